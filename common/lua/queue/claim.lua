@@ -1,0 +1,121 @@
+-- Hands ready jobs to a worker, each under a lease.
+--
+-- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
+--        5 clocks (hash)  6 state (hash)  7 bell (list)  8 epochs (hash)  9 leases (zset)
+-- ARGV   1 most jobs to claim (1 to 500)  2 length of the lease in ms
+-- RETURNS { ms until the next delayed job or lease end is due (-1 for none), epoch,
+--           id, message, id, message, … }
+--
+-- Atomic, since a job must be leased in the step that takes it off the ready list: a worker that
+-- dies in between would lose it; and since two workers must never get one job.
+--
+-- First moves what is due: delayed jobs, and jobs whose lease ran out. At most 200 of each a call,
+-- so that a long backlog never makes one call slow. Interactive jobs go first, but every tenth
+-- claim prefers a bulk job: bulk work is delayed at most tenfold, never starved.
+
+local TICKS, MOVED, BULK_TURN = 1000000, 200, 10
+local ready = { interactive = KEYS[2], bulk = KEYS[3] }
+local most, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local state = redis.call('HMGET', KEYS[6], 'virtual:interactive', 'virtual:bulk', 'epoch', 'claimed', 'paused')
+local virtual = { interactive = tonumber(state[1] or 0), bulk = tonumber(state[2] or 0) }
+
+-- weight, class and business of a job, from its record.
+local function parse(record)
+  return string.match(record, '^(%d+)|(%a+)|([^|]*)|')
+end
+
+-- A job that was under way goes before all new ones of its class: its stages are half paid.
+local function to_front(id, class)
+  redis.call('ZADD', ready[class], string.format('%.0f', virtual[class]), id)
+end
+
+local function to_back(id, class, business, weight)
+  local clock = class .. ':' .. business
+  local start = math.max(virtual[class], tonumber(redis.call('HGET', KEYS[5], clock) or 0))
+  local finish = string.format('%.0f', start + math.floor(TICKS / weight))
+  redis.call('HSET', KEYS[5], clock, finish)
+  redis.call('ZADD', ready[class], finish, id)
+end
+
+for _, due in ipairs({ KEYS[4], KEYS[9] }) do
+  local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now_ms, 'LIMIT', 0, MOVED)
+  for _, id in ipairs(ids) do
+    redis.call('ZREM', due, id)
+    local record = redis.call('HGET', KEYS[1], id)
+    if record then
+      local weight, class, business = parse(record)
+      if redis.call('HEXISTS', KEYS[8], id) == 1 then
+        to_front(id, class)
+      else
+        to_back(id, class, business, tonumber(weight))
+      end
+    end
+  end
+end
+
+local claimed = {}
+local count = tonumber(state[4] or 0)
+
+-- Takes up to `n` jobs of a class; returns how many there were.
+local function take(class, n)
+  if n <= 0 then
+    return 0
+  end
+  local popped = redis.call('ZPOPMIN', ready[class], n)
+  for i = 1, #popped, 2 do
+    claimed[#claimed + 1] = { popped[i], class, popped[i + 1] }
+  end
+  return #popped / 2
+end
+
+if not state[5] then
+  local bulk_turns = math.floor((count + most) / BULK_TURN) - math.floor(count / BULK_TURN)
+  local taken = take('bulk', bulk_turns)
+  taken = taken + take('interactive', most - taken)
+  take('bulk', most - taken)
+end
+
+local epoch = math.max(time[1] * 1000000 + time[2], tonumber(state[3] or 0) + 1)
+local epoch_text = string.format('%.0f', epoch)
+local answer = { -1, epoch_text }
+for _, entry in ipairs(claimed) do
+  local id, class, finish = entry[1], entry[2], tonumber(entry[3])
+  local record = redis.call('HGET', KEYS[1], id)
+  if record then
+    local _, _, business = parse(record)
+    virtual[class] = math.max(virtual[class], finish)
+    -- A business whose last job was taken needs no clock: the class's own is as late.
+    local clock = class .. ':' .. business
+    local last = redis.call('HGET', KEYS[5], clock)
+    if last and tonumber(last) <= virtual[class] then
+      redis.call('HDEL', KEYS[5], clock)
+    end
+    redis.call('HSET', KEYS[8], id, epoch_text)
+    redis.call('ZADD', KEYS[9], now_ms + lease_ms, id)
+    answer[#answer + 1] = id
+    answer[#answer + 1] = string.match(record, '^%d+|%a+|[^|]*|(.*)$')
+  end
+end
+
+if #claimed > 0 then
+  redis.call('HSET', KEYS[6], 'epoch', epoch_text, 'claimed', count + #claimed,
+    'virtual:interactive', string.format('%.0f', virtual.interactive),
+    'virtual:bulk', string.format('%.0f', virtual.bulk))
+end
+if #claimed < most and not state[5] then
+  -- Nothing is left: notes in the bell would only wake workers for nothing.
+  redis.call('DEL', KEYS[7])
+end
+
+for _, due in ipairs({ KEYS[4], KEYS[9] }) do
+  local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+  if first[2] then
+    local wait = math.max(0, tonumber(first[2]) - now_ms)
+    if answer[1] < 0 or wait < answer[1] then
+      answer[1] = wait
+    end
+  end
+end
+return answer

@@ -1,0 +1,47 @@
+-- Records how a granted call ended: for the breaker, and where the provider closed itself.
+--
+-- KEYS   1 state (hash: closed_until)  2 breaker (hash)
+-- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
+--        for none)  4 failures in a row that open the breaker  5 ms that it stays open
+-- RETURNS the breaker's state after that: closed | open | half_open
+--
+-- Atomic, since the failures of all workers count in one row, and since only the one probe may
+-- close or re-open a half-open breaker.
+
+local grant, health, closed_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local threshold, open_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+if closed_ms > 0 then
+  local before = tonumber(redis.call('HGET', KEYS[1], 'closed_until') or 0)
+  redis.call('HSET', KEYS[1], 'closed_until', string.format('%.0f', math.max(before, now + closed_ms)))
+end
+
+local function open()
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[2], 'state', 'open', 'until', now + open_ms)
+  return 'open'
+end
+
+local breaker = redis.call('HMGET', KEYS[2], 'state', 'probe')
+if not breaker[1] then
+  if health == 'unhealthy' and redis.call('HINCRBY', KEYS[2], 'failures', 1) >= threshold then
+    return open()
+  elseif health == 'healthy' then
+    redis.call('HDEL', KEYS[2], 'failures')
+  end
+  return 'closed'
+end
+-- Only the probe's word counts: calls that began before the breaker opened end late.
+if breaker[1] ~= 'half_open' or breaker[2] ~= grant then
+  return breaker[1]
+end
+if health == 'healthy' then
+  redis.call('DEL', KEYS[2])
+  return 'closed'
+elseif health == 'unhealthy' then
+  return open()
+end
+redis.call('HDEL', KEYS[2], 'probe', 'probe_until')
+return 'half_open'

@@ -1,0 +1,382 @@
+//! Configuration: read from the environment once, at the start, and checked there: a missing or
+//! senseless value stops the process with one line that names the variable and what it takes. The
+//! only place that reads the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use confique::Config as _;
+use confique::meta::{Expr, FieldKind, LeafKind, Meta};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Everything that Copydesk's processes can be told.
+#[derive(Debug, Clone, confique::Config)]
+pub struct Config {
+    /// Postgres.
+    #[config(nested)]
+    pub postgres: PostgresConfig,
+    /// Redis.
+    #[config(nested)]
+    pub redis: RedisConfig,
+    /// Logs.
+    #[config(nested)]
+    pub telemetry: TelemetryConfig,
+    /// The HTTP API.
+    #[config(nested)]
+    pub api: ApiConfig,
+    /// The workers.
+    #[config(nested)]
+    pub worker: WorkerConfig,
+    /// LLM and search providers.
+    #[config(nested)]
+    pub providers: ProvidersConfig,
+}
+
+/// Postgres: the truth.
+#[derive(Debug, Clone, confique::Config)]
+#[config(validate = Self::validate)]
+pub struct PostgresConfig {
+    /// Where Postgres is: `postgres://user:password@host:port/database`. A `postgresql+asyncpg://`
+    /// URI is taken too.
+    #[config(env = "POSTGRES_URI")]
+    uri: Option<SecretString>,
+    /// Read where POSTGRES_URI is not set.
+    #[config(env = "POSTGRES_ASYNC_URI")]
+    async_uri: Option<SecretString>,
+    /// Connections kept in normal times.
+    #[config(env = "COPYDESK_DATABASE_POOL_SIZE", default = 20)]
+    pub pool_size: u32,
+    /// Connections beyond these, at a peak.
+    #[config(env = "COPYDESK_DATABASE_POOL_OVERFLOW", default = 10)]
+    pub pool_overflow: u32,
+    /// How long a query waits for a connection, in seconds.
+    #[config(env = "COPYDESK_DATABASE_ACQUIRE_TIMEOUT_SECONDS", default = 30)]
+    pub acquire_timeout_seconds: u64,
+    /// A connection is replaced at this age, in seconds.
+    #[config(env = "COPYDESK_DATABASE_RECYCLE_SECONDS", default = 3600)]
+    pub recycle_seconds: u64,
+}
+
+impl PostgresConfig {
+    fn validate(&self) -> Result<(), String> {
+        let Some(uri) = self.uri.as_ref().or(self.async_uri.as_ref()) else {
+            return Err("POSTGRES_URI is not set: it takes postgres://user:password@host:port/database".into());
+        };
+        let parsed = Url::parse(uri.expose_secret());
+        let scheme = parsed.as_ref().map(Url::scheme).unwrap_or_default();
+        if !matches!(scheme, "postgres" | "postgresql" | "postgresql+asyncpg" | "postgres+asyncpg") {
+            return Err("POSTGRES_URI takes postgres://user:password@host:port/database".into());
+        }
+        if self.pool_size == 0 {
+            return Err("COPYDESK_DATABASE_POOL_SIZE takes a number of connections from 1".into());
+        }
+        Ok(())
+    }
+
+    /// The URL to connect to, in the form that the driver takes. Holds the password.
+    pub(crate) fn connect_url(&self) -> String {
+        let uri = self.uri.as_ref().or(self.async_uri.as_ref()).map_or("", |uri| uri.expose_secret());
+        uri.replacen("+asyncpg://", "://", 1)
+    }
+}
+
+/// Redis: the queue, the quota, the breakers.
+#[derive(Debug, Clone, confique::Config)]
+#[config(validate = Self::validate)]
+pub struct RedisConfig {
+    /// Where Redis is: `redis://:password@host:port/database`.
+    #[config(env = "REDIS_URL")]
+    url: SecretString,
+    /// The first part of every key, so that several installations can share one Redis.
+    #[config(env = "COPYDESK_REDIS_PREFIX", default = "copydesk")]
+    pub prefix: String,
+}
+
+impl RedisConfig {
+    fn validate(&self) -> Result<(), String> {
+        let parsed = Url::parse(self.url.expose_secret());
+        let scheme = parsed.as_ref().map(Url::scheme).unwrap_or_default();
+        if !matches!(scheme, "redis" | "rediss" | "redis+unix" | "unix" | "valkey") {
+            return Err("REDIS_URL takes redis://:password@host:port/database".into());
+        }
+        if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
+            return Err("COPYDESK_REDIS_PREFIX takes a word without braces".into());
+        }
+        Ok(())
+    }
+
+    /// The URL to connect to. Holds the password.
+    pub(crate) fn connect_url(&self) -> &str {
+        self.url.expose_secret()
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Console,
+}
+
+/// Logs.
+#[derive(Debug, Clone, confique::Config)]
+pub struct TelemetryConfig {
+    /// `json` or `console`.
+    #[config(env = "LOG_FORMAT", default = "json")]
+    pub format: LogFormat,
+    /// Which lines: a level, or directives such as `info,copydesk_worker=debug`.
+    #[config(env = "COPYDESK_LOG", default = "info")]
+    pub filter: String,
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, confique::Config)]
+pub struct ApiConfig {
+    /// The address that it serves at.
+    #[config(env = "COPYDESK_API_LISTEN", default = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The largest JSON body it takes, in bytes. Uploads have their own limit of 10 MiB.
+    #[config(env = "COPYDESK_API_MAX_BODY_BYTES", default = 1_048_576)]
+    pub max_body_bytes: usize,
+}
+
+/// The workers.
+#[derive(Debug, Clone, confique::Config)]
+#[config(validate = Self::validate)]
+pub struct WorkerConfig {
+    /// The address of its `/metrics` and `/health`; `off` for none.
+    #[config(env = "COPYDESK_WORKER_LISTEN", default = "127.0.0.1:8081")]
+    pub listen: String,
+    /// Jobs of each kind that one worker runs at once.
+    #[config(env = "COPYDESK_WORKER_CONCURRENCY", default = 64)]
+    pub concurrency: u16,
+    /// How long a job stays its worker's without a renewal, in milliseconds.
+    #[config(env = "COPYDESK_LEASE_MS", default = 75_000)]
+    pub lease_ms: u64,
+    /// How long a leaving worker lets its stages finish, in milliseconds.
+    #[config(env = "COPYDESK_DRAIN_MS", default = 20_000)]
+    pub drain_ms: u64,
+    /// How often the sweep looks for jobs that Redis does not know, in milliseconds.
+    #[config(env = "COPYDESK_SWEEP_MS", default = 2_000)]
+    pub sweep_ms: u64,
+}
+
+impl WorkerConfig {
+    fn validate(&self) -> Result<(), String> {
+        if self.listen != "off" && self.listen.parse::<SocketAddr>().is_err() {
+            return Err("COPYDESK_WORKER_LISTEN takes an address such as 127.0.0.1:8081, or off".into());
+        }
+        if self.concurrency == 0 {
+            return Err("COPYDESK_WORKER_CONCURRENCY takes a number of jobs from 1".into());
+        }
+        if self.sweep_ms == 0 {
+            return Err("COPYDESK_SWEEP_MS takes a number of milliseconds from 1".into());
+        }
+        Ok(())
+    }
+
+    /// The address of `/metrics` and `/health`, where there is one.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.listen.parse().ok()
+    }
+}
+
+/// LLM and search providers.
+#[derive(Debug, Clone, confique::Config)]
+#[config(validate = Self::validate)]
+pub struct ProvidersConfig {
+    /// The key of the LLM provider.
+    #[config(env = "GROQ_API_KEY")]
+    pub groq_api_key: Option<SecretString>,
+    /// The key of the search provider. Without it nothing is researched on the web.
+    #[config(env = "TAVILY_API_KEY")]
+    pub tavily_api_key: Option<SecretString>,
+    /// Any OpenAI-compatible API, up to and with its version.
+    #[config(env = "COPYDESK_LLM_BASE_URL", default = "https://api.groq.com/openai/v1")]
+    pub llm_base_url: Url,
+    /// The model that writes.
+    #[config(env = "COPYDESK_LLM_MODEL", default = "llama-3.3-70b-versatile")]
+    pub llm_model: String,
+    /// The model that reviews: another one than the writer's sees more.
+    #[config(env = "COPYDESK_REVIEW_MODEL", default = "openai/gpt-oss-20b")]
+    pub review_model: String,
+    /// The search provider's API.
+    #[config(env = "COPYDESK_SEARCH_BASE_URL", default = "https://api.tavily.com")]
+    pub search_base_url: Url,
+    /// Calls to the LLM provider in any 60 seconds, by all workers together.
+    #[config(env = "COPYDESK_LLM_REQUESTS_PER_MINUTE", default = 30)]
+    pub llm_requests_per_minute: u32,
+    /// Calls to the search provider in any 60 seconds, by all workers together.
+    #[config(env = "COPYDESK_SEARCH_REQUESTS_PER_MINUTE", default = 20)]
+    pub search_requests_per_minute: u32,
+    /// The longest that a call to a provider may take, in milliseconds.
+    #[config(env = "COPYDESK_CALL_TIMEOUT_MS", default = 60_000)]
+    pub call_timeout_ms: u64,
+    /// The providers are a simulator: results say so.
+    #[config(env = "COPYDESK_SIMULATED", default = false)]
+    pub simulated: bool,
+}
+
+impl ProvidersConfig {
+    fn validate(&self) -> Result<(), String> {
+        for (name, limit) in [
+            ("COPYDESK_LLM_REQUESTS_PER_MINUTE", self.llm_requests_per_minute),
+            ("COPYDESK_SEARCH_REQUESTS_PER_MINUTE", self.search_requests_per_minute),
+        ] {
+            if !(1..=1_000_000).contains(&limit) {
+                return Err(format!("{name} takes a number of calls from 1 to 1000000"));
+            }
+        }
+        for (name, url) in
+            [("COPYDESK_LLM_BASE_URL", &self.llm_base_url), ("COPYDESK_SEARCH_BASE_URL", &self.search_base_url)]
+        {
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(format!("{name} takes an http:// or https:// URL"));
+            }
+        }
+        if self.call_timeout_ms == 0 {
+            return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
+        }
+        Ok(())
+    }
+
+    /// The longest that a call to a provider may take.
+    pub fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms)
+    }
+}
+
+/// The configuration cannot be used. Shows as one line that names the variable and what it takes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// A lease is renewed at every third of its length; a call that outlived it by this much could
+/// still be running when another worker begins the same stage.
+const LEASE_MARGIN_MS: u64 = 5_000;
+
+impl Config {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let config = Self::builder().env().load().map_err(|error| ConfigError(explain(&error)))?;
+        config.check_across()?;
+        Ok(config)
+    }
+
+    /// What only a worker needs.
+    pub fn check_worker(&self) -> Result<(), ConfigError> {
+        let groq = self.providers.llm_base_url.host_str() == Some("api.groq.com");
+        if groq && self.providers.groq_api_key.is_none() {
+            return Err(ConfigError(
+                "GROQ_API_KEY is not set: it takes a key from console.groq.com; \
+                 or set COPYDESK_LLM_BASE_URL to another OpenAI-compatible API"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The rules that span subsystems.
+    fn check_across(&self) -> Result<(), ConfigError> {
+        let least = self.providers.call_timeout_ms + LEASE_MARGIN_MS;
+        if self.worker.lease_ms < least {
+            return Err(ConfigError(format!(
+                "COPYDESK_LEASE_MS takes at least {least} ms: the longest call (COPYDESK_CALL_TIMEOUT_MS, {} ms) and {LEASE_MARGIN_MS} ms",
+                self.providers.call_timeout_ms
+            )));
+        }
+        Ok(())
+    }
+
+    /// Names that look like ours in the environment but are none: likely typing errors.
+    pub fn unknown_variables() -> Vec<String> {
+        let mut known = Vec::new();
+        variables(&Self::META, &mut |variable| known.push(variable.name));
+        std::env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| name.starts_with("COPYDESK_") && !known.contains(&name.as_str()))
+            .collect()
+    }
+
+    /// Every variable with its default and meaning, a paragraph each: the end of `--help`.
+    pub fn describe_variables() -> String {
+        let mut text = String::from("Environment:\n");
+        variables(&Self::META, &mut |variable| {
+            let default = variable.default.map(|value| format!(" [default: {value}]")).unwrap_or_default();
+            text.push_str(&format!("  {}{default}\n          {}\n", variable.name, variable.meaning));
+        });
+        text
+    }
+}
+
+/// A variable as people read of it.
+struct Variable {
+    name: &'static str,
+    default: Option<String>,
+    meaning: String,
+}
+
+fn variables(meta: &'static Meta, visit: &mut impl FnMut(Variable)) {
+    for field in meta.fields {
+        match field.kind {
+            FieldKind::Nested { meta } => variables(meta, visit),
+            FieldKind::Leaf { env: Some(name), kind } => {
+                let default = match kind {
+                    LeafKind::Required { default: Some(Expr::Str(text)) } => Some(text.to_owned()),
+                    LeafKind::Required { default: Some(value) } => serde_json::to_string(&value).ok(),
+                    _ => None,
+                };
+                let meaning = field.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+                visit(Variable { name, default, meaning });
+            }
+            FieldKind::Leaf { env: None, .. } => {}
+        }
+    }
+}
+
+/// One line that names the variable, from an error that names the field, or both.
+fn explain(error: &confique::Error) -> String {
+    let text = error.to_string();
+    if text.contains("'redis.url'") {
+        return "REDIS_URL is not set: it takes redis://:password@host:port/database".into();
+    }
+    // confique: "failed to deserialize value `worker.lease_ms` from environment variable `X`: why"
+    // and "config validation of `Type` failed: why".
+    let named = text.split_once("environment variable ").map(|(_, rest)| rest.replace('`', ""));
+    named.or_else(|| text.split_once("failed: ").map(|(_, why)| why.to_owned())).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn every_variable_is_described() {
+        let text = Config::describe_variables();
+        for name in ["POSTGRES_URI", "REDIS_URL", "GROQ_API_KEY", "COPYDESK_LEASE_MS [default: 75000]"] {
+            assert!(text.contains(name), "{name} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let postgres = PostgresConfig {
+            uri: Some("postgresql+asyncpg://u:hunter2@h/db".into()),
+            async_uri: None,
+            pool_size: 1,
+            pool_overflow: 0,
+            acquire_timeout_seconds: 1,
+            recycle_seconds: 1,
+        };
+        assert!(postgres.validate().is_ok());
+        assert_eq!(postgres.connect_url(), "postgresql://u:hunter2@h/db");
+        assert!(!format!("{postgres:?}").contains("hunter2"));
+        let wrong = PostgresConfig { uri: Some("mysql://u:hunter2@h/db".into()), ..postgres };
+        assert!(!wrong.validate().unwrap_err().contains("hunter2"));
+    }
+}

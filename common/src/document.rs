@@ -1,0 +1,130 @@
+//! Brand documents: what a business gives us to write from. Parsing, chunking and ranking are the
+//! worker's.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::business::BusinessId;
+use crate::generation::Format;
+use crate::job::{named_enum, uuid_id};
+
+uuid_id! {
+    /// Names a document.
+    DocumentId
+}
+
+named_enum! {
+    /// What the uploaded text is written in.
+    MediaType {
+        /// Markdown.
+        Markdown = "text/markdown",
+        /// Plain text.
+        Plain = "text/plain",
+        /// HTML.
+        Html = "text/html",
+    }
+}
+
+named_enum! {
+    /// Whether the writer can use a document yet.
+    DocumentStatus {
+        /// Accepted; a job will index it.
+        Pending = "pending",
+        /// Chunked and indexed.
+        Ready = "ready",
+        /// Could not be indexed: `error` says why.
+        Failed = "failed",
+    }
+}
+
+/// A document to be stored. One with the same business and `external_id` replaces the old one.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// Its id, kept where it replaces another.
+    pub id: DocumentId,
+    /// Whose it is.
+    pub business_id: BusinessId,
+    /// The client's own name for it.
+    pub external_id: Option<String>,
+    /// Its title.
+    pub title: String,
+    /// The format it speaks of, where it speaks of one.
+    pub content_type: Option<Format>,
+    /// What it is written in.
+    pub media_type: MediaType,
+    /// Where it can be read.
+    pub url: Option<String>,
+    /// The text as uploaded.
+    pub text: String,
+}
+
+/// A document as clients see it, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Document {
+    /// Its id.
+    pub id: DocumentId,
+    /// Whose it is.
+    pub business_id: BusinessId,
+    /// The client's own name for it.
+    #[schema(required = true)]
+    pub external_id: Option<String>,
+    /// Its title.
+    pub title: String,
+    /// The format it speaks of, a slug.
+    #[schema(required = true)]
+    pub content_type: Option<Format>,
+    /// What it is written in.
+    pub media_type: MediaType,
+    /// Where it can be read.
+    #[schema(required = true)]
+    pub url: Option<String>,
+    /// Whether the writer can use it yet.
+    pub status: DocumentStatus,
+    /// Why it could not be indexed.
+    #[schema(required = true)]
+    pub error: Option<String>,
+    /// Passages it was cut into.
+    pub chunk_count: i32,
+    /// Size of the text, in bytes.
+    pub size_bytes: i32,
+    /// When it was first uploaded.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The payload of an ingest job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IngestPayload {
+    /// The document to index.
+    pub document_id: DocumentId,
+}
+
+/// A passage to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChunk {
+    /// `title › heading path`.
+    pub heading_path: String,
+    /// The passage without its heading path.
+    pub text: String,
+    /// SHA-256 of the normalised text: two documents' same passage is indexed once.
+    pub sha256: [u8; 32],
+}
+
+/// A stored passage.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The document it is of.
+    pub document_id: DocumentId,
+    /// Its place in the document, from 0.
+    pub ordinal: i32,
+    /// `title › heading path`.
+    pub heading_path: String,
+    /// The passage.
+    pub text: String,
+    /// The document's title.
+    pub title: String,
+    /// Where the document can be read.
+    pub url: Option<String>,
+}

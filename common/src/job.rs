@@ -1,0 +1,337 @@
+//! Jobs: what was asked for, where it stands and how it ended. The state machine's rules are here
+//! and, as CHECKs, in the schema; moving a job along is [`crate::store::job`]'s.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::business::BusinessId;
+use crate::trace::TraceParent;
+
+/// Declares a newtype over a UUIDv7, so that ids of different things cannot be mixed up.
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+                 serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = uuid::Uuid)]
+        pub struct $name(pub uuid::Uuid);
+
+        impl $name {
+            /// A new id. Version 7: ids made later sort later.
+            #[expect(clippy::new_without_default, reason = "every call makes another id")]
+            pub fn new() -> Self {
+                Self(uuid::Uuid::now_v7())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                s.parse().map(Self)
+            }
+        }
+    };
+}
+pub(crate) use uuid_id;
+
+uuid_id! {
+    /// Names a job.
+    JobId
+}
+
+/// Declares an enum whose variants have one name each, used in JSON, in SQL and in Redis.
+macro_rules! named_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+                 serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every variant, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name used in JSON, SQL and Redis.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::job::UnknownName;
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                match s { $($text => Ok(Self::$variant),)+ _ => Err($crate::job::UnknownName(s.to_owned())) }
+            }
+        }
+    };
+}
+pub(crate) use named_enum;
+
+/// A string that names no variant of the enum it was parsed as.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown name {0:?}")]
+pub struct UnknownName(pub String);
+
+named_enum! {
+    /// What a job does. Each kind has a queue and a handler of its own.
+    JobKind {
+        /// Write content.
+        Generate = "generate",
+        /// Learn from a human's verdict.
+        Feedback = "feedback",
+        /// Chunk and index a brand document.
+        Ingest = "ingest",
+    }
+}
+
+named_enum! {
+    /// Where a job stands. The first three are open, the others final.
+    JobStatus {
+        /// Accepted; no worker has it.
+        Queued = "queued",
+        /// Has given its worker slot back until a known time.
+        Waiting = "waiting",
+        /// A worker holds its lease.
+        Running = "running",
+        /// Ended with a result.
+        Succeeded = "succeeded",
+        /// Ended with an error.
+        Failed = "failed",
+        /// Ended by a client.
+        Cancelled = "cancelled",
+    }
+}
+
+impl JobStatus {
+    /// Whether the job has ended: nothing changes it any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+named_enum! {
+    /// Why a job waits.
+    WaitReason {
+        /// The provider's shared quota is used up.
+        RateLimited = "rate_limited",
+        /// The provider's shared breaker is open.
+        BreakerOpen = "breaker_open",
+        /// An attempt failed; the next one comes later.
+        Backoff = "backoff",
+        /// The client asked for a later start.
+        Scheduled = "scheduled",
+    }
+}
+
+named_enum! {
+    /// How urgent a job is. Interactive jobs are claimed first; bulk jobs are never starved.
+    Priority {
+        /// Somebody looks at a progress bar.
+        Interactive = "interactive",
+        /// Nobody waits.
+        Bulk = "bulk",
+    }
+}
+
+/// Why a job waits, for whom, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// The reason.
+    pub reason: WaitReason,
+    /// The provider it waits for, where it waits for one.
+    #[schema(required = true)]
+    pub provider: Option<String>,
+    /// When it is tried again.
+    pub until: DateTime<Utc>,
+}
+
+/// How far a job has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// The stage that is next or under way.
+    pub stage: String,
+    /// Stages done.
+    pub completed: u16,
+    /// Stages in all, as far as known: a further round of revision adds two.
+    pub total: u16,
+}
+
+/// What a job has used. Sums over its stages.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Usage {
+    /// Tokens sent to LLMs.
+    pub prompt_tokens: u64,
+    /// Tokens written by LLMs.
+    pub completion_tokens: u64,
+    /// Calls by provider, such as `{"groq": 4, "tavily": 1}`.
+    pub calls: std::collections::BTreeMap<String, u32>,
+    /// Money, in US dollars, at the configured prices; 0 where no price is known.
+    pub cost_usd: f64,
+}
+
+impl Usage {
+    /// Adds `other` to this.
+    pub fn add(&mut self, other: &Self) {
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.cost_usd += other.cost_usd;
+        for (provider, calls) in &other.calls {
+            *self.calls.entry(provider.clone()).or_default() += calls;
+        }
+    }
+}
+
+/// An error as RFC 9457 `application/problem+json` has it: safe to show to a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A stable URI path, such as `/problems/validation`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind of problem it is, in a few words.
+    pub title: String,
+    /// The HTTP status, where the problem is an answer; 0 never occurs.
+    pub status: u16,
+    /// What went wrong here and what to do about it.
+    pub detail: String,
+    /// The request or the job that it happened to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The offending parts of the body, for a 422.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+}
+
+/// One offending part of a request's body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldProblem {
+    /// A JSON pointer into the body, such as `/topic`.
+    pub pointer: String,
+    /// What is wrong with it and what it takes.
+    pub detail: String,
+}
+
+/// A job to be accepted. The row that it becomes is the promise behind a 202.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its id, made by the accepting process.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// For whom.
+    pub business_id: BusinessId,
+    /// The generation that it makes or speaks of.
+    pub generation_id: Option<crate::generation::GenerationId>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What the handler needs, as JSON of the kind's own type.
+    pub payload: serde_json::Value,
+    /// The client's own words, echoed back.
+    pub metadata: serde_json::Value,
+    /// Attempts before it fails.
+    pub max_attempts: u16,
+    /// Not before this; now where `None`.
+    pub run_at: Option<DateTime<Utc>>,
+    /// It fails where it has not ended by then.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// The request's trace, continued by the first attempt.
+    pub trace: TraceParent,
+}
+
+/// A job as it stands.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// For whom.
+    pub business_id: BusinessId,
+    /// The generation that it makes or speaks of.
+    pub generation_id: Option<crate::generation::GenerationId>,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it waits: set exactly where the status is waiting.
+    pub waiting: Option<Waiting>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// The attempt under way, or the last one; from 1.
+    pub attempt: u16,
+    /// Attempts before it fails.
+    pub max_attempts: u16,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When a worker first took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended: set exactly where the status is final.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Changes with every change of the row.
+    pub updated_at: DateTime<Utc>,
+    /// What it has used so far.
+    pub usage: Usage,
+    /// What the handler answered, for kinds whose result is not a generation.
+    pub result: Option<serde_json::Value>,
+    /// Why it failed: set exactly where the status is failed.
+    pub error: Option<Problem>,
+    /// The client's own words.
+    pub metadata: serde_json::Value,
+}
+
+/// A job that this worker has begun: the row as the handler needs it.
+#[derive(Debug, Clone)]
+pub struct StartedJob {
+    /// Its id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// For whom.
+    pub business_id: BusinessId,
+    /// The generation that it makes or speaks of.
+    pub generation_id: Option<crate::generation::GenerationId>,
+    /// What the handler needs, as JSON of the kind's own type.
+    pub payload: serde_json::Value,
+    /// The attempt under way; from 1.
+    pub attempt: u16,
+    /// Attempts before it fails.
+    pub max_attempts: u16,
+    /// Times in a row that a worker vanished with it before it finished another stage.
+    pub takeovers: u16,
+    /// When it was accepted: older jobs go first at the quota.
+    pub created_at: DateTime<Utc>,
+    /// It fails where it has not ended by then.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// Stages already paid for.
+    pub stages_completed: u16,
+    /// The request's trace.
+    pub trace: TraceParent,
+    /// The epoch of the lease under which it runs: every write carries it.
+    pub epoch: LeaseEpoch,
+}
+
+/// The fencing token of a lease: a later lease of the same job has a greater one. Microseconds of
+/// Redis' own clock, so that it keeps growing across a flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseEpoch(pub i64);
+
+/// Parses a path segment or a message field as a job's id.
+pub fn parse_job_id(text: &str) -> Option<JobId> {
+    Uuid::try_parse(text).ok().map(JobId)
+}

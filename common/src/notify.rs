@@ -1,0 +1,114 @@
+//! Hints that a job changed, from workers to waiting clients, by Redis' publish and subscribe. A
+//! hint can be lost: who waits reads Postgres now and then all the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::job::{JobId, parse_job_id};
+use crate::redis::{Redis, RedisError};
+
+/// The wait before a lost subscription is made anew.
+const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(200);
+
+/// Tells that jobs changed.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    redis: Redis,
+    channel: String,
+}
+
+impl Notifier {
+    /// Publishes on this installation's channel.
+    pub fn new(redis: &Redis) -> Self {
+        Self { redis: redis.clone(), channel: redis.keys().job_events() }
+    }
+
+    /// Tells whoever waits for the job that it changed. A failure is logged only: the change itself
+    /// is in Postgres.
+    pub async fn publish(&self, id: JobId) {
+        let mut connection = self.redis.commands();
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(&self.channel).arg(id.to_string());
+        if let Err(error) = publish.query_async::<()>(&mut connection).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, job.id = %id, "a hint was not published");
+        }
+    }
+}
+
+type Waiters = Arc<Mutex<HashMap<JobId, watch::Sender<()>>>>;
+
+/// Hears of changed jobs, over one connection a process.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    waiters: Waiters,
+}
+
+impl Listener {
+    /// Starts to listen, until `stop`; reconnects for ever.
+    pub fn start(redis: Redis, stop: CancellationToken) -> Self {
+        let waiters = Waiters::default();
+        let heard = Arc::clone(&waiters);
+        tokio::spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                if let Err(error) = listen_once(&redis, &heard).await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the subscription to job events broke");
+                }
+                tokio::time::sleep(RESUBSCRIBE_AFTER).await;
+            }
+        }));
+        Self { waiters }
+    }
+
+    /// Hears of changes of one job from now on.
+    pub fn subscribe(&self, id: JobId) -> Subscription {
+        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = waiters.entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
+        Subscription { id, changed: Some(changed), waiters: Arc::clone(&self.waiters) }
+    }
+}
+
+async fn listen_once(redis: &Redis, waiters: &Waiters) -> Result<(), RedisError> {
+    let mut subscriber = redis.subscriber().await?;
+    subscriber.subscribe(redis.keys().job_events()).await?;
+    let mut messages = subscriber.on_message();
+    while let Some(message) = messages.next().await {
+        let Some(id) = message.get_payload::<String>().ok().as_deref().and_then(parse_job_id) else { continue };
+        if let Some(waiter) = waiters.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            waiter.send_replace(());
+        }
+    }
+    Ok(())
+}
+
+/// A wait for changes of one job. Dropping it frees everything.
+#[derive(Debug)]
+pub struct Subscription {
+    id: JobId,
+    changed: Option<watch::Receiver<()>>,
+    waiters: Waiters,
+}
+
+impl Subscription {
+    /// Returns once the job changed after the subscription, or after the last return.
+    pub async fn changed(&mut self) {
+        if let Some(changed) = &mut self.changed {
+            // The sender lives in the map for as long as this does.
+            let _ = changed.changed().await;
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed = None;
+        if waiters.get(&self.id).is_some_and(|waiter| waiter.receiver_count() == 0) {
+            waiters.remove(&self.id);
+        }
+    }
+}

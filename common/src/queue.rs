@@ -1,0 +1,284 @@
+//! The queue of one kind of job, on Redis: what the API pushes to and workers claim from.
+//!
+//! Redis can be lost at any moment: every job's row is in Postgres, and the sweep pushes it again.
+//! Pushing twice is harmless. The scripts in `common/lua/queue` hold the rules; this and
+//! [`backend`], the apalis `Backend` over it, are the only places that know them.
+
+use chrono::{DateTime, Utc};
+
+use crate::job::{JobId, JobKind, LeaseEpoch};
+use crate::redis::keys::QueueKeys;
+use crate::redis::script::{QUEUE_CLAIM, QUEUE_PUSH, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
+use crate::redis::{Redis, RedisError};
+
+pub mod backend;
+mod claim;
+mod lease;
+pub mod message;
+
+use message::Message;
+
+/// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
+/// keeps below Lua's limit of arguments.
+const BATCH: usize = 500;
+
+/// The queue could not be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue is not available")]
+pub struct QueueError(#[from] RedisError);
+
+impl From<redis::RedisError> for QueueError {
+    fn from(error: redis::RedisError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// A job to be made known to its queue.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What travels.
+    pub message: Message,
+    /// Not before this; now where `None`.
+    pub not_before: Option<DateTime<Utc>>,
+    /// The business's share relative to others', from 1.
+    pub weight: u32,
+}
+
+/// Jobs of a queue, by where they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Could run now.
+    pub ready: u64,
+    /// Come later.
+    pub delayed: u64,
+    /// In some worker's hands.
+    pub leased: u64,
+}
+
+/// What a lease of a job ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It has ended: the queue forgets it.
+    Done,
+    /// It goes back to the front of the queue.
+    Back,
+    /// It becomes ready at this time.
+    Later(DateTime<Utc>),
+}
+
+/// What became of a lease's renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Renewal {
+    Extended,
+    Lost,
+    /// Redis was flushed: the job may be re-adopted.
+    Unknown,
+}
+
+/// A job under a lease, as the claim script hands it out.
+#[derive(Debug)]
+struct Leased {
+    id: JobId,
+    epoch: LeaseEpoch,
+    message: String,
+}
+
+/// The queue of one kind of job.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    redis: Redis,
+    kind: JobKind,
+    keys: QueueKeys,
+}
+
+impl Queue {
+    /// The queue of `kind`.
+    pub fn new(redis: &Redis, kind: JobKind) -> Self {
+        Self { redis: redis.clone(), kind, keys: redis.keys().queue(kind) }
+    }
+
+    /// The kind of its jobs.
+    pub fn kind(&self) -> JobKind {
+        self.kind
+    }
+
+    /// Makes jobs known; those that are known already stay as they are. Returns how many were new.
+    /// One round trip for every 500 of them.
+    pub async fn push(&self, entries: &[Entry]) -> Result<u64, QueueError> {
+        let mut new = 0;
+        for batch in entries.chunks(BATCH) {
+            let keys = &self.keys;
+            let mut call = QUEUE_PUSH.prepare_invoke();
+            for key in [
+                &keys.messages,
+                &keys.ready_interactive,
+                &keys.ready_bulk,
+                &keys.delayed,
+                &keys.clocks,
+                &keys.state,
+                &keys.bell,
+                &keys.epochs,
+            ] {
+                call.key(key);
+            }
+            for entry in batch {
+                let Message::V1(message) = &entry.message;
+                call.arg(message.job_id.to_string())
+                    .arg(message.priority.as_str())
+                    .arg(entry.not_before.map_or(0, |time| time.timestamp_millis()))
+                    .arg(message.business_id.as_str())
+                    .arg(record(entry));
+            }
+            new += call.invoke_async::<u64>(&mut self.redis.commands()).await?;
+        }
+        Ok(new)
+    }
+
+    /// Which of these jobs the queue does not know. One round trip for every 500 of them.
+    pub async fn unknown(&self, ids: &[JobId]) -> Result<Vec<JobId>, QueueError> {
+        let mut unknown = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            let mut pipeline = redis::pipe();
+            for id in batch {
+                pipeline.hexists(&self.keys.messages, id.to_string());
+            }
+            let known: Vec<bool> = pipeline.query_async(&mut self.redis.commands()).await?;
+            unknown.extend(batch.iter().zip(known).filter(|(_, known)| !known).map(|(id, _)| *id));
+        }
+        Ok(unknown)
+    }
+
+    /// How many jobs stand where. One round trip.
+    pub async fn depth(&self) -> Result<Depth, QueueError> {
+        let keys = &self.keys;
+        let (interactive, bulk, delayed, leased): (u64, u64, u64, u64) = redis::pipe()
+            .zcard(&keys.ready_interactive)
+            .zcard(&keys.ready_bulk)
+            .zcard(&keys.delayed)
+            .zcard(&keys.leases)
+            .query_async(&mut self.redis.commands())
+            .await?;
+        Ok(Depth { ready: interactive + bulk, delayed, leased })
+    }
+
+    /// Leases up to `most` ready jobs. Also answers after how many milliseconds the next delayed
+    /// job or expired lease is due.
+    async fn claim(&self, most: usize, lease_ms: u64) -> Result<(Vec<Leased>, Option<u64>), QueueError> {
+        let keys = &self.keys;
+        let mut call = QUEUE_CLAIM.prepare_invoke();
+        for key in [
+            &keys.messages,
+            &keys.ready_interactive,
+            &keys.ready_bulk,
+            &keys.delayed,
+            &keys.clocks,
+            &keys.state,
+            &keys.bell,
+            &keys.epochs,
+            &keys.leases,
+        ] {
+            call.key(key);
+        }
+        call.arg(most.min(BATCH)).arg(lease_ms);
+        let answer: Vec<redis::Value> = call.invoke_async(&mut self.redis.commands()).await?;
+        let mut fields = answer.into_iter();
+        let next_due: i64 = redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
+        let epoch: i64 = redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
+        let mut leased = Vec::new();
+        while let (Some(id), Some(message)) = (fields.next(), fields.next()) {
+            let id: String = redis::from_redis_value(id).map_err(malformed)?;
+            let message: String = redis::from_redis_value(message).map_err(malformed)?;
+            if let Ok(id) = id.parse() {
+                leased.push(Leased { id, epoch: LeaseEpoch(epoch), message });
+            }
+        }
+        Ok((leased, u64::try_from(next_due).ok()))
+    }
+
+    /// Waits until a job may have come, at most `timeout`.
+    async fn wait_for_bell(
+        &self,
+        connection: &mut deadpool_redis::Connection,
+        timeout: std::time::Duration,
+    ) -> Result<(), QueueError> {
+        redis::cmd("BLPOP")
+            .arg(&self.keys.bell)
+            .arg(timeout.as_secs_f64())
+            .query_async::<Option<(String, String)>>(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Extends leases: the answer is in the order of the question.
+    async fn renew(&self, leases: &[(JobId, LeaseEpoch)], lease_ms: u64) -> Result<Vec<Renewal>, QueueError> {
+        let mut renewals = Vec::with_capacity(leases.len());
+        for batch in leases.chunks(BATCH) {
+            let mut call = QUEUE_RENEW.key(&self.keys.messages);
+            call.key(&self.keys.epochs).key(&self.keys.leases).arg(lease_ms);
+            for (id, epoch) in batch {
+                call.arg(id.to_string()).arg(epoch.0);
+            }
+            let answer: Vec<u8> = call.invoke_async(&mut self.redis.commands()).await?;
+            renewals.extend(answer.into_iter().map(|code| match code {
+                1 => Renewal::Extended,
+                2 => Renewal::Unknown,
+                _ => Renewal::Lost,
+            }));
+        }
+        Ok(renewals)
+    }
+
+    /// Takes back jobs that a flush made Redis forget: true where nobody was faster.
+    async fn readopt(&self, jobs: &[(LeaseEpoch, Entry)], lease_ms: u64) -> Result<Vec<bool>, QueueError> {
+        let mut readopted = Vec::with_capacity(jobs.len());
+        for batch in jobs.chunks(BATCH) {
+            let mut call = QUEUE_READOPT.key(&self.keys.messages);
+            call.key(&self.keys.epochs).key(&self.keys.leases).arg(lease_ms);
+            for (epoch, entry) in batch {
+                call.arg(entry.message.job_id().to_string()).arg(epoch.0).arg(record(entry));
+            }
+            readopted.extend(call.invoke_async::<Vec<bool>>(&mut self.redis.commands()).await?);
+        }
+        Ok(readopted)
+    }
+
+    /// Ends leases. One that was another worker's by now is left alone.
+    async fn settle(&self, leases: &[(JobId, LeaseEpoch, Next)]) -> Result<(), QueueError> {
+        let keys = &self.keys;
+        for batch in leases.chunks(BATCH) {
+            let mut call = QUEUE_SETTLE.prepare_invoke();
+            for key in [
+                &keys.messages,
+                &keys.ready_interactive,
+                &keys.ready_bulk,
+                &keys.delayed,
+                &keys.state,
+                &keys.bell,
+                &keys.epochs,
+                &keys.leases,
+            ] {
+                call.key(key);
+            }
+            for (id, epoch, next) in batch {
+                call.arg(id.to_string()).arg(epoch.0);
+                match next {
+                    Next::Done => call.arg("done"),
+                    Next::Back => call.arg("back"),
+                    Next::Later(due) => call.arg(due.timestamp_millis()),
+                };
+            }
+            call.invoke_async::<Vec<u8>>(&mut self.redis.commands()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A job's record: what the scripts need of it, then the message.
+fn record(entry: &Entry) -> String {
+    let Message::V1(message) = &entry.message;
+    format!("{}|{}|{}|{}", entry.weight.max(1), message.priority, message.business_id, entry.message.encode())
+}
+
+fn malformed(error: redis::ParsingError) -> redis::RedisError {
+    error.into()
+}

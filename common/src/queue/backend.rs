@@ -1,0 +1,251 @@
+//! The apalis `Backend` over our queue.
+//!
+//! Two spawned tasks do the work: one claims (never more than there are free slots), one renews and
+//! settles; both go on when Redis is away. `poll_next` only receives from a channel, and a small
+//! tower layer reports each handler's [`Next`] back. An error of Redis thus never ends a worker
+//! and never drops a running handler.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use apalis_core::backend::finalize::Ephemeral;
+use apalis_core::backend::{Backend, BackendConfig};
+use apalis_core::task::Task;
+use apalis_core::worker::context::WorkerContext;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower::{Layer, Service};
+
+use super::claim::{Claimer, LastAnswer};
+use super::lease::{Keeper, Leases, Settled};
+use super::message::{Message, MessageV1};
+use super::{Next, Queue};
+use crate::job::LeaseEpoch;
+
+/// How a worker takes jobs from a queue.
+#[derive(Debug, Clone)]
+pub struct BackendOptions {
+    /// Jobs in hand at once.
+    pub concurrency: usize,
+    /// Length of a lease, in milliseconds. Renewed at every third of it.
+    pub lease_ms: u64,
+    /// Cancelled when the worker is to take no more jobs.
+    pub stop: CancellationToken,
+}
+
+/// A job in this worker's hands: what its handler is called with.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    message: Message,
+    epoch: LeaseEpoch,
+    lost: CancellationToken,
+    /// The slot, free again once the last clone is gone.
+    _slot: Arc<OwnedSemaphorePermit>,
+}
+
+impl Claim {
+    pub(super) fn new(
+        message: Message,
+        epoch: LeaseEpoch,
+        lost: CancellationToken,
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { message, epoch, lost, _slot: Arc::new(slot) }
+    }
+
+    /// What travelled through the queue.
+    pub fn message(&self) -> &MessageV1 {
+        let Message::V1(message) = &self.message;
+        message
+    }
+
+    /// The fencing token of the lease.
+    pub fn epoch(&self) -> LeaseEpoch {
+        self.epoch
+    }
+
+    /// Cancelled when the lease is lost: whatever is done after that is done for nothing.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+}
+
+/// Whether the queue can be reached: what a worker's readiness goes by.
+#[derive(Debug, Clone)]
+pub struct Reachability {
+    answered: LastAnswer,
+    slots: Arc<Semaphore>,
+}
+
+impl Reachability {
+    /// A worker that is idle asks every second; one that did not get an answer for this long cannot
+    /// receive work.
+    const STALE: Duration = Duration::from_secs(10);
+
+    /// Whether this worker can receive jobs: the queue answered lately, or every slot is taken, so
+    /// that it had nothing to ask.
+    pub fn can_receive(&self) -> bool {
+        self.slots.available_permits() == 0 || self.answered.age() < Self::STALE
+    }
+}
+
+/// The apalis backend over a [`Queue`]. One a worker.
+#[derive(Debug)]
+pub struct QueueBackend {
+    options: BackendOptions,
+    tasks: mpsc::Receiver<Task<Claim>>,
+    settled: Option<mpsc::UnboundedSender<Settled>>,
+    reachability: Reachability,
+    claimer: Option<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl QueueBackend {
+    /// Starts to claim at once.
+    pub fn start(queue: &Queue, options: BackendOptions) -> Self {
+        let slots = Arc::new(Semaphore::new(options.concurrency));
+        let leases = Leases::default();
+        let answered = LastAnswer::default();
+        let (task_sender, tasks) = mpsc::channel(options.concurrency);
+        let (settled_sender, settled) = mpsc::unbounded_channel();
+        let claimer = Claimer {
+            queue: queue.clone(),
+            slots: Arc::clone(&slots),
+            leases: leases.clone(),
+            lease_ms: options.lease_ms,
+            tasks: task_sender,
+            settled: settled_sender.clone(),
+            answered: answered.clone(),
+            stop: options.stop.clone(),
+        };
+        let keeper = Keeper { queue: queue.clone(), leases, lease_ms: options.lease_ms, settled };
+        Self {
+            options,
+            tasks,
+            settled: Some(settled_sender),
+            reachability: Reachability { answered, slots },
+            claimer: Some(tokio::spawn(claimer.run())),
+            keeper: Some(tokio::spawn(keeper.run())),
+        }
+    }
+
+    /// Whether this worker can receive jobs.
+    pub fn reachability(&self) -> Reachability {
+        self.reachability.clone()
+    }
+
+    /// Gives back what was claimed but not begun.
+    fn give_back(&mut self) {
+        let Some(settled) = &self.settled else { return };
+        while let Ok(task) = self.tasks.try_recv() {
+            let claim = task.args;
+            let _ = settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next: Next::Back });
+        }
+    }
+}
+
+/// The backend never fails: see the module's documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Never {}
+
+impl Backend for QueueBackend {
+    type Task = Task<Claim>;
+    type Error = Never;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Never>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Option<Result<Task<Claim>, Never>>> {
+        self.tasks.poll_recv(cx).map(|task| task.map(Ok))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Never>> {
+        self.options.stop.cancel();
+        if let Some(claimer) = &mut self.claimer {
+            // An aborted or panicked claimer claims no more either.
+            let _ = ready!(claimer.poll_unpin(cx));
+            self.claimer = None;
+        }
+        self.give_back();
+        self.settled = None;
+        if let Some(keeper) = &mut self.keeper {
+            let _ = ready!(keeper.poll_unpin(cx));
+            self.keeper = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl BackendConfig for QueueBackend {
+    type Args = Claim;
+    type Id = crate::job::JobId;
+    // The claims are decoded here: one unreadable message must not end the worker, as it would
+    // with apalis' own decoding of a durable backend.
+    type Kind = Ephemeral;
+    type Config = BackendOptions;
+    type Layer = Report;
+
+    fn config(&self) -> &BackendOptions {
+        &self.options
+    }
+
+    fn middleware(&mut self, _: &mut WorkerContext) -> Report {
+        Report { settled: self.settled.clone() }
+    }
+}
+
+/// The layer that reports what follows for each handled job.
+#[derive(Debug, Clone)]
+pub struct Report {
+    settled: Option<mpsc::UnboundedSender<Settled>>,
+}
+
+impl<S> Layer<S> for Report {
+    type Service = ReportService<S>;
+
+    fn layer(&self, inner: S) -> ReportService<S> {
+        ReportService { inner, settled: self.settled.clone() }
+    }
+}
+
+/// Calls the handler, then reports.
+#[derive(Debug, Clone)]
+pub struct ReportService<S> {
+    inner: S,
+    settled: Option<mpsc::UnboundedSender<Settled>>,
+}
+
+impl<S> Service<Task<Claim>> for ReportService<S>
+where
+    S: Service<Task<Claim>, Response = Option<Next>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = ();
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<(), S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, task: Task<Claim>) -> Self::Future {
+        let claim = task.args.clone();
+        let settled = self.settled.clone();
+        let handled = self.inner.call(task);
+        async move {
+            // No answer means that the lease was lost, an error that the handler could not even say
+            // what follows. Either way the lease runs out and the job comes again.
+            if let (Ok(Some(next)), Some(settled)) = (handled.await, settled) {
+                let _ = settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next });
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,132 @@
+//! Claiming: takes at most what there are free slots for, wakes when the bell rings, and goes on
+//! for ever when Redis is away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use apalis_core::task::Task;
+use apalis_core::task::builder::TaskBuilder;
+use apalis_core::task::task_id::TaskId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::backend::Claim;
+use super::lease::{Leases, Settled};
+use super::message::Message;
+use super::{BATCH, Entry, Leased, Next, Queue, QueueError};
+use crate::clock;
+
+/// An idle worker asks at least this often: the safety net under the bell, and what makes an
+/// expired lease be seen within a second.
+const POLL: Duration = Duration::from_secs(1);
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+
+/// When the queue last answered, for the worker's readiness.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastAnswer(Arc<AtomicI64>);
+
+impl LastAnswer {
+    fn touch(&self) {
+        self.0.store(clock::now().timestamp_millis(), Ordering::Relaxed);
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        let age_ms = clock::now().timestamp_millis() - self.0.load(Ordering::Relaxed);
+        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+    }
+}
+
+/// Claims: one task a worker.
+#[derive(Debug)]
+pub(super) struct Claimer {
+    pub(super) queue: Queue,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) leases: Leases,
+    pub(super) lease_ms: u64,
+    pub(super) tasks: mpsc::Sender<Task<Claim>>,
+    pub(super) settled: mpsc::UnboundedSender<Settled>,
+    pub(super) answered: LastAnswer,
+    pub(super) stop: CancellationToken,
+}
+
+/// What one step of claiming found.
+enum Step {
+    /// More may be there: ask again at once.
+    Again,
+    /// Nothing is left: wait for the bell, at most so long.
+    Idle(Duration),
+}
+
+impl Claimer {
+    /// Claims until told to stop.
+    pub(super) async fn run(self) {
+        let mut backoff = FIRST_BACKOFF;
+        while !self.stop.is_cancelled() {
+            match self.step().await {
+                Ok(()) => backoff = FIRST_BACKOFF,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "claiming failed and is tried again");
+                    self.stop.run_until_cancelled(tokio::time::sleep(backoff)).await;
+                    backoff = (backoff * 2).min(MAX_BACKOFF);
+                }
+            }
+        }
+    }
+
+    /// Waits for a free slot, claims what fits, and waits for the bell where nothing is left. The
+    /// waits end when the worker is told to stop; a claim that was sent to Redis does not: its
+    /// answer is handed on whole, so that nothing is leased unseen.
+    async fn step(&self) -> Result<(), QueueError> {
+        let Some(Ok(slot)) = self.stop.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await else {
+            return Ok(());
+        };
+        match self.claim_once(slot).await? {
+            Step::Again => Ok(()),
+            Step::Idle(timeout) => self.stop.run_until_cancelled(self.wait(timeout)).await.unwrap_or(Ok(())),
+        }
+    }
+
+    async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Step, QueueError> {
+        let mut permits = vec![slot];
+        while permits.len() < BATCH {
+            let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { break };
+            permits.push(permit);
+        }
+        let (leased, next_due_ms) = self.queue.claim(permits.len(), self.lease_ms).await?;
+        self.answered.touch();
+        let full = leased.len() == permits.len();
+        for (leased, permit) in leased.into_iter().zip(permits) {
+            self.hand_on(leased, permit).await;
+        }
+        Ok(if full {
+            Step::Again
+        } else {
+            Step::Idle(next_due_ms.map_or(POLL, |ms| POLL.min(Duration::from_millis(ms.max(1)))))
+        })
+    }
+
+    async fn hand_on(&self, leased: Leased, permit: OwnedSemaphorePermit) {
+        let message = match Message::decode(&leased.message) {
+            Ok(message) => message,
+            Err(error) => {
+                // The row is open and Redis forgets the message: the sweep writes it anew.
+                tracing::error!(error = &error as &dyn std::error::Error, job.id = %leased.id, "a message was dropped");
+                let _ = self.settled.send(Settled { id: leased.id, epoch: leased.epoch, next: Next::Done });
+                return;
+            }
+        };
+        let task_id = TaskId::from_string(leased.id.to_string());
+        let entry = Entry { message: message.clone(), not_before: None, weight: 1 };
+        let lost = self.leases.hold(entry, leased.epoch);
+        let claim = Claim::new(message, leased.epoch, lost, permit);
+        // A closed channel means that the worker is gone; its leases run out.
+        let _ = self.tasks.send(TaskBuilder::new(claim).task_id(task_id).build()).await;
+    }
+
+    async fn wait(&self, timeout: Duration) -> Result<(), QueueError> {
+        let mut connection = self.queue.redis.blocking().await?;
+        self.queue.wait_for_bell(&mut connection, timeout).await
+    }
+}

@@ -1,0 +1,155 @@
+//! The leases that this worker holds: renewed on a timer, given up when lost, ended in batches.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Entry, Next, Queue, QueueError, Renewal};
+use crate::job::{JobId, LeaseEpoch};
+
+/// Settlements that one round trip takes at most.
+const SETTLE_BATCH: usize = 200;
+/// The wait before a failed settlement is tried again. The lease bounds how long that makes sense.
+const SETTLE_RETRY: Duration = Duration::from_millis(200);
+
+/// One job in this worker's hands.
+#[derive(Debug)]
+struct Held {
+    epoch: LeaseEpoch,
+    entry: Entry,
+    lost: CancellationToken,
+}
+
+/// Every job in this worker's hands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Leases(Arc<Mutex<HashMap<JobId, Held>>>);
+
+impl Leases {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a job. The token is cancelled when its lease is lost.
+    pub(super) fn hold(&self, entry: Entry, epoch: LeaseEpoch) -> CancellationToken {
+        let lost = CancellationToken::new();
+        let held = Held { epoch, lost: lost.clone(), entry };
+        if let Some(previous) = self.lock().insert(held.entry.message.job_id(), held) {
+            // Redis leased us the same job again, so the earlier lease has run out.
+            previous.lost.cancel();
+        }
+        lost
+    }
+
+    fn drop_lease(&self, id: JobId, epoch: LeaseEpoch) -> Option<Held> {
+        let mut held = self.lock();
+        if held.get(&id).is_some_and(|lease| lease.epoch == epoch) { held.remove(&id) } else { None }
+    }
+
+    fn snapshot(&self) -> Vec<(JobId, LeaseEpoch)> {
+        self.lock().iter().map(|(id, lease)| (*id, lease.epoch)).collect()
+    }
+}
+
+/// A lease that ends, and with what.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) id: JobId,
+    pub(super) epoch: LeaseEpoch,
+    pub(super) next: Next,
+}
+
+/// Renews and settles: one task a worker.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) queue: Queue,
+    pub(super) leases: Leases,
+    pub(super) lease_ms: u64,
+    pub(super) settled: mpsc::UnboundedReceiver<Settled>,
+}
+
+impl Keeper {
+    /// Works until every sender of settlements is gone and the last one is settled.
+    pub(super) async fn run(mut self) {
+        let mut renewal = tokio::time::interval(Duration::from_millis(self.lease_ms / 3));
+        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(SETTLE_BATCH);
+        loop {
+            tokio::select! {
+                _ = renewal.tick() => {
+                    if let Err(error) = self.renew_once().await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "leases were not renewed");
+                    }
+                }
+                received = self.settled.recv_many(&mut batch, SETTLE_BATCH) => {
+                    if received == 0 {
+                        return;
+                    }
+                    self.settle(&mut batch).await;
+                }
+            }
+        }
+    }
+
+    /// Renews every lease; gives up those that were lost, and takes back those that a flush made
+    /// Redis forget.
+    async fn renew_once(&self) -> Result<(), QueueError> {
+        let held = self.leases.snapshot();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let renewals = self.queue.renew(&held, self.lease_ms).await?;
+        let mut forgotten = Vec::new();
+        for (&(id, epoch), renewal) in held.iter().zip(renewals) {
+            match renewal {
+                Renewal::Extended => {}
+                Renewal::Lost => self.give_up(id, epoch),
+                Renewal::Unknown => forgotten.push((id, epoch)),
+            }
+        }
+        self.readopt(&forgotten).await
+    }
+
+    async fn readopt(&self, forgotten: &[(JobId, LeaseEpoch)]) -> Result<(), QueueError> {
+        let jobs: Vec<(LeaseEpoch, Entry)> = {
+            let held = self.leases.lock();
+            let still_held = |(id, epoch): &(JobId, LeaseEpoch)| {
+                held.get(id).filter(|lease| lease.epoch == *epoch).map(|lease| (*epoch, lease.entry.clone()))
+            };
+            forgotten.iter().filter_map(still_held).collect()
+        };
+        let readopted = self.queue.readopt(&jobs, self.lease_ms).await?;
+        for ((epoch, entry), readopted) in jobs.iter().zip(readopted) {
+            if !readopted {
+                self.give_up(entry.message.job_id(), *epoch);
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up(&self, id: JobId, epoch: LeaseEpoch) {
+        if let Some(lease) = self.leases.drop_lease(id, epoch) {
+            tracing::warn!(job.id = %id, "the lease was lost: the job is left to another worker");
+            lease.lost.cancel();
+        }
+    }
+
+    /// Tells Redis of ended leases. While Redis is away it tries again for the length of a lease;
+    /// after that they have run out by themselves, and the rows say where the jobs stand.
+    async fn settle(&self, batch: &mut Vec<Settled>) {
+        let ended: Vec<_> = batch.drain(..).map(|settled| (settled.id, settled.epoch, settled.next)).collect();
+        for (id, epoch, _) in &ended {
+            self.leases.drop_lease(*id, *epoch);
+        }
+        let give_up_at = tokio::time::Instant::now() + Duration::from_millis(self.lease_ms);
+        while let Err(error) = self.queue.settle(&ended).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, jobs = ended.len(), "ended leases were not settled");
+            if tokio::time::Instant::now() >= give_up_at {
+                return;
+            }
+            tokio::time::sleep(SETTLE_RETRY).await;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every key, as a function, with its type, its life and its owner. Braces are hash tags: all keys
+//! of one queue, or of one provider, live in one slot, so that a script may touch them together on
+//! Redis Cluster.
+
+use crate::job::JobKind;
+
+/// The keys of one installation: they all begin with its prefix.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// The keys that begin with `prefix`.
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// The keys of a kind's queue.
+    pub fn queue(&self, kind: JobKind) -> QueueKeys {
+        let key = |name: &str| format!("{{{}:queue:{kind}}}:{name}", self.prefix);
+        QueueKeys {
+            messages: key("messages"),
+            ready_interactive: key("ready:interactive"),
+            ready_bulk: key("ready:bulk"),
+            delayed: key("delayed"),
+            leases: key("leases"),
+            epochs: key("epochs"),
+            clocks: key("clocks"),
+            state: key("state"),
+            bell: key("bell"),
+        }
+    }
+
+    /// The keys of a provider's quota and of the breaker of one of its models.
+    pub fn quota(&self, provider: &str, model: &str) -> QuotaKeys {
+        let key = |name: &str| format!("{{{}:quota:{provider}}}:{name}", self.prefix);
+        QuotaKeys {
+            calls: key("calls"),
+            waiters: key("waiters"),
+            expected: key("expected"),
+            state: key("state"),
+            breaker: key(&format!("breaker:{model}")),
+        }
+    }
+
+    /// Channel: a job changed. Published by whoever changed it, heard by every API process.
+    pub fn job_events(&self) -> String {
+        format!("{}:jobs", self.prefix)
+    }
+
+    /// String, a few seconds: the worker that sweeps. Owner: the sweep.
+    pub fn sweeper(&self) -> String {
+        format!("{}:sweeper", self.prefix)
+    }
+
+    /// String, no end: its absence says that Redis was flushed. Owner: the sweep.
+    pub fn swept(&self) -> String {
+        format!("{}:swept", self.prefix)
+    }
+}
+
+/// Keys of a queue. None expires: each holds entries of open jobs only, and is gone with the last.
+#[derive(Debug, Clone)]
+pub struct QueueKeys {
+    /// Hash: a job's record, `weight|class|business|message`. Being in here is being known.
+    pub messages: String,
+    /// Sorted set: ready interactive jobs by virtual finish time.
+    pub ready_interactive: String,
+    /// Sorted set: ready bulk jobs by virtual finish time.
+    pub ready_bulk: String,
+    /// Sorted set: jobs by the ms at which they become ready.
+    pub delayed: String,
+    /// Sorted set: jobs in some worker's hands by the ms at which their lease ends.
+    pub leases: String,
+    /// Hash: the epoch of a job's last lease.
+    pub epochs: String,
+    /// Hash: a business's virtual clock in a class, while it is ahead of the class's own.
+    pub clocks: String,
+    /// Hash: the classes' virtual clocks, the last epoch, claims so far, whether it is paused.
+    pub state: String,
+    /// List: a note for each idle worker to wake.
+    pub bell: String,
+}
+
+/// Keys of a provider's quota. They expire two windows after the last use, but for `state` and
+/// `breaker`, which are one small hash each.
+#[derive(Debug, Clone)]
+pub struct QuotaKeys {
+    /// List: the ms of the grants of the last window, newest first.
+    pub calls: String,
+    /// Sorted set: jobs that wait for a grant, by rank.
+    pub waiters: String,
+    /// Sorted set: the same jobs by the ms at which they will ask again.
+    pub expected: String,
+    /// Hash: a limit set by an operator, and until when the provider closed itself.
+    pub state: String,
+    /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
+    pub breaker: String,
+}

@@ -1,0 +1,24 @@
+//! The Lua scripts, each from a file under `common/lua` that states its contract. Sent by hash, in
+//! full once a server has forgotten them.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! scripts {
+    ($($name:ident = $path:literal;)+) => {
+        $(pub(crate) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(include_str!(concat!("../../lua/", $path))));)+
+    };
+}
+
+scripts! {
+    QUEUE_PUSH = "queue/push.lua";
+    QUEUE_CLAIM = "queue/claim.lua";
+    QUEUE_RENEW = "queue/renew.lua";
+    QUEUE_READOPT = "queue/readopt.lua";
+    QUEUE_SETTLE = "queue/settle.lua";
+    QUOTA_ADMIT = "quota/admit.lua";
+    QUOTA_SETTLE = "quota/settle.lua";
+    QUOTA_STATUS = "quota/status.lua";
+}

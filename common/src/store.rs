@@ -1,0 +1,197 @@
+//! Postgres: the truth. The pool, the retry of transient failures, and one module a table.
+//!
+//! Every query is a checked macro, every query on tenant data takes a
+//! [`BusinessId`](crate::business::BusinessId) or a fenced job, and none is held open across a call
+//! to anything else. Writes under a lease carry its epoch and say [`StoreError::Superseded`] where
+//! another lease has taken over.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
+
+use crate::config::PostgresConfig;
+
+pub mod business;
+pub mod document;
+pub mod feedback;
+pub mod generation;
+pub mod job;
+
+/// The schema's migrations, embedded.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// Attempts of an operation that fails for a transient reason.
+const ATTEMPTS: u32 = 3;
+/// The wait before the second attempt; doubled for each further one, up to [`MAX_BACKOFF`].
+const FIRST_BACKOFF: Duration = Duration::from_secs(2);
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
+/// A connection that was idle for longer is pinged before it is used. A fresher one was in use a
+/// moment ago; asking again would double the round trips of a busy pool.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Postgres is away or overloaded, also after retries: try again later.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// Another lease runs the job, or it has ended: stop working on it.
+    #[error("the job has ended or runs under another lease")]
+    Superseded,
+    /// A row holds what this version cannot read.
+    #[error("a row of {table} cannot be read")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// What was wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The statement failed, and would fail again.
+    #[error("the database refused a statement")]
+    Refused(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    fn unreadable(table: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreadable { table, source: source.into() }
+    }
+
+    /// The constraint that the statement broke, where it broke one.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Refused(error) => error.as_database_error()?.constraint(),
+            _ => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_transient(&error) { Self::Unavailable(error) } else { Self::Refused(error) }
+    }
+}
+
+/// Whether the same statement may succeed in a moment: the connection was lost, the server is
+/// starting, full or shutting down, or a serialization failure or deadlock chose this transaction.
+fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            // 08 connection, 40 rollback, 53 resources, 57P operator intervention, 25006 a primary
+            // that has become a read-only standby, 55P03 lock not available.
+            code.starts_with("08")
+                || code.starts_with("40")
+                || code.starts_with("53")
+                || matches!(&*code, "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "55P03")
+        }),
+        _ => false,
+    }
+}
+
+/// A handle on Postgres. Cheap to clone: clones share one pool.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+    core_connections: u32,
+}
+
+/// The pool as `/health` shows it, in the words of the service that this one replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections kept in normal times.
+    pub size: u32,
+    /// In use.
+    pub checked_out: u32,
+    /// Open and idle.
+    pub checked_in: u32,
+    /// Open beyond `size`.
+    pub overflow: u32,
+}
+
+impl Store {
+    /// Makes the pool without connecting: a process starts, and says that it is not ready, while
+    /// Postgres is away.
+    pub fn new(config: &PostgresConfig) -> Result<Self, sqlx::Error> {
+        let options: PgConnectOptions = config.connect_url().parse()?;
+        let options = options
+            .application_name("copydesk")
+            .options([("statement_timeout", "30s"), ("timezone", "UTC")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.pool_size + config.pool_overflow)
+            .acquire_timeout(Duration::from_secs(config.acquire_timeout_seconds))
+            .max_lifetime(Duration::from_secs(config.recycle_seconds))
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    Ok(meta.idle_for < TEST_AFTER_IDLE || connection.ping().await.is_ok())
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { pool, core_connections: config.pool_size })
+    }
+
+    /// Uses a pool that was made elsewhere, such as a test's own.
+    pub fn from_pool(pool: PgPool) -> Self {
+        let core_connections = pool.options().get_max_connections();
+        Self { pool, core_connections }
+    }
+
+    /// The pool, for what is no query of a table: migrations and tests.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// One round trip: an error where Postgres does not answer.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The pool's connections at this moment.
+    pub fn pool_status(&self) -> PoolStatus {
+        let open = self.pool.size();
+        let checked_in = u32::try_from(self.pool.num_idle()).unwrap_or(open).min(open);
+        PoolStatus {
+            size: self.core_connections,
+            checked_out: open - checked_in,
+            checked_in,
+            overflow: open.saturating_sub(self.core_connections),
+        }
+    }
+
+    /// Runs `operation`, again where it failed for a transient reason: 3 attempts in all, 2 and 4
+    /// seconds apart with jitter. The operation must be harmless when repeated, since a lost
+    /// connection does not tell whether the statement took effect.
+    async fn retry<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut backoff = FIRST_BACKOFF;
+        for attempt in 1.. {
+            match operation().await.map_err(StoreError::from) {
+                Err(StoreError::Unavailable(error)) if attempt < ATTEMPTS => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, attempt, "a database operation failed and is tried again");
+                    tokio::time::sleep(backoff.mul_f64(0.5 + rand::random::<f64>())).await;
+                    backoff = (backoff * 2).min(MAX_BACKOFF);
+                }
+                result => return result,
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_failures_that_may_pass_are_retried() {
+        assert!(is_transient(&sqlx::Error::PoolTimedOut));
+        assert!(is_transient(&sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())));
+        assert!(!is_transient(&sqlx::Error::RowNotFound));
+        assert!(!is_transient(&sqlx::Error::ColumnNotFound("x".into())));
+    }
+}

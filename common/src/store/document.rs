@@ -1,0 +1,355 @@
+//! The tables `brand_documents`, `chunks` and `knowledge_versions`: what a business gives us to
+//! write from.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::job::{Columns, changed_a_row, named};
+use super::{Store, StoreError};
+use crate::business::BusinessId;
+use crate::document::{Chunk, Document, DocumentId, DocumentStatus, MediaType, NewChunk, NewDocument};
+use crate::generation::Format;
+use crate::job::{NewJob, Problem, StartedJob};
+
+/// Stores a document and accepts the job that indexes it, in one transaction. `job` is made from
+/// the document's id: the given one, or that of the document which it replaces.
+pub async fn put(
+    store: &Store,
+    document: &NewDocument,
+    job: impl Fn(DocumentId) -> NewJob,
+) -> Result<(Document, NewJob), StoreError> {
+    let job = &job;
+    store.retry(|| put_once(store, document, job)).await.and_then(|(row, job)| Ok((row.try_into()?, job)))
+}
+
+async fn put_once(
+    store: &Store,
+    document: &NewDocument,
+    job: impl Fn(DocumentId) -> NewJob,
+) -> Result<(DocumentRow, NewJob), sqlx::Error> {
+    let mut tx = store.pool.begin().await?;
+    let row = sqlx::query_as!(
+        DocumentRow,
+        r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)
+           on conflict (business_id, external_id) do update set
+               title = excluded.title, content_type = excluded.content_type, media_type = excluded.media_type,
+               url = excluded.url, body = excluded.body, revision = d.revision + 1, status = 'pending', error = null,
+               updated_at = now()
+           returning id, business_id, external_id, title, content_type, media_type, url, status, error,
+                     0::int as "chunk_count!", octet_length(body) as "size_bytes!", created_at, updated_at"#,
+        document.id.0,
+        document.business_id.as_str(),
+        document.external_id,
+        document.title,
+        document.content_type.map(Format::slug),
+        document.media_type.as_str(),
+        document.url,
+        document.text,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let job = job(DocumentId(row.id));
+    Columns::of(std::slice::from_ref(&job)).insert(&mut *tx).await?;
+    tx.commit().await?;
+    Ok((row, job))
+}
+
+struct DocumentRow {
+    id: Uuid,
+    business_id: String,
+    external_id: Option<String>,
+    title: String,
+    content_type: Option<String>,
+    media_type: String,
+    url: Option<String>,
+    status: String,
+    error: Option<String>,
+    chunk_count: i32,
+    size_bytes: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<DocumentRow> for Document {
+    type Error = StoreError;
+
+    fn try_from(row: DocumentRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: DocumentId(row.id),
+            business_id: BusinessId::parse(row.business_id)
+                .map_err(|e| StoreError::unreadable("brand_documents", e))?,
+            external_id: row.external_id,
+            title: row.title,
+            content_type: row.content_type.as_deref().map(named::<Format>).transpose()?,
+            media_type: named::<MediaType>(&row.media_type)?,
+            url: row.url,
+            status: named::<DocumentStatus>(&row.status)?,
+            error: row.error,
+            chunk_count: row.chunk_count,
+            size_bytes: row.size_bytes,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// A business's documents, newest first: up to `limit`, those made before the document `before`.
+pub async fn list(
+    store: &Store,
+    business_id: &BusinessId,
+    before: Option<DocumentId>,
+    limit: u16,
+) -> Result<Vec<Document>, StoreError> {
+    let query = || async {
+        sqlx::query_as!(
+            DocumentRow,
+            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error,
+                      (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
+                      octet_length(body) as "size_bytes!", created_at, updated_at
+               from brand_documents d where business_id = $1 and ($2::uuid is null or id < $2)
+               order by id desc limit $3"#,
+            business_id.as_str(),
+            before.map(|id| id.0),
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(Document::try_from).collect()
+}
+
+/// One document of a business.
+pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Document>, StoreError> {
+    let query = || async {
+        sqlx::query_as!(
+            DocumentRow,
+            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error,
+                      (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
+                      octet_length(body) as "size_bytes!", created_at, updated_at
+               from brand_documents d where business_id = $1 and id = $2"#,
+            business_id.as_str(),
+            id.0,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    store.retry(query).await?.map(Document::try_from).transpose()
+}
+
+/// Deletes a document and its passages. False where the business has no such document.
+pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<bool, StoreError> {
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        let deleted = sqlx::query!(
+            "delete from brand_documents where business_id = $1 and id = $2",
+            business_id.as_str(),
+            id.0
+        )
+        .execute(&mut *tx)
+        .await?;
+        bump_version(&mut tx, business_id).await?;
+        tx.commit().await?;
+        Ok(deleted.rows_affected() == 1)
+    };
+    store.retry(query).await
+}
+
+/// A document as the ingest job needs it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its title.
+    pub title: String,
+    /// What it is written in.
+    pub media_type: MediaType,
+    /// The text as uploaded.
+    pub text: String,
+    /// Counts up with each replacement.
+    pub revision: i32,
+}
+
+/// What is to be indexed; `None` where the document was deleted meanwhile.
+pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Source>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "select title, media_type, body, revision from brand_documents where business_id = $1 and id = $2",
+            business_id.as_str(),
+            id.0,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    let row = store.retry(query).await?;
+    row.map(|row| {
+        Ok(Source {
+            title: row.title,
+            media_type: named::<MediaType>(&row.media_type)?,
+            text: row.body,
+            revision: row.revision,
+        })
+    })
+    .transpose()
+}
+
+/// How the ingest of a document ended.
+#[derive(Debug)]
+pub enum Ingested {
+    /// Its passages.
+    Ready(Vec<NewChunk>),
+    /// Why it cannot be used, for the client.
+    Unusable(String),
+}
+
+/// Replaces a document's passages and ends its ingest job, in one transaction fenced by the lease's
+/// epoch. A document that was replaced meanwhile is left to the job of its new revision.
+pub async fn settle(
+    store: &Store,
+    job: &StartedJob,
+    id: DocumentId,
+    revision: i32,
+    ingested: &Ingested,
+) -> Result<(), StoreError> {
+    let settled = store.retry(|| settle_once(store, job, id, revision, ingested)).await?;
+    changed_a_row(settled.into())
+}
+
+async fn settle_once(
+    store: &Store,
+    job: &StartedJob,
+    id: DocumentId,
+    revision: i32,
+    ingested: &Ingested,
+) -> Result<bool, sqlx::Error> {
+    let mut tx = store.pool.begin().await?;
+    let (chunks, error) = match ingested {
+        Ingested::Ready(chunks) => (chunks.as_slice(), None),
+        Ingested::Unusable(reason) => (&[][..], Some(reason)),
+    };
+    let result = error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len() }));
+    let ended = sqlx::query!(
+        "update jobs set status = case when $4::jsonb is null then 'succeeded' else 'failed' end, result = $3,
+                         error = $4, finished_at = now(), updated_at = now(), stages_completed = 1
+         where id = $1 and lease_epoch = $2 and status = 'running'",
+        job.id.0,
+        job.epoch.0,
+        result,
+        error.map(|reason| Json(unusable(job, reason))) as _,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if ended.rows_affected() == 0 {
+        return already_settled(&mut tx, job).await;
+    }
+    let current = sqlx::query!(
+        "update brand_documents set status = $3, error = $4, updated_at = now() where id = $1 and revision = $2",
+        id.0,
+        revision,
+        if error.is_none() { "ready" } else { "failed" },
+        error,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if current.rows_affected() == 1 {
+        replace_chunks(&mut tx, &job.business_id, id, chunks).await?;
+        bump_version(&mut tx, &job.business_id).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn unusable(job: &StartedJob, reason: &str) -> Problem {
+    Problem {
+        kind: "/problems/unusable-document".into(),
+        title: "The document cannot be used".into(),
+        status: 422,
+        detail: reason.to_owned(),
+        instance: Some(format!("/api/jobs/{}", job.id)),
+        errors: Vec::new(),
+    }
+}
+
+async fn already_settled(tx: &mut sqlx::PgTransaction<'_>, job: &StartedJob) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query!(
+        "select 1 as one from jobs where id = $1 and lease_epoch = $2 and status in ('succeeded', 'failed')",
+        job.id.0,
+        job.epoch.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn replace_chunks(
+    tx: &mut sqlx::PgTransaction<'_>,
+    business_id: &BusinessId,
+    id: DocumentId,
+    chunks: &[NewChunk],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from chunks where document_id = $1", id.0).execute(&mut **tx).await?;
+    let headings: Vec<String> = chunks.iter().map(|chunk| chunk.heading_path.clone()).collect();
+    let bodies: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
+    let hashes: Vec<Vec<u8>> = chunks.iter().map(|chunk| chunk.sha256.to_vec()).collect();
+    sqlx::query!(
+        "insert into chunks (document_id, ordinal, business_id, heading_path, body, sha256)
+         select $1, ordinality - 1, $2, heading_path, body, sha256
+         from unnest($3::text[], $4::text[], $5::bytea[]) with ordinality as t (heading_path, body, sha256, ordinality)",
+        id.0,
+        business_id.as_str(),
+        &headings,
+        &bodies,
+        &hashes,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn bump_version(tx: &mut sqlx::PgTransaction<'_>, business_id: &BusinessId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into knowledge_versions as k (business_id, version) values ($1, 1)
+         on conflict (business_id) do update set version = k.version + 1",
+        business_id.as_str()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The version of a business's passages: it counts up with every change, 0 where there never were
+/// any.
+pub async fn knowledge_version(store: &Store, business_id: &BusinessId) -> Result<i64, StoreError> {
+    let query = || async {
+        sqlx::query!("select version from knowledge_versions where business_id = $1", business_id.as_str())
+            .fetch_optional(&store.pool)
+            .await
+    };
+    Ok(store.retry(query).await?.map_or(0, |row| row.version))
+}
+
+/// Every passage of a business, the same passage of several documents once.
+pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"select distinct on (c.sha256) c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url
+               from chunks c join brand_documents d on d.id = c.document_id
+               where c.business_id = $1 and d.business_id = $1 and d.status = 'ready'
+               order by c.sha256, c.document_id, c.ordinal"#,
+            business_id.as_str()
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = store.retry(query).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Chunk {
+            document_id: DocumentId(row.document_id),
+            ordinal: row.ordinal,
+            heading_path: row.heading_path,
+            text: row.body,
+            title: row.title,
+            url: row.url,
+        })
+        .collect())
+}

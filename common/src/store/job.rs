@@ -1,0 +1,393 @@
+//! The tables `jobs` and `stage_results`: acceptance, the state machine's moves, checkpoints.
+//!
+//! Moves of a running job are fenced: they name the lease's epoch and change no row where another
+//! lease has taken over ([`StoreError::Superseded`]).
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::business::BusinessId;
+use crate::generation::GenerationId;
+use crate::job::{
+    Job, JobId, JobKind, JobStatus, LeaseEpoch, NewJob, Priority, Problem, Progress, StartedJob, Usage, WaitReason,
+    Waiting,
+};
+use crate::stage::{Stage, StageResult};
+use crate::trace::TraceParent;
+
+/// Accepts jobs, all or none, in one statement: when this returns they are committed. Accepting the
+/// same id twice is harmless.
+pub async fn insert(store: &Store, jobs: &[NewJob]) -> Result<(), StoreError> {
+    let columns = Columns::of(jobs);
+    store.retry(|| columns.insert(store.pool())).await
+}
+
+/// New jobs, turned into one array a column: what `unnest` takes.
+pub(super) struct Columns {
+    id: Vec<Uuid>,
+    kind: Vec<String>,
+    business_id: Vec<String>,
+    generation_id: Vec<Option<Uuid>>,
+    priority: Vec<String>,
+    payload: Vec<serde_json::Value>,
+    metadata: Vec<serde_json::Value>,
+    max_attempts: Vec<i16>,
+    run_at: Vec<Option<DateTime<Utc>>>,
+    deadline_at: Vec<Option<DateTime<Utc>>>,
+    traceparent: Vec<String>,
+}
+
+impl Columns {
+    pub(super) fn of(jobs: &[NewJob]) -> Self {
+        Self {
+            id: jobs.iter().map(|j| j.id.0).collect(),
+            kind: jobs.iter().map(|j| j.kind.to_string()).collect(),
+            business_id: jobs.iter().map(|j| j.business_id.to_string()).collect(),
+            generation_id: jobs.iter().map(|j| j.generation_id.map(|id| id.0)).collect(),
+            priority: jobs.iter().map(|j| j.priority.to_string()).collect(),
+            payload: jobs.iter().map(|j| j.payload.clone()).collect(),
+            metadata: jobs.iter().map(|j| j.metadata.clone()).collect(),
+            max_attempts: jobs.iter().map(|j| to_i16(j.max_attempts)).collect(),
+            run_at: jobs.iter().map(|j| j.run_at).collect(),
+            deadline_at: jobs.iter().map(|j| j.deadline_at).collect(),
+            traceparent: jobs.iter().map(|j| j.trace.to_string()).collect(),
+        }
+    }
+
+    pub(super) async fn insert(&self, executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "insert into jobs (id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
+                               deadline_at, traceparent, status, wait_reason, wait_until)
+             select id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
+                    deadline_at, traceparent,
+                    case when run_at is null then 'queued' else 'waiting' end,
+                    case when run_at is null then null else 'scheduled' end,
+                    run_at
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[], $7::jsonb[],
+                         $8::smallint[], $9::timestamptz[], $10::timestamptz[], $11::text[])
+                  as t (id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
+                        deadline_at, run_at, traceparent)
+             on conflict (id) do nothing",
+            &self.id,
+            &self.kind,
+            &self.business_id,
+            &self.generation_id as &[Option<Uuid>],
+            &self.priority,
+            &self.payload,
+            &self.metadata,
+            &self.max_attempts,
+            &self.deadline_at as &[Option<DateTime<Utc>>],
+            &self.run_at as &[Option<DateTime<Utc>>],
+            &self.traceparent,
+        )
+        .execute(executor)
+        .await?;
+        Ok(())
+    }
+}
+
+/// A job as it stands, where there is one and it belongs to `business_id` (any business where that
+/// is `None`: the caller is an operator).
+pub async fn get(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<Option<Job>, StoreError> {
+    let business_id = business_id.map(BusinessId::as_str);
+    let query = || async {
+        sqlx::query_as!(
+            JobRow,
+            r#"select id, kind, business_id, generation_id, status, wait_reason, wait_provider, wait_until, stage,
+                      stages_completed, stages_total, priority, attempt, max_attempts, created_at, started_at,
+                      finished_at, updated_at, usage as "usage: Json<Usage>", result,
+                      error as "error: Json<Problem>", metadata
+               from jobs where id = $1 and ($2::text is null or business_id = $2)"#,
+            id.0,
+            business_id,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    store.retry(query).await?.map(Job::try_from).transpose()
+}
+
+/// A row of `jobs` as clients need it.
+struct JobRow {
+    id: Uuid,
+    kind: String,
+    business_id: String,
+    generation_id: Option<Uuid>,
+    status: String,
+    wait_reason: Option<String>,
+    wait_provider: Option<String>,
+    wait_until: Option<DateTime<Utc>>,
+    stage: String,
+    stages_completed: i16,
+    stages_total: i16,
+    priority: String,
+    attempt: i16,
+    max_attempts: i16,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+    usage: Json<Usage>,
+    result: Option<serde_json::Value>,
+    error: Option<Json<Problem>>,
+    metadata: serde_json::Value,
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = StoreError;
+
+    fn try_from(row: JobRow) -> Result<Self, StoreError> {
+        let waiting = match (row.wait_reason, row.wait_until) {
+            (Some(reason), Some(until)) => {
+                Some(Waiting { reason: named::<WaitReason>(&reason)?, provider: row.wait_provider, until })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            id: JobId(row.id),
+            kind: named::<JobKind>(&row.kind)?,
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
+            generation_id: row.generation_id.map(GenerationId),
+            status: named::<JobStatus>(&row.status)?,
+            waiting,
+            progress: Progress {
+                stage: row.stage,
+                completed: to_u16(row.stages_completed),
+                total: to_u16(row.stages_total),
+            },
+            priority: named::<Priority>(&row.priority)?,
+            attempt: to_u16(row.attempt),
+            max_attempts: to_u16(row.max_attempts),
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            updated_at: row.updated_at,
+            usage: row.usage.0,
+            result: row.result,
+            error: row.error.map(|error| error.0),
+            metadata: row.metadata,
+        })
+    }
+}
+
+/// Begins a job under a lease: from now on only writes with this epoch change it. `None` where it
+/// has ended, or where a later lease holds it: there is nothing to do.
+pub async fn begin(
+    store: &Store,
+    id: JobId,
+    epoch: LeaseEpoch,
+    owner: &str,
+) -> Result<Option<StartedJob>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs
+             set status = 'running', lease_epoch = $2, lease_owner = $3, wait_reason = null, wait_provider = null,
+                 wait_until = null, started_at = coalesce(started_at, now()), updated_at = now(),
+                 -- A job that was never given back lost its worker.
+                 takeovers = takeovers + (status = 'running' and lease_epoch < $2)::int::smallint
+             where id = $1 and status in ('queued', 'waiting', 'running')
+               and (lease_epoch < $2 or (lease_epoch = $2 and lease_owner = $3))
+             returning kind, business_id, generation_id, payload, attempt, max_attempts, takeovers, created_at,
+                       deadline_at, stages_completed, traceparent",
+            id.0,
+            epoch.0,
+            owner,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    let Some(row) = store.retry(query).await? else { return Ok(None) };
+    Ok(Some(StartedJob {
+        id,
+        kind: named::<JobKind>(&row.kind)?,
+        business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
+        generation_id: row.generation_id.map(GenerationId),
+        payload: row.payload,
+        attempt: to_u16(row.attempt),
+        max_attempts: to_u16(row.max_attempts),
+        takeovers: to_u16(row.takeovers),
+        created_at: row.created_at,
+        deadline_at: row.deadline_at,
+        stages_completed: to_u16(row.stages_completed),
+        trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
+        epoch,
+    }))
+}
+
+/// Stores a finished stage together with the job's progress and usage, before the next one starts.
+pub async fn checkpoint(
+    store: &Store,
+    job: &StartedJob,
+    result: &StageResult,
+    progress: &Progress,
+    usage: &Usage,
+) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "with job as (
+                 update jobs set stage = $3, stages_completed = $4, stages_total = $5, usage = $6, takeovers = 0,
+                                 updated_at = now()
+                 where id = $1 and lease_epoch = $2 and status = 'running'
+                 returning id
+             )
+             insert into stage_results (job_id, stage, round, output, usage, started_at)
+             select id, $7, $8, $9, $10, $11 from job
+             -- The answer to an earlier try was lost: what it stored stays.
+             on conflict (job_id, stage, round) do update set finished_at = stage_results.finished_at",
+            job.id.0,
+            job.epoch.0,
+            progress.stage,
+            to_i16(progress.completed),
+            to_i16(progress.total),
+            Json(usage) as _,
+            result.stage.as_str(),
+            to_i16(result.round),
+            result.output,
+            Json(&result.usage) as _,
+            result.started_at,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.rows_affected())
+}
+
+/// The stages that a job has finished, in the order in which they ended.
+pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageResult>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"select stage, round, output, usage as "usage: Json<Usage>", started_at
+               from stage_results where job_id = $1 order by finished_at, round"#,
+            job.id.0
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(|row| {
+        Ok(StageResult {
+            stage: named::<Stage>(&row.stage)?,
+            round: to_u16(row.round),
+            output: row.output,
+            usage: row.usage.0,
+            started_at: row.started_at,
+        })
+    }).collect()
+}
+
+/// Parks a running job until a known time. `attempt` is the one that comes then: the same where
+/// waiting was nobody's fault, one more after a failure.
+pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u16) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set status = 'waiting', wait_reason = $3, wait_provider = $4, wait_until = $5, attempt = $6,
+                             lease_owner = null, updated_at = now()
+             where id = $1 and lease_epoch = $2 and status in ('running', 'waiting')",
+            job.id.0,
+            job.epoch.0,
+            waiting.reason.as_str(),
+            waiting.provider,
+            waiting.until,
+            to_i16(attempt),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.rows_affected())
+}
+
+/// Gives a running job back unfinished, with its attempts untouched: the worker is leaving.
+pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set status = 'queued', lease_owner = null, updated_at = now()
+             where id = $1 and lease_epoch = $2 and status in ('running', 'queued')",
+            job.id.0,
+            job.epoch.0,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.rows_affected())
+}
+
+/// Ends a running job with an error.
+pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set status = 'failed', error = $3, finished_at = now(), updated_at = now()
+             where id = $1 and lease_epoch = $2 and status in ('running', 'failed')",
+            job.id.0,
+            job.epoch.0,
+            Json(problem) as _,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.rows_affected())
+}
+
+/// An open job as the sweep needs it: enough to write its message again.
+#[derive(Debug, Clone)]
+pub struct OpenJob {
+    /// Its id.
+    pub id: JobId,
+    /// The queue that it belongs in.
+    pub kind: JobKind,
+    /// For whom.
+    pub business_id: BusinessId,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Not before this.
+    pub not_before: Option<DateTime<Utc>>,
+    /// The request's trace.
+    pub trace: TraceParent,
+}
+
+/// Up to `limit` open jobs accepted after the job `after`, in the order of their acceptance. Reads
+/// the partial index of open jobs only.
+pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "select id, kind, business_id, priority, wait_until, traceparent from jobs
+             where status in ('queued', 'waiting', 'running') and id > $1 order by id limit $2",
+            after.0,
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(|row| {
+        Ok(OpenJob {
+            id: JobId(row.id),
+            kind: named::<JobKind>(&row.kind)?,
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
+            priority: named::<Priority>(&row.priority)?,
+            not_before: row.wait_until,
+            trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
+        })
+    }).collect()
+}
+
+/// A fenced write that changed nothing was another lease's to make.
+pub(super) fn changed_a_row(rows_affected: u64) -> Result<(), StoreError> {
+    if rows_affected == 0 { Err(StoreError::Superseded) } else { Ok(()) }
+}
+
+pub(super) fn named<T>(name: &str) -> Result<T, StoreError>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    name.parse().map_err(|e: T::Err| StoreError::unreadable("jobs", e))
+}
+
+/// `smallint` columns hold counts: CHECKs and types keep them small and positive.
+pub(super) fn to_u16(count: i16) -> u16 {
+    u16::try_from(count).unwrap_or(0)
+}
+
+fn to_i16(count: u16) -> i16 {
+    i16::try_from(count).unwrap_or(i16::MAX)
+}
