@@ -1,0 +1,230 @@
+//! One business's passages in an inverted index in memory: BM25 over the text and, weighing more,
+//! the title and headings above it. Knows nothing of where passages come from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use copydesk_common::document::Chunk;
+use tantivy::collector::TopDocs;
+use tantivy::directory::RamDirectory;
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{
+    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
+    TextAnalyzer, TokenizerManager,
+};
+use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, TantivyDocument, Term};
+
+use crate::{Hit, KnowledgeError};
+
+/// The name under which the index knows our analyzer.
+const ANALYZER: &str = "copydesk";
+/// A word in a heading says more of what a passage is about than the same word in its text.
+const HEADING_BOOST: f32 = 1.5;
+/// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
+const MAX_QUERY_WORDS: usize = 64;
+/// Longer words are data, such as hashes and base64. In bytes.
+const MAX_WORD_BYTES: usize = 40;
+/// What tantivy sizes its first tables by while it builds an index, in bytes. It is given back
+/// afterwards.
+const BUILD_MEMORY_BYTES: usize = 15_000_000;
+/// Words so common in English that they tell no passage from another: Lucene's list, and the
+/// question words, which topics are full of.
+const STOP_WORDS: &[&str] = &[
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
+    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
+    "how", "what", "when", "where", "which", "who", "why", "we", "our", "you", "your", "from", "can", "do", "does",
+];
+
+/// A business's passages, searchable.
+pub(crate) struct Passages {
+    /// In the order of the index: a document's number there is its place here.
+    chunks: Vec<Chunk>,
+    analyzer: TextAnalyzer,
+    reader: IndexReader,
+    heading: Field,
+    text: Field,
+    size_bytes: usize,
+}
+
+impl fmt::Debug for Passages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passages").field("chunks", &self.chunks.len()).field("size_bytes", &self.size_bytes).finish()
+    }
+}
+
+impl Passages {
+    /// Indexes passages. Keeps a core busy for long where there are many: not for a runtime's own
+    /// threads.
+    pub(crate) fn index(chunks: Vec<Chunk>) -> Result<Self, KnowledgeError> {
+        let mut schema = Schema::builder();
+        let heading = schema.add_text_field("heading", indexed());
+        let text = schema.add_text_field("text", indexed());
+        let analyzer = analyzer();
+        let tokenizers = TokenizerManager::new();
+        tokenizers.register(ANALYZER, analyzer.clone());
+        let directory = RamDirectory::create();
+        // One segment without threads: documents keep the order in which they are added.
+        let mut writer = Index::builder()
+            .schema(schema.build())
+            .tokenizers(tokenizers)
+            .single_segment_index_writer(directory.clone(), BUILD_MEMORY_BYTES)?;
+        for chunk in &chunks {
+            let mut document = TantivyDocument::default();
+            document.add_text(heading, &chunk.heading_path);
+            document.add_text(text, &chunk.text);
+            writer.add_document(document)?;
+        }
+        let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let size_bytes = directory.total_mem_usage() + chunks.iter().map(chunk_bytes).sum::<usize>();
+        Ok(Self { chunks, analyzer, reader, heading, text, size_bytes })
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    /// The up to `limit` passages that fit `query` best, best first. None where no word of the
+    /// query says anything, or no passage holds one that does.
+    pub(crate) fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
+        let words = self.words(query);
+        // No more than there are, since tantivy makes room for as many as it is asked for.
+        let limit = limit.min(self.chunks.len());
+        if words.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let ranked = TopDocs::with_limit(limit).order_by_score();
+        let found = self.reader.searcher().search(&self.any_of(&words), &ranked)?;
+        let hit = |(score, address): (f32, DocAddress)| {
+            let chunk = self.chunks.get(usize::try_from(address.doc_id).ok()?)?.clone();
+            Some(Hit { chunk, score })
+        };
+        Ok(found.into_iter().filter_map(hit).collect())
+    }
+
+    /// The query's words as they are indexed, each once. A query is never parsed: what would be an
+    /// operator in a query language is punctuation here.
+    fn words(&self, query: &str) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
+        let mut analyzer = self.analyzer.clone();
+        let mut stream = analyzer.token_stream(query);
+        while words.len() < MAX_QUERY_WORDS && stream.advance() {
+            words.insert(stream.token().text.clone());
+        }
+        words
+    }
+
+    fn any_of(&self, words: &BTreeSet<String>) -> BooleanQuery {
+        let term = |field, word: &str| -> Box<dyn Query> {
+            Box::new(TermQuery::new(Term::from_field_text(field, word), IndexRecordOption::WithFreqs))
+        };
+        let clauses = words.iter().flat_map(|word| {
+            let in_heading = Box::new(BoostQuery::new(term(self.heading, word), HEADING_BOOST));
+            [(Occur::Should, in_heading as Box<dyn Query>), (Occur::Should, term(self.text, word))]
+        });
+        BooleanQuery::new(clauses.collect())
+    }
+}
+
+/// Frequencies for the ranking, no positions: nobody searches for phrases. Nothing is stored, since
+/// the passages themselves are kept beside the index.
+fn indexed() -> TextOptions {
+    let indexing =
+        TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
+    TextOptions::default().set_indexing_options(indexing)
+}
+
+/// Words without case and accents; English ones without their endings, and the commonest not at
+/// all. Other languages' words are found as they are written.
+fn analyzer() -> TextAnalyzer {
+    TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
+        .filter(LowerCaser)
+        .filter(AsciiFoldingFilter)
+        .filter(StopWordFilter::remove(STOP_WORDS.iter().map(|&word| word.to_owned())))
+        .filter(Stemmer::new(Language::English))
+        .build()
+}
+
+fn chunk_bytes(chunk: &Chunk) -> usize {
+    let url_bytes = chunk.url.as_ref().map_or(0, String::len);
+    size_of::<Chunk>() + chunk.heading_path.len() + chunk.text.len() + chunk.title.len() + url_bytes
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::chunk;
+
+    fn clinic() -> Passages {
+        Passages::index(vec![
+            chunk("Acme Clinics › Opening hours", "Our clinics open at eight in the morning on weekdays."),
+            chunk("Acme Clinics › Diagnostics", "Every scan is read twice: by a model, and by a radiologist."),
+            chunk("Acme Clinics › Prices", "A consultation costs 90 francs. A scan costs more."),
+            chunk("Le café d'Acme", "Nous ouvrons à huit heures."),
+        ])
+        .unwrap()
+    }
+
+    fn found(passages: &Passages, query: &str) -> Vec<String> {
+        let hits = passages.search(query, 10).unwrap();
+        hits.into_iter().map(|hit| hit.chunk.heading_path).collect()
+    }
+
+    #[test]
+    fn words_are_found_whatever_their_endings_case_and_accents() {
+        let clinic = clinic();
+        assert_eq!(found(&clinic, "RADIOLOGISTS"), ["Acme Clinics › Diagnostics"]);
+        assert_eq!(found(&clinic, "opened"), ["Acme Clinics › Opening hours"]);
+        assert_eq!(found(&clinic, "cafe"), ["Le café d'Acme"]);
+    }
+
+    #[test]
+    fn a_heading_weighs_more_than_the_text_and_a_rare_word_more_than_a_common_one() {
+        let clinic = clinic();
+        assert_eq!(found(&clinic, "prices of a scan")[0], "Acme Clinics › Prices");
+        let passages = Passages::index(vec![
+            chunk("Guide › Other", "Some words about pricing, among many others that matter as much."),
+            chunk("Guide › Pricing", "Some words about something, among many others that matter as much."),
+        ])
+        .unwrap();
+        assert_eq!(found(&passages, "pricing"), ["Guide › Pricing", "Guide › Other"]);
+    }
+
+    #[test]
+    fn scores_fall_and_the_limit_holds() {
+        let hits = clinic().search("acme clinics scan", 2).unwrap();
+        assert_eq!(hits.len(), 2);
+        assert!(hits[0].score >= hits[1].score && hits[1].score > 0.0);
+        assert!(clinic().search("acme", 0).unwrap().is_empty());
+        assert_eq!(clinic().search("acme", usize::MAX).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn any_characters_make_a_query() {
+        let clinic = clinic();
+        for odd in [
+            "", "   ", "\"", "scan\"", "+scan -price", "title:scan AND (OR NOT", "scan~2^3", "[a TO b]", "{", "*", "?",
+            "\\", "/regex/", "🩻 scan 🩻", "\0", "\u{202e}", "the of and", "<b>scan</b>", "'; drop table chunks; --",
+            &"scan ".repeat(100_000), &"x".repeat(100_000),
+        ] {
+            let hits = clinic.search(odd, 10).unwrap();
+            assert_eq!(!hits.is_empty(), odd.contains("scan"), "{:.40}", odd);
+        }
+    }
+
+    #[test]
+    fn no_passages_answer_nothing() {
+        let none = Passages::index(Vec::new()).unwrap();
+        assert!(none.search("scan", 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn equal_passages_come_in_a_stable_order() {
+        let twins = || Passages::index((0..50).map(|n| chunk(&format!("T{n}"), "the same words")).collect()).unwrap();
+        assert_eq!(found(&twins(), "words"), found(&twins(), "words"));
+        assert_eq!(found(&twins(), "words")[0], "T0");
+    }
+}
