@@ -94,6 +94,11 @@ pub struct RedisConfig {
 }
 
 impl RedisConfig {
+    /// A configuration that does not come from the environment.
+    pub fn new(url: &str, prefix: &str) -> Self {
+        Self { url: url.into(), prefix: prefix.to_owned() }
+    }
+
     fn validate(&self) -> Result<(), String> {
         let parsed = Url::parse(self.url.expose_secret());
         let scheme = parsed.as_ref().map(Url::scheme).unwrap_or_default();
@@ -160,6 +165,9 @@ pub struct WorkerConfig {
     /// How long a leaving worker lets its stages finish, in milliseconds.
     #[config(env = "COPYDESK_DRAIN_MS", default = 20_000)]
     pub drain_ms: u64,
+    /// The wait before a job's second attempt, in milliseconds; four times as long before the third.
+    #[config(env = "COPYDESK_FIRST_BACKOFF_MS", default = 5_000)]
+    pub first_backoff_ms: u64,
     /// How often the sweep looks for jobs that Redis does not know, in milliseconds.
     #[config(env = "COPYDESK_SWEEP_MS", default = 2_000)]
     pub sweep_ms: u64,

@@ -15,6 +15,8 @@ pub mod backend;
 mod claim;
 mod lease;
 pub mod message;
+#[cfg(test)]
+mod tests;
 
 use message::Message;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::AsyncConnectionConfig;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
-use redis::{Client, IntoConnectionInfo};
+use redis::{AsyncCommands, Client, ExistenceCheck, IntoConnectionInfo, SetExpiry, SetOptions};
 
 use crate::config::RedisConfig;
 
@@ -67,9 +67,8 @@ impl Redis {
                 .set_max_delay(MAX_RECONNECT_DELAY)
                 .set_number_of_retries(1),
         )?;
-        let unbounded = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(CONNECTION_TIMEOUT));
+        let unbounded =
+            AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(CONNECTION_TIMEOUT));
         let manager = deadpool_redis::Manager::new_with_config(info, unbounded)?;
         let blocking = deadpool_redis::Pool::builder(manager)
             .max_size(16)
@@ -103,5 +102,53 @@ impl Redis {
         let mut connection = self.commands();
         redis::cmd("PING").query_async::<()>(&mut connection).await?;
         Ok(())
+    }
+
+    /// Holds a key in the name of `owner` for `time`: false where somebody else holds it. For work
+    /// that is better done by one, and harmless when done by two.
+    pub async fn hold(&self, key: &str, owner: &str, time: Duration) -> Result<bool, RedisError> {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut connection = self.commands();
+        let options = SetOptions::default().conditional_set(ExistenceCheck::NX).with_expiration(SetExpiry::PX(millis));
+        if connection.set_options::<_, _, Option<String>>(key, owner, options).await?.is_some() {
+            return Ok(true);
+        }
+        if connection.get::<_, Option<String>>(key).await?.as_deref() != Some(owner) {
+            return Ok(false);
+        }
+        let extended: bool = connection.pexpire(key, i64::try_from(millis).unwrap_or(i64::MAX)).await?;
+        Ok(extended)
+    }
+
+    /// Whether the mark that [`Self::set_mark`] left is there: it is gone after a flush.
+    pub async fn mark(&self, key: &str) -> Result<Mark, RedisError> {
+        let present: bool = self.commands().exists(key).await?;
+        Ok(if present { Mark::Present } else { Mark::Absent })
+    }
+
+    /// Leaves a mark that only a flush removes.
+    pub async fn set_mark(&self, key: &str) -> Result<(), RedisError> {
+        let () = self.commands().set(key, 1).await?;
+        Ok(())
+    }
+}
+
+/// Whether Redis still has a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It has.
+    Present,
+    /// It never had, or was flushed.
+    Absent,
+}
+
+#[cfg(test)]
+impl Redis {
+    /// The Redis that `REDIS_URL` names, with keys of the test's own.
+    #[expect(clippy::expect_used, reason = "a test without its server cannot go on")]
+    pub(crate) fn of_test() -> Self {
+        let url = std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
+        let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
+        Self::new(&RedisConfig::new(&url, &prefix)).expect("REDIS_URL is a URL")
     }
 }

@@ -115,18 +115,14 @@ impl Store {
     /// Postgres is away.
     pub fn new(config: &PostgresConfig) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = config.connect_url().parse()?;
-        let options = options
-            .application_name("copydesk")
-            .options([("statement_timeout", "30s"), ("timezone", "UTC")]);
+        let options = options.application_name("copydesk").options([("statement_timeout", "30s"), ("timezone", "UTC")]);
         let pool = PgPoolOptions::new()
             .max_connections(config.pool_size + config.pool_overflow)
             .acquire_timeout(Duration::from_secs(config.acquire_timeout_seconds))
             .max_lifetime(Duration::from_secs(config.recycle_seconds))
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    Ok(meta.idle_for < TEST_AFTER_IDLE || connection.ping().await.is_ok())
-                })
+                Box::pin(async move { Ok(meta.idle_for < TEST_AFTER_IDLE || connection.ping().await.is_ok()) })
             })
             .connect_lazy_with(options);
         Ok(Self { pool, core_connections: config.pool_size })
@@ -172,7 +168,11 @@ impl Store {
         for attempt in 1.. {
             match operation().await.map_err(StoreError::from) {
                 Err(StoreError::Unavailable(error)) if attempt < ATTEMPTS => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, attempt, "a database operation failed and is tried again");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        attempt,
+                        "a database operation failed and is tried again"
+                    );
                     tokio::time::sleep(backoff.mul_f64(0.5 + rand::random::<f64>())).await;
                     backoff = (backoff * 2).min(MAX_BACKOFF);
                 }

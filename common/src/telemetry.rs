@@ -39,9 +39,8 @@ pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
 }
 
 static METRICS: LazyLock<Option<PrometheusHandle>> = LazyLock::new(|| {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
-        .ok()?;
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS).ok()?;
     builder.install_recorder().ok()
 });
 

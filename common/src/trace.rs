@@ -47,9 +47,8 @@ impl FromStr for TraceParent {
     type Err = InvalidTraceParent;
 
     fn from_str(header: &str) -> Result<Self, Self::Err> {
-        let lower_hex = |s: &str, len: usize| {
-            s.len() == len && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
+        let lower_hex =
+            |s: &str, len: usize| s.len() == len && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let mut parts = header.split('-');
         let mut field = |len| parts.next().filter(|s| lower_hex(s, len)).ok_or(InvalidTraceParent);
         let (version, trace_id, parent_id, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);

@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Entry, Next, Queue, QueueError, Renewal};
 use crate::job::{JobId, LeaseEpoch};
 
+/// Leases are renewed at least this often: a flush is noticed, and the jobs taken back, before the
+/// sweep hands them to others.
+const RENEWAL: Duration = Duration::from_secs(2);
 /// Settlements that one round trip takes at most.
 const SETTLE_BATCH: usize = 200;
 /// The wait before a failed settlement is tried again. The lease bounds how long that makes sense.
@@ -73,7 +76,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Works until every sender of settlements is gone and the last one is settled.
     pub(super) async fn run(mut self) {
-        let mut renewal = tokio::time::interval(Duration::from_millis(self.lease_ms / 3));
+        let mut renewal = tokio::time::interval(RENEWAL.min(Duration::from_millis(self.lease_ms / 3)));
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(SETTLE_BATCH);
         loop {
@@ -145,7 +148,11 @@ impl Keeper {
         }
         let give_up_at = tokio::time::Instant::now() + Duration::from_millis(self.lease_ms);
         while let Err(error) = self.queue.settle(&ended).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, jobs = ended.len(), "ended leases were not settled");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                jobs = ended.len(),
+                "ended leases were not settled"
+            );
             if tokio::time::Instant::now() >= give_up_at {
                 return;
             }

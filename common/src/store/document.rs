@@ -142,13 +142,10 @@ pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Res
 pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<bool, StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
-        let deleted = sqlx::query!(
-            "delete from brand_documents where business_id = $1 and id = $2",
-            business_id.as_str(),
-            id.0
-        )
-        .execute(&mut *tx)
-        .await?;
+        let deleted =
+            sqlx::query!("delete from brand_documents where business_id = $1 and id = $2", business_id.as_str(), id.0)
+                .execute(&mut *tx)
+                .await?;
         bump_version(&mut tx, business_id).await?;
         tx.commit().await?;
         Ok(deleted.rows_affected() == 1)

@@ -151,7 +151,10 @@ pub async fn recent_comments(
         .await
     };
     let rows = store.retry(query).await?;
-    Ok(rows.into_iter().map(|row| AppliedLesson { id: row.feedback_id.to_string(), text: row.human_feedback }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| AppliedLesson { id: row.feedback_id.to_string(), text: row.human_feedback })
+        .collect())
 }
 
 /// What people thought of a business's texts, of one format or of all.

@@ -7,9 +7,7 @@ use super::job::{changed_a_row, named};
 use super::{Store, StoreError};
 use crate::business::BusinessId;
 use crate::feedback::{Feedback, FeedbackId};
-use crate::generation::{
-    AppliedLesson, Degradation, Format, Generation, GenerationId, Models, Review, Source,
-};
+use crate::generation::{AppliedLesson, Degradation, Format, Generation, GenerationId, Models, Review, Source};
 use crate::job::{Progress, StartedJob, Usage};
 
 /// Ends a running job with its text: the job, the generation and the reviewer's score are written

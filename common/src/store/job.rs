@@ -174,12 +174,7 @@ impl TryFrom<JobRow> for Job {
 
 /// Begins a job under a lease: from now on only writes with this epoch change it. `None` where it
 /// has ended, or where a later lease holds it: there is nothing to do.
-pub async fn begin(
-    store: &Store,
-    id: JobId,
-    epoch: LeaseEpoch,
-    owner: &str,
-) -> Result<Option<StartedJob>, StoreError> {
+pub async fn begin(store: &Store, id: JobId, epoch: LeaseEpoch, owner: &str) -> Result<Option<StartedJob>, StoreError> {
     let query = || async {
         sqlx::query!(
             "update jobs
@@ -265,15 +260,20 @@ pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageRes
         .fetch_all(&store.pool)
         .await
     };
-    store.retry(query).await?.into_iter().map(|row| {
-        Ok(StageResult {
-            stage: named::<Stage>(&row.stage)?,
-            round: to_u16(row.round),
-            output: row.output,
-            usage: row.usage.0,
-            started_at: row.started_at,
+    store
+        .retry(query)
+        .await?
+        .into_iter()
+        .map(|row| {
+            Ok(StageResult {
+                stage: named::<Stage>(&row.stage)?,
+                round: to_u16(row.round),
+                output: row.output,
+                usage: row.usage.0,
+                started_at: row.started_at,
+            })
         })
-    }).collect()
+        .collect()
 }
 
 /// Parks a running job until a known time. `attempt` is the one that comes then: the same where
@@ -341,6 +341,8 @@ pub struct OpenJob {
     pub priority: Priority,
     /// Not before this.
     pub not_before: Option<DateTime<Utc>>,
+    /// Whether some worker began it and did not give it back.
+    pub running: bool,
     /// The request's trace.
     pub trace: TraceParent,
 }
@@ -350,7 +352,7 @@ pub struct OpenJob {
 pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
     let query = || async {
         sqlx::query!(
-            "select id, kind, business_id, priority, wait_until, traceparent from jobs
+            "select id, kind, business_id, priority, status, wait_until, traceparent from jobs
              where status in ('queued', 'waiting', 'running') and id > $1 order by id limit $2",
             after.0,
             i64::from(limit),
@@ -358,16 +360,22 @@ pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<O
         .fetch_all(&store.pool)
         .await
     };
-    store.retry(query).await?.into_iter().map(|row| {
-        Ok(OpenJob {
-            id: JobId(row.id),
-            kind: named::<JobKind>(&row.kind)?,
-            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
-            priority: named::<Priority>(&row.priority)?,
-            not_before: row.wait_until,
-            trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
+    store
+        .retry(query)
+        .await?
+        .into_iter()
+        .map(|row| {
+            Ok(OpenJob {
+                id: JobId(row.id),
+                kind: named::<JobKind>(&row.kind)?,
+                business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
+                priority: named::<Priority>(&row.priority)?,
+                not_before: row.wait_until,
+                running: row.status == JobStatus::Running.as_str(),
+                trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
+            })
         })
-    }).collect()
+        .collect()
 }
 
 /// A fenced write that changed nothing was another lease's to make.

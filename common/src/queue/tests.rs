@@ -1,0 +1,246 @@
+//! The queue's promises, on a real Redis.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::message::{Message, MessageV1};
+use super::{Depth, Entry, Leased, Next, Queue, Renewal};
+use crate::business::BusinessId;
+use crate::clock;
+use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
+use crate::redis::Redis;
+use crate::trace::TraceParent;
+
+const LEASE_MS: u64 = 60_000;
+
+fn queue() -> Queue {
+    Queue::new(&Redis::of_test(), JobKind::Generate)
+}
+
+fn entry(business: &str, priority: Priority) -> Entry {
+    let message = MessageV1 {
+        job_id: JobId::new(),
+        kind: JobKind::Generate,
+        business_id: BusinessId::parse(business).unwrap(),
+        priority,
+        trace: TraceParent::start(),
+    };
+    Entry { message: Message::V1(message), not_before: None, weight: 1 }
+}
+
+fn entries(business: &str, priority: Priority, count: usize) -> Vec<Entry> {
+    (0..count).map(|_| entry(business, priority)).collect()
+}
+
+fn ids(entries: &[Entry]) -> Vec<JobId> {
+    entries.iter().map(|entry| entry.message.job_id()).collect()
+}
+
+async fn claim(queue: &Queue, most: usize) -> Vec<Leased> {
+    queue.claim(most, LEASE_MS).await.unwrap().0
+}
+
+async fn claim_ids(queue: &Queue, most: usize) -> Vec<JobId> {
+    claim(queue, most).await.iter().map(|leased| leased.id).collect()
+}
+
+/// Which business each claimed job is of, in order.
+async fn claim_businesses(queue: &Queue, most: usize) -> String {
+    let leased = claim(queue, most).await;
+    let business = |leased: &Leased| {
+        let Message::V1(message) = Message::decode(&leased.message).unwrap();
+        message.business_id.to_string()
+    };
+    leased.iter().map(business).collect::<Vec<_>>().join(" ")
+}
+
+/// Claims until something comes, at most 5 s: for what Redis' clock decides.
+async fn claim_soon(queue: &Queue) -> Leased {
+    let mut connection = queue.redis.blocking().await.unwrap();
+    for _ in 0..500 {
+        let (mut leased, next_due_ms) = queue.claim(1, LEASE_MS).await.unwrap();
+        if let Some(leased) = leased.pop() {
+            return leased;
+        }
+        let wait = Duration::from_millis(next_due_ms.unwrap_or(10).clamp(1, 1000));
+        queue.wait_for_bell(&mut connection, wait).await.unwrap();
+    }
+    panic!("no job became ready");
+}
+
+#[tokio::test]
+async fn jobs_of_a_business_are_claimed_in_the_order_of_their_acceptance() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 25);
+    assert_eq!(queue.push(&jobs).await.unwrap(), 25);
+    let mut claimed = claim_ids(&queue, 10).await;
+    claimed.extend(claim_ids(&queue, 100).await);
+    assert_eq!(claimed, ids(&jobs));
+}
+
+#[tokio::test]
+async fn a_job_pushed_twice_is_claimed_once() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 3);
+    queue.push(&jobs).await.unwrap();
+    assert_eq!(queue.push(&jobs).await.unwrap(), 0);
+    assert_eq!(claim(&queue, 10).await.len(), 3);
+    assert_eq!(queue.push(&jobs).await.unwrap(), 0, "a leased job is known too");
+    assert!(claim(&queue, 10).await.is_empty());
+}
+
+#[tokio::test]
+async fn businesses_take_turns_however_many_jobs_each_has() {
+    let queue = queue();
+    queue.push(&entries("big", Priority::Interactive, 100)).await.unwrap();
+    queue.push(&entries("small", Priority::Interactive, 2)).await.unwrap();
+    assert_eq!(claim_businesses(&queue, 6).await, "big small big small big big");
+    queue.push(&entries("late", Priority::Interactive, 2)).await.unwrap();
+    let next = claim_businesses(&queue, 4).await;
+    assert_eq!(next.matches("late").count(), 2, "a newcomer does not wait for the backlog: {next}");
+}
+
+#[tokio::test]
+async fn a_business_of_twice_the_weight_gets_twice_the_turns() {
+    let queue = queue();
+    let heavy: Vec<Entry> =
+        entries("heavy", Priority::Interactive, 60).into_iter().map(|entry| Entry { weight: 2, ..entry }).collect();
+    queue.push(&heavy).await.unwrap();
+    queue.push(&entries("light", Priority::Interactive, 60)).await.unwrap();
+    let turns = claim_businesses(&queue, 30).await;
+    assert_eq!(turns.matches("heavy").count(), 20, "{turns}");
+}
+
+#[tokio::test]
+async fn interactive_jobs_go_first_and_bulk_jobs_are_not_starved() {
+    let queue = queue();
+    queue.push(&entries("bulk", Priority::Bulk, 20)).await.unwrap();
+    queue.push(&entries("now", Priority::Interactive, 200)).await.unwrap();
+    let mut turns = Vec::new();
+    for _ in 0..100 {
+        turns.push(claim_businesses(&queue, 1).await);
+    }
+    assert_eq!(turns[0], "now");
+    assert_eq!(turns.iter().filter(|turn| *turn == "bulk").count(), 10, "every tenth claim is a bulk job's");
+}
+
+#[tokio::test]
+async fn a_delayed_job_comes_at_its_time_and_not_before() {
+    let queue = queue();
+    let due = clock::now() + TimeDelta::milliseconds(120);
+    let job = Entry { not_before: Some(due), ..entry("a", Priority::Interactive) };
+    queue.push(std::slice::from_ref(&job)).await.unwrap();
+    let (none, next_due_ms) = queue.claim(1, LEASE_MS).await.unwrap();
+    assert!(none.is_empty());
+    assert!(next_due_ms.unwrap() <= 120);
+    let leased = claim_soon(&queue).await;
+    assert_eq!(leased.id, job.message.job_id());
+    assert!(clock::now() >= due - TimeDelta::milliseconds(2));
+}
+
+#[tokio::test]
+async fn an_expired_lease_hands_the_job_on_and_fences_its_first_holder() {
+    let queue = queue();
+    let job = entry("a", Priority::Interactive);
+    queue.push(std::slice::from_ref(&job)).await.unwrap();
+    let first = queue.claim(1, 1).await.unwrap().0.pop().unwrap();
+    let second = claim_soon(&queue).await;
+    assert_eq!(second.id, first.id);
+    assert!(second.epoch > first.epoch);
+    queue.settle(&[(first.id, first.epoch, Next::Done)]).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().leased, 1, "the zombie's settlement changes nothing");
+    assert_eq!(queue.renew(&[(first.id, first.epoch)], LEASE_MS).await.unwrap(), [Renewal::Lost]);
+    assert_eq!(queue.renew(&[(second.id, second.epoch)], LEASE_MS).await.unwrap(), [Renewal::Extended]);
+}
+
+#[tokio::test]
+async fn a_job_that_was_under_way_goes_before_new_ones() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 3);
+    queue.push(&jobs).await.unwrap();
+    let begun = claim(&queue, 2).await;
+    let back = [(begun[1].id, begun[1].epoch, Next::Back), (begun[0].id, begun[0].epoch, Next::Later(clock::now()))];
+    queue.settle(&back).await.unwrap();
+    assert_eq!(claim_ids(&queue, 3).await, ids(&jobs), "the older before the younger, the new one last");
+}
+
+#[tokio::test]
+async fn redis_keeps_nothing_of_jobs_that_are_done() {
+    let queue = queue();
+    for _ in 0..5 {
+        queue.push(&entries("a", Priority::Interactive, 40)).await.unwrap();
+        queue.push(&entries("b", Priority::Bulk, 40)).await.unwrap();
+        let leased = claim(&queue, 100).await;
+        let done: Vec<_> = leased.iter().map(|leased| (leased.id, leased.epoch, Next::Done)).collect();
+        queue.settle(&done).await.unwrap();
+    }
+    assert_eq!(queue.depth().await.unwrap(), Depth::default());
+    let left: Vec<String> = redis::cmd("KEYS")
+        .arg(format!("{}*", queue.keys.messages.trim_end_matches("messages")))
+        .query_async(&mut queue.redis.commands())
+        .await
+        .unwrap();
+    assert_eq!(left, [queue.keys.state.clone()], "one small hash stays");
+}
+
+#[tokio::test]
+async fn a_flush_leaves_jobs_to_whoever_makes_them_known_first() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 2);
+    queue.push(&jobs).await.unwrap();
+    let leased = claim(&queue, 2).await;
+    forget(&queue).await;
+    let held: Vec<(JobId, LeaseEpoch)> = leased.iter().map(|leased| (leased.id, leased.epoch)).collect();
+    assert_eq!(queue.renew(&held, LEASE_MS).await.unwrap(), [Renewal::Unknown, Renewal::Unknown]);
+    assert_eq!(queue.unknown(&ids(&jobs)).await.unwrap(), ids(&jobs));
+    queue.push(&jobs[1..]).await.unwrap();
+    let taken_back: Vec<_> = leased.iter().zip(&jobs).map(|(leased, job)| (leased.epoch, job.clone())).collect();
+    assert_eq!(queue.readopt(&taken_back, LEASE_MS).await.unwrap(), [true, false]);
+    assert_eq!(queue.renew(&held[..1], LEASE_MS).await.unwrap(), [Renewal::Extended]);
+    let again = claim(&queue, 2).await;
+    assert_eq!(again.len(), 1);
+    assert!(again[0].epoch > leased[1].epoch, "epochs grow across a flush");
+}
+
+/// What a flush does to this queue, and to no other test's.
+async fn forget(queue: &Queue) {
+    let keys = &queue.keys;
+    let mut delete = redis::cmd("DEL");
+    for key in [
+        &keys.messages,
+        &keys.ready_interactive,
+        &keys.ready_bulk,
+        &keys.delayed,
+        &keys.leases,
+        &keys.epochs,
+        &keys.clocks,
+        &keys.state,
+        &keys.bell,
+    ] {
+        delete.arg(key);
+    }
+    delete.query_async::<()>(&mut queue.redis.commands()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_backlog_of_due_jobs_moves_in_bounded_steps_and_none_is_lost() {
+    let queue = queue();
+    let past = clock::now() + TimeDelta::milliseconds(30);
+    let jobs: Vec<Entry> = entries("a", Priority::Interactive, 2_500)
+        .into_iter()
+        .map(|entry| Entry { not_before: Some(past), ..entry })
+        .collect();
+    queue.push(&jobs).await.unwrap();
+    let mut claimed = vec![claim_soon(&queue).await.id];
+    loop {
+        let more = claim_ids(&queue, 500).await;
+        if more.is_empty() {
+            break;
+        }
+        claimed.extend(more);
+    }
+    claimed.sort_unstable();
+    assert_eq!(claimed, ids(&jobs));
+}
