@@ -1,0 +1,187 @@
+//! `POST /openai/v1/chat/completions`, as Groq serves it: from the key's check to the answer's bytes.
+//! Leaves the words to the writer and the reviewer, the wire format to `chat/reply`.
+
+mod error;
+mod reply;
+mod request;
+pub(crate) mod spoil;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::{IntoResponse, Response};
+use rand::RngExt;
+use serde_json::{Value, json};
+
+pub(crate) use self::error::GroqError;
+use self::reply::{Completion, Finish};
+use self::request::{ChatRequest, Output};
+use crate::calls::Outcome;
+use crate::faults::{Call, Endpoint, FaultKind};
+use crate::limits::{Allowance, Ticket};
+use crate::prompt::{Prompt, Stage};
+use crate::seed::Rng;
+use crate::{Shared, review, schema, seed, writer};
+
+/// The models that are listed. Any other name works too, unless it is `no-such-model…`.
+const MODELS: [(&str, &str); 4] = [
+    ("llama-3.3-70b-versatile", "Meta"),
+    ("llama-3.1-8b-instant", "Meta"),
+    ("openai/gpt-oss-120b", "OpenAI"),
+    ("openai/gpt-oss-20b", "OpenAI"),
+];
+/// What prompt and answer may hold together, in tokens.
+const CONTEXT_TOKENS: u32 = 131_072;
+
+/// `GET /openai/v1/models`.
+pub(crate) async fn models(headers: HeaderMap) -> Result<Json<Value>, GroqError> {
+    bearer(&headers)?;
+    let model = |(id, owner): &(&str, &str)| {
+        json!({ "id": id, "object": "model", "created": 1_733_447_754, "owned_by": owner, "active": true,
+            "context_window": CONTEXT_TOKENS, "public_apps": null, "max_completion_tokens": 32_768 })
+    };
+    Ok(Json(json!({ "object": "list", "data": MODELS.iter().map(model).collect::<Vec<_>>() })))
+}
+
+/// Any path that Groq does not serve.
+pub(crate) async fn unknown_url(method: Method, uri: Uri) -> GroqError {
+    GroqError::unknown_url(&method, uri.path())
+}
+
+/// `POST /openai/v1/chat/completions`.
+pub(crate) async fn completions(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let (key, request) = match accept(&headers, body) {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            shared.calls.record(Endpoint::Chat, Outcome::Refused);
+            return error.into_response();
+        }
+    };
+    let ticket = match admit(&shared, &key, &request) {
+        Ok(ticket) => ticket,
+        Err(response) => return *response,
+    };
+    let prompt = Prompt::parse(request.last_user_text());
+    let call =
+        Call { endpoint: Endpoint::Chat, stage: prompt.stage, model: Some(&request.model), streaming: request.stream };
+    let drawn = shared.faults.draw(&call);
+    if drawn.is_fault() {
+        shared.calls.record(Endpoint::Chat, Outcome::Faulted);
+    }
+    shared.pause(shared.config.delay + drawn.delay).await;
+    if matches!(drawn.kind, Some(FaultKind::Hang)) {
+        return shared.hang().await;
+    }
+    answer(&shared, &Asked { key, request, prompt, ticket }, drawn.kind.as_ref()).await
+}
+
+/// A call that is within the limits.
+struct Asked {
+    key: String,
+    request: ChatRequest,
+    prompt: Prompt,
+    ticket: Ticket,
+}
+
+async fn answer(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Response {
+    if let Some(error) = fault.and_then(|kind| GroqError::of_fault(kind, &asked.request.model)) {
+        return reply::with_limits(error.into_response(), asked.settle(shared, asked.request.prompt_tokens()));
+    }
+    let mut completion = complete(shared, asked, fault);
+    completion.pace(shared.config.tokens_per_second);
+    let allowance = asked.settle(shared, completion.total_tokens());
+    if completion.paced && !asked.request.stream {
+        shared.pause(Duration::from_secs_f64(completion.completion_seconds)).await;
+    }
+    reply::with_limits(reply::send(&completion, &asked.request, fault), allowance)
+}
+
+impl Asked {
+    fn settle(&self, shared: &Shared, tokens: u32) -> Allowance {
+        shared.chat_limits.settle(&self.key, self.ticket, tokens)
+    }
+}
+
+/// The key and the request, if Groq would take them.
+fn accept(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(String, ChatRequest), GroqError> {
+    let key = bearer(headers)?;
+    let request = request::parse(&body.map_err(|_| GroqError::too_large())?)?;
+    if request.prompt_tokens().saturating_add(request.max_tokens.unwrap_or(0)) > CONTEXT_TOKENS {
+        return Err(GroqError::context_length_exceeded());
+    }
+    Ok((key, request))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<String, GroqError> {
+    crate::bearer(headers).ok_or_else(GroqError::invalid_api_key)
+}
+
+/// Reserves what the call may use at most: its prompt, and as many tokens as it asks for.
+fn admit(shared: &Shared, key: &str, request: &ChatRequest) -> Result<Ticket, Box<Response>> {
+    let reserved = request.prompt_tokens().saturating_add(request.max_tokens.unwrap_or(0));
+    let admission = shared.chat_limits.admit(key, reserved);
+    let at_ms = admission.at_ms;
+    match admission.outcome {
+        Ok(ticket) => {
+            shared.calls.record(Endpoint::Chat, Outcome::Accepted { at_ms });
+            Ok(ticket)
+        }
+        Err(rejection) => {
+            shared.calls.record(Endpoint::Chat, Outcome::Rejected { at_ms });
+            let error = GroqError::over_limit(rejection, &request.model);
+            Err(Box::new(reply::with_limits(error.into_response(), admission.allowance)))
+        }
+    }
+}
+
+/// Writes the message. The same request and seed give the same one.
+fn complete(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Completion {
+    let request = &asked.request;
+    let mut rng = seed::rng(shared.config.seed, &request.identity());
+    let now_ms = shared.clock.now_ms();
+    let text = compose(request, &asked.prompt, now_ms, &mut rng);
+    let text = spoil::spoil(text, fault, request, &asked.prompt);
+    let mut completion = Completion {
+        id: format!("chatcmpl-{}", seed::uuid(&mut rng)),
+        request_id: format!("req_{:026x}", rng.random::<u128>() >> 24),
+        created: now_ms / 1_000,
+        text,
+        finish: Finish::Stop,
+        prompt_tokens: request.prompt_tokens(),
+        queue_seconds: seed::two_decimals(&mut rng, 0.01, 0.09),
+        completion_seconds: 0.0,
+        paced: false,
+    };
+    completion.cut_at_stop(&request.stop);
+    completion.cut_at_tokens(request.max_tokens);
+    if matches!(fault, Some(FaultKind::MidSentence)) {
+        completion.finish = Finish::Length;
+    }
+    completion
+}
+
+/// The message that a model that does as it is told would write.
+fn compose(request: &ChatRequest, prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
+    let json = match prompt.stage {
+        Some(Stage::Outline) => writer::outline(prompt, rng),
+        Some(Stage::Review) => review::review(prompt, rng),
+        Some(Stage::Draft | Stage::Revise) | None => match &request.output {
+            Output::Text => return writer::write(prompt, now_ms, rng),
+            Output::JsonObject => json!({ "answer": writer::write(prompt, now_ms, rng) }),
+            Output::Schema(schema) => return schema::generate(schema, &prompt.topic, rng).to_string(),
+        },
+    };
+    match &request.output {
+        Output::Schema(schema) => schema::fit(json, schema, &prompt.topic, rng).to_string(),
+        Output::Text | Output::JsonObject => json.to_string(),
+    }
+}

@@ -1,0 +1,320 @@
+//! The wire format of a completion: one JSON body, or server-sent events up to `[DONE]`, with Groq's
+//! usage and rate-limit headers. Also applies the faults that spoil the wire and not the words.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::error::GroqError;
+use super::request::{self, ChatRequest};
+use crate::delivery::Delivery;
+use crate::faults::{FaultKind, Part};
+use crate::limits::{Allowance, Remaining};
+
+/// Words in a streamed chunk.
+const CHUNK_WORDS: usize = 3;
+/// Tokens a second that the usage tells of where nothing is paced.
+const NOMINAL_TOKENS_PER_SECOND: f64 = 750.0;
+const PROMPT_TOKENS_PER_SECOND: f64 = 20_000.0;
+
+/// A message with what belongs to it.
+#[derive(Debug, Clone)]
+pub(super) struct Completion {
+    pub(super) id: String,
+    pub(super) request_id: String,
+    /// Seconds since the epoch.
+    pub(super) created: u64,
+    pub(super) text: String,
+    pub(super) finish: Finish,
+    pub(super) prompt_tokens: u32,
+    pub(super) queue_seconds: f64,
+    pub(super) completion_seconds: f64,
+    /// Whether the writing really takes its time.
+    pub(super) paced: bool,
+}
+
+/// Why the message ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    Stop,
+    Length,
+}
+
+impl Finish {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+        }
+    }
+}
+
+impl Completion {
+    /// Ends before the first of the stop sequences.
+    pub(super) fn cut_at_stop(&mut self, stops: &[String]) {
+        let end = stops.iter().filter_map(|stop| self.text.find(stop.as_str())).min();
+        self.text.truncate(end.unwrap_or(self.text.len()));
+    }
+
+    /// Ends at the limit, wherever that is.
+    pub(super) fn cut_at_tokens(&mut self, max_tokens: Option<u32>) {
+        let max_chars = max_tokens.and_then(|max| usize::try_from(max).ok()).map(|max| max.saturating_mul(4));
+        let end = max_chars.and_then(|max| self.text.char_indices().nth(max)).map(|(at, _)| at);
+        if let Some(end) = end {
+            self.text.truncate(end);
+            self.finish = Finish::Length;
+        }
+    }
+
+    /// Sets how long the writing takes.
+    pub(super) fn pace(&mut self, tokens_per_second: Option<f64>) {
+        self.paced = tokens_per_second.is_some();
+        let rate = tokens_per_second.unwrap_or(NOMINAL_TOKENS_PER_SECOND);
+        self.completion_seconds = f64::from(self.completion_tokens()) / rate;
+    }
+
+    fn completion_tokens(&self) -> u32 {
+        request::tokens(&self.text)
+    }
+
+    pub(super) fn total_tokens(&self) -> u32 {
+        self.prompt_tokens.saturating_add(self.completion_tokens())
+    }
+
+    fn usage(&self) -> Value {
+        let prompt_seconds = f64::from(self.prompt_tokens) / PROMPT_TOKENS_PER_SECOND;
+        json!({
+            "queue_time": self.queue_seconds,
+            "prompt_tokens": self.prompt_tokens,
+            "prompt_time": prompt_seconds,
+            "completion_tokens": self.completion_tokens(),
+            "completion_time": self.completion_seconds,
+            "total_tokens": self.total_tokens(),
+            "total_time": prompt_seconds + self.completion_seconds,
+            "prompt_tokens_details": { "cached_tokens": 0 },
+        })
+    }
+}
+
+/// The answer to a request, with the faults that spoil the wire.
+pub(super) fn send(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> Response {
+    let (content_type, delivery) = match request.stream {
+        true => ("text/event-stream", stream(completion, request, fault)),
+        false => ("application/json", Delivery::whole(body(completion, request, fault))),
+    };
+    let delivery = match fault {
+        Some(FaultKind::SlowDrip { ms_per_chunk }) => delivery.dripped(Duration::from_millis(*ms_per_chunk)),
+        Some(FaultKind::Reset) => delivery.reset_midway(),
+        _ => delivery,
+    };
+    ([(header::CONTENT_TYPE, content_type)], delivery.into_body()).into_response()
+}
+
+fn body(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> String {
+    let whole = json!({
+        "id": completion.id,
+        "object": "chat.completion",
+        "created": completion.created,
+        "model": request.model,
+        "choices": [{
+            "index": 0,
+            "message": { "role": "assistant", "content": completion.text },
+            "logprobs": null,
+            "finish_reason": completion.finish.as_str(),
+        }],
+        "usage": completion.usage(),
+        "usage_breakdown": null,
+        "system_fingerprint": "fp_simulated",
+        "x_groq": { "id": completion.request_id },
+        "service_tier": "on_demand",
+    });
+    match body_fault(fault, request) {
+        Some(FaultKind::TruncatedJson { .. }) => half(&whole.to_string()),
+        Some(FaultKind::WrongShape { .. }) => json!({ "id": completion.id, "output": [] }).to_string(),
+        _ => whole.to_string(),
+    }
+}
+
+/// The fault, if it is one that spoils this request's body and not its message.
+fn body_fault<'a>(fault: Option<&'a FaultKind>, request: &ChatRequest) -> Option<&'a FaultKind> {
+    fault.filter(|kind| spoilt_part(kind, request) == Some(Part::Body))
+}
+
+/// The part that a fault spoils, for those that can spoil either.
+pub(super) fn spoilt_part(fault: &FaultKind, request: &ChatRequest) -> Option<Part> {
+    let (FaultKind::TruncatedJson { part } | FaultKind::WrongShape { part }) = fault else { return None };
+    Some(part.unwrap_or(if request.wants_json() { Part::Content } else { Part::Body }))
+}
+
+/// The first half, cut where a character ends.
+pub(super) fn half(text: &str) -> String {
+    text[..text.floor_char_boundary(text.len() / 2)].to_owned()
+}
+
+fn stream(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> Delivery {
+    let mut frames: VecDeque<Bytes> = events(completion, request).into();
+    match (body_fault(fault, request), fault) {
+        (Some(FaultKind::TruncatedJson { .. }), _) => cut_in_an_event(&mut frames),
+        (Some(FaultKind::WrongShape { .. }), _) => {
+            frames = VecDeque::from([event(&json!({ "output": [] })), Bytes::from_static(b"data: [DONE]\n\n")]);
+        }
+        (_, Some(FaultKind::StreamError { as_event })) => end_in_an_error(&mut frames, *as_event),
+        _ => {}
+    }
+    let count = u32::try_from(frames.len()).unwrap_or(u32::MAX).max(1);
+    let pause = match completion.paced {
+        true => Duration::from_secs_f64(completion.completion_seconds) / count,
+        false => Duration::ZERO,
+    };
+    Delivery { frames, pause, aborted: false }
+}
+
+fn events(completion: &Completion, request: &ChatRequest) -> Vec<Bytes> {
+    let chunk = |delta: Value, finish: Option<Finish>, x_groq: Option<Value>| {
+        let mut chunk = json!({
+            "id": completion.id,
+            "object": "chat.completion.chunk",
+            "created": completion.created,
+            "model": request.model,
+            "system_fingerprint": "fp_simulated",
+            "choices": [{
+                "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish.map(Finish::as_str),
+            }],
+        });
+        if let Some(x_groq) = x_groq {
+            chunk["x_groq"] = x_groq;
+        }
+        event(&chunk)
+    };
+    let first = json!({ "role": "assistant", "content": "" });
+    let last = json!({ "id": completion.request_id, "usage": completion.usage() });
+    let mut events = vec![chunk(first, None, Some(json!({ "id": completion.request_id })))];
+    events.extend(pieces(&completion.text).map(|piece| chunk(json!({ "content": piece }), None, None)));
+    events.push(chunk(json!({}), Some(completion.finish), Some(last)));
+    events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    events
+}
+
+fn event(data: &Value) -> Bytes {
+    format!("data: {data}\n\n").into()
+}
+
+/// The text in pieces of a few words, each with the blanks that follow.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let ends = rest.match_indices(' ').map(|(at, _)| at + 1);
+        let end = ends.take(CHUNK_WORDS).last().filter(|_| rest.matches(' ').take(CHUNK_WORDS).count() == CHUNK_WORDS);
+        let (piece, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// The stream ends inside an event, half way.
+fn cut_in_an_event(frames: &mut VecDeque<Bytes>) {
+    frames.truncate((frames.len() / 2).max(1));
+    if let Some(last) = frames.back_mut() {
+        last.truncate(last.len() / 2);
+    }
+}
+
+/// The stream ends half way, in an error.
+fn end_in_an_error(frames: &mut VecDeque<Bytes>, as_event: bool) {
+    frames.truncate((frames.len() / 2).max(1));
+    let error = event(&GroqError::mid_stream());
+    frames.push_back(match as_event {
+        true => [b"event: error\n", &error[..]].concat().into(),
+        false => error,
+    });
+}
+
+/// Adds the rate-limit headers.
+pub(super) fn with_limits(mut response: Response, allowance: Allowance) -> Response {
+    let headers = response.headers_mut();
+    if let Some(requests) = allowance.requests {
+        let names = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+        insert(headers, names, requests);
+    }
+    if let Some(tokens) = allowance.tokens {
+        let names = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
+        insert(headers, names, tokens);
+    }
+    response
+}
+
+fn insert(headers: &mut HeaderMap, names: [&'static str; 3], remaining: Remaining) {
+    let values = [remaining.limit.to_string(), remaining.remaining.to_string(), duration(remaining.reset_ms)];
+    for (name, value) in names.into_iter().zip(values) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Groq's durations: `2m59.56s`, `7.66s`, `120ms`.
+fn duration(ms: u64) -> String {
+    if (1..1_000).contains(&ms) {
+        return format!("{ms}ms");
+    }
+    let (hours, minutes, rest_ms) = (ms / 3_600_000, ms / 60_000 % 60, ms % 60_000);
+    let seconds = rest_ms as f64 / 1_000.0;
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_like_groqs() {
+        let cases = [
+            (0, "0s"),
+            (120, "120ms"),
+            (7_660, "7.66s"),
+            (179_560, "2m59.56s"),
+            (60_000, "1m0s"),
+            (28_800_000, "8h0m0s"),
+        ];
+        for (ms, expected) in cases {
+            assert_eq!(duration(ms), expected);
+        }
+    }
+
+    #[test]
+    fn pieces_add_up_to_the_text() {
+        for text in ["", "one", "one two  three four\n\nfive six seven.", "ends in a blank "] {
+            assert_eq!(pieces(text).collect::<String>(), text);
+        }
+        assert_eq!(pieces("a b c d").collect::<Vec<_>>(), ["a b c ", "d"]);
+    }
+
+    #[test]
+    fn the_token_limit_and_stop_sequences_cut_the_text() {
+        let mut completion = Completion {
+            id: String::new(),
+            request_id: String::new(),
+            created: 0,
+            text: "größer als ein Wort, END und mehr".into(),
+            finish: Finish::Stop,
+            prompt_tokens: 1,
+            queue_seconds: 0.0,
+            completion_seconds: 0.0,
+            paced: false,
+        };
+        completion.cut_at_stop(&["END".into(), "never".into()]);
+        assert_eq!(completion.text, "größer als ein Wort, ");
+        completion.cut_at_tokens(Some(100));
+        assert_eq!(completion.finish, Finish::Stop);
+        completion.cut_at_tokens(Some(1));
+        assert_eq!((completion.text.as_str(), completion.finish), ("größ", Finish::Length));
+    }
+}

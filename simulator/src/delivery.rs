@@ -1,0 +1,96 @@
+//! How an answer's bytes reach the caller: at once, paced, dripped, or broken off. What the bytes
+//! are is none of its business.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+
+/// A dripped JSON body comes in pieces of so many bytes.
+const DRIP_BYTES: usize = 16;
+
+/// An answer on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    pub(crate) frames: VecDeque<Bytes>,
+    /// The wait before each frame.
+    pub(crate) pause: Duration,
+    /// Breaks the connection off after the last frame, instead of ending the body.
+    pub(crate) aborted: bool,
+}
+
+impl Delivery {
+    /// A body in one piece.
+    pub(crate) fn whole(body: impl Into<Bytes>) -> Self {
+        Self { frames: VecDeque::from([body.into()]), ..Self::default() }
+    }
+
+    /// Cuts frames that are larger than a drip, and waits before each.
+    pub(crate) fn dripped(self, pause: Duration) -> Self {
+        let cut = |frame: Bytes| {
+            let starts = (0..frame.len()).step_by(DRIP_BYTES);
+            starts.map(|at| frame.slice(at..frame.len().min(at + DRIP_BYTES))).collect::<Vec<_>>()
+        };
+        let single = self.frames.len() == 1;
+        let frames = if single { self.frames.into_iter().flat_map(cut).collect() } else { self.frames };
+        Self { frames, pause, ..self }
+    }
+
+    /// Keeps the first half, and breaks off there.
+    pub(crate) fn reset_midway(mut self) -> Self {
+        match self.frames.make_contiguous() {
+            [single] => single.truncate(single.len() / 2),
+            several => {
+                let half = several.len() / 2;
+                self.frames.truncate(half);
+            }
+        }
+        Self { aborted: true, ..self }
+    }
+
+    pub(crate) fn into_body(mut self) -> Body {
+        if self.pause.is_zero() && !self.aborted && self.frames.len() == 1 {
+            return self.frames.pop_front().map_or_else(Body::empty, Body::from);
+        }
+        Body::from_stream(stream::unfold(self, Self::next))
+    }
+
+    async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
+        if let Some(frame) = self.frames.pop_front() {
+            if !self.pause.is_zero() {
+                tokio::time::sleep(self.pause).await;
+            }
+            return Some((Ok(frame), self));
+        }
+        if !std::mem::take(&mut self.aborted) {
+            return None;
+        }
+        // The server writes what it holds while it waits: the caller must see the first half.
+        tokio::task::yield_now().await;
+        Some((Err(io::ErrorKind::ConnectionReset.into()), self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dripped_body_arrives_whole_in_small_pieces() {
+        let delivery = Delivery::whole("x".repeat(40)).dripped(Duration::ZERO);
+        assert_eq!(delivery.frames.len(), 3);
+        let body = axum::body::to_bytes(delivery.into_body(), 100).await.unwrap();
+        assert_eq!(body.len(), 40);
+    }
+
+    #[tokio::test]
+    async fn a_reset_keeps_half_and_ends_in_an_error() {
+        let delivery = Delivery::whole("0123456789").reset_midway();
+        assert_eq!(delivery.frames[0], "01234");
+        assert!(axum::body::to_bytes(delivery.into_body(), 100).await.is_err());
+    }
+}

@@ -1,0 +1,271 @@
+//! Groq's and Tavily's HTTP protocols without a network, seeded and deterministic: what stands in
+//! where no provider key is set, and the adversary of the fault tests. It enforces the providers'
+//! limits, counts every call, and fails on demand; it knows the prompt's format, but nothing else of
+//! Copydesk.
+
+mod calls;
+mod chat;
+mod clock;
+mod control;
+mod delivery;
+mod faults;
+mod limits;
+mod prompt;
+mod review;
+mod schema;
+mod search;
+mod seed;
+mod shape;
+mod writer;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use crate::calls::{Calls, EndpointCalls};
+pub use crate::clock::Clock;
+pub use crate::faults::{Armed, Endpoint, Fault, FaultKind, InvalidFaults, Part, RetryAfter, parse as parse_faults};
+pub use crate::prompt::Stage;
+pub use crate::writer::HABITS;
+
+use crate::calls::CallLog;
+use crate::delivery::Delivery;
+use crate::faults::FaultPlan;
+use crate::limits::{Limiter, Limits};
+
+/// How a simulator behaves. The defaults are a test's: a free port and the providers' usual limits.
+#[derive(Debug, Clone)]
+pub struct SimulatorConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The same seed gives the same answers and the same faults.
+    pub seed: u64,
+    /// Chat calls in any 60 s, per key; `None` is unlimited.
+    pub llm_requests_per_minute: Option<u32>,
+    /// Tokens in any 60 s, per key; `None` is unlimited.
+    pub llm_tokens_per_minute: Option<u32>,
+    /// Chat calls a day, per key, refilled evenly; `None` is unlimited, and leaves the headers out.
+    pub llm_requests_per_day: Option<u32>,
+    /// Searches in any 60 s, per key; `None` is unlimited.
+    pub search_requests_per_minute: Option<u32>,
+    /// Credits of the search plan, of all keys together: when they are used up, 432. `None` is unlimited.
+    pub search_credits: Option<u64>,
+    /// Added to every call.
+    pub delay: Duration,
+    /// How fast a message is written; at once where `None`.
+    pub tokens_per_second: Option<f64>,
+    /// A chat request's size from which it is refused with 413.
+    pub max_body_bytes: usize,
+    /// Times the limits.
+    pub clock: Clock,
+    /// The rules in force at the start.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for SimulatorConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            seed: 7,
+            llm_requests_per_minute: Some(30),
+            llm_tokens_per_minute: Some(250_000),
+            llm_requests_per_day: Some(10_000_000),
+            search_requests_per_minute: Some(20),
+            search_credits: None,
+            delay: Duration::ZERO,
+            tokens_per_second: None,
+            max_body_bytes: 4 * 1024 * 1024,
+            clock: Clock::system(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl SimulatorConfig {
+    /// Without any limit: for tests that are about something else, and for load.
+    pub fn unlimited() -> Self {
+        Self {
+            llm_requests_per_minute: None,
+            llm_tokens_per_minute: None,
+            llm_requests_per_day: None,
+            search_requests_per_minute: None,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why a simulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is in use, or not this machine's.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A fault of the configuration is out of its range.
+    #[error(transparent)]
+    Faults(#[from] InvalidFaults),
+}
+
+/// A running simulator; it stops when dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Simulator {
+    /// Starts a simulator in the current tokio runtime; it serves once this returns.
+    pub async fn start(config: SimulatorConfig) -> Result<Self, StartError> {
+        faults::check(&config.faults)?;
+        let address = config.listen;
+        let bind_error = |source| StartError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+        let shared = Arc::new(Shared::new(config));
+        let stopped = shared.shutdown.clone().cancelled_owned();
+        // A stream's small events must not wait for each other.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+        let serving = axum::serve(listener, router(Arc::clone(&shared))).with_graceful_shutdown(stopped);
+        Ok(Self { address, shared, server: tokio::spawn(serving.into_future()) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:8090`: the search's base URL, to which the client adds `/search`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `http://127.0.0.1:8090/openai/v1`: the LLM's base URL, to which the client adds `/chat/completions`.
+    pub fn llm_base_url(&self) -> String {
+        format!("{}/openai/v1", self.base_url())
+    }
+
+    /// Replaces all fault rules.
+    ///
+    /// # Errors
+    /// A rule has a field out of its range; the rules in force stay.
+    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), InvalidFaults> {
+        faults::check(&faults)?;
+        self.shared.faults.replace(faults);
+        Ok(())
+    }
+
+    /// The fault rules with how often each matched and fired.
+    pub fn faults(&self) -> Vec<Armed> {
+        self.shared.faults.list()
+    }
+
+    /// The calls since the start, or since they were last cleared.
+    pub fn calls(&self) -> Calls {
+        self.shared.calls.snapshot()
+    }
+
+    /// Forgets the calls. The limits go on counting them.
+    pub fn clear_calls(&self) {
+        self.shared.calls.clear();
+    }
+
+    /// Stops and waits until the last connection is closed; calls under way are answered.
+    pub async fn stop(mut self) {
+        self.shared.shutdown.cancel();
+        // The server only ends by the token: there is no error to tell of.
+        drop((&mut self.server).await);
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.shared.shutdown.cancel();
+    }
+}
+
+/// What all requests share. Every lock in it is held for a few lines, never across an await.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    config: SimulatorConfig,
+    clock: Clock,
+    chat_limits: Limiter,
+    search_limits: Limiter,
+    search_credits: search::Credits,
+    calls: CallLog,
+    faults: FaultPlan,
+    shutdown: CancellationToken,
+}
+
+impl Shared {
+    fn new(mut config: SimulatorConfig) -> Self {
+        let clock = config.clock.clone();
+        let chat = Limits {
+            requests_per_minute: config.llm_requests_per_minute,
+            tokens_per_minute: config.llm_tokens_per_minute,
+            requests_per_day: config.llm_requests_per_day,
+        };
+        let search = Limits { requests_per_minute: config.search_requests_per_minute, ..Limits::default() };
+        Self {
+            chat_limits: Limiter::new(chat, clock.clone()),
+            search_limits: Limiter::new(search, clock.clone()),
+            search_credits: search::Credits::new(config.search_credits),
+            calls: CallLog::default(),
+            faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
+            shutdown: CancellationToken::new(),
+            clock,
+            config,
+        }
+    }
+
+    /// Waits in real time, but not beyond the shutdown.
+    async fn pause(&self, duration: Duration) {
+        if !duration.is_zero() {
+            let _elapsed = tokio::time::timeout(duration, self.shutdown.cancelled()).await;
+        }
+    }
+
+    /// Says nothing until the shutdown, and breaks the connection off then.
+    async fn hang(&self) -> Response {
+        self.shutdown.cancelled().await;
+        Delivery { aborted: true, ..Delivery::default() }.into_body().into_response()
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    let max_body_bytes = shared.config.max_body_bytes;
+    Router::new()
+        .route("/openai/v1/chat/completions", post(chat::completions))
+        .route("/openai/v1/models", get(chat::models))
+        .route("/search", post(search::search))
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .route("/health", get(control::health))
+        .route("/_faults", get(control::get_faults).put(control::put_faults).delete(control::delete_faults))
+        .route("/_calls", get(control::get_calls).delete(control::delete_calls))
+        .fallback(chat::unknown_url)
+        .with_state(shared)
+}
+
+/// The key of an `Authorization: Bearer` header: any that is not empty.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    let key = key.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then(|| key.to_owned())
+}
