@@ -275,6 +275,17 @@ impl Config {
         Ok(config)
     }
 
+    /// The defaults, for servers that are given in code: tests and benchmarks do not share an
+    /// environment.
+    pub fn for_servers(postgres_uri: &str, redis_url: &str, redis_prefix: &str) -> Result<Self, ConfigError> {
+        let servers = serde_json::json!({
+            "postgres": { "uri": postgres_uri },
+            "redis": { "url": redis_url, "prefix": redis_prefix },
+        });
+        let servers = serde_json::from_value(servers).map_err(|error| ConfigError(error.to_string()))?;
+        Self::builder().preloaded(servers).load().map_err(|error| ConfigError(explain(&error)))
+    }
+
     /// What only a worker needs.
     pub fn check_worker(&self) -> Result<(), ConfigError> {
         let groq = self.providers.llm_base_url.host_str() == Some("api.groq.com");
@@ -373,18 +384,19 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let postgres = PostgresConfig {
-            uri: Some("postgresql+asyncpg://u:hunter2@h/db".into()),
-            async_uri: None,
-            pool_size: 1,
-            pool_overflow: 0,
-            acquire_timeout_seconds: 1,
-            recycle_seconds: 1,
-        };
-        assert!(postgres.validate().is_ok());
-        assert_eq!(postgres.connect_url(), "postgresql://u:hunter2@h/db");
-        assert!(!format!("{postgres:?}").contains("hunter2"));
-        let wrong = PostgresConfig { uri: Some("mysql://u:hunter2@h/db".into()), ..postgres };
-        assert!(!wrong.validate().unwrap_err().contains("hunter2"));
+        let config = Config::for_servers("postgresql+asyncpg://u:hunter2@h/db", "redis://:hunter3@h/0", "p").unwrap();
+        assert_eq!(config.postgres.connect_url(), "postgresql://u:hunter2@h/db");
+        assert!(!format!("{config:?}").contains("hunter"));
+        let wrong = Config::for_servers("mysql://u:hunter2@h/db", "redis://h/0", "p").unwrap_err();
+        assert_eq!(wrong.to_string(), "POSTGRES_URI takes postgres://user:password@host:port/database");
+    }
+
+    #[test]
+    fn a_lease_outlives_the_longest_call() {
+        let mut config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        config.worker.lease_ms = config.providers.call_timeout_ms + LEASE_MARGIN_MS;
+        assert_eq!(config.check_across(), Ok(()));
+        config.worker.lease_ms -= 1;
+        assert!(config.check_across().unwrap_err().to_string().starts_with("COPYDESK_LEASE_MS takes at least 65000 ms"));
     }
 }
