@@ -397,6 +397,8 @@ mod tests {
         config.worker.lease_ms = config.providers.call_timeout_ms + LEASE_MARGIN_MS;
         assert_eq!(config.check_across(), Ok(()));
         config.worker.lease_ms -= 1;
-        assert!(config.check_across().unwrap_err().to_string().starts_with("COPYDESK_LEASE_MS takes at least 65000 ms"));
+        assert!(
+            config.check_across().unwrap_err().to_string().starts_with("COPYDESK_LEASE_MS takes at least 65000 ms")
+        );
     }
 }

@@ -98,7 +98,8 @@ impl Reachability {
 pub struct QueueBackend {
     options: BackendOptions,
     tasks: mpsc::Receiver<Task<Claim>>,
-    settled: Option<mpsc::UnboundedSender<Settled>>,
+    settled: mpsc::UnboundedSender<Settled>,
+    close_keeper: CancellationToken,
     reachability: Reachability,
     claimer: Option<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
@@ -122,11 +123,14 @@ impl QueueBackend {
             answered: answered.clone(),
             stop: options.stop.clone(),
         };
-        let keeper = Keeper { queue: queue.clone(), leases, lease_ms: options.lease_ms, settled };
+        let close_keeper = CancellationToken::new();
+        let keeper =
+            Keeper { queue: queue.clone(), leases, lease_ms: options.lease_ms, settled, close: close_keeper.clone() };
         Self {
             options,
             tasks,
-            settled: Some(settled_sender),
+            settled: settled_sender,
+            close_keeper,
             reachability: Reachability { answered, slots },
             claimer: Some(tokio::spawn(claimer.run())),
             keeper: Some(tokio::spawn(keeper.run())),
@@ -140,10 +144,9 @@ impl QueueBackend {
 
     /// Gives back what was claimed but not begun.
     fn give_back(&mut self) {
-        let Some(settled) = &self.settled else { return };
         while let Ok(task) = self.tasks.try_recv() {
             let claim = task.args;
-            let _ = settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next: Next::Back });
+            let _ = self.settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next: Next::Back });
         }
     }
 }
@@ -172,7 +175,7 @@ impl Backend for QueueBackend {
             self.claimer = None;
         }
         self.give_back();
-        self.settled = None;
+        self.close_keeper.cancel();
         if let Some(keeper) = &mut self.keeper {
             let _ = ready!(keeper.poll_unpin(cx));
             self.keeper = None;
@@ -202,7 +205,7 @@ impl BackendConfig for QueueBackend {
 /// The layer that reports what follows for each handled job.
 #[derive(Debug, Clone)]
 pub struct Report {
-    settled: Option<mpsc::UnboundedSender<Settled>>,
+    settled: mpsc::UnboundedSender<Settled>,
 }
 
 impl<S> Layer<S> for Report {
@@ -217,7 +220,7 @@ impl<S> Layer<S> for Report {
 #[derive(Debug, Clone)]
 pub struct ReportService<S> {
     inner: S,
-    settled: Option<mpsc::UnboundedSender<Settled>>,
+    settled: mpsc::UnboundedSender<Settled>,
 }
 
 impl<S> Service<Task<Claim>> for ReportService<S>
@@ -241,7 +244,7 @@ where
         async move {
             // No answer means that the lease was lost, an error that the handler could not even say
             // what follows. Either way the lease runs out and the job comes again.
-            if let (Ok(Some(next)), Some(settled)) = (handled.await, settled) {
+            if let Ok(Some(next)) = handled.await {
                 let _ = settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next });
             }
             Ok(())

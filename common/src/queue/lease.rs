@@ -71,16 +71,19 @@ pub(super) struct Keeper {
     pub(super) leases: Leases,
     pub(super) lease_ms: u64,
     pub(super) settled: mpsc::UnboundedReceiver<Settled>,
+    /// Cancelled once no handler runs any more: what has been reported is all there will be.
+    pub(super) close: CancellationToken,
 }
 
 impl Keeper {
-    /// Works until every sender of settlements is gone and the last one is settled.
+    /// Works until it is closed and the last settlement is made.
     pub(super) async fn run(mut self) {
         let mut renewal = tokio::time::interval(RENEWAL.min(Duration::from_millis(self.lease_ms / 3)));
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(SETTLE_BATCH);
         loop {
             tokio::select! {
+                () = self.close.cancelled(), if !self.settled.is_closed() => self.settled.close(),
                 _ = renewal.tick() => {
                     if let Err(error) = self.renew_once().await {
                         tracing::warn!(error = &error as &dyn std::error::Error, "leases were not renewed");
