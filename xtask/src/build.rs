@@ -1,0 +1,106 @@
+//! Builds the binaries by cargo, whose own progress the user sees.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::project::Project;
+use crate::{process, screen};
+
+/// The programs that `up` starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Binaries {
+    pub(crate) api: PathBuf,
+    pub(crate) worker: PathBuf,
+    pub(crate) simulator: PathBuf,
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo(project: &Project) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&project.root);
+    // `cargo run` describes this package to us in variables that its child builds must not see.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Builds what `up` starts; the query data is read from .sqlx, never from a database.
+pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries> {
+    screen::line("  building the API, the worker and the simulator (the first time takes some minutes)");
+    let began = Instant::now();
+    let mut command = cargo(project);
+    command.args(["build", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
+    command.args(["-p", "copydesk-api", "-p", "copydesk-worker", "-p", "copydesk-simulator"]);
+    if release {
+        command.arg("--release");
+    }
+    let messages = messages_of(&mut command)?;
+    let mut built = executables(&messages);
+    let mut take = |name: &str| built.remove(name).with_context(|| format!("cargo built no {name}"));
+    let binaries = Binaries {
+        api: take("copydesk-api")?,
+        worker: take("copydesk-worker")?,
+        simulator: take("copydesk-simulator")?,
+    };
+    screen::line(format_args!("  ✓ built  {}", screen::seconds(began.elapsed())));
+    Ok(binaries)
+}
+
+/// Runs cargo and collects what it tells programs on its standard output.
+fn messages_of(command: &mut Command) -> anyhow::Result<String> {
+    let (mut reader, writer) = std::io::pipe()?;
+    command.stdout(writer);
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    let status = process::run(command);
+    // The command holds the pipe's other end: only without it the reader comes to an end.
+    command.stdout(Stdio::null());
+    if !status?.success() {
+        bail!("the build failed");
+    }
+    let text = reading.join().map_err(|_| anyhow::anyhow!("cargo's messages could not be read"))?;
+    Ok(text?)
+}
+
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// The executables that cargo says it has made, by name.
+fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    messages.filter_map(|message| Some((message.target?.name, message.executable?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"copydesk_common"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"copydesk-api"},"executable":"/t/debug/copydesk-api"}
+not a message
+{"reason":"build-finished","success":true}"#;
+        let expected = BTreeMap::from([("copydesk-api".to_owned(), PathBuf::from("/t/debug/copydesk-api"))]);
+        assert_eq!(executables(messages), expected);
+    }
+}

@@ -1,0 +1,157 @@
+//! Copydesk's HTTP API as `up` uses it: a few calls, each bounded in time.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Every answer is there within this time: the calls ask for no longer waits.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of one API.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+/// A job, as far as we look at it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) progress: Option<Progress>,
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) result: Option<Value>,
+    pub(crate) error: Option<Problem>,
+}
+
+impl Job {
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "succeeded" | "failed" | "cancelled")
+    }
+
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.status == "succeeded"
+    }
+
+    /// Why it ended without success.
+    pub(crate) fn failure(&self) -> String {
+        self.error.as_ref().map_or_else(|| self.status.clone(), Problem::to_string)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) stage: String,
+    pub(crate) completed: u32,
+    pub(crate) total: u32,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Waiting {
+    pub(crate) reason: String,
+    pub(crate) provider: Option<String>,
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Usage {
+    pub(crate) prompt_tokens: u64,
+    pub(crate) completion_tokens: u64,
+    pub(crate) calls: std::collections::BTreeMap<String, u64>,
+}
+
+/// The API's answer where it refuses: RFC 9457.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Problem {
+    title: String,
+    detail: Option<String>,
+    errors: Vec<FieldProblem>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FieldProblem {
+    pointer: String,
+    detail: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.detail.as_deref().unwrap_or(&self.title))?;
+        self.errors.iter().try_for_each(|error| write!(f, "; {} {}", error.pointer, error.detail))
+    }
+}
+
+impl Client {
+    /// A client of the server at `base`, such as `http://127.0.0.1:8080`. Proxies are for elsewhere.
+    pub(crate) fn new(base: String) -> Self {
+        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).proxy(None);
+        let agent = config.http_status_as_error(false).build().into();
+        Self { agent, base }
+    }
+
+    /// Whether the path answers with success.
+    pub(crate) fn is_ok(&self, path: &str) -> bool {
+        self.agent.get(self.url(path)).call().is_ok_and(|answer| answer.status().is_success())
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let call = self.agent.put(self.url(path)).send_json(body);
+        parsed(call).with_context(|| format!("PUT {path}"))
+    }
+
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<T> {
+        let call = self.agent.post(self.url(path)).send_json(body);
+        parsed(call).with_context(|| format!("POST {path}"))
+    }
+
+    /// The job; waits up to `wait_seconds` for its end.
+    pub(crate) fn job(&self, id: &str, wait_seconds: u32) -> anyhow::Result<Job> {
+        let path = format!("/api/jobs/{id}?wait={wait_seconds}");
+        parsed(self.agent.get(self.url(&path)).call()).with_context(|| format!("GET {path}"))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+type Answer = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
+
+fn parsed<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<T> {
+    let mut answer = answer?;
+    let text = answer.body_mut().read_to_string()?;
+    if !answer.status().is_success() {
+        let problem: Option<Problem> = serde_json::from_str(&text).ok();
+        bail!("{}: {}", answer.status(), problem.map_or(text, |problem| problem.to_string()));
+    }
+    serde_json::from_str(&text).with_context(|| format!("an answer that we do not know: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_fields() {
+        let text = r#"{"type":"/problems/validation","title":"Invalid","status":422,"detail":"The request is not valid",
+            "errors":[{"pointer":"/topic","detail":"must not be empty"}]}"#;
+        let problem: Problem = serde_json::from_str(text).unwrap();
+        assert_eq!(problem.to_string(), "The request is not valid; /topic must not be empty");
+    }
+
+    #[test]
+    fn a_failed_job_says_why() {
+        let text = r#"{"id":"1","status":"failed","error":{"title":"Deadline exceeded"}}"#;
+        let job: Job = serde_json::from_str(text).unwrap();
+        assert!(job.has_ended() && !job.has_succeeded());
+        assert_eq!(job.failure(), "Deadline exceeded");
+    }
+}

@@ -1,0 +1,91 @@
+//! Which providers are real and which are simulated: whatever the user has set is used, and the
+//! simulator stands in for the rest.
+
+use crate::settings::Settings;
+
+/// Who answers the calls to each kind of provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Providers {
+    pub(crate) llm: Provider,
+    pub(crate) search: Provider,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    Given,
+    Simulated,
+}
+
+impl Providers {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let given = |names: [&str; 2]| {
+            if names.into_iter().any(|name| settings.is_set(name)) { Provider::Given } else { Provider::Simulated }
+        };
+        Self {
+            llm: given(["GROQ_API_KEY", "COPYDESK_LLM_BASE_URL"]),
+            search: given(["TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"]),
+        }
+    }
+
+    /// Whether there is anything for the simulator to do.
+    pub(crate) fn any_simulated(self) -> bool {
+        self.llm == Provider::Simulated || self.search == Provider::Simulated
+    }
+
+    /// What the processes are told, where the simulator serves at `simulator`.
+    pub(crate) fn environment(self, simulator: &str) -> Vec<(&'static str, String)> {
+        let mut variables = Vec::new();
+        if self.llm == Provider::Simulated {
+            variables.push(("GROQ_API_KEY", "simulated".to_owned()));
+            variables.push(("COPYDESK_LLM_BASE_URL", format!("{simulator}/openai/v1")));
+        }
+        if self.search == Provider::Simulated {
+            variables.push(("TAVILY_API_KEY", "simulated".to_owned()));
+            variables.push(("COPYDESK_SEARCH_BASE_URL", simulator.to_owned()));
+        }
+        if self.any_simulated() {
+            variables.push(("COPYDESK_SIMULATED", "true".to_owned()));
+        }
+        variables
+    }
+
+    /// What the user must know about the texts; nothing where all is real.
+    pub(crate) fn notice(self) -> Option<&'static str> {
+        match (self.llm, self.search) {
+            (Provider::Given, Provider::Given) => None,
+            (Provider::Given, Provider::Simulated) => Some(
+                "SIMULATED web search: no TAVILY_API_KEY is set, so web sources are invented. The text is your model's.",
+            ),
+            (Provider::Simulated, Provider::Given) => {
+                Some("SIMULATED writer: no GROQ_API_KEY is set, so texts come from a simulator, not from a model.")
+            }
+            (Provider::Simulated, Provider::Simulated) => Some(
+                "SIMULATED writer and web search: neither GROQ_API_KEY nor TAVILY_API_KEY is set, \
+                 so texts and web sources come from a simulator. Set them in .env for real ones.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "http://127.0.0.1:9";
+
+    #[test]
+    fn nothing_is_told_where_all_is_real() {
+        let real = Providers { llm: Provider::Given, search: Provider::Given };
+        assert!(real.environment(HERE).is_empty());
+        assert_eq!(real.notice(), None);
+    }
+
+    #[test]
+    fn a_given_writer_keeps_its_key_where_search_is_simulated() {
+        let half = Providers { llm: Provider::Given, search: Provider::Simulated };
+        let told = half.environment(HERE);
+        assert!(!told.iter().any(|(name, _)| name.contains("GROQ") || name.contains("LLM")), "{told:?}");
+        assert!(told.contains(&("COPYDESK_SEARCH_BASE_URL", HERE.to_owned())));
+        assert!(told.contains(&("COPYDESK_SIMULATED", "true".to_owned())));
+    }
+}

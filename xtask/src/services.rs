@@ -1,0 +1,105 @@
+//! Postgres and Redis for a run: the user's own where the settings name them, else private ones
+//! that start and end with us. Never touches what the system runs.
+
+mod postgres;
+mod redis;
+
+use crate::process::Server;
+use crate::project::{Project, State};
+use crate::screen::{self, Step};
+
+/// What private services promise of their data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// As in production: what is committed survives a crash.
+    Kept,
+    /// For tests: gone with the run, and faster for that.
+    Throwaway,
+}
+
+/// A database server that Copydesk can use.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) uri: String,
+    /// The server where it is ours; it ends when this is dropped.
+    server: Option<Server>,
+}
+
+/// Both that Copydesk needs.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) postgres: Service,
+    pub(crate) redis: Service,
+}
+
+impl Services {
+    /// For `up`: those of the settings, and private ones for what these do not name.
+    pub(crate) fn given_or_private(project: &Project, state: &State) -> anyhow::Result<Self> {
+        let postgres = match Service::given(project, "Postgres", &["POSTGRES_URI", "POSTGRES_ASYNC_URI"]) {
+            Some(given) => given,
+            None => private_postgres(state, Durability::Kept)?,
+        };
+        let redis = match Service::given(project, "Redis", &["REDIS_URL"]) {
+            Some(given) => given,
+            None => private_redis(state, Durability::Kept)?,
+        };
+        Ok(Self { postgres, redis })
+    }
+
+    /// For tests: private and forgetful, whatever the settings say.
+    pub(crate) fn throwaway(state: &State) -> anyhow::Result<Self> {
+        let postgres = private_postgres(state, Durability::Throwaway)?;
+        let redis = private_redis(state, Durability::Throwaway)?;
+        Ok(Self { postgres, redis })
+    }
+
+    /// An error where a private service has ended.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        let servers = self.postgres.server.iter_mut().chain(&mut self.redis.server);
+        servers.into_iter().try_for_each(Server::check)
+    }
+
+    /// A line for each that we started: the address of the user's own may hold a password.
+    pub(crate) fn places(&self) -> String {
+        let places = [("Postgres", &self.postgres), ("Redis", &self.redis)];
+        let private = places.into_iter().filter(|(_, service)| service.server.is_some());
+        private.map(|(name, service)| format!("{name:<10} {}\n", service.uri)).collect()
+    }
+}
+
+impl Service {
+    /// The user's own, by the first of the variables that is set.
+    fn given(project: &Project, name: &str, variables: &[&str]) -> Option<Self> {
+        let (variable, uri) =
+            variables.iter().find_map(|variable| Some((variable, project.settings.get(variable)?)))?;
+        screen::line(format_args!("  ✓ {name}: yours, from {variable}"));
+        Some(Self { uri, server: None })
+    }
+}
+
+fn private_postgres(state: &State, durability: Durability) -> anyhow::Result<Service> {
+    let installation = postgres::find_or_install(state)?;
+    let step = Step::begin(format_args!("starting Postgres {}", installation.major));
+    let (server, uri) = postgres::start(&installation, state, durability, &step)?;
+    step.done(format_args!("Postgres {}, private: {uri}", installation.major));
+    Ok(Service { uri, server: Some(server) })
+}
+
+fn private_redis(state: &State, durability: Durability) -> anyhow::Result<Service> {
+    let program = redis::find_or_install(state)?;
+    let step = Step::begin("starting Redis");
+    let (server, uri) = redis::start(&program, state, durability)?;
+    step.done(format_args!("Redis, private: {uri}"));
+    Ok(Service { uri, server: Some(server) })
+}
+
+/// For the query data: a private Postgres alone, with the migrations applied.
+pub(crate) fn migrated_postgres(state: &State, project: &Project) -> anyhow::Result<Service> {
+    let installation = postgres::find_or_install(state)?;
+    let step = Step::begin("starting Postgres");
+    let (server, uri) = postgres::start(&installation, state, Durability::Throwaway, &step)?;
+    step.now("applying the migrations");
+    postgres::apply(&installation, &uri, &project.root.join("migrations"), state)?;
+    step.done("a Postgres with the migrations applied");
+    Ok(Service { uri, server: Some(server) })
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask test`: every check that a change must pass, on Postgres and Redis of its own that
+//! are gone afterwards. Prints nothing after the test runner's closing lines.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::bail;
+
+use crate::project::{Project, State, Taken};
+use crate::services::Services;
+use crate::{binaries, build, prepare, process, screen};
+
+/// Check format, lints and query data, then run every test.
+///
+/// The tests get their own Postgres and Redis, whatever POSTGRES_URI and REDIS_URL say, beside a
+/// running `cargo xtask up`. With cargo-nextest installed it runs them, else cargo test does.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Test {
+    /// For the test runner: `cargo xtask test -- a_test_name`
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+impl Test {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let project = Project::find()?;
+        let throwaway = Throwaway::take(&project)?;
+        check(&project, "format", &["fmt", "--all", "--check"])?;
+        check(&project, "lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+        step("query data", || prepare::check(&project, &throwaway.state))?;
+        self.run_tests(&project, &throwaway.state)
+    }
+
+    fn run_tests(&self, project: &Project, state: &State) -> anyhow::Result<ExitCode> {
+        screen::heading("tests");
+        let services = Services::throwaway(state)?;
+        let mut command = build::cargo(project);
+        let runner: &[&str] = if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test"] };
+        command.args(runner).arg("--workspace").args(&self.arguments);
+        command.env("POSTGRES_URI", &services.postgres.uri).env("DATABASE_URL", &services.postgres.uri);
+        command.env("REDIS_URL", &services.redis.uri).env("SQLX_OFFLINE", "true");
+        let status = process::run(&mut command)?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    }
+}
+
+/// A cargo command that must succeed.
+fn check(project: &Project, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    step(name, || {
+        let mut command: Command = build::cargo(project);
+        let status = process::run(command.args(arguments).env("SQLX_OFFLINE", "true"))?;
+        if !status.success() {
+            bail!("cargo {} found something to mend (see above)", arguments.join(" "));
+        }
+        Ok(())
+    })
+}
+
+/// Runs a check under its heading, and says how long it took.
+fn step(name: &str, check: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    screen::heading(name);
+    let began = Instant::now();
+    check()?;
+    screen::line(format_args!("  ✓ {name}  {}", screen::seconds(began.elapsed())));
+    Ok(())
+}
+
+/// The state of this run: removed when it ends.
+#[derive(Debug)]
+pub(crate) struct Throwaway {
+    pub(crate) state: State,
+    _taken: Taken,
+}
+
+impl Throwaway {
+    /// Takes a new state, and first clears those of runs that were killed.
+    pub(crate) fn take(project: &Project) -> anyhow::Result<Self> {
+        for entry in std::fs::read_dir(project.throwaway_states()).into_iter().flatten() {
+            let state = State::at(entry?.path());
+            if let Some(_taken) = state.take()? {
+                process::end_orphans(&state)?;
+                state.remove()?;
+            }
+        }
+        let state = project.throwaway_state();
+        match state.take()? {
+            Some(taken) => Ok(Self { state, _taken: taken }),
+            None => bail!("{} is in use", state.root().display()),
+        }
+    }
+}
+
+impl Drop for Throwaway {
+    fn drop(&mut self) {
+        if let Err(error) = self.state.remove() {
+            screen::error(&error);
+        }
+    }
+}

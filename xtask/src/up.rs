@@ -1,0 +1,277 @@
+//! `cargo xtask up`: from a fresh checkout to a written article and a running Copydesk, and back to
+//! nothing running when it ends.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::article::{self, Order};
+use crate::build::{self, Binaries};
+use crate::client::{Client, Job};
+use crate::interrupt::{self, Interrupted};
+use crate::ports;
+use crate::process::{self, Ending, Fleet, Server};
+use crate::project::{Project, State};
+use crate::providers::Providers;
+use crate::sample::{Business, Document};
+use crate::screen::{self, Step};
+use crate::services::Services;
+
+/// The folder of the business that ships with Copydesk.
+pub(crate) const SAMPLE: &str = "tideway-physio";
+/// A topic that its documents say something about.
+const SAMPLE_TOPIC: &str = "Back to running after an ankle sprain: what to expect, week by week";
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Start Copydesk, load a business, write one article and stay up until ^C.
+///
+/// Uses POSTGRES_URI and REDIS_URL from the environment or a .env file where they are set. Else it
+/// starts private ones under .copydesk/ and keeps their data for the next time. Without GROQ_API_KEY
+/// or TAVILY_API_KEY a simulator stands in for that provider, and what it wrote is marked so.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Port of the API and its console, on 127.0.0.1; the workers' metrics are on the next free ones
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// What the article is about
+    #[arg(long)]
+    topic: Option<String>,
+    /// The article's format: blog, linkedin, thread, newsletter, email, product, ad, press_release,
+    /// landing_page, case_study, faq or video_script
+    #[arg(long, default_value = "blog")]
+    format: String,
+    /// The article's voice [default: the business's own]
+    #[arg(long)]
+    voice: Option<String>,
+    /// Folder of a business: .md, .txt and .html files, and profile.json where it has one [default:
+    /// the sample under samples/]
+    #[arg(long, value_name = "DIR")]
+    business: Option<PathBuf>,
+    /// How many workers to start
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
+    workers: u8,
+    /// Begin afresh: remove what the private Postgres and Redis hold
+    #[arg(long)]
+    reset: bool,
+    /// Build with optimizations: slower to build, faster to run
+    #[arg(long)]
+    release: bool,
+    /// End after the article instead of staying up
+    #[arg(long)]
+    once: bool,
+}
+
+impl Up {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let project = Project::find()?;
+        let business = self.read_business(&project)?;
+        let state = project.state();
+        let Some(_taken) = state.take()? else {
+            bail!("Copydesk is already up in this folder: end the other `cargo xtask up` first");
+        };
+        self.recover(&project, &state)?;
+        // The services outlive the processes that use them: values are dropped in reverse order.
+        let mut services = Services::given_or_private(&project, &state)?;
+        let mut fleet = Fleet::default();
+        let outcome = self.serve(&project, &state, &business, &mut services, &mut fleet);
+        screen::line("\nStopping …");
+        drop(fleet);
+        drop(services);
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn read_business(&self, project: &Project) -> anyhow::Result<Business> {
+        match &self.business {
+            Some(folder) => Business::read(folder),
+            None => Business::read(&project.root.join("samples").join(SAMPLE)),
+        }
+    }
+
+    /// Clears what an earlier run left behind, and refuses a port that is someone else's.
+    fn recover(&self, project: &Project, state: &State) -> anyhow::Result<()> {
+        let orphans = process::end_orphans(state)?;
+        if orphans > 0 {
+            screen::line(format_args!("  ✓ ended {orphans} processes that an earlier run had left behind"));
+        }
+        if !ports::is_free(self.port) {
+            bail!("port {} is in use by another program: choose another one with --port", self.port);
+        }
+        if self.reset {
+            state.remove_data()?;
+            screen::line(format_args!("  ✓ removed the private data under {}", project.relative(state.root())));
+        }
+        Ok(())
+    }
+
+    /// All that happens while Postgres and Redis run.
+    fn serve(
+        &self,
+        project: &Project,
+        state: &State,
+        business: &Business,
+        services: &mut Services,
+        fleet: &mut Fleet,
+    ) -> anyhow::Result<()> {
+        let binaries = build::build(project, self.release)?;
+        let launch = Launch { project, state, binaries, services, providers: Providers::of(&project.settings) };
+        launch.migrate()?;
+        let notice = launch.providers.notice();
+        let base = launch.start_all(self.port, self.workers, fleet)?;
+        let client = Client::new(base.clone());
+        load(&client, business)?;
+        let order = self.order(business);
+        article::write_and_print(&client, &order, notice)?;
+        if self.once {
+            return Ok(());
+        }
+        screen::output(closing(project, state, &base, services, &order));
+        stay_up(services, fleet)
+    }
+
+    fn order(&self, business: &Business) -> Order {
+        let topic = self.topic.clone().unwrap_or_else(|| match self.business {
+            None => SAMPLE_TOPIC.to_owned(),
+            Some(_) => format!("What {} does, and for whom", business.name()),
+        });
+        Order { business_id: business.id.clone(), topic, format: self.format.clone(), voice: self.voice.clone() }
+    }
+}
+
+/// All that is needed to start Copydesk's own processes.
+struct Launch<'a> {
+    project: &'a Project,
+    state: &'a State,
+    binaries: Binaries,
+    services: &'a Services,
+    providers: Providers,
+}
+
+impl Launch<'_> {
+    /// A program with all that the user and we have to tell it.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.project.root).envs(self.project.settings.beyond_environment());
+        command.env("POSTGRES_URI", &self.services.postgres.uri).env("REDIS_URL", &self.services.redis.uri);
+        if !self.project.settings.is_set("LOG_FORMAT") {
+            command.env("LOG_FORMAT", "console");
+        }
+        command
+    }
+
+    fn migrate(&self) -> anyhow::Result<()> {
+        let step = Step::begin("applying the migrations");
+        let mut command = self.command(&self.binaries.api);
+        process::run_logged(command.arg("migrate"), &self.state.log("migrate"))
+            .context("the database could not be migrated")?;
+        step.done("database migrated");
+        Ok(())
+    }
+
+    /// Starts everything and says where the API is.
+    fn start_all(&self, port: u16, workers: u8, fleet: &mut Fleet) -> anyhow::Result<String> {
+        let variables = self.start_simulator(fleet)?;
+        let base = format!("http://127.0.0.1:{port}");
+        let mut api = self.command(&self.binaries.api);
+        api.envs(variables.clone()).env("COPYDESK_API_LISTEN", format!("127.0.0.1:{port}"));
+        self.start("api", api, &base, "/health/ready", fleet)?;
+        let first = port.checked_add(1).context("the workers need ports above the API's: choose a lower --port")?;
+        for (index, port) in ports::free_from(first, workers.into())?.into_iter().enumerate() {
+            let mut worker = self.command(&self.binaries.worker);
+            worker.envs(variables.clone()).env("COPYDESK_WORKER_LISTEN", format!("127.0.0.1:{port}"));
+            let name = format!("worker-{}", index + 1);
+            self.start(&name, worker, &format!("http://127.0.0.1:{port}"), "/health/ready", fleet)?;
+        }
+        Ok(base)
+    }
+
+    /// Starts the simulator where a provider is simulated; returns what the others must be told.
+    fn start_simulator(&self, fleet: &mut Fleet) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let Some(notice) = self.providers.notice() else { return Ok(Vec::new()) };
+        let address = format!("127.0.0.1:{}", ports::any_free()?);
+        let base = format!("http://{address}");
+        let mut command = self.command(&self.binaries.simulator);
+        command.args(["--listen", &address]);
+        self.start("simulator", command, &base, "/health", fleet)?;
+        screen::line(format_args!("    {notice}"));
+        Ok(self.providers.environment(&base))
+    }
+
+    fn start(&self, name: &str, command: Command, base: &str, health: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
+        let step = Step::begin(format_args!("starting {name}"));
+        let mut server = Server::start(self.state, name, command, Ending::Terminate)?;
+        let client = Client::new(base.to_owned());
+        let ready = server.wait_until(READY_WITHIN, || client.is_ok(health));
+        fleet.add(server);
+        ready?;
+        step.done(format_args!("{name}: {base}"));
+        Ok(())
+    }
+}
+
+/// Gives the API a business and its documents, and waits until these can be searched.
+fn load(client: &Client, business: &Business) -> anyhow::Result<()> {
+    let step = Step::begin(format_args!("loading {}", business.name()));
+    let path = format!("/api/businesses/{}", business.id);
+    client.put(&path, &business.profile)?;
+    let uploads: anyhow::Result<Vec<Option<Job>>> =
+        business.documents.iter().map(|document| upload(client, &path, document)).collect();
+    for job in uploads?.into_iter().flatten() {
+        let ended = wait_for(client, job)?;
+        if !ended.has_succeeded() {
+            bail!("a document of {} could not be read: {}", business.name(), ended.failure());
+        }
+    }
+    step.done(format_args!("{}: {} documents", business.name(), business.documents.len()));
+    Ok(())
+}
+
+/// The job that reads the document; none where the API has it already.
+fn upload(client: &Client, business: &str, document: &Document) -> anyhow::Result<Option<Job>> {
+    #[derive(serde::Deserialize)]
+    struct Uploaded {
+        job: Option<Job>,
+    }
+    let uploaded: Uploaded = client.post(&format!("{business}/documents"), &document.upload())?;
+    Ok(uploaded.job)
+}
+
+fn wait_for(client: &Client, mut job: Job) -> anyhow::Result<Job> {
+    while !job.has_ended() {
+        job = client.job(&job.id, 1)?;
+        interrupt::pause(Duration::ZERO)?;
+    }
+    Ok(job)
+}
+
+/// Watches over all processes until the user ends us.
+fn stay_up(services: &mut Services, fleet: &mut Fleet) -> anyhow::Result<()> {
+    loop {
+        if let Err(Interrupted) = interrupt::pause(WATCH) {
+            return Ok(());
+        }
+        services.check()?;
+        fleet.check()?;
+    }
+}
+
+/// Where everything is, and what to do next.
+fn closing(project: &Project, state: &State, base: &str, services: &Services, order: &Order) -> String {
+    let logs = state.logs();
+    format!(
+        "console    {base}/\n\
+         reference  {base}/docs  (OpenAPI: {base}/openapi.json)\n\
+         health     {base}/health\n\
+         logs       {logs}/\n\
+         {places}\n\
+         Another article:\n  \
+         curl -s {base}/api/generate -H 'content-type: application/json' -d '{body}'\n  \
+         curl -s '{base}/api/jobs/ID?wait=60'\n\n\
+         Copydesk is up. ^C ends it.",
+        logs = project.relative(&logs),
+        places = services.places(),
+        body = order.body().to_string().replace('\'', r"'\''"),
+    )
+}
