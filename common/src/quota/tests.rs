@@ -1,6 +1,8 @@
 //! The quota's and the breaker's promises, on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod model;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,0 +1,307 @@
+//! The queue's scripts against a plain model, step by step, with random operations.
+//!
+//! Time is moved in the data: a delay lies far ahead or long past, and a lease runs out because its
+//! end is set to the past.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{LEASE_MS, forget};
+use crate::business::BusinessId;
+use crate::clock;
+use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
+use crate::queue::message::{Message, MessageV1};
+use crate::queue::{Depth, Entry, Next, Queue, Renewal};
+use crate::redis::Redis;
+use crate::trace::TraceParent;
+
+const TICKS: u64 = 1_000_000;
+const BULK_TURN: u64 = 10;
+/// A time at which no delayed job of a test becomes ready by itself.
+const FAR_MS: i64 = 4_000_000_000_000;
+
+/// What happens. Jobs are named by the order of their push, leases by that of their claim; the
+/// numbers wrap around.
+#[derive(Debug, Clone)]
+enum Operation {
+    Push { business: u8, bulk: bool, weight: u32, far: bool },
+    PushAgain(usize),
+    Claim(usize),
+    Settle { lease: usize, how: u8 },
+    Renew(usize),
+    Expire(usize),
+    ComesDue(usize),
+    Flush,
+    Readopt(usize),
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        8 => (0..4u8, any::<bool>(), 1..4u32, prop::bool::weighted(0.15))
+            .prop_map(|(business, bulk, weight, far)| Operation::Push { business, bulk, weight, far }),
+        1 => any::<usize>().prop_map(Operation::PushAgain),
+        6 => (1..6usize).prop_map(Operation::Claim),
+        4 => (any::<usize>(), 0..4u8).prop_map(|(lease, how)| Operation::Settle { lease, how }),
+        2 => any::<usize>().prop_map(Operation::Renew),
+        2 => any::<usize>().prop_map(Operation::Expire),
+        1 => any::<usize>().prop_map(Operation::ComesDue),
+        1 => Just(Operation::Flush),
+        1 => any::<usize>().prop_map(Operation::Readopt),
+    ]
+}
+
+/// The queue as its documentation describes it.
+#[derive(Debug, Default)]
+struct Model {
+    known: BTreeMap<JobId, Entry>,
+    ready: [BTreeMap<(u64, JobId), ()>; 2],
+    /// Whether it is due, by job.
+    delayed: BTreeMap<JobId, bool>,
+    /// Whether it ran out, by job.
+    leases: BTreeMap<JobId, bool>,
+    epochs: BTreeMap<JobId, LeaseEpoch>,
+    clocks: BTreeMap<(usize, BusinessId), u64>,
+    virtual_time: [u64; 2],
+    claimed: u64,
+}
+
+fn class(entry: &Entry) -> usize {
+    let Message::V1(message) = &entry.message;
+    usize::from(message.priority == Priority::Bulk)
+}
+
+fn business(entry: &Entry) -> BusinessId {
+    let Message::V1(message) = &entry.message;
+    message.business_id.clone()
+}
+
+impl Model {
+    fn to_back(&mut self, entry: &Entry) {
+        let class = class(entry);
+        let clock = self.clocks.entry((class, business(entry))).or_default();
+        *clock = (*clock).max(self.virtual_time[class]) + TICKS / u64::from(entry.weight);
+        self.ready[class].insert((*clock, entry.message.job_id()), ());
+    }
+
+    fn to_front(&mut self, id: JobId) {
+        let class = class(&self.known[&id]);
+        self.ready[class].insert((self.virtual_time[class], id), ());
+    }
+
+    fn push(&mut self, entry: &Entry, far: bool) -> u64 {
+        let id = entry.message.job_id();
+        if self.known.contains_key(&id) {
+            return 0;
+        }
+        self.known.insert(id, entry.clone());
+        if far {
+            self.delayed.insert(id, false);
+        } else {
+            self.to_back(entry);
+        }
+        1
+    }
+
+    fn move_due(&mut self) {
+        for due in [std::mem::take(&mut self.delayed), std::mem::take(&mut self.leases)].into_iter().enumerate() {
+            let (which, entries) = due;
+            for (id, is_due) in entries {
+                let stays = if which == 0 { &mut self.delayed } else { &mut self.leases };
+                if !is_due {
+                    stays.insert(id, false);
+                } else if self.epochs.contains_key(&id) {
+                    self.to_front(id);
+                } else {
+                    let entry = self.known[&id].clone();
+                    self.to_back(&entry);
+                }
+            }
+        }
+    }
+
+    fn claim(&mut self, most: usize) -> Vec<JobId> {
+        self.move_due();
+        let most_u64 = most as u64;
+        let bulk_turns = (self.claimed + most_u64) / BULK_TURN - self.claimed / BULK_TURN;
+        let mut taken = Vec::new();
+        for (class, limit) in [(1, usize::try_from(bulk_turns).unwrap()), (0, most), (1, most)] {
+            while taken.len() < if class == 1 && limit != most { limit.min(most) } else { most } {
+                let Some(((score, id), ())) = self.ready[class].pop_first() else { break };
+                taken.push((class, score, id));
+            }
+        }
+        for &(class, score, id) in &taken {
+            self.virtual_time[class] = self.virtual_time[class].max(score);
+            let clock = (class, business(&self.known[&id]));
+            if self.clocks.get(&clock).is_some_and(|&last| last <= self.virtual_time[class]) {
+                self.clocks.remove(&clock);
+            }
+            self.leases.insert(id, false);
+        }
+        self.claimed += taken.len() as u64;
+        taken.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    fn holds(&self, (id, epoch): (JobId, LeaseEpoch)) -> bool {
+        self.epochs.get(&id) == Some(&epoch) && self.leases.contains_key(&id)
+    }
+
+    fn renew(&mut self, lease: (JobId, LeaseEpoch)) -> Renewal {
+        if self.holds(lease) {
+            self.leases.insert(lease.0, false);
+            Renewal::Extended
+        } else if self.known.contains_key(&lease.0) {
+            Renewal::Lost
+        } else {
+            Renewal::Unknown
+        }
+    }
+
+    fn settle(&mut self, lease: (JobId, LeaseEpoch), next: Next) {
+        if !self.holds(lease) {
+            return;
+        }
+        self.leases.remove(&lease.0);
+        match next {
+            Next::Done => {
+                self.known.remove(&lease.0);
+                self.epochs.remove(&lease.0);
+            }
+            Next::Back => self.to_front(lease.0),
+            Next::Later(due) => {
+                self.delayed.insert(lease.0, due <= clock::now());
+            }
+        }
+    }
+
+    fn depth(&self) -> Depth {
+        Depth {
+            ready: self.ready.iter().map(|ready| ready.len() as u64).sum(),
+            delayed: self.delayed.len() as u64,
+            leased: self.leases.len() as u64,
+        }
+    }
+}
+
+/// The real queue beside the model, and the names of jobs and leases so far.
+struct Run {
+    queue: Queue,
+    model: Model,
+    pushed: Vec<Entry>,
+    leases: Vec<(JobId, LeaseEpoch)>,
+}
+
+fn pick<T: Clone>(of: &[T], number: usize) -> Option<T> {
+    (!of.is_empty()).then(|| of[number % of.len()].clone())
+}
+
+impl Run {
+    async fn step(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Push { business, bulk, weight, far } => self.push(business, bulk, weight, far).await,
+            Operation::PushAgain(job) => {
+                if let Some(entry) = pick(&self.pushed, job) {
+                    let far = entry.not_before.is_some();
+                    assert_eq!(self.queue.push(&[entry.clone()]).await.unwrap(), self.model.push(&entry, far));
+                }
+            }
+            Operation::Claim(most) => self.claim(most).await,
+            Operation::Settle { lease, how } => {
+                if let Some(lease) = pick(&self.leases, lease) {
+                    let next = match how {
+                        0 => Next::Back,
+                        1 => Next::Later(clock::from_millis(1)),
+                        2 => Next::Later(clock::from_millis(FAR_MS)),
+                        _ => Next::Done,
+                    };
+                    self.queue.settle(&[(lease.0, lease.1, next)]).await.unwrap();
+                    self.model.settle(lease, next);
+                }
+            }
+            Operation::Renew(lease) => {
+                if let Some(lease) = pick(&self.leases, lease) {
+                    let renewals = self.queue.renew(&[lease], LEASE_MS).await.unwrap();
+                    assert_eq!(renewals, [self.model.renew(lease)]);
+                }
+            }
+            Operation::Expire(lease) => self.make_due(lease, true).await,
+            Operation::ComesDue(job) => self.make_due(job, false).await,
+            Operation::Flush => {
+                forget(&self.queue).await;
+                self.model = Model::default();
+            }
+            Operation::Readopt(lease) => self.readopt(lease).await,
+        }
+        assert_eq!(self.queue.depth().await.unwrap(), self.model.depth());
+    }
+
+    async fn push(&mut self, business: u8, bulk: bool, weight: u32, far: bool) {
+        let message = MessageV1 {
+            job_id: JobId::new(),
+            kind: JobKind::Generate,
+            business_id: BusinessId::parse(format!("b{business}")).unwrap(),
+            priority: if bulk { Priority::Bulk } else { Priority::Interactive },
+            trace: TraceParent::start(),
+        };
+        let not_before = far.then(|| clock::from_millis(FAR_MS));
+        let entry = Entry { message: Message::V1(message), not_before, weight };
+        assert_eq!(self.queue.push(std::slice::from_ref(&entry)).await.unwrap(), self.model.push(&entry, far));
+        self.pushed.push(entry);
+    }
+
+    async fn claim(&mut self, most: usize) {
+        let (leased, _) = self.queue.claim(most, LEASE_MS).await.unwrap();
+        let expected = self.model.claim(most);
+        assert_eq!(leased.iter().map(|leased| leased.id).collect::<Vec<_>>(), expected);
+        for leased in leased {
+            let before = self.model.epochs.insert(leased.id, leased.epoch);
+            assert!(before < Some(leased.epoch), "a later lease has a greater epoch");
+            self.leases.push((leased.id, leased.epoch));
+        }
+    }
+
+    async fn make_due(&mut self, number: usize, lease: bool) {
+        let (real, model) = if lease {
+            (&self.queue.keys.leases, &mut self.model.leases)
+        } else {
+            (&self.queue.keys.delayed, &mut self.model.delayed)
+        };
+        let ids: Vec<JobId> = model.keys().copied().collect();
+        if let Some(id) = pick(&ids, number) {
+            let mut set = redis::cmd("ZADD");
+            set.arg(real).arg(1).arg(id.to_string());
+            set.query_async::<()>(&mut self.queue.redis.commands()).await.unwrap();
+            model.insert(id, true);
+        }
+    }
+
+    async fn readopt(&mut self, number: usize) {
+        let Some((id, epoch)) = pick(&self.leases, number) else { return };
+        let entry = self.pushed.iter().find(|entry| entry.message.job_id() == id).unwrap().clone();
+        let readopted = self.queue.readopt(&[(epoch, entry.clone())], LEASE_MS).await.unwrap();
+        let unknown = !self.model.known.contains_key(&id);
+        assert_eq!(readopted, [unknown]);
+        if unknown {
+            self.model.known.insert(id, entry);
+            self.model.epochs.insert(id, epoch);
+            self.model.leases.insert(id, false);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_scripts_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..80)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
+            let mut run = Run { queue, model: Model::default(), pushed: Vec::new(), leases: Vec::new() };
+            for operation in &operations {
+                run.step(operation).await;
+            }
+        });
+    }
+}
