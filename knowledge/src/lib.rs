@@ -13,9 +13,11 @@ use copydesk_common::store::{Store, StoreError, document};
 
 mod cache;
 mod passages;
+mod tokens;
 
 use cache::Cache;
 use passages::Passages;
+pub use tokens::words;
 
 /// A passage that a search found.
 #[derive(Debug, Clone)]

@@ -9,13 +9,10 @@ use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
-    TextAnalyzer, TokenizerManager,
-};
+use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, TantivyDocument, Term};
 
-use crate::{Hit, KnowledgeError};
+use crate::{Hit, KnowledgeError, tokens};
 
 /// The name under which the index knows our analyzer.
 const ANALYZER: &str = "copydesk";
@@ -23,18 +20,9 @@ const ANALYZER: &str = "copydesk";
 const HEADING_BOOST: f32 = 1.5;
 /// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
 const MAX_QUERY_WORDS: usize = 64;
-/// Longer words are data, such as hashes and base64. In bytes.
-const MAX_WORD_BYTES: usize = 40;
 /// What tantivy sizes its first tables by while it builds an index, in bytes. It is given back
 /// afterwards.
 const BUILD_MEMORY_BYTES: usize = 15_000_000;
-/// Words so common in English that they tell no passage from another: Lucene's list, and the
-/// question words, which topics are full of.
-const STOP_WORDS: &[&str] = &[
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
-    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
-    "how", "what", "when", "where", "which", "who", "why", "we", "our", "you", "your", "from", "can", "do", "does",
-];
 
 /// A business's passages, searchable.
 pub(crate) struct Passages {
@@ -60,7 +48,7 @@ impl Passages {
         let mut schema = Schema::builder();
         let heading = schema.add_text_field("heading", indexed());
         let text = schema.add_text_field("text", indexed());
-        let analyzer = analyzer();
+        let analyzer = tokens::analyzer();
         let tokenizers = TokenizerManager::new();
         tokenizers.register(ANALYZER, analyzer.clone());
         let directory = RamDirectory::create();
@@ -88,7 +76,7 @@ impl Passages {
     /// The up to `limit` passages that fit `query` best, best first. None where no word of the
     /// query says anything, or no passage holds one that does.
     pub(crate) fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let words = self.words(query);
+        let words = tokens::first_words(&self.analyzer, query, MAX_QUERY_WORDS);
         // No more than there are, since tantivy makes room for as many as it is asked for.
         let limit = limit.min(self.chunks.len());
         if words.is_empty() || limit == 0 {
@@ -101,18 +89,6 @@ impl Passages {
             Some(Hit { chunk, score })
         };
         Ok(found.into_iter().filter_map(hit).collect())
-    }
-
-    /// The query's words as they are indexed, each once. A query is never parsed: what would be an
-    /// operator in a query language is punctuation here.
-    fn words(&self, query: &str) -> BTreeSet<String> {
-        let mut words = BTreeSet::new();
-        let mut analyzer = self.analyzer.clone();
-        let mut stream = analyzer.token_stream(query);
-        while words.len() < MAX_QUERY_WORDS && stream.advance() {
-            words.insert(stream.token().text.clone());
-        }
-        words
     }
 
     fn any_of(&self, words: &BTreeSet<String>) -> BooleanQuery {
@@ -133,18 +109,6 @@ fn indexed() -> TextOptions {
     let indexing =
         TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
     TextOptions::default().set_indexing_options(indexing)
-}
-
-/// Words without case and accents; English ones without their endings, and the commonest not at
-/// all. Other languages' words are found as they are written.
-fn analyzer() -> TextAnalyzer {
-    TextAnalyzer::builder(SimpleTokenizer::default())
-        .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
-        .filter(LowerCaser)
-        .filter(AsciiFoldingFilter)
-        .filter(StopWordFilter::remove(STOP_WORDS.iter().map(|&word| word.to_owned())))
-        .filter(Stemmer::new(Language::English))
-        .build()
 }
 
 fn chunk_bytes(chunk: &Chunk) -> usize {
