@@ -16,8 +16,8 @@ use apalis_core::worker::context::WorkerContext;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
 
 use super::claim::{Claimer, LastAnswer};
@@ -101,8 +101,9 @@ pub struct QueueBackend {
     settled: mpsc::UnboundedSender<Settled>,
     close_keeper: CancellationToken,
     reachability: Reachability,
-    claimer: Option<JoinHandle<()>>,
-    keeper: Option<JoinHandle<()>>,
+    // A backend that is dropped without being closed is as good as dead: its leases run out.
+    claimer: Option<AbortOnDropHandle<()>>,
+    keeper: Option<AbortOnDropHandle<()>>,
 }
 
 impl QueueBackend {
@@ -132,8 +133,8 @@ impl QueueBackend {
             settled: settled_sender,
             close_keeper,
             reachability: Reachability { answered, slots },
-            claimer: Some(tokio::spawn(claimer.run())),
-            keeper: Some(tokio::spawn(keeper.run())),
+            claimer: Some(AbortOnDropHandle::new(tokio::spawn(claimer.run()))),
+            keeper: Some(AbortOnDropHandle::new(tokio::spawn(keeper.run()))),
         }
     }
 
