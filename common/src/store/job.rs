@@ -24,6 +24,73 @@ pub async fn insert(store: &Store, jobs: &[NewJob]) -> Result<(), StoreError> {
     store.retry(|| columns.insert(store.pool())).await
 }
 
+/// A client's own name for a request, so that sending it again creates nothing new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key, unique for a business and a kind of job.
+    pub key: String,
+    /// SHA-256 of the request's body: the same key with another body is an error.
+    pub fingerprint: [u8; 32],
+}
+
+/// What became of a job that was to be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is committed.
+    New,
+    /// The same request was accepted before, as this job.
+    Before(JobId),
+    /// The key was used for another request.
+    KeyReused,
+}
+
+/// Accepts jobs of one kind that carry idempotency keys: each is committed when this returns, or
+/// was before, or is refused for its key. One statement, and a second one where keys were known.
+pub async fn accept(store: &Store, jobs: &[(NewJob, IdempotencyKey)]) -> Result<Vec<Accepted>, StoreError> {
+    let new: Vec<NewJob> = jobs.iter().map(|(job, _)| job.clone()).collect();
+    let mut columns = Columns::of(&new);
+    columns.idempotency_key = jobs.iter().map(|(_, key)| Some(key.key.clone())).collect();
+    columns.fingerprint = jobs.iter().map(|(_, key)| Some(key.fingerprint.to_vec())).collect();
+    store.retry(|| columns.insert(store.pool())).await?;
+    let known = store.retry(|| columns.by_key(store)).await?;
+    let accepted = |(job, key): &(NewJob, IdempotencyKey)| {
+        // The row that holds the key now, be it this one or an earlier one.
+        let holder = known.iter().find(|row| row.key == key.key && row.business_id == job.business_id.as_str());
+        match holder {
+            Some(row) if row.id == job.id.0 => Accepted::New,
+            Some(row) if row.fingerprint == key.fingerprint => Accepted::Before(JobId(row.id)),
+            _ => Accepted::KeyReused,
+        }
+    };
+    Ok(jobs.iter().map(accepted).collect())
+}
+
+/// The row that holds an idempotency key.
+struct KeyHolder {
+    id: Uuid,
+    business_id: String,
+    key: String,
+    fingerprint: Vec<u8>,
+}
+
+/// Idempotency keys are kept for so long.
+const KEYS_KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+/// Frees idempotency keys that are a day old. Returns how many.
+pub async fn forget_keys(store: &Store) -> Result<u64, StoreError> {
+    let before = crate::clock::now() - KEYS_KEPT;
+    let query = || async {
+        sqlx::query!(
+            "update jobs set idempotency_key = null, idempotency_fingerprint = null
+             where idempotency_key is not null and created_at < $1",
+            before
+        )
+        .execute(&store.pool)
+        .await
+    };
+    Ok(store.retry(query).await?.rows_affected())
+}
+
 /// New jobs, turned into one array a column: what `unnest` takes.
 pub(super) struct Columns {
     id: Vec<Uuid>,
@@ -37,6 +104,8 @@ pub(super) struct Columns {
     run_at: Vec<Option<DateTime<Utc>>>,
     deadline_at: Vec<Option<DateTime<Utc>>>,
     traceparent: Vec<String>,
+    idempotency_key: Vec<Option<String>>,
+    fingerprint: Vec<Option<Vec<u8>>>,
 }
 
 impl Columns {
@@ -53,23 +122,27 @@ impl Columns {
             run_at: jobs.iter().map(|j| j.run_at).collect(),
             deadline_at: jobs.iter().map(|j| j.deadline_at).collect(),
             traceparent: jobs.iter().map(|j| j.trace.to_string()).collect(),
+            idempotency_key: vec![None; jobs.len()],
+            fingerprint: vec![None; jobs.len()],
         }
     }
 
     pub(super) async fn insert(&self, executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "insert into jobs (id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
-                               deadline_at, traceparent, status, wait_reason, wait_until)
+                               deadline_at, traceparent, idempotency_key, idempotency_fingerprint, status,
+                               wait_reason, wait_until)
              select id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
-                    deadline_at, traceparent,
+                    deadline_at, traceparent, idempotency_key, fingerprint,
                     case when run_at is null then 'queued' else 'waiting' end,
                     case when run_at is null then null else 'scheduled' end,
                     run_at
              from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[], $7::jsonb[],
-                         $8::smallint[], $9::timestamptz[], $10::timestamptz[], $11::text[])
+                         $8::smallint[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::bytea[])
                   as t (id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
-                        deadline_at, run_at, traceparent)
-             on conflict (id) do nothing",
+                        deadline_at, run_at, traceparent, idempotency_key, fingerprint)
+             -- The id, where the answer to an earlier try was lost; or the idempotency key.
+             on conflict do nothing",
             &self.id,
             &self.kind,
             &self.business_id,
@@ -81,10 +154,26 @@ impl Columns {
             &self.deadline_at as &[Option<DateTime<Utc>>],
             &self.run_at as &[Option<DateTime<Utc>>],
             &self.traceparent,
+            &self.idempotency_key as &[Option<String>],
+            &self.fingerprint as &[Option<Vec<u8>>],
         )
         .execute(executor)
         .await?;
         Ok(())
+    }
+
+    async fn by_key(&self, store: &Store) -> Result<Vec<KeyHolder>, sqlx::Error> {
+        sqlx::query_as!(
+            KeyHolder,
+            r#"select j.id, j.business_id, j.idempotency_key as "key!", j.idempotency_fingerprint as "fingerprint!"
+               from unnest($1::text[], $2::text[], $3::text[]) as t (business_id, kind, key)
+               join jobs j on j.business_id = t.business_id and j.kind = t.kind and j.idempotency_key = t.key"#,
+            &self.business_id,
+            &self.kind,
+            &self.idempotency_key as &[Option<String>],
+        )
+        .fetch_all(&store.pool)
+        .await
     }
 }
 
