@@ -76,18 +76,7 @@ fn generate(project: &Project, state: &State) -> anyhow::Result<Files> {
     // cfg of its own gives this check artifacts of its own, so that nobody else's are outdated.
     let _touched = Touched::touch(project.root.join("common/src/lib.rs"))?;
     let mut command = build::cargo(project);
-    command.args([
-        "rustc",
-        "--quiet",
-        "-p",
-        "copydesk-common",
-        "--lib",
-        "--profile",
-        "check",
-        "--",
-        "--cfg",
-        "query_data",
-    ]);
+    command.args(["rustc", "-p", "copydesk-common", "--lib", "--profile", "check", "--", "--cfg", "query_data"]);
     command.env("DATABASE_URL", &postgres.uri).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", &folder);
     if !process::run(&mut command)?.success() {
         bail!("the queries could not be checked (see above)");
