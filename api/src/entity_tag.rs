@@ -1,0 +1,56 @@
+//! `ETag` and `If-None-Match` (RFC 9110): a client that polls is spared what it has seen.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::error::ApiError;
+
+/// Bytes of the hash that make up a tag: chance collisions are out of the question.
+const TAG_BYTES: usize = 16;
+
+/// 200 with the body as JSON, or 304 where the client has exactly that already.
+pub fn respond<T: Serialize>(request: &HeaderMap, body: &T) -> Response {
+    let json = match serde_json::to_vec(body) {
+        Ok(json) => json,
+        Err(error) => return ApiError::Internal(error.into()).into_response(),
+    };
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&json)[..TAG_BYTES]));
+    let mut response = if matches(request, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Weak comparison, as `If-None-Match` wants it: a proxy may have weakened the tag.
+fn matches(request: &HeaderMap, tag: &str) -> bool {
+    let lists = request.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
+    tags.any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asking(seen: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(seen))])
+    }
+
+    #[test]
+    fn a_tag_matches_alone_weakened_and_in_a_list() {
+        for seen in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+            assert!(matches(&asking(seen), "\"a\""), "{seen}");
+        }
+        for seen in ["\"b\"", "a", ""] {
+            assert!(!matches(&asking(seen), "\"a\""), "{seen}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Errors as clients see them, and the only place that knows their status codes: a stable type and
+//! an outside message out, the inside one to the log, once. Rendering is [`crate::problem`]'s.
+
+use std::error::Error as StdError;
+
+use axum::extract::multipart::{MultipartError, MultipartRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use copydesk_common::job::{FieldProblem, Problem};
+use copydesk_common::store::StoreError;
+use copydesk_knowledge::KnowledgeError;
+
+/// Seconds after which a client may try again when a part of the service was away.
+const RETRY_AFTER_SECONDS: u16 = 5;
+
+/// Why a request was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The request cannot be read.
+    #[error("{0}")]
+    Malformed(String),
+    /// The request can be read, but not all of its values can be taken.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<FieldProblem>),
+    /// The path leads nowhere.
+    #[error("no such route")]
+    UnknownRoute,
+    /// What the path names does not exist, or is another business's.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The request does not fit the state of what it speaks of.
+    #[error("{0}")]
+    Conflict(String),
+    /// The body did not arrive in time.
+    #[error("the body did not arrive within {0} seconds")]
+    TooSlow(u64),
+    /// The body, or the document in it, is too large.
+    #[error("the body is too large: it takes at most {0} bytes")]
+    TooLarge(usize),
+    /// The body's content type is not one that the route takes.
+    #[error("the content type must be {0}")]
+    UnsupportedMediaType(&'static str),
+    /// The database is away, or did not answer in time.
+    #[error("a part of the service is not available: try again in a moment")]
+    Unavailable(#[source] Option<StoreError>),
+    /// Our fault.
+    #[error("the request could not be served; the error was logged")]
+    Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl ApiError {
+    /// One wrong value.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldProblem { pointer: pointer.into(), detail: detail.into() }])
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnknownRoute | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Only what is ours to mend is logged: a client's mistake is the client's to read.
+    fn log(&self) {
+        match self {
+            Self::Unavailable(Some(error)) => {
+                tracing::warn!(error = error as &dyn StdError, "the database is away: a request was refused");
+            }
+            Self::Unavailable(None) => tracing::warn!("a request took too long and was given up"),
+            Self::Internal(error) => {
+                tracing::error!(error = &**error as &dyn StdError, "a request could not be served");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A problem of this status, where nothing more is known than that. The stable types of problems.
+pub fn problem_of(status: StatusCode) -> Problem {
+    let (kind, title) = match status {
+        StatusCode::BAD_REQUEST => ("malformed-request", "Malformed request"),
+        StatusCode::NOT_FOUND => ("not-found", "Not found"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),
+        StatusCode::REQUEST_TIMEOUT => ("request-timeout", "Request timeout"),
+        StatusCode::CONFLICT => ("conflict", "Conflict"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body-too-large", "Body too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported-media-type", "Unsupported media type"),
+        StatusCode::UNPROCESSABLE_ENTITY => ("validation", "Invalid values"),
+        StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Service unavailable"),
+        status if status.is_client_error() => ("bad-request", "Bad request"),
+        _ => ("internal", "Internal error"),
+    };
+    Problem {
+        kind: format!("/problems/{kind}"),
+        title: title.to_owned(),
+        status: status.as_u16(),
+        detail: match status {
+            StatusCode::METHOD_NOT_ALLOWED => "the route does not take this method: see the Allow header".to_owned(),
+            status => status.canonical_reason().unwrap_or("the request was refused").to_owned(),
+        },
+        instance: None,
+        errors: Vec::new(),
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let status = self.status();
+        let mut problem = Problem { detail: self.to_string(), ..problem_of(status) };
+        if let Self::Invalid(errors) = self {
+            problem.errors = errors;
+        }
+        let mut response = status.into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(Some(error)),
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<KnowledgeError> for ApiError {
+    fn from(error: KnowledgeError) -> Self {
+        match error {
+            KnowledgeError::Store(error) => error.into(),
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<MultipartRejection> for ApiError {
+    fn from(_: MultipartRejection) -> Self {
+        Self::Malformed("the content type names no multipart boundary".to_owned())
+    }
+}
+
+impl From<MultipartError> for ApiError {
+    fn from(error: MultipartError) -> Self {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::TooLarge(crate::extract::UPLOAD_BODY_BYTES)
+        } else {
+            Self::Malformed(format!("the multipart body cannot be read: {}", error.body_text()))
+        }
+    }
+}
+
+/// The wrong values in one line, for clients that show `detail` only.
+fn summary(errors: &[FieldProblem]) -> String {
+    let each: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.pointer.trim_start_matches('/'), e.detail)).collect();
+    each.join("; ")
+}

@@ -1,0 +1,12 @@
+//! Extractors: a request's parts, parsed and checked at the edge. Whatever is wrong becomes an
+//! [`ApiError`](crate::error::ApiError) that names it; nothing of HTTP gets past here.
+
+pub mod body;
+pub mod path;
+pub mod query;
+pub mod upload;
+
+pub use body::{Body, RequestBody};
+pub use path::{Business, Id};
+pub use query::Parameters;
+pub use upload::{UPLOAD_BODY_BYTES, Upload};

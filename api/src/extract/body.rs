@@ -1,0 +1,202 @@
+//! JSON bodies: read once into their type, then checked. A body that is no JSON is a 400; one with
+//! wrong values is a 422 that names all of them, wrong types, unknown and missing fields included.
+
+use std::time::Duration;
+
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use copydesk_common::job::FieldProblem;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
+use tokio::time::timeout;
+
+use crate::error::ApiError;
+use crate::state::Services;
+
+/// How long a client may take to send a JSON body.
+const MAX_TIME: Duration = Duration::from_secs(20);
+/// Wrong values told at once: nobody mends more in one go.
+pub const MAX_PROBLEMS: usize = 50;
+
+/// A type that a JSON body can be read into. Denies unknown fields.
+pub trait RequestBody: DeserializeOwned + garde::Validate<Context = ()> {
+    /// A body that is right, with every required field: shown in the reference, and the ground on
+    /// which the fields of a wrong body are judged one by one.
+    fn example() -> Value;
+}
+
+/// The request's JSON body.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: RequestBody> FromRequest<Services> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, services: &Services) -> Result<Self, ApiError> {
+        read(request, services.max_body_bytes).await.map(Self)
+    }
+}
+
+/// Reads and checks a JSON body of at most `limit_bytes`, which the route's `DefaultBodyLimit`
+/// enforces.
+pub async fn read<T: RequestBody>(request: Request, limit_bytes: usize) -> Result<T, ApiError> {
+    if request.body().is_end_stream() {
+        return Err(ApiError::Malformed("the body is empty: it takes a JSON object".to_owned()));
+    }
+    if !is_json(request.headers()) {
+        return Err(ApiError::UnsupportedMediaType("application/json"));
+    }
+    let bytes = match timeout(MAX_TIME, Bytes::from_request(request, &())).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return Err(ApiError::TooLarge(limit_bytes));
+        }
+        Ok(Err(_)) => return Err(ApiError::Malformed("the body ended early".to_owned())),
+        Err(_) => return Err(ApiError::TooSlow(MAX_TIME.as_secs())),
+    };
+    parse(&bytes)
+}
+
+/// Whether the body is plain JSON: compressed ones are not taken.
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
+    let kind = text(header::CONTENT_TYPE).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    plain && (kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
+}
+
+fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
+    let text = str::from_utf8(bytes).map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
+    if text.trim_ascii().is_empty() {
+        return Err(ApiError::Malformed("the body is empty: it takes a JSON object".to_owned()));
+    }
+    match deserialize(text) {
+        Err(first) => Err(explain::<T>(text, first)),
+        // The escape is rare; where it is there, a full look tells whether it stands for a NUL.
+        Ok(body) if text.contains(r"\u0000") => none_or_invalid(problems::<T>(object(text)?)).and_then(|()| check(body)),
+        Ok(body) => check(body),
+    }
+}
+
+/// A body whose fields came in another way than as JSON.
+pub fn of_fields<T: RequestBody>(fields: Map<String, Value>) -> Result<T, ApiError> {
+    none_or_invalid(problems::<T>(fields.clone()))?;
+    serde_json::from_value(Value::Object(fields)).map_err(|error| ApiError::invalid("", error.to_string())).and_then(check)
+}
+
+/// Checks the values of a body that has the right shape.
+pub fn check<T: garde::Validate<Context = ()>>(body: T) -> Result<T, ApiError> {
+    none_or_invalid(violations(&body)).map(|()| body)
+}
+
+fn none_or_invalid(errors: Vec<FieldProblem>) -> Result<(), ApiError> {
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
+}
+
+fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, FieldProblem> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let body = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| FieldProblem { pointer: pointer(error.path()), detail: error.inner().to_string() })?;
+    json.end().map_err(|error| FieldProblem { pointer: String::new(), detail: error.to_string() })?;
+    Ok(body)
+}
+
+/// Why the body was refused: everything that is wrong with it. The parser stops at the first wrong
+/// value, `first`, so that the others are looked for here.
+fn explain<T: RequestBody>(text: &str, first: FieldProblem) -> ApiError {
+    match object(text).map(problems::<T>) {
+        Err(error) => error,
+        // What no field alone is guilty of, such as a field that is there twice.
+        Ok(errors) if errors.is_empty() => ApiError::Invalid(vec![first]),
+        Ok(errors) => ApiError::Invalid(errors),
+    }
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(ApiError::invalid("", "must be a JSON object")),
+        Err(error) => Err(ApiError::Malformed(format!("the body is not JSON: {error}"))),
+    }
+}
+
+/// What is wrong with each of the fields, judged one by one in a body that is right otherwise.
+fn problems<T: RequestBody>(fields: Map<String, Value>) -> Vec<FieldProblem> {
+    let Value::Object(example) = T::example() else { return Vec::new() };
+    let missing = example.keys().filter(|name| !fields.contains_key(*name)).filter_map(|name| {
+        let mut without = example.clone();
+        without.remove(name);
+        let required = serde_json::from_value::<T>(Value::Object(without)).is_err();
+        required.then(|| FieldProblem { pointer: escaped(name), detail: "is required".to_owned() })
+    });
+    let mut errors: Vec<_> = missing.collect();
+    for (name, value) in fields {
+        if errors.len() >= MAX_PROBLEMS {
+            break;
+        }
+        nul_problems(&value, escaped(&name), &mut errors);
+        let mut with = example.clone();
+        with.insert(name, value);
+        match serde_path_to_error::deserialize::<_, T>(Value::Object(with)) {
+            Ok(body) => errors.extend(violations(&body)),
+            Err(error) => {
+                errors.push(FieldProblem { pointer: pointer(error.path()), detail: error.inner().to_string() });
+            }
+        }
+    }
+    errors.truncate(MAX_PROBLEMS);
+    errors
+}
+
+/// Postgres stores no NUL, in text or in JSON.
+fn nul_problems(value: &Value, pointer: String, errors: &mut Vec<FieldProblem>) {
+    const DETAIL: &str = "must not hold the character U+0000";
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            errors.push(FieldProblem { pointer, detail: DETAIL.to_owned() });
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                nul_problems(item, format!("{pointer}/{index}"), errors);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name.contains('\0') {
+                    errors.push(FieldProblem { pointer: pointer.clone(), detail: DETAIL.to_owned() });
+                }
+                nul_problems(value, format!("{pointer}{}", escaped(name)), errors);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The limits that a value of the right shape breaks.
+pub fn violations<T: garde::Validate<Context = ()>>(value: &T) -> Vec<FieldProblem> {
+    let Err(report) = value.validate() else { return Vec::new() };
+    let broken = report.iter().map(|(path, error)| {
+        // `keywords[3].text`: names of ours, which hold none of these characters.
+        let path = path.to_string().replace(['.', '['], "/").replace(']', "");
+        let pointer = if path.is_empty() { path } else { format!("/{path}") };
+        FieldProblem { pointer, detail: error.to_string() }
+    });
+    broken.take(MAX_PROBLEMS).collect()
+}
+
+/// A path as a JSON pointer (RFC 6901).
+pub fn pointer(path: &serde_path_to_error::Path) -> String {
+    let segments = path.iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => escaped(key),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    });
+    segments.collect()
+}
+
+fn escaped(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}

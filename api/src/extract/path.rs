@@ -1,0 +1,63 @@
+//! Names in paths. An id that cannot be one names nothing: 404. A `business_id` is the client's own
+//! string, so that one which breaks the rules is told about them: 422.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use copydesk_common::business::BusinessId;
+use copydesk_common::document::DocumentId;
+use copydesk_common::generation::GenerationId;
+use copydesk_common::job::JobId;
+
+use crate::error::ApiError;
+
+/// The path's `{business_id}`.
+#[derive(Debug)]
+pub struct Business(pub BusinessId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Business {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id = parameter(parts, state, "business_id").await.unwrap_or_default();
+        BusinessId::parse(id).map(Self).map_err(|error| ApiError::invalid("/business_id", error.to_string()))
+    }
+}
+
+/// The path's `{id}`.
+#[derive(Debug)]
+pub struct Id<T>(pub T);
+
+/// What an `{id}` can name.
+pub trait Named: FromStr {
+    /// How people call it.
+    const WHAT: &'static str;
+}
+
+impl Named for JobId {
+    const WHAT: &'static str = "job";
+}
+
+impl Named for GenerationId {
+    const WHAT: &'static str = "generation";
+}
+
+impl Named for DocumentId {
+    const WHAT: &'static str = "document";
+}
+
+impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id = parameter(parts, state, "id").await.and_then(|id| id.parse().ok());
+        id.map(Self).ok_or(ApiError::NotFound(T::WHAT))
+    }
+}
+
+/// A parameter, percent-decoded; `None` where it is not UTF-8 then.
+async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
+    let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}

@@ -1,0 +1,87 @@
+//! Query strings: typed and checked. Names that a route does not know are refused by
+//! [`refuse_unknown`], for all routes in one place.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use copydesk_common::job::FieldProblem;
+use serde::de::DeserializeOwned;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use super::body::{pointer, violations};
+use crate::error::ApiError;
+
+/// The route's query parameters.
+#[derive(Debug)]
+pub struct Parameters<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Parameters<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + garde::Validate<Context = ()>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let query: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
+            .map_err(|error| ApiError::invalid(pointer(error.path()), error.inner().to_string()))?;
+        match violations(&query) {
+            errors if errors.is_empty() => Ok(Self(query)),
+            errors => Err(ApiError::Invalid(errors)),
+        }
+    }
+}
+
+/// The query parameters that each operation of the reference takes.
+pub type KnownParameters = Arc<HashMap<(Method, String), HashSet<String>>>;
+
+/// Reads the known parameters off the reference: what it does not name is not taken.
+pub fn known_parameters(reference: &OpenApi) -> KnownParameters {
+    let mut known = HashMap::new();
+    for (path, item) in &reference.paths.paths {
+        for (method, operation) in [
+            (Method::GET, &item.get),
+            (Method::HEAD, &item.get),
+            (Method::PUT, &item.put),
+            (Method::POST, &item.post),
+            (Method::DELETE, &item.delete),
+        ] {
+            if let Some(operation) = operation {
+                known.insert((method, path.clone()), names(operation));
+            }
+        }
+    }
+    Arc::new(known)
+}
+
+fn names(operation: &Operation) -> HashSet<String> {
+    let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query) => Some(parameter.name.clone()),
+        _ => None,
+    });
+    parameters.collect()
+}
+
+/// Refuses query parameters that the route does not know: a misspelt `?wiat=30` that were ignored
+/// would be found much later.
+pub async fn refuse_unknown(State(known): State<KnownParameters>, request: Request, next: Next) -> Response {
+    let Some(query) = request.uri().query() else { return next.run(request).await };
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let Some(names) = known.get(&(request.method().clone(), route)) else { return next.run(request).await };
+    let unknown: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| !names.contains(&**name))
+        .map(|(name, _)| FieldProblem {
+            pointer: format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            detail: format!("unknown query parameter {name:?}"),
+        })
+        .take(super::body::MAX_PROBLEMS)
+        .collect();
+    if unknown.is_empty() { next.run(request).await } else { ApiError::Invalid(unknown).into_response() }
+}

@@ -1,0 +1,135 @@
+//! Uploaded documents: a JSON body, or a multipart form with one file. Both become the same
+//! [`DocumentBody`] and obey the same limits; reading what the text says is the worker's.
+
+use std::time::Duration;
+
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::header;
+use copydesk_common::document::MediaType;
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::body;
+use crate::error::ApiError;
+use crate::route::document::DocumentBody;
+use crate::state::Services;
+
+/// The largest document, in bytes of text.
+pub const DOCUMENT_BYTES: usize = 10 * 1024 * 1024;
+/// The largest body that brings a document, in bytes: as JSON, a text grows by its escapes.
+pub const UPLOAD_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// How long a client may take to send a form.
+const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// A document in the request's body.
+#[derive(Debug)]
+pub struct Upload(pub DocumentBody);
+
+impl FromRequest<Services> for Upload {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Services) -> Result<Self, ApiError> {
+        let document = if is_form(&request) {
+            let form = Multipart::from_request(request, &()).await?;
+            timeout(MAX_TIME, of_form(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??
+        } else {
+            body::read(request, UPLOAD_BODY_BYTES).await.map_err(name_both_kinds)?
+        };
+        if document.text.len() > DOCUMENT_BYTES { Err(ApiError::TooLarge(DOCUMENT_BYTES)) } else { Ok(Self(document)) }
+    }
+}
+
+fn is_form(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+}
+
+fn name_both_kinds(error: ApiError) -> ApiError {
+    match error {
+        ApiError::UnsupportedMediaType(_) => {
+            ApiError::UnsupportedMediaType("application/json or multipart/form-data")
+        }
+        error => error,
+    }
+}
+
+async fn of_form(mut form: Multipart) -> Result<DocumentBody, ApiError> {
+    let mut fields = Map::new();
+    let mut file = None;
+    while let Some(field) = form.next_field().await? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == "file" {
+            let read = File::read(field).await?;
+            if file.replace(read).is_some() {
+                return Err(ApiError::invalid("/file", "must be one file"));
+            }
+        } else if fields.insert(name.clone(), text_of(&name, field).await?.into()).is_some() {
+            return Err(ApiError::invalid(format!("/{name}"), "must be there once"));
+        }
+    }
+    if fields.contains_key("text") {
+        return Err(ApiError::invalid("/text", "unknown field `text`: in a form, the file is the text"));
+    }
+    file.ok_or_else(|| ApiError::invalid("/file", "is required"))?.into_document(fields)
+}
+
+async fn text_of(name: &str, field: Field<'_>) -> Result<String, ApiError> {
+    let bytes = field.bytes().await?;
+    String::from_utf8(bytes.into()).map_err(|_| ApiError::Malformed(format!("the field {name} is not UTF-8")))
+}
+
+/// The form's `file` part.
+struct File {
+    stem: String,
+    media_type: Option<MediaType>,
+    text: String,
+}
+
+impl File {
+    async fn read(field: Field<'_>) -> Result<Self, ApiError> {
+        let name = field.file_name().unwrap_or_default().to_owned();
+        let kind = field.content_type().unwrap_or_default().to_owned();
+        let bytes = field.bytes().await?;
+        if bytes.len() > DOCUMENT_BYTES {
+            return Err(ApiError::TooLarge(DOCUMENT_BYTES));
+        }
+        let text = str::from_utf8(&bytes).map_err(|_| ApiError::invalid("/file", "must be UTF-8 text"))?;
+        let text = text.trim_start_matches('\u{feff}').to_owned();
+        if text.contains('\0') {
+            return Err(ApiError::invalid("/file", "must not hold the character U+0000"));
+        }
+        if text.trim().is_empty() {
+            return Err(ApiError::invalid("/file", "must not be empty"));
+        }
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+        Ok(Self { stem: stem.trim().to_owned(), media_type: media_type(extension, &kind), text })
+    }
+
+    /// The document, of the file and the form's other fields.
+    fn into_document(self, mut fields: Map<String, Value>) -> Result<DocumentBody, ApiError> {
+        if !fields.contains_key("media_type") {
+            let kind = self.media_type.ok_or_else(|| ApiError::invalid("/file", "must be a .md, .txt or .html file"))?;
+            fields.insert("media_type".to_owned(), kind.as_str().into());
+        }
+        if !fields.contains_key("title") && !self.stem.is_empty() {
+            fields.insert("title".to_owned(), self.stem.into());
+        }
+        // Checked above, and too large to be copied about.
+        fields.insert("text".to_owned(), "checked".into());
+        let mut document = body::of_fields::<DocumentBody>(fields)?;
+        document.text = self.text;
+        Ok(document)
+    }
+}
+
+/// By the file's extension; by the part's content type where that says nothing.
+fn media_type(extension: &str, kind: &str) -> Option<MediaType> {
+    match extension.to_ascii_lowercase().as_str() {
+        "md" | "markdown" => Some(MediaType::Markdown),
+        "txt" => Some(MediaType::Plain),
+        "html" | "htm" => Some(MediaType::Html),
+        "" => kind.split(';').next()?.trim().parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,92 @@
+//! Copydesk's HTTP API: accepts jobs durably, tells where they stand, and serves its own reference.
+//! Runs no job: that is the workers'.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use copydesk_common::config::Config;
+use copydesk_common::redis::{Redis, RedisError};
+use copydesk_common::store::Store;
+use copydesk_common::telemetry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub mod accepted;
+pub mod drain;
+pub mod entity_tag;
+pub mod error;
+pub mod extract;
+pub mod limit;
+pub mod metric;
+pub mod observe;
+pub mod openapi;
+pub mod problem;
+pub mod representation;
+pub mod request_id;
+pub mod route;
+pub mod router;
+pub mod state;
+
+/// How long requests may take to finish once the process is told to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the service could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// `POSTGRES_URI` is no address that the driver takes.
+    #[error("POSTGRES_URI cannot be used")]
+    Postgres(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// `REDIS_URL` is no address that the driver takes.
+    #[error("REDIS_URL cannot be used")]
+    Redis(#[from] RedisError),
+}
+
+/// The service, ready to be served.
+#[derive(Debug)]
+pub struct App {
+    router: Router,
+    closing: CancellationToken,
+}
+
+/// Puts the service together. Connects to nothing yet: it starts, and says that it is not ready,
+/// while Postgres or Redis is away. Needs a tokio runtime.
+pub fn build(config: &Config) -> Result<App, BuildError> {
+    // From the first request on, not from the first scrape.
+    let _ = telemetry::metrics();
+    let store = Store::new(&config.postgres).map_err(|error| BuildError::Postgres(error.into()))?;
+    let redis = Redis::new(&config.redis)?;
+    let closing = CancellationToken::new();
+    let services = state::Services::new(config, store, redis, closing.clone());
+    Ok(App { router: router::router(services), closing })
+}
+
+impl App {
+    /// Serves until `stop`. Then takes no more connections, answers who waits for a job with the
+    /// job as it stands, and lets other requests finish, for 10 seconds at most.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        let closing = self.closing.clone();
+        let stopped = async move {
+            stop.await;
+            tracing::info!("shutting down");
+            closing.cancel();
+        };
+        // An answer is one small write: waiting for more to send with it only delays it.
+        let listener = listener.tap_io(|connection| {
+            let _ = connection.set_nodelay(true);
+        });
+        let served = axum::serve(listener, self.router).with_graceful_shutdown(stopped);
+        tokio::select! {
+            result = served => result,
+            () = overdue(self.closing) => {
+                tracing::warn!(grace_seconds = GRACE.as_secs(), "requests that had not finished were cut off");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn overdue(closing: CancellationToken) {
+    closing.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}

@@ -1,0 +1,95 @@
+//! `copydesk-api`: reads the configuration, then serves the API or applies the migrations.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use copydesk_common::config::Config;
+use copydesk_common::store::{MIGRATOR, Store};
+use copydesk_common::telemetry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The configuration cannot be used: what `--check` and a start end with.
+const EXIT_CONFIGURATION: u8 = 2;
+
+/// Serves Copydesk's HTTP API.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Check the configuration and end.
+    #[arg(long)]
+    check: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Apply the migrations of the database and end.
+    Migrate,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = arguments();
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+    };
+    if arguments.check {
+        println!("configuration ok");
+        return ExitCode::SUCCESS;
+    }
+    let done = match arguments.command {
+        Some(Command::Migrate) => migrate(&config).await,
+        None => serve(&config).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `--help` ends in every variable.
+fn arguments() -> Arguments {
+    let command = Arguments::command().after_help(Config::describe_variables());
+    Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let store = Store::new(&config.postgres).context("POSTGRES_URI cannot be used")?;
+    MIGRATOR.run(store.pool()).await.context("the migrations could not be applied")?;
+    println!("migrations applied");
+    Ok(())
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    telemetry::init(&config.telemetry)?;
+    for name in Config::unknown_variables() {
+        tracing::warn!(variable = name, "an unknown variable is set: --help lists those that are known");
+    }
+    let address = config.api.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
+    let app = copydesk_api::build(config)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    tokio::spawn(telemetry::upkeep());
+    app.serve(listener, async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+    .await?;
+    Ok(())
+}

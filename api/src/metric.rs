@@ -1,0 +1,23 @@
+//! The names and labels of the API's metrics.
+
+/// Counter: requests served. Labels: [`METHOD`], [`ROUTE`], [`STATUS`].
+pub const REQUESTS: &str = "copydesk_http_requests_total";
+/// Histogram, seconds: from the request's head to the response's head. Labels: [`METHOD`], [`ROUTE`].
+pub const REQUEST_DURATION: &str = "copydesk_http_request_duration_seconds";
+/// Gauge: connections to Postgres. Label: [`STATE`], `checked_out` or `checked_in`.
+pub const DATABASE_CONNECTIONS: &str = "copydesk_database_connections";
+/// Counter: jobs whose rows were committed. Label: [`KIND`].
+pub const JOBS_ACCEPTED: &str = "copydesk_jobs_accepted_total";
+/// Counter: accepted jobs that could not be announced in Redis and wait for the sweep. Label: [`KIND`].
+pub const JOBS_UNANNOUNCED: &str = "copydesk_jobs_unannounced_total";
+
+/// Label: the request's method; `OTHER` for one that no route takes.
+pub const METHOD: &str = "method";
+/// Label: the route's pattern, never the path; `unmatched` for none.
+pub const ROUTE: &str = "route";
+/// Label: the response's status.
+pub const STATUS: &str = "status";
+/// Label: the job's kind.
+pub const KIND: &str = "kind";
+/// Label: what the connection does.
+pub const STATE: &str = "state";

@@ -1,0 +1,90 @@
+//! The reference: what all operations have in common is added here, by what each of them has, so
+//! that no route can forget it. The rest comes from the handlers' own types.
+
+use axum::http::StatusCode;
+use utoipa::OpenApi;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::error::problem_of;
+use crate::problem::MEDIA_TYPE;
+
+/// The frame of the reference.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "Copydesk",
+        description = "Writes content for businesses and learns from people's verdicts.\n\n\
+            Work is asked for with a POST, which answers 202 once the job is stored: no crash loses it. \
+            `GET /api/jobs/{id}?wait=30` then answers as soon as the job has ended.\n\n\
+            JSON in UTF-8, times in RFC 3339 UTC, ids are UUIDv7. Errors are RFC 9457 \
+            `application/problem+json`; the `errors` of a 422 name every wrong value by its JSON pointer into the \
+            body, or by `/name` for a parameter of the path or the query. Every response carries `x-request-id`: \
+            yours, if you sent one of 1–128 letters, digits, `.`, `_` or `-`.",
+    ),
+    tags(
+        (name = "Jobs", description = "Ask for work, and follow it."),
+        (name = "Generations", description = "Finished texts."),
+        (name = "Businesses", description = "Profiles."),
+        (name = "Knowledge", description = "Documents to write from."),
+        (name = "Learning", description = "What people thought of the texts."),
+        (name = "Operators", description = "How the service does."),
+    )
+)]
+pub struct Reference;
+
+/// Adds the errors and headers that operations have in common.
+pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut reference.paths.paths {
+        for operation in operations(item) {
+            if path.starts_with("/api/") {
+                add_problems(operation, path);
+            }
+            add_request_id(operation);
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+}
+
+fn add_problems(operation: &mut Operation, path: &str) {
+    let takes_body = operation.request_body.is_some();
+    let by_presence = [
+        (takes_body, StatusCode::BAD_REQUEST, "The body is missing or cannot be read."),
+        (takes_body, StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
+        (takes_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
+        (takes_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not taken."),
+        (path.contains("{id}"), StatusCode::NOT_FOUND, "There is no such thing."),
+        (true, StatusCode::UNPROCESSABLE_ENTITY, "Values are wrong: `errors` names all of them."),
+        (true, StatusCode::SERVICE_UNAVAILABLE, "The database is away: try again after `Retry-After` seconds."),
+        (true, StatusCode::INTERNAL_SERVER_ERROR, "Our fault; it was logged under the `x-request-id`."),
+    ];
+    for (_, status, description) in by_presence.into_iter().filter(|(present, ..)| *present) {
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.as_str().to_owned()).or_insert_with(|| RefOr::T(problem(status, description)));
+    }
+}
+
+fn problem(status: StatusCode, description: &str) -> Response {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .example(serde_json::to_value(problem_of(status)).ok())
+        .build();
+    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build()
+}
+
+fn add_request_id(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let header = HeaderBuilder::new()
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+                .description(Some("Names the request in our logs."))
+                .build();
+            response.headers.insert("x-request-id".to_owned(), header.into());
+        }
+    }
+}

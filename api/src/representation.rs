@@ -1,0 +1,163 @@
+//! Jobs as clients see them. The domain's own types are shown as they are.
+
+use chrono::{DateTime, Utc};
+use copydesk_common::business::BusinessId;
+use copydesk_common::clock;
+use copydesk_common::generation::{Generation, GenerationId};
+use copydesk_common::job::{Job, JobId, JobKind, JobStatus, NewJob, Problem, Progress, Usage, WaitReason, Waiting};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// A job: what was asked for, where it stands and how it ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job, example = job_example)]
+pub struct JobBody {
+    /// Its id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// For whom.
+    pub business_id: BusinessId,
+    /// The generation that it makes or speaks of.
+    #[schema(required = true)]
+    pub generation_id: Option<GenerationId>,
+    /// Where it stands. The first three are open, the others final.
+    pub status: JobStatus,
+    /// Why it waits and until when; null unless the status is `waiting`.
+    #[schema(required = true)]
+    pub waiting: Option<Waiting>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// The attempt under way, or the last one; from 1.
+    pub attempt: u16,
+    /// Attempts before it fails.
+    pub max_attempts: u16,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When a worker first took it.
+    #[schema(required = true)]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    #[schema(required = true)]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// What it has used so far.
+    pub usage: Usage,
+    /// What came of it; null unless the status is `succeeded`.
+    #[schema(required = true)]
+    pub result: Option<JobResult>,
+    /// Why it failed; null unless the status is `failed`.
+    #[schema(required = true)]
+    pub error: Option<Problem>,
+    /// The client's own words, as they came.
+    #[schema(value_type = Object)]
+    pub metadata: Value,
+    /// Where to go on from here.
+    pub links: Links,
+}
+
+/// What came of a job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum JobResult {
+    /// The text, of a generate job.
+    Generation(Box<Generation>),
+    /// What another kind of job has to tell.
+    #[schema(value_type = Object)]
+    Other(Value),
+}
+
+/// Paths of what belongs together.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Links {
+    /// The job.
+    #[serde(rename = "self")]
+    pub itself: String,
+    /// The generation that the job makes or speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<String>,
+}
+
+impl Links {
+    fn of(id: JobId, generation_id: Option<GenerationId>) -> Self {
+        Self {
+            itself: format!("/api/jobs/{id}"),
+            generation: generation_id.map(|id| format!("/api/generations/{id}")),
+        }
+    }
+}
+
+impl JobBody {
+    /// A job that was just accepted.
+    pub fn of_new(job: NewJob) -> Self {
+        let waiting = job.run_at.map(|until| Waiting { reason: WaitReason::Scheduled, provider: None, until });
+        Self {
+            status: if waiting.is_some() { JobStatus::Waiting } else { JobStatus::Queued },
+            waiting,
+            progress: Progress { stage: String::new(), completed: 0, total: 1 },
+            attempt: 1,
+            max_attempts: job.max_attempts,
+            created_at: clock::now(),
+            started_at: None,
+            finished_at: None,
+            usage: Usage::default(),
+            result: None,
+            error: None,
+            links: Links::of(job.id, job.generation_id),
+            id: job.id,
+            kind: job.kind,
+            business_id: job.business_id,
+            generation_id: job.generation_id,
+            metadata: job.metadata,
+        }
+    }
+
+    /// A job as it stands, with the text where it made one.
+    pub fn of(job: Job, generation: Option<Generation>) -> Self {
+        let generation = generation.map(|generation| JobResult::Generation(Box::new(generation)));
+        Self {
+            links: Links::of(job.id, job.generation_id),
+            result: generation.or(job.result.map(JobResult::Other)),
+            id: job.id,
+            kind: job.kind,
+            business_id: job.business_id,
+            generation_id: job.generation_id,
+            status: job.status,
+            waiting: job.waiting,
+            progress: job.progress,
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            usage: job.usage,
+            error: job.error,
+            metadata: job.metadata,
+        }
+    }
+}
+
+fn job_example() -> Value {
+    json!({
+        "id": "01938c5e-7a00-7000-8000-000000000001",
+        "kind": "generate",
+        "business_id": "company_123",
+        "generation_id": "01938c5e-7a00-7000-8000-000000000002",
+        "status": "waiting",
+        "waiting": {"reason": "rate_limited", "provider": "groq", "until": "2026-11-24T06:31:12.250Z"},
+        "progress": {"stage": "draft", "completed": 5, "total": 8},
+        "attempt": 1,
+        "max_attempts": 3,
+        "created_at": "2026-11-24T06:30:41.103Z",
+        "started_at": "2026-11-24T06:30:41.120Z",
+        "finished_at": null,
+        "usage": {"prompt_tokens": 912, "completion_tokens": 208, "calls": {"groq": 1, "tavily": 1}, "cost_usd": 0.0},
+        "result": null,
+        "error": null,
+        "metadata": {"order": 7},
+        "links": {
+            "self": "/api/jobs/01938c5e-7a00-7000-8000-000000000001",
+            "generation": "/api/generations/01938c5e-7a00-7000-8000-000000000002"
+        }
+    })
+}

@@ -1,0 +1,15 @@
+//! The routes' handlers, one file a resource. Thin: parse, ask the store, show. Where a route hangs
+//! is [`crate::router`]'s.
+
+#![expect(unused_qualifications, reason = "utoipa's path macro qualifies the types of parameters")]
+
+pub mod business;
+pub mod document;
+pub mod feedback;
+pub mod generate;
+pub mod generation;
+pub mod health;
+pub mod job;
+pub mod learning;
+pub mod metrics;
+pub mod search;

@@ -1,0 +1,140 @@
+//! `PUT` and `GET /api/businesses/{business_id}`: what a business tells us about itself.
+
+use axum::Json;
+use axum::extract::State;
+use copydesk_common::business::{BusinessId, BusinessProfile};
+use copydesk_common::store;
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::extract::{Body, Business, RequestBody};
+use crate::limit::{self, chars, items};
+use crate::state::Services;
+
+/// The language of a business that names none.
+const DEFAULT_LANGUAGE: &str = "en";
+
+/// Store a business's profile.
+///
+/// The whole profile is replaced: what is missing here is empty afterwards.
+#[utoipa::path(
+    put,
+    path = "/api/businesses/{business_id}",
+    tag = "Businesses",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
+    request_body = BusinessBody,
+    responses((status = 200, description = "The profile as it is now.", body = BusinessProfile))
+)]
+pub async fn put(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Body(body): Body<BusinessBody>,
+) -> Result<Json<BusinessProfile>, ApiError> {
+    let profile = body.into_profile(business_id)?;
+    services.within(store::business::put(&services.store, &profile)).await?;
+    Ok(Json(profile))
+}
+
+/// A business's profile.
+#[utoipa::path(
+    get,
+    path = "/api/businesses/{business_id}",
+    tag = "Businesses",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
+    responses(
+        (status = 200, description = "The profile.", body = BusinessProfile),
+        (
+            status = 404,
+            description = "The business has stored no profile.",
+            body = copydesk_common::job::Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn get(
+    State(services): State<Services>,
+    Business(business_id): Business,
+) -> Result<Json<BusinessProfile>, ApiError> {
+    let profile = services.within(store::business::get(&services.store, &business_id)).await?;
+    profile.map(Json).ok_or(ApiError::NotFound("business"))
+}
+
+/// What a business tells us about itself. Every field may be missing.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = BusinessRequest, example = <BusinessBody as RequestBody>::example)]
+pub struct BusinessBody {
+    /// The same as in the path, so that a profile can be sent back as it was read.
+    #[garde(skip)]
+    business_id: Option<BusinessId>,
+    /// How the business is called in texts.
+    #[garde(inner(custom(chars(0..=200))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// What it does and for whom.
+    #[garde(inner(custom(chars(0..=5000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 5000)]
+    description: Option<String>,
+    /// The voice used where a request names none.
+    #[garde(inner(custom(chars(0..=1000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 1000)]
+    voice: Option<String>,
+    /// Whom its texts address where a request does not say.
+    #[garde(inner(custom(chars(0..=1000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 1000)]
+    audience: Option<String>,
+    /// Rules that every text keeps.
+    #[garde(inner(custom(chars(0..=10_000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 10_000)]
+    guidelines: Option<String>,
+    /// Words and phrases that no text may hold: at most 200, of 1 to 100 characters each.
+    #[garde(custom(items(200)), inner(custom(chars(1..=100))))]
+    #[serde(default, deserialize_with = "limit::trimmed_items")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 200)]
+    banned_phrases: Vec<String>,
+    /// BCP 47 tag of the language used where a request names none.
+    #[garde(inner(custom(limit::language)))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", default = "en")]
+    default_language: Option<String>,
+}
+
+impl RequestBody for BusinessBody {
+    fn example() -> Value {
+        json!({
+            "name": "Acme Clinics",
+            "description": "Twelve outpatient clinics in Ohio, for families.",
+            "voice": "warm and plain",
+            "audience": "parents of young children",
+            "guidelines": "Never promise a cure. Write out numbers up to twelve.",
+            "banned_phrases": ["world-class", "game changer"],
+            "default_language": "en",
+        })
+    }
+}
+
+impl BusinessBody {
+    fn into_profile(self, business_id: BusinessId) -> Result<BusinessProfile, ApiError> {
+        if self.business_id.is_some_and(|named| named != business_id) {
+            return Err(ApiError::invalid("/business_id", "must be the same as in the path"));
+        }
+        Ok(BusinessProfile {
+            business_id,
+            name: self.name.unwrap_or_default(),
+            description: self.description.unwrap_or_default(),
+            voice: self.voice.unwrap_or_default(),
+            audience: self.audience.unwrap_or_default(),
+            guidelines: self.guidelines.unwrap_or_default(),
+            banned_phrases: self.banned_phrases,
+            default_language: self.default_language.unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned()),
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! `/api/businesses/{business_id}/documents`: what a business gives us to write from.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use copydesk_common::business::BusinessId;
+use copydesk_common::document::{Document, DocumentId, IngestPayload, MediaType, NewDocument};
+use copydesk_common::generation::Format;
+use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
+use copydesk_common::store;
+use copydesk_common::trace::TraceParent;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline};
+use crate::error::ApiError;
+use crate::extract::{Business, Id, Parameters, RequestBody, Upload};
+use crate::limit::{self, chars, number, web_url};
+use crate::representation::JobBody;
+use crate::state::Services;
+
+/// Documents on a page where the client does not say.
+const DEFAULT_LIMIT: i64 = 50;
+
+/// Add a document.
+///
+/// As JSON, or as a form with one Markdown, text or HTML file of at most 10 MiB. A job makes it
+/// searchable. A document with the `external_id` of another replaces that one.
+#[utoipa::path(
+    post,
+    path = "/api/businesses/{business_id}/documents",
+    tag = "Knowledge",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
+    request_body(content((DocumentBody = "application/json"), (DocumentForm = "multipart/form-data"))),
+    responses((
+        status = 202,
+        description = "The document was stored; the job makes it searchable.",
+        body = AcceptedDocument,
+        headers(
+            ("Location" = String, description = "The job's path."),
+            ("Retry-After" = u16, description = "Seconds after which to look first."),
+        ),
+    ))
+)]
+pub async fn add(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Extension(trace): Extension<TraceParent>,
+    Upload(body): Upload,
+) -> Result<Accepted<AcceptedDocument>, ApiError> {
+    let document = body.into_document(business_id.clone());
+    let job = |id| ingest_job(&business_id, id, trace);
+    let (document, job) = services.within(store::document::put(&services.store, &document, job)).await?;
+    services.announce(&job).await;
+    let job = JobBody::of_new(job);
+    Ok(Accepted { location: job.links.itself.clone(), body: AcceptedDocument { document, job } })
+}
+
+fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TraceParent) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        kind: JobKind::Ingest,
+        business_id: business_id.clone(),
+        generation_id: None,
+        priority: Priority::Interactive,
+        payload: json!(IngestPayload { document_id }),
+        metadata: json!({}),
+        max_attempts: MAX_ATTEMPTS,
+        run_at: None,
+        deadline_at: Some(deadline(None, DEFAULT_DEADLINE_SECONDS)),
+        trace,
+    }
+}
+
+/// A business's documents, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/businesses/{business_id}/documents",
+    tag = "Knowledge",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business."), PageQuery),
+    responses((status = 200, description = "A page of documents.", body = DocumentPage))
+)]
+pub async fn list(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Parameters(query): Parameters<PageQuery>,
+) -> Result<Json<DocumentPage>, ApiError> {
+    let limit = u16::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(u16::MAX);
+    // One more than is shown tells whether there is another page.
+    let found = store::document::list(&services.store, &business_id, query.cursor, limit.saturating_add(1));
+    let mut data = services.within(found).await?;
+    let more = data.len() > usize::from(limit);
+    data.truncate(usize::from(limit));
+    let next_cursor = data.last().filter(|_| more).map(|last| last.id);
+    Ok(Json(DocumentPage { data, next_cursor }))
+}
+
+/// One document, without its text.
+#[utoipa::path(
+    get,
+    path = "/api/businesses/{business_id}/documents/{id}",
+    tag = "Knowledge",
+    params(
+        ("business_id" = BusinessId, Path, description = "Your own name for the business."),
+        ("id" = DocumentId, Path, description = "The document."),
+    ),
+    responses((status = 200, description = "The document.", body = Document))
+)]
+pub async fn get(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Id(id): Id<DocumentId>,
+) -> Result<Json<Document>, ApiError> {
+    let document = services.within(store::document::get(&services.store, &business_id, id)).await?;
+    document.map(Json).ok_or(ApiError::NotFound("document"))
+}
+
+/// Delete a document and all that was made of it.
+#[utoipa::path(
+    delete,
+    path = "/api/businesses/{business_id}/documents/{id}",
+    tag = "Knowledge",
+    params(
+        ("business_id" = BusinessId, Path, description = "Your own name for the business."),
+        ("id" = DocumentId, Path, description = "The document."),
+    ),
+    responses((status = 204, description = "The document is gone."))
+)]
+pub async fn delete(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Id(id): Id<DocumentId>,
+) -> Result<StatusCode, ApiError> {
+    let deleted = services.within(store::document::delete(&services.store, &business_id, id)).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("document")) }
+}
+
+/// A document to be added.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DocumentRequest, example = <DocumentBody as RequestBody>::example)]
+pub struct DocumentBody {
+    /// Its title.
+    #[garde(custom(chars(1..=300)))]
+    #[serde(deserialize_with = "limit::trimmed")]
+    #[schema(min_length = 1, max_length = 300)]
+    title: String,
+    /// Its text, of at most 10 MiB as UTF-8.
+    #[garde(custom(not_blank))]
+    #[schema(min_length = 1)]
+    pub text: String,
+    /// What the text is written in; `text/markdown` where it is missing.
+    #[garde(skip)]
+    media_type: Option<MediaType>,
+    /// Your own name for it: another document of this name replaces it.
+    #[garde(inner(custom(chars(0..=200))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 200)]
+    external_id: Option<String>,
+    /// The format it speaks of, where it speaks of one: a format's name or slug.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    content_type: Option<Format>,
+    /// Where it can be read: an `http://` or `https://` URL.
+    #[garde(inner(custom(chars(0..=2000)), custom(web_url)))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 2000)]
+    url: Option<String>,
+}
+
+impl RequestBody for DocumentBody {
+    fn example() -> Value {
+        json!({
+            "title": "Brand guide",
+            "text": "# Tone\n\nWe write as we speak: short sentences, no jargon.",
+            "media_type": "text/markdown",
+            "external_id": "brand-guide",
+        })
+    }
+}
+
+impl DocumentBody {
+    fn into_document(self, business_id: BusinessId) -> NewDocument {
+        NewDocument {
+            id: DocumentId::new(),
+            business_id,
+            external_id: self.external_id,
+            title: self.title,
+            content_type: self.content_type,
+            media_type: self.media_type.unwrap_or(MediaType::Markdown),
+            url: self.url,
+            text: self.text,
+        }
+    }
+}
+
+fn not_blank(text: &str, (): &()) -> garde::Result {
+    if text.trim().is_empty() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
+}
+
+/// A document to be added, as a form. Fields that are missing are as in the JSON request.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the form's shape for the reference; its parts are read one by one")]
+pub struct DocumentForm {
+    /// A UTF-8 file of at most 10 MiB: `.md`, `.txt` or `.html`.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// Its title; the file's name where it is missing.
+    #[schema(max_length = 300)]
+    title: Option<String>,
+    /// What the file is written in; by its extension where it is missing.
+    media_type: Option<MediaType>,
+    /// Your own name for it.
+    #[schema(max_length = 200)]
+    external_id: Option<String>,
+    /// The format it speaks of, a format's name or slug.
+    content_type: Option<String>,
+    /// Where it can be read.
+    #[schema(max_length = 2000)]
+    url: Option<String>,
+}
+
+/// A stored document and the job that makes it searchable.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AcceptedDocument {
+    /// The document.
+    document: Document,
+    /// The job.
+    job: JobBody,
+}
+
+/// A page of documents.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DocumentPage {
+    /// The documents.
+    data: Vec<Document>,
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required = true)]
+    next_cursor: Option<DocumentId>,
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Documents on a page.
+    #[garde(inner(custom(number(1..=200))))]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[garde(skip)]
+    #[param(value_type = Option<String>)]
+    cursor: Option<DocumentId>,
+}

@@ -1,0 +1,139 @@
+//! `POST /api/feedback`: a human's verdict on a text.
+
+use axum::Extension;
+use axum::extract::State;
+use copydesk_common::business::BusinessId;
+use copydesk_common::feedback::{FeedbackId, Verdict};
+use copydesk_common::generation::GenerationId;
+use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
+use copydesk_common::store::feedback::Subject;
+use copydesk_common::store;
+use copydesk_common::trace::TraceParent;
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
+use crate::error::ApiError;
+use crate::extract::{Body, RequestBody};
+use crate::limit::{self, chars, number};
+use crate::representation::JobBody;
+use crate::state::Services;
+
+/// Say what a human thinks of a text.
+///
+/// A second verdict on the same generation replaces the first.
+#[utoipa::path(
+    post,
+    path = "/api/feedback",
+    tag = "Jobs",
+    request_body = FeedbackBody,
+    responses(
+        (
+            status = 202,
+            description = "The verdict was accepted and is applied by a job.",
+            body = JobBody,
+            headers(
+                ("Location" = String, description = "The job's path."),
+                ("Retry-After" = u16, description = "Seconds after which to look first."),
+            ),
+        ),
+        (
+            status = 404,
+            description = "The business has no such generation.",
+            body = copydesk_common::job::Problem,
+            content_type = "application/problem+json",
+        ),
+        (
+            status = 409,
+            description = "The generation has no text to judge (yet).",
+            body = copydesk_common::job::Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn feedback(
+    State(services): State<Services>,
+    Extension(trace): Extension<TraceParent>,
+    Body(body): Body<FeedbackBody>,
+) -> Result<Accepted<JobBody>, ApiError> {
+    body.says_something()?;
+    let subject = store::feedback::subject(&services.store, &body.business_id, body.generation_id);
+    match services.within(subject).await? {
+        Subject::Finished => accept(&services, body.into_job(trace)?).await,
+        Subject::Unfinished => {
+            Err(ApiError::Conflict("the generation has no text to judge: its job has not ended with one".to_owned()))
+        }
+        Subject::Unknown => Err(ApiError::NotFound("generation")),
+    }
+}
+
+/// A human's verdict. At least one of `human_approved`, `human_score` and `human_feedback` is there.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FeedbackRequest, example = <FeedbackBody as RequestBody>::example)]
+pub struct FeedbackBody {
+    /// The generation it speaks of.
+    #[garde(skip)]
+    generation_id: GenerationId,
+    /// The business whose generation it is.
+    #[garde(skip)]
+    business_id: BusinessId,
+    /// Whether the human would publish the text.
+    #[garde(skip)]
+    human_approved: Option<bool>,
+    /// 0 to 10.
+    #[garde(inner(custom(number(0.0..=10.0))))]
+    #[schema(minimum = 0, maximum = 10)]
+    human_score: Option<f64>,
+    /// What the human says.
+    #[garde(inner(custom(chars(0..=10_000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 10_000)]
+    human_feedback: Option<String>,
+}
+
+impl RequestBody for FeedbackBody {
+    fn example() -> Value {
+        json!({
+            "generation_id": "01938c5e-7a00-7000-8000-000000000002",
+            "business_id": "company_123",
+            "human_approved": true,
+            "human_score": 9.5,
+            "human_feedback": "Excellent tone and structure",
+        })
+    }
+}
+
+impl FeedbackBody {
+    fn says_something(&self) -> Result<(), ApiError> {
+        if self.human_approved.is_none() && self.human_score.is_none() && self.human_feedback.is_none() {
+            return Err(ApiError::invalid("", "must hold human_approved, human_score or human_feedback"));
+        }
+        Ok(())
+    }
+
+    fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
+        let verdict = Verdict {
+            feedback_id: FeedbackId::new(),
+            generation_id: self.generation_id,
+            human_approved: self.human_approved,
+            human_score: self.human_score,
+            human_feedback: self.human_feedback,
+        };
+        Ok(NewJob {
+            id: JobId::new(),
+            kind: JobKind::Feedback,
+            business_id: self.business_id,
+            generation_id: Some(self.generation_id),
+            priority: Priority::Interactive,
+            payload: serde_json::to_value(verdict).map_err(|error| ApiError::Internal(error.into()))?,
+            metadata: json!({}),
+            max_attempts: MAX_ATTEMPTS,
+            run_at: None,
+            deadline_at: Some(deadline(None, DEFAULT_DEADLINE_SECONDS)),
+            trace,
+        })
+    }
+}

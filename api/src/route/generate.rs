@@ -1,0 +1,182 @@
+//! `POST /api/generate`: a text is asked for.
+
+use std::collections::BTreeMap;
+
+use axum::Extension;
+use axum::extract::State;
+use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_common::business::BusinessId;
+use copydesk_common::clock;
+use copydesk_common::generation::{Format, GenerateRequest, GenerationId};
+use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
+use copydesk_common::trace::TraceParent;
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
+use crate::error::ApiError;
+use crate::extract::{Body, RequestBody};
+use crate::limit::{self, chars, items, json_bytes, number};
+use crate::representation::JobBody;
+use crate::state::Services;
+
+/// How far ahead a job can be scheduled, in days.
+const MAX_SCHEDULE_DAYS: i64 = 30;
+
+/// Ask for a text.
+///
+/// The job is stored before this answers: no crash loses it. Follow `Location` until the job ends;
+/// `?wait=` there saves polling.
+#[utoipa::path(
+    post,
+    path = "/api/generate",
+    tag = "Jobs",
+    request_body = GenerateBody,
+    responses((
+        status = 202,
+        description = "The job was accepted.",
+        body = JobBody,
+        headers(
+            ("Location" = String, description = "The job's path."),
+            ("Retry-After" = u16, description = "Seconds after which to look first."),
+        ),
+    ))
+)]
+pub async fn generate(
+    State(services): State<Services>,
+    Extension(trace): Extension<TraceParent>,
+    Body(body): Body<GenerateBody>,
+) -> Result<Accepted<JobBody>, ApiError> {
+    accept(&services, body.into_job(trace)?).await
+}
+
+/// What is to be written, for whom and how.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GenerateRequest, example = <GenerateBody as RequestBody>::example)]
+pub struct GenerateBody {
+    /// For whom.
+    #[garde(skip)]
+    business_id: BusinessId,
+    /// What it is about, in 1 to 500 characters without white space around them.
+    #[garde(custom(chars(1..=500)))]
+    #[serde(deserialize_with = "limit::trimmed")]
+    #[schema(min_length = 1, max_length = 500, example = "AI in Healthcare")]
+    topic: String,
+    /// The kind of text, by name or slug, whatever the case: Blog Article (`blog`), LinkedIn Post
+    /// (`linkedin`), Social Thread (`thread`), Newsletter (`newsletter`), Email (`email`), Product
+    /// Description (`product`), Ad Copy (`ad`), Press Release (`press_release`), Landing Page
+    /// (`landing_page`), Case Study (`case_study`), FAQ (`faq`) or Video Script (`video_script`).
+    /// `blog` where it is missing.
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, default = "blog", example = "Blog Article")]
+    format: Option<Format>,
+    /// How it should sound; the business's own voice where it is missing.
+    #[garde(inner(custom(chars(0..=1000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 1000, example = "professional")]
+    voice: Option<String>,
+    /// Whom it addresses; the business's own audience where it is missing.
+    #[garde(inner(custom(chars(0..=1000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 1000)]
+    audience: Option<String>,
+    /// Words that it should hold: at most 20, of 1 to 100 characters each.
+    #[garde(custom(items(20)), inner(custom(chars(1..=100))))]
+    #[serde(default, deserialize_with = "limit::trimmed_items")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    keywords: Vec<String>,
+    /// BCP 47 tag of the language; the business's own where it is missing.
+    #[garde(inner(custom(limit::language)))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "en")]
+    language: Option<String>,
+    /// How long it should be, in words; the format's usual length where it is missing.
+    #[garde(inner(custom(number(20..=5000))))]
+    #[schema(minimum = 20, maximum = 5000)]
+    length_words: Option<i64>,
+    /// Further wishes.
+    #[garde(inner(custom(chars(0..=5000))))]
+    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[schema(max_length = 5000)]
+    instructions: Option<String>,
+    /// `interactive` jobs start first, `bulk` jobs are never starved. `interactive` where it is
+    /// missing.
+    #[garde(skip)]
+    priority: Option<Priority>,
+    /// Not before this, at most 30 days ahead; a moment in the past is now.
+    #[garde(inner(custom(soon)))]
+    run_at: Option<DateTime<Utc>>,
+    /// The job fails where it has not ended by then, in seconds from its acceptance or its `run_at`;
+    /// a day where it is missing.
+    #[garde(inner(custom(number(1..=604_800))))]
+    #[schema(minimum = 1, maximum = 604_800, default = 86_400)]
+    deadline_seconds: Option<i64>,
+    /// Revisions at most.
+    #[garde(inner(custom(number(0..=5))))]
+    #[schema(minimum = 0, maximum = 5, default = 2)]
+    max_rounds: Option<i64>,
+    /// The review's score that ends the revisions.
+    #[garde(inner(custom(number(0.0..=10.0))))]
+    #[schema(minimum = 0, maximum = 10, default = 7.5)]
+    min_score: Option<f64>,
+    /// Your own words, echoed back with the job: an object of at most 2,048 bytes as JSON.
+    #[garde(inner(custom(json_bytes(2048))))]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<BTreeMap<String, Value>>,
+}
+
+impl RequestBody for GenerateBody {
+    fn example() -> Value {
+        json!({
+            "business_id": "company_123",
+            "topic": "AI in Healthcare",
+            "format": "Blog Article",
+            "voice": "professional",
+        })
+    }
+}
+
+impl GenerateBody {
+    fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
+        let run_at = self.run_at.filter(|run_at| *run_at > clock::now());
+        let request = GenerateRequest {
+            topic: self.topic,
+            format: self.format.unwrap_or(Format::Blog),
+            voice: self.voice,
+            audience: self.audience,
+            keywords: self.keywords,
+            language: self.language,
+            length_words: self.length_words.and_then(|words| u16::try_from(words).ok()),
+            instructions: self.instructions,
+            max_rounds: self
+                .max_rounds
+                .and_then(|rounds| u8::try_from(rounds).ok())
+                .unwrap_or(GenerateRequest::DEFAULT_MAX_ROUNDS),
+            min_score: self.min_score.unwrap_or(GenerateRequest::DEFAULT_MIN_SCORE),
+        };
+        Ok(NewJob {
+            id: JobId::new(),
+            kind: JobKind::Generate,
+            business_id: self.business_id,
+            generation_id: Some(GenerationId::new()),
+            priority: self.priority.unwrap_or(Priority::Interactive),
+            payload: serde_json::to_value(request).map_err(|error| ApiError::Internal(error.into()))?,
+            metadata: Value::Object(self.metadata.unwrap_or_default().into_iter().collect()),
+            max_attempts: MAX_ATTEMPTS,
+            run_at,
+            deadline_at: Some(deadline(run_at, self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS))),
+            trace,
+        })
+    }
+}
+
+fn soon(run_at: &DateTime<Utc>, (): &()) -> garde::Result {
+    if *run_at <= clock::now() + TimeDelta::days(MAX_SCHEDULE_DAYS) {
+        Ok(())
+    } else {
+        Err(garde::Error::new(format!("must be at most {MAX_SCHEDULE_DAYS} days ahead")))
+    }
+}

@@ -1,0 +1,266 @@
+//! `/health`, `/health/live`, `/health/ready`: how the service does, for people and orchestrators.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use copydesk_common::clock;
+use copydesk_common::quota::{BreakerState, Quota, Status as QuotaStatus};
+use copydesk_common::store::PoolStatus;
+use futures_util::future::join_all;
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use crate::state::{Environment, Services};
+
+/// A part that has not answered by then is away.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How the service does.
+///
+/// 503 where nothing works (Postgres is away); 200 otherwise, also where it is degraded.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Operators",
+    responses(
+        (status = 200, description = "Healthy, or degraded.", body = Health),
+        (status = 503, description = "Unhealthy.", body = Health),
+    )
+)]
+pub async fn health(State(services): State<Services>) -> (StatusCode, Json<Health>) {
+    let health = Health::check(&services).await;
+    let code = if health.status == Condition::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (code, Json(health))
+}
+
+/// Whether the process serves requests.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = "Operators",
+    responses((status = 200, description = "It does.", body = Probe))
+)]
+pub async fn live() -> Json<Probe> {
+    Json(Probe { status: "live" })
+}
+
+/// Whether requests should be sent here: it is not leaving, and Postgres answers.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "Operators",
+    responses(
+        (status = 200, description = "They should.", body = Probe),
+        (status = 503, description = "They should not.", body = Probe),
+    )
+)]
+pub async fn ready(State(services): State<Services>) -> (StatusCode, Json<Probe>) {
+    let postgres = timeout(CHECK_TIMEOUT, services.store.ping()).await;
+    if matches!(postgres, Ok(Ok(()))) && !services.closing.is_cancelled() {
+        (StatusCode::OK, Json(Probe { status: "ready" }))
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "not ready" }))
+    }
+}
+
+/// An orchestrator's answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Probe {
+    /// The answer in words.
+    #[schema(value_type = String, example = "ready")]
+    status: &'static str,
+}
+
+/// How the service does as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Condition {
+    /// All of it works.
+    Healthy,
+    /// Jobs are accepted, but are slower or poorer: Redis is away, or a provider's breaker is open.
+    Degraded,
+    /// Nothing works: Postgres is away.
+    Unhealthy,
+}
+
+/// Whether a part answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    /// It does.
+    Up,
+    /// It does not, or not in time.
+    Down,
+}
+
+/// How the service does.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// As a whole.
+    status: Condition,
+    /// When this was found.
+    timestamp: DateTime<Utc>,
+    /// Which variables are set.
+    environment: Environment,
+    /// Part by part.
+    checks: Checks,
+}
+
+/// How the parts do.
+#[derive(Debug, Serialize, ToSchema)]
+struct Checks {
+    /// The database.
+    postgres: PostgresCheck,
+    /// The coordination.
+    redis: RedisCheck,
+    /// The breakers, by `provider/model`. Empty while Redis is away.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"groq/llama-3.3-70b-versatile": "closed"}))]
+    breakers: BTreeMap<String, BreakerState>,
+    /// The providers' limits. Empty while Redis is away.
+    limits: Vec<LimitCheck>,
+    /// The queues, by kind of job. Empty while Redis is away.
+    queue: BTreeMap<String, QueueCheck>,
+}
+
+/// The database.
+#[derive(Debug, Serialize, ToSchema)]
+struct PostgresCheck {
+    /// Whether it answers.
+    status: Answer,
+    /// The pool of connections to it.
+    pool: Pool,
+}
+
+/// The coordination.
+#[derive(Debug, Serialize, ToSchema)]
+struct RedisCheck {
+    /// Whether it answers.
+    status: Answer,
+}
+
+/// A pool of connections.
+#[derive(Debug, Serialize, ToSchema)]
+struct Pool {
+    /// Connections kept in normal times.
+    size: u32,
+    /// In use.
+    checked_out: u32,
+    /// Open and idle.
+    checked_in: u32,
+    /// Open beyond `size`.
+    overflow: u32,
+}
+
+/// A provider's limit.
+#[derive(Debug, Serialize, ToSchema)]
+struct LimitCheck {
+    /// The provider.
+    provider: String,
+    /// Calls in any minute, by all workers together.
+    capacity: u32,
+    /// Calls left.
+    remaining: u32,
+    /// Jobs that wait for a call.
+    waiting: u32,
+}
+
+/// The jobs of one queue.
+#[derive(Debug, Serialize, ToSchema)]
+struct QueueCheck {
+    /// Could run now.
+    ready: u64,
+    /// Come later.
+    delayed: u64,
+    /// In some worker's hands.
+    running: u64,
+}
+
+impl Health {
+    /// Asks every part at once.
+    async fn check(services: &Services) -> Self {
+        let ((postgres, redis), (quotas, queue)) =
+            tokio::join!(async { tokio::join!(postgres(services), redis(services)) }, async {
+                tokio::join!(quotas(services), queues(services))
+            });
+        let breakers: BTreeMap<_, _> = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
+        let status = if postgres == Answer::Down {
+            Condition::Unhealthy
+        } else if redis == Answer::Down || breakers.values().any(|state| *state != BreakerState::Closed) {
+            Condition::Degraded
+        } else {
+            Condition::Healthy
+        };
+        Self {
+            status,
+            timestamp: clock::now(),
+            environment: services.environment,
+            checks: Checks {
+                postgres: PostgresCheck { status: postgres, pool: services.store.pool_status().into() },
+                redis: RedisCheck { status: redis },
+                breakers,
+                limits: limits(quotas),
+                queue,
+            },
+        }
+    }
+}
+
+async fn postgres(services: &Services) -> Answer {
+    answer(timeout(CHECK_TIMEOUT, services.store.ping()).await.is_ok_and(|ping| ping.is_ok()))
+}
+
+async fn redis(services: &Services) -> Answer {
+    answer(timeout(CHECK_TIMEOUT, services.redis.ping()).await.is_ok_and(|ping| ping.is_ok()))
+}
+
+fn answer(up: bool) -> Answer {
+    if up { Answer::Up } else { Answer::Down }
+}
+
+/// Each quota by `provider/model`, as far as Redis tells.
+async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
+    let asked = services.quotas.iter().map(|(name, quota): &(String, Quota)| async move {
+        let status = timeout(CHECK_TIMEOUT, quota.status()).await.ok()?.ok()?;
+        Some((name.clone(), status))
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// Models of one provider share its limit.
+fn limits(quotas: Vec<(String, QuotaStatus)>) -> Vec<LimitCheck> {
+    let by_provider: BTreeMap<_, _> = quotas.into_iter().map(|(_, status)| (status.provider.clone(), status)).collect();
+    by_provider
+        .into_values()
+        .map(|status| LimitCheck {
+            provider: status.provider,
+            capacity: status.limit,
+            remaining: status.remaining,
+            waiting: status.waiting,
+        })
+        .collect()
+}
+
+async fn queues(services: &Services) -> BTreeMap<String, QueueCheck> {
+    let asked = services.queues.iter().map(|queue| async move {
+        let depth = timeout(CHECK_TIMEOUT, queue.depth()).await.ok()?.ok()?;
+        let check = QueueCheck { ready: depth.ready, delayed: depth.delayed, running: depth.leased };
+        Some((queue.kind().to_string(), check))
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+impl From<PoolStatus> for Pool {
+    fn from(pool: PoolStatus) -> Self {
+        Self {
+            size: pool.size,
+            checked_out: pool.checked_out,
+            checked_in: pool.checked_in,
+            overflow: pool.overflow,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `GET /api/learning/stats/{business_id}`: what people thought of a business's texts.
+
+use axum::Json;
+use axum::extract::State;
+use copydesk_common::business::BusinessId;
+use copydesk_common::feedback::LearningStats;
+use copydesk_common::generation::Format;
+use copydesk_common::store;
+use garde::Validate;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::error::ApiError;
+use crate::extract::{Business, Parameters};
+use crate::state::Services;
+
+/// What people thought of a business's texts.
+///
+/// Without enough verdicts the figures are stated defaults: `basis` tells.
+#[utoipa::path(
+    get,
+    path = "/api/learning/stats/{business_id}",
+    tag = "Learning",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business."), StatsQuery),
+    responses((status = 200, description = "The statistics.", body = LearningStats))
+)]
+pub async fn stats(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Parameters(query): Parameters<StatsQuery>,
+) -> Result<Json<LearningStats>, ApiError> {
+    let stats = store::feedback::stats(&services.store, &business_id, query.content_type);
+    services.within(stats).await.map(Json)
+}
+
+/// Of which texts.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StatsQuery {
+    /// One format only, by slug or name; all of them where it is missing.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "blog")]
+    content_type: Option<Format>,
+}

@@ -1,0 +1,94 @@
+//! `GET /api/businesses/{business_id}/search`: the passages that the writer would be given.
+
+use axum::Json;
+use axum::extract::State;
+use copydesk_common::business::BusinessId;
+use copydesk_common::document::DocumentId;
+use copydesk_knowledge::Hit;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::error::ApiError;
+use crate::extract::{Business, Parameters};
+use crate::limit::{self, chars, number};
+use crate::state::Services;
+
+/// Passages where the client does not say.
+const DEFAULT_LIMIT: i64 = 10;
+
+/// Search a business's documents.
+///
+/// Shows what the writer would be given for this topic, best first.
+#[utoipa::path(
+    get,
+    path = "/api/businesses/{business_id}/search",
+    tag = "Knowledge",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business."), SearchQuery),
+    responses((status = 200, description = "The passages that fit best.", body = SearchResult))
+)]
+pub async fn search(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Parameters(query): Parameters<SearchQuery>,
+) -> Result<Json<SearchResult>, ApiError> {
+    let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(0);
+    let hits = services.within(services.knowledge.search(&business_id, &query.q, limit)).await?;
+    Ok(Json(SearchResult { data: hits.into_iter().map(Passage::of).collect() }))
+}
+
+/// What to look for.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SearchQuery {
+    /// Plain words.
+    #[garde(custom(chars(1..=500)))]
+    #[serde(deserialize_with = "limit::trimmed")]
+    #[param(min_length = 1, max_length = 500)]
+    q: String,
+    /// Passages at most.
+    #[garde(inner(custom(number(1..=50))))]
+    #[param(minimum = 1, maximum = 50, default = 10)]
+    limit: Option<i64>,
+}
+
+/// Passages, best first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SearchResult {
+    /// The passages.
+    data: Vec<Passage>,
+}
+
+/// A passage of a document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Passage {
+    /// The document.
+    document_id: DocumentId,
+    /// The passage's place in the document, from 0.
+    chunk: i32,
+    /// The document's title.
+    title: String,
+    /// The title and the headings above the passage.
+    heading_path: String,
+    /// The passage.
+    text: String,
+    /// Where the document can be read.
+    #[schema(required = true)]
+    url: Option<String>,
+    /// How well it fits: comparable within one answer only.
+    score: f32,
+}
+
+impl Passage {
+    fn of(hit: Hit) -> Self {
+        Self {
+            document_id: hit.chunk.document_id,
+            chunk: hit.chunk.ordinal,
+            title: hit.chunk.title,
+            heading_path: hit.chunk.heading_path,
+            text: hit.chunk.text,
+            url: hit.chunk.url,
+            score: hit.score,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the handlers work with, and the bound on the time that a client waits for the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use copydesk_common::config::Config;
+use copydesk_common::job::{JobKind, NewJob};
+use copydesk_common::notify::Listener;
+use copydesk_common::queue::message::Message;
+use copydesk_common::queue::{Entry, Queue};
+use copydesk_common::quota::{Policy, Quota};
+use copydesk_common::redis::Redis;
+use copydesk_common::store::Store;
+use copydesk_knowledge::Knowledge;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::ApiError;
+use crate::metric;
+
+/// A client waits this long for the store at most. Long enough for one retry after a restart of
+/// Postgres, short enough that a client learns that it is away.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// An accepted job waits this long to be announced: it is safe already, and workers find it anyway.
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(200);
+/// The knowledge indexes that this process keeps, in bytes.
+const KNOWLEDGE_BUDGET_BYTES: usize = 128 * 1024 * 1024;
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Services(Arc<Parts>);
+
+/// The parts of [`Services`].
+#[derive(Debug)]
+pub struct Parts {
+    /// Postgres.
+    pub store: Store,
+    /// Redis.
+    pub redis: Redis,
+    /// A queue a kind of job.
+    pub queues: Vec<Queue>,
+    /// What the workers are allowed to call, by `provider/model`.
+    pub quotas: Vec<(String, Quota)>,
+    /// Hints that a job changed.
+    pub listener: Listener,
+    /// The passages of every business.
+    pub knowledge: Knowledge,
+    /// The largest JSON body, in bytes.
+    pub max_body_bytes: usize,
+    /// Which optional variables are set.
+    pub environment: Environment,
+    /// The process is leaving: who waits is answered now.
+    pub closing: CancellationToken,
+}
+
+/// Which of the variables that a working installation needs are set. Never their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Environment {
+    /// `GROQ_API_KEY`.
+    pub groq_api_key: bool,
+    /// `POSTGRES_URI`: nothing starts without it.
+    pub postgres_uri: bool,
+    /// `TAVILY_API_KEY`.
+    pub tavily_api_key: bool,
+}
+
+impl std::ops::Deref for Services {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Services {
+    /// Puts the parts together. Connects to nothing yet.
+    pub fn new(config: &Config, store: Store, redis: Redis, closing: CancellationToken) -> Self {
+        Self(Arc::new(Parts {
+            queues: JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect(),
+            quotas: quotas(config, &redis),
+            listener: Listener::start(redis.clone(), closing.clone()),
+            knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES),
+            max_body_bytes: config.api.max_body_bytes,
+            environment: Environment {
+                groq_api_key: config.providers.groq_api_key.is_some(),
+                postgres_uri: true,
+                tavily_api_key: config.providers.tavily_api_key.is_some(),
+            },
+            store,
+            redis,
+            closing,
+        }))
+    }
+
+    /// Runs an operation of the store for as long as a client waits.
+    pub async fn within<T, E: Into<ApiError>>(
+        &self,
+        operation: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ApiError> {
+        timeout(STORE_TIMEOUT, operation).await.map_err(|_| ApiError::Unavailable(None))?.map_err(Into::into)
+    }
+
+    /// Makes an accepted job known to the workers. It is committed: where Redis is away, they find
+    /// it later, and that is all.
+    pub async fn announce(&self, job: &NewJob) {
+        metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
+        let Some(queue) = self.queues.iter().find(|queue| queue.kind() == job.kind) else { return };
+        let entry = Entry { message: Message::of(job), not_before: job.run_at, weight: 1 };
+        let error: &dyn std::error::Error = &match timeout(ANNOUNCE_TIMEOUT, queue.push(&[entry])).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => Unannounced::Refused(error),
+            Err(elapsed) => Unannounced::Late(elapsed),
+        };
+        metrics::counter!(metric::JOBS_UNANNOUNCED, metric::KIND => job.kind.as_str()).increment(1);
+        tracing::warn!(error, job.id = %job.id, "an accepted job could not be announced and waits for the sweep");
+    }
+}
+
+/// Why a job was not announced.
+#[derive(Debug, thiserror::Error)]
+enum Unannounced {
+    #[error("the queue refused it")]
+    Refused(#[source] copydesk_common::queue::QueueError),
+    #[error("the queue did not answer in time")]
+    Late(#[source] tokio::time::error::Elapsed),
+}
+
+/// The quotas and breakers that the workers share: the same names as theirs.
+fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
+    let providers = &config.providers;
+    let llm = Policy::per_minute(providers.llm_requests_per_minute, providers.call_timeout());
+    let search = Policy::per_minute(providers.search_requests_per_minute, providers.call_timeout());
+    let shared = [
+        ("groq", providers.llm_model.as_str(), llm),
+        ("groq", providers.review_model.as_str(), llm),
+        ("tavily", "search", search),
+    ];
+    let named = shared.map(|(provider, model, policy)| {
+        (format!("{provider}/{model}"), Quota::new(redis, provider, model, policy))
+    });
+    named.into()
+}

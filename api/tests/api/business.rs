@@ -1,0 +1,40 @@
+//! Profiles.
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::service::{Service, with};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_profile_is_replaced_as_a_whole_and_can_be_sent_back(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let path = "/api/businesses/company_123";
+    service.get(path).await.expect_problem(404);
+    let profile = json!({
+        "name": "Acme Clinics", "description": "Clinics.", "voice": "warm", "audience": "parents",
+        "guidelines": "No promises.", "banned_phrases": ["world-class"], "default_language": "pt-BR",
+    });
+    let stored = service.put(path, &profile).await.expect(200).body;
+    assert_eq!(stored, with(profile, "business_id", "company_123"));
+    assert_eq!(service.get(path).await.expect(200).body, stored);
+    assert_eq!(service.put(path, &stored).await.expect(200).body, stored);
+
+    let emptied = service.put(path, &json!({"name": "Acme"})).await.expect(200).body;
+    assert_eq!(emptied["voice"], "");
+    assert_eq!(emptied["default_language"], "en");
+    assert_eq!(service.get(path).await.expect(200).body, emptied);
+
+    let other = service.put("/api/businesses/other", &stored).await.expect_problem(422);
+    assert_eq!(other.pointers(), ["/business_id"]);
+    service.get("/api/businesses/other").await.expect_problem(404);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_id_that_breaks_the_rules_is_told_so(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for id in ["a%20b", "%C3%BC", "%FF", "a%2Fb", &"x".repeat(129), "a%00b"] {
+        let answer = service.put(&format!("/api/businesses/{id}"), &json!({})).await.expect_problem(422);
+        assert_eq!(answer.pointers(), ["/business_id"], "{id}");
+    }
+    service.put(&format!("/api/businesses/{}", "x".repeat(128)), &json!({})).await.expect(200);
+}

@@ -1,0 +1,149 @@
+//! Documents: adding, listing, deleting, searching.
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+use crate::service::{Answer, Service, with};
+
+const DOCUMENTS: &str = "/api/businesses/acme/documents";
+
+fn guide() -> Value {
+    json!({"title": "Guide", "text": "# Tone\n\nShort sentences.", "external_id": "guide"})
+}
+
+async fn upload(service: &Service, form: Form) -> Answer {
+    Answer::of(service.request(Method::POST, DOCUMENTS).multipart(form).send().await.unwrap()).await
+}
+
+fn file(name: &'static str, text: impl Into<std::borrow::Cow<'static, [u8]>>) -> Form {
+    Form::new().part("file", Part::bytes(text).file_name(name))
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_document_is_stored_with_its_job_and_replaced_by_its_name(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let answer = service.post(DOCUMENTS, &guide()).await.expect(202);
+    let (document, job) = (&answer.body["document"], &answer.body["job"]);
+    assert_eq!(answer.header("location"), job["links"]["self"].as_str().unwrap());
+    assert_eq!(document["status"], "pending");
+    assert_eq!(document["media_type"], "text/markdown");
+    assert_eq!(job["kind"], "ingest");
+    let row = sqlx::query("select payload from jobs").fetch_one(&pool).await.unwrap();
+    assert_eq!(row.get::<Value, _>("payload")["document_id"], document["id"]);
+    let path = format!("{DOCUMENTS}/{}", document["id"].as_str().unwrap());
+    assert_eq!(&service.get(&path).await.expect(200).body, document);
+
+    let replaced = service.post(DOCUMENTS, &with(guide(), "title", "Guide 2")).await.expect(202).body;
+    assert_eq!(replaced["document"]["id"], document["id"]);
+    assert_eq!(service.get(&path).await.expect(200).body["title"], "Guide 2");
+
+    service.get(&path.replace("acme", "other")).await.expect_problem(404);
+    service.delete(&path.replace("acme", "other")).await.expect_problem(404);
+    service.delete(&path).await.expect(204);
+    service.delete(&path).await.expect_problem(404);
+    service.get(&path).await.expect_problem(404);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn files_are_taken_by_their_extension(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for (name, kind) in [("a.md", "text/markdown"), ("b.TXT", "text/plain"), ("c.html", "text/html")] {
+        let answer = upload(&service, file(name, b"Some text.".as_slice())).await.expect(202);
+        assert_eq!(answer.body["document"]["media_type"], kind);
+        assert_eq!(answer.body["document"]["title"], name.split_once('.').unwrap().0);
+        assert_eq!(answer.body["document"]["size_bytes"], 10);
+    }
+    let form = file("d.txt", b"\xef\xbb\xbfText".as_slice()).text("title", "Named").text("external_id", "d").text("content_type", "FAQ");
+    let document = upload(&service, form).await.expect(202).body["document"].clone();
+    assert_eq!((&document["title"], &document["external_id"], &document["content_type"]), (&json!("Named"), &json!("d"), &json!("faq")));
+    assert_eq!(document["size_bytes"], 4);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wrong_form_is_told_what_is_wrong(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let text = b"Some text.".as_slice();
+    for (form, pointer) in [
+        (Form::new().text("title", "No file"), "/file"),
+        (file("a.pdf", text), "/file"),
+        (file("a.md", b"\xff\xfe".as_slice()), "/file"),
+        (file("a.md", b"a\0b".as_slice()), "/file"),
+        (file("a.md", b" \n".as_slice()), "/file"),
+        (file("a.md", text).part("file", Part::bytes(text).file_name("b.md")), "/file"),
+        (file("a.md", text).text("colour", "red"), "/colour"),
+        (file("a.md", text).text("text", "twice"), "/text"),
+        (file("a.md", text).text("title", "x".repeat(301)), "/title"),
+        (file("a.md", text).text("title", "a\0b"), "/title"),
+        (file("a.md", text).text("content_type", "haiku"), "/content_type"),
+        (file("a.md", text).text("url", "ftp://x/y"), "/url"),
+        (file("a.md", text).text("title", "a").text("title", "b"), "/title"),
+    ] {
+        assert_eq!(upload(&service, form).await.expect_problem(422).pointers(), [pointer]);
+    }
+    upload(&service, file("a.md", vec![b'x'; 10 * 1024 * 1024 + 1])).await.expect_problem(413);
+    upload(&service, file("a.md", vec![b'x'; 20_000_000])).await.expect_problem(413);
+    upload(&service, file("a.md", vec![b'x'; 10 * 1024 * 1024])).await.expect(202);
+    for (kind, body, status) in [
+        ("multipart/form-data", "x", 400),
+        ("multipart/form-data; boundary=b", "not a form", 400),
+        ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n", 400),
+        ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na\r\n--b--", 422),
+    ] {
+        let request = service.request(Method::POST, DOCUMENTS).header("content-type", kind).body(body);
+        Answer::of(request.send().await.unwrap()).await.expect_problem(status);
+    }
+    let row = sqlx::query("select count(*) from brand_documents").fetch_one(&pool).await.unwrap();
+    assert_eq!(row.get::<i64, _>(0), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn pages_hold_every_document_once(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut added = Vec::new();
+    for n in 0..5 {
+        let document = json!({"title": format!("{n}"), "text": "Text."});
+        added.push(service.post(DOCUMENTS, &document).await.expect(202).body["document"]["id"].clone());
+    }
+    service.post("/api/businesses/other/documents", &guide()).await.expect(202);
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = service.get(&format!("{DOCUMENTS}?limit=2{cursor}")).await.expect(200).body;
+        seen.extend(page["data"].as_array().unwrap().iter().map(|document| document["id"].clone()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    added.reverse();
+    assert_eq!(seen, added);
+    assert_eq!(service.get("/api/businesses/nobody/documents").await.expect(200).body, json!({"data": [], "next_cursor": null}));
+    let all = service.get(&format!("{DOCUMENTS}?limit=5")).await.expect(200).body;
+    assert_eq!(all["next_cursor"], json!(null));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_search_shows_the_businesss_own_passages(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let id = service.post(DOCUMENTS, &guide()).await.expect(202).body["document"]["id"].as_str().unwrap().parse::<Uuid>().unwrap();
+    assert_eq!(service.get("/api/businesses/acme/search?q=sentences").await.expect(200).body, json!({"data": []}));
+    sqlx::query("update brand_documents set status = 'ready'").execute(&pool).await.unwrap();
+    sqlx::query("insert into chunks values ($1, 0, 'acme', 'Guide › Tone', 'Short sentences, no jargon.', sha256('a')),
+                                           ($1, 1, 'acme', 'Guide › Colours', 'Blue on white.', sha256('b'))")
+        .bind(id)
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::query("insert into knowledge_versions values ('acme', 1)").execute(&pool).await.unwrap();
+
+    let found = service.get("/api/businesses/acme/search?q=sentence&limit=5").await.expect(200).body;
+    let [passage] = found["data"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    assert_eq!(passage["text"], "Short sentences, no jargon.");
+    assert_eq!(passage["heading_path"], "Guide › Tone");
+    assert_eq!(passage["document_id"], id.to_string());
+    assert!(passage["score"].as_f64().unwrap() > 0.0);
+    assert_eq!(service.get("/api/businesses/other/search?q=sentence").await.expect(200).body, json!({"data": []}));
+    for operators in ["%22", "AND%20OR%20(", "%2B-*~^", "title%3Ax"] {
+        service.get(&format!("/api/businesses/acme/search?q={operators}")).await.expect(200);
+    }
+}

@@ -1,0 +1,104 @@
+//! What every request passes through: names, routes, methods.
+
+use reqwest::Method;
+use sqlx::PgPool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::service::{Answer, Service};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_response_carries_an_id_the_callers_where_it_is_sane(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for path in ["/health/live", "/nowhere", "/docs/", "/openapi.json", "/api/jobs/x"] {
+        let request = service.request(Method::GET, path).header("x-request-id", "order-7.A_b");
+        assert_eq!(Answer::of(request.send().await.unwrap()).await.header("x-request-id"), "order-7.A_b", "{path}");
+    }
+    for insane in ["a b", "a/b", &"x".repeat(129)] {
+        let request = service.request(Method::GET, "/health/live").header("x-request-id", insane);
+        let given = Answer::of(request.send().await.unwrap()).await.header("x-request-id").to_owned();
+        assert_eq!(given.parse::<Uuid>().unwrap().get_version_num(), 7);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn unknown_routes_and_methods_are_problems(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for path in ["/nowhere", "/api", "/api/generate/", "/api/jobs/", "//", "/docs/none.js", "/api/businesses//documents"] {
+        let answer = service.get(path).await.expect_problem(404);
+        assert_eq!(answer.body["type"], "/problems/not-found");
+        assert_eq!(answer.body["instance"], path);
+    }
+    for (method, path, allow) in [
+        (Method::GET, "/api/generate", "POST"),
+        (Method::PATCH, "/api/generate", "POST"),
+        (Method::DELETE, "/api/feedback", "POST"),
+        (Method::POST, "/api/jobs/x", "GET,HEAD"),
+        (Method::OPTIONS, "/api/jobs/x", "GET,HEAD"),
+        (Method::DELETE, "/health", "GET,HEAD"),
+        (Method::from_bytes(b"BREW").unwrap(), "/api/generate", "POST"),
+    ] {
+        let answer = Answer::of(service.request(method.clone(), path).send().await.unwrap()).await.expect_problem(405);
+        assert_eq!(answer.header("allow"), allow, "{method} {path}");
+    }
+    for path in ["/api/businesses/b", "/api/businesses/b/documents"] {
+        let answer = Answer::of(service.request(Method::PATCH, path).send().await.unwrap()).await.expect_problem(405);
+        assert!(answer.header("allow").contains("GET,HEAD"), "{answer:?}");
+    }
+    let head = service.request(Method::HEAD, "/health/live").send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.text().await.unwrap().as_str()), (200, ""));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_connection_that_breaks_off_harms_nobody(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let address = service.base.trim_start_matches("http://");
+    for part in [
+        "POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"topic\"",
+        "GET /api/jobs/x HTTP/1.1\r\nHo",
+        "\r\n\r\n\0\0\0",
+        "GET / HTTP/9.9\r\n\r\n",
+    ] {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        connection.write_all(part.as_bytes()).await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let _ = connection.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+    service.get("/health/live").await.expect(200);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_client_that_expects_to_be_asked_is_told_no_without_its_body(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
+    let head = "POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 404"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn requests_are_counted_by_route_and_never_by_path(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let id = Uuid::now_v7();
+    service.get(&format!("/api/jobs/{id}")).await.expect_problem(404);
+    service.get("/nowhere").await.expect_problem(404);
+    service.post("/api/generate", &crate::service::generate()).await.expect(202);
+    let metrics = service.get("/metrics").await.expect(200);
+    assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
+    for line in [
+        r#"copydesk_http_requests_total{method="GET",route="/api/jobs/{id}",status="404"}"#,
+        r#"copydesk_http_requests_total{method="GET",route="unmatched",status="404"}"#,
+        r#"copydesk_http_request_duration_seconds_bucket{method="GET",route="/api/jobs/{id}",le="#,
+        r#"copydesk_jobs_accepted_total{kind="generate"} "#,
+        r#"copydesk_database_connections{state="checked_in"} "#,
+    ] {
+        assert!(metrics.text.contains(line), "{line} is missing in\n{}", metrics.text);
+    }
+    assert!(!metrics.text.contains(&id.to_string()));
+}

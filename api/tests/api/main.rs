@@ -1,0 +1,14 @@
+//! The API through its public edge: real HTTP, real Postgres (a database a test), real Redis (a
+//! prefix a test). `DATABASE_URL` and `REDIS_URL` say where the servers are.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod accept;
+mod bad_input;
+mod business;
+mod document;
+mod edge;
+mod feedback;
+mod health;
+mod reference;
+mod service;
+mod wait;

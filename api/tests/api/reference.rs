@@ -1,0 +1,164 @@
+//! The reference tells the truth: about the routes, and about the limits of every field.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::service::{Answer, Service, with, without};
+
+async fn reference(service: &Service) -> Value {
+    service.get("/openapi.json").await.expect(200).body
+}
+
+fn object<'a>(value: &'a Value, pointer: &str) -> &'a Map<String, Value> {
+    value.pointer(pointer).and_then(Value::as_object).unwrap_or_else(|| panic!("no {pointer} in {value}"))
+}
+
+/// The path with names in it that can be there.
+fn concrete(path: &str) -> String {
+    path.replace("{business_id}", "acme").replace("{id}", &Uuid::now_v7().to_string())
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let reference = reference(&service).await;
+    let paths = object(&reference, "/paths");
+    let mut operations: Vec<_> = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase())))
+        .collect();
+    operations.sort_unstable();
+    assert_eq!(
+        operations,
+        [
+            "DELETE /api/businesses/{business_id}/documents/{id}",
+            "GET /api/businesses/{business_id}",
+            "GET /api/businesses/{business_id}/documents",
+            "GET /api/businesses/{business_id}/documents/{id}",
+            "GET /api/businesses/{business_id}/search",
+            "GET /api/generations/{id}",
+            "GET /api/jobs/{id}",
+            "GET /api/learning/stats/{business_id}",
+            "GET /health",
+            "GET /health/live",
+            "GET /health/ready",
+            "GET /metrics",
+            "POST /api/businesses/{business_id}/documents",
+            "POST /api/feedback",
+            "POST /api/generate",
+            "PUT /api/businesses/{business_id}",
+        ]
+    );
+    for operation in operations {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let method: Method = method.parse().unwrap();
+        let answer = Answer::of(service.request(method, &concrete(path)).send().await.unwrap()).await;
+        assert!(answer.status != 405 && !answer.text.contains("no such route"), "{operation}: {answer:?}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_answer_is_described(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let reference = reference(&service).await;
+    for (path, item) in object(&reference, "/paths") {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}");
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                assert!(parameter["description"].is_string(), "{method} {path} {parameter}");
+            }
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses {
+                assert!(response["headers"]["x-request-id"].is_object(), "{method} {path} {status}");
+                if path.starts_with("/api/") && status.as_str() >= "400" {
+                    let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                    assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                }
+            }
+            if path.starts_with("/api/") {
+                let common = if operation["requestBody"].is_object() { vec!["400", "408", "413", "415", "422"] } else { vec![] };
+                for status in common.into_iter().chain(["500", "503"]) {
+                    assert!(responses.contains_key(status), "{method} {path} {status}");
+                }
+            }
+        }
+    }
+    let names = object(&reference, "/components/schemas");
+    let text = reference.to_string();
+    for (at, _) in text.match_indices("#/components/schemas/") {
+        let name = text[at..].trim_start_matches("#/components/schemas/").split('"').next().unwrap();
+        assert!(names.contains_key(name), "{name} is named and not there");
+    }
+    assert!(!text.contains("webhook"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_schemas_of_requests_say_what_is_taken(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let reference = reference(&service).await;
+    let mut limits = 0;
+    for (method, path, name) in [
+        (Method::POST, "/api/generate", "GenerateRequest"),
+        (Method::POST, "/api/feedback", "FeedbackRequest"),
+        (Method::PUT, "/api/businesses/acme", "BusinessRequest"),
+        (Method::POST, "/api/businesses/acme/documents", "DocumentRequest"),
+    ] {
+        let schema = &reference["components"]["schemas"][name];
+        assert_eq!(schema["additionalProperties"], false, "{name}");
+        let example = &schema["example"];
+        let send = async |body: Value| {
+            Answer::of(service.request(method.clone(), path).json(&body).send().await.unwrap()).await
+        };
+        assert_ne!(send(example.clone()).await.status, 422, "{name}: {example}");
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (field, schema) in object(schema, "/properties") {
+            let pointer = format!("/{field}");
+            let check = async |value: Value, taken: bool| {
+                let answer = send(with(example.clone(), field, value)).await;
+                assert_eq!(answer.pointers().contains(&pointer.as_str()), !taken, "{name} {field} {schema}: {answer:?}");
+            };
+            assert!(schema["description"].is_string() || schema.get("$ref").is_some() || schema.get("oneOf").is_some(), "{name} {field}");
+            let is_required = required.contains(&json!(field));
+            assert_eq!(send(without(example.clone(), field)).await.pointers().contains(&pointer.as_str()), is_required, "{name} {field}");
+            check(Value::Null, !is_required).await;
+            if let Some(most) = schema["maxLength"].as_u64().filter(|_| schema.get("pattern").is_none() && field != "url") {
+                let most = usize::try_from(most).unwrap();
+                check("ü".repeat(most).into(), true).await;
+                check("ü".repeat(most + 1).into(), false).await;
+                limits += 1;
+            }
+            if let Some(least) = schema["minLength"].as_u64() {
+                check("x".repeat(usize::try_from(least).unwrap() - 1).into(), false).await;
+            }
+            if let Some(most) = schema["maxItems"].as_u64() {
+                let most = usize::try_from(most).unwrap();
+                check(json!(vec!["x"; most]), true).await;
+                check(json!(vec!["x"; most + 1]), false).await;
+                limits += 1;
+            }
+            if let (Some(least), Some(most)) = (schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
+                for (value, taken) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
+                    check(value.into(), taken).await;
+                }
+                limits += 1;
+            }
+        }
+    }
+    assert!(limits >= 20, "only {limits} limits were looked at");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_reference_can_be_read_without_the_internet(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let home = service.get("/").await.expect(307);
+    let page = service.get(home.header("location")).await.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(!page.text.contains("https://"), "{}", page.text);
+    for asset in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
+        assert!(page.text.contains(asset), "{}", page.text);
+        service.get(&format!("/docs/{asset}")).await.expect(200);
+    }
+    assert!(service.get("/docs/swagger-initializer.js").await.text.contains("/openapi.json"));
+}

@@ -1,0 +1,190 @@
+//! The service under test, served on a free port, and what the tests do to its database.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use copydesk_api::build;
+use copydesk_common::config::Config;
+use copydesk_common::redis::Redis;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A port that nothing listens on.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
+
+pub(crate) struct Service {
+    pub(crate) base: String,
+    pub(crate) config: Config,
+    pub(crate) stop: CancellationToken,
+    pub(crate) served: JoinHandle<std::io::Result<()>>,
+    pub(crate) client: reqwest::Client,
+}
+
+impl Service {
+    /// On the test's own database and the shared Redis.
+    pub(crate) async fn start(pool: &PgPool) -> Self {
+        let redis = std::env::var("REDIS_URL").expect("REDIS_URL says where a Redis is");
+        Self::start_on(&database_url(pool), &redis).await
+    }
+
+    pub(crate) async fn start_on(postgres: &str, redis: &str) -> Self {
+        let prefix = format!("test-{}", Uuid::now_v7());
+        let layer = json!({
+            "postgres": {"uri": postgres, "acquire_timeout_seconds": 1},
+            "redis": {"url": redis, "prefix": prefix},
+            "telemetry": {}, "api": {}, "worker": {}, "providers": {},
+        });
+        let layer = serde_json::from_value(layer).unwrap();
+        let config = <Config as confique::Config>::builder().preloaded(layer).load().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(build(&config).unwrap().serve(listener, stop.clone().cancelled_owned()));
+        Self { base, config, stop, served, client: client() }
+    }
+
+    pub(crate) fn redis(&self) -> Redis {
+        Redis::new(&self.config.redis).unwrap()
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).send().await.unwrap()).await
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        Self { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self
+    }
+
+    /// The answer is a problem of this status, as the contract has it.
+    pub(crate) fn expect_problem(self, status: u16) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
+        assert!(answer.header("x-request-id").len() > 10, "{answer:?}");
+        assert_eq!(answer.body["status"], status, "{answer:?}");
+        assert!(answer.body["type"].as_str().unwrap().starts_with("/problems/"), "{answer:?}");
+        for field in ["title", "detail", "instance"] {
+            assert!(answer.body[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {answer:?}");
+        }
+        answer
+    }
+
+    /// The pointers of a 422, sorted.
+    pub(crate) fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut pointers: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        pointers.sort_unstable();
+        pointers
+    }
+}
+
+fn client() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+/// The server's address with the test's own database.
+pub(crate) fn database_url(pool: &PgPool) -> String {
+    let server = std::env::var("DATABASE_URL").expect("DATABASE_URL says where a Postgres is");
+    let database = pool.connect_options().get_database().unwrap().to_owned();
+    let (address, query) = server.split_once('?').unwrap_or((&server, ""));
+    let (host, _) = address.rsplit_once('/').unwrap();
+    format!("{host}/{database}?{query}")
+}
+
+/// The original's request.
+pub(crate) fn generate() -> Value {
+    json!({"business_id": "company_123", "topic": "AI in Healthcare", "format": "Blog Article", "voice": "professional"})
+}
+
+pub(crate) fn without(mut body: Value, field: &str) -> Value {
+    body.as_object_mut().unwrap().remove(field);
+    body
+}
+
+pub(crate) fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
+    body[field] = value.into();
+    body
+}
+
+/// Ends a generate job with a text, as a worker does.
+pub(crate) async fn finish(pool: &PgPool, job_id: &str) {
+    let id: Uuid = job_id.parse().unwrap();
+    sqlx::query(
+        "update jobs set status = 'succeeded', lease_epoch = 1, lease_owner = 'test', started_at = now(),
+                         finished_at = now(), updated_at = now() where id = $1",
+    )
+    .bind(id)
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        r#"insert into generations (generation_id, job_id, business_id, topic, content_type, voice, language, title,
+                                    content, sources, lessons_applied, degraded, models, usage)
+           select generation_id, id, business_id, 'AI in Healthcare', 'blog', 'professional', 'en', 'A title',
+                  '# A title', '[]', '[]', '{}', '{"writer": "m", "reviewer": null, "simulated": true}', '{}'
+           from jobs where id = $1"#,
+    )
+    .bind(id)
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into reviewer_learning (generation_id, business_id, content_type, auto_score)
+         select generation_id, business_id, 'blog', 8 from jobs where id = $1",
+    )
+    .bind(id)
+    .execute(pool)
+    .await
+    .unwrap();
+}

@@ -1,0 +1,116 @@
+//! `GET /api/jobs/{id}?wait=`: long polls, and tags.
+
+use std::time::{Duration, Instant};
+
+use copydesk_common::notify::Notifier;
+use futures_util::future::join_all;
+use reqwest::Method;
+use sqlx::PgPool;
+
+use crate::service::{Answer, NOBODY, Service, database_url, finish, generate};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wait_ends_with_the_job(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = service.post("/api/generate", &generate()).await.expect(202);
+    let id = job.body["id"].as_str().unwrap();
+    let path = format!("/api/jobs/{id}?wait=30");
+    let started = Instant::now();
+    let end = async {
+        finish(&pool, id).await;
+        Notifier::new(&service.redis()).publish(id.parse().unwrap()).await;
+    };
+    let (answer, ()) = tokio::join!(service.get(&path), end);
+    assert_eq!(answer.expect(200).body["status"], "succeeded");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wait_needs_no_hint(pool: PgPool) {
+    let service = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    let job = service.post("/api/generate", &generate()).await.expect(202);
+    let id = job.body["id"].as_str().unwrap();
+    let path = format!("/api/jobs/{id}?wait=30");
+    let started = Instant::now();
+    let (answer, ()) = tokio::join!(service.get(&path), finish(&pool, id));
+    assert_eq!(answer.expect(200).body["status"], "succeeded");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wait_is_over_when_its_time_is(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = service.post("/api/generate", &generate()).await.expect(202);
+    let started = Instant::now();
+    let answer = service.get(&format!("{}?wait=1", job.header("location"))).await.expect(200);
+    assert_eq!(answer.body["status"], "queued");
+    assert!((Duration::from_millis(990)..Duration::from_secs(3)).contains(&started.elapsed()));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn many_who_wait_hold_up_nobody(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = service.post("/api/generate", &generate()).await.expect(202);
+    let path = format!("{}?wait=3", job.header("location"));
+    // Ten times the pool's connections.
+    let waiting = join_all((0..300).map(|_| service.get(&path)));
+    let others = async {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..20 {
+            let started = Instant::now();
+            service.get(job.header("location")).await.expect(200);
+            slowest = slowest.max(started.elapsed());
+        }
+        slowest
+    };
+    let (waited, slowest) = tokio::join!(waiting, others);
+    assert!(waited.iter().all(|answer| answer.status == 200));
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_process_that_leaves_answers_who_waits(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = service.post("/api/generate", &generate()).await.expect(202);
+    let path = format!("{}?wait=60", job.header("location"));
+    let started = Instant::now();
+    let stop = async {
+        // The wait has begun once the server has it in hand.
+        while !service.get("/metrics").await.text.contains("copydesk_http_requests_total") {}
+        tokio::task::yield_now().await;
+        service.stop.cancel();
+    };
+    let (answer, ()) = tokio::join!(service.get(&path), stop);
+    assert_eq!(answer.expect(200).body["status"], "queued");
+    service.served.await.unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_has_not_changed_is_not_sent_again(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = service.post("/api/generate", &generate()).await.expect(202);
+    let path = job.header("location").to_owned();
+    let tag = service.get(&path).await.expect(200).header("etag").to_owned();
+    let again = |tag: String| {
+        let request = service.request(Method::GET, &path).header("if-none-match", tag);
+        async { Answer::of(request.send().await.unwrap()).await }
+    };
+    let unchanged = again(tag.clone()).await.expect(304);
+    assert_eq!((unchanged.header("etag"), unchanged.text.as_str()), (tag.as_str(), ""));
+
+    finish(&pool, job.body["id"].as_str().unwrap()).await;
+    let changed = again(tag.clone()).await.expect(200);
+    assert_ne!(changed.header("etag"), tag);
+
+    // A verdict changes the result, though not the job.
+    let tag = changed.header("etag").to_owned();
+    sqlx::query("with f as (insert into feedback (feedback_id, generation_id, business_id, human_approved)
+                            select gen_random_uuid(), generation_id, business_id, true from generations returning *)
+                 update reviewer_learning l set has_human_feedback = true, feedback_id = f.feedback_id,
+                        human_approved = true, reviewed_at = now() from f where f.generation_id = l.generation_id")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(again(tag).await.expect(200).body["result"]["feedback"]["human_approved"], true);
+}
