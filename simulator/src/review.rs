@@ -1,11 +1,235 @@
-//! Plain reviewer.
+//! The reviewer: scores a draft by what can be checked (shape, citations, length) and a seeded taste,
+//! and names what to mend. A revised draft of the same quality scores higher.
+
+use rand::RngExt;
 use serde_json::{Value, json};
 
-use crate::prompt::Prompt;
-use crate::seed::Rng;
+use crate::prompt::{Format, Prompt};
+use crate::seed::{self, Rng};
+use crate::shape::{self, Section};
 
-pub(crate) fn review(prompt: &Prompt, _rng: &mut Rng) -> Value {
-    let score = 7.0 + f64::from(prompt.round.min(2));
-    json!({ "criteria": { "accuracy": score, "relevance": score, "voice": score, "structure": score, "clarity": score },
-        "comments": "A sound draft.", "fixes": ["Cite the second section."] })
+const CRITERIA: [&str; 5] = ["accuracy", "relevance", "voice", "structure", "clarity"];
+/// What a sound first draft scores, before taste.
+const SOUND: f64 = 7.1;
+/// What each revision adds.
+const REVISION: f64 = 0.7;
+const FIXES_MAX: usize = 6;
+/// A section with fewer words is called short.
+const SHORT_SECTION_WORDS: usize = 25;
+
+/// What was found in a draft.
+#[derive(Debug, Default)]
+struct Findings {
+    shape: Vec<String>,
+    citations: Vec<String>,
+    length: Option<String>,
+    style: Vec<String>,
+    /// There is nothing to review.
+    empty: bool,
+}
+
+/// A review as JSON: criteria, comments, fixes.
+pub(crate) fn review(prompt: &Prompt, rng: &mut Rng) -> Value {
+    let findings = Findings::of(prompt);
+    // The taste is the topic's, not the draft's: else a revision could lose by chance what it won.
+    let taste = f64::from(rng_of(prompt).random_range(-50_i32..=60)) / 100.0;
+    let base = SOUND + taste + REVISION * f64::from(prompt.round.min(3));
+    let criteria = CRITERIA.map(|name| {
+        let nuance = seed::two_decimals(&mut rng_for(prompt, name), -0.35, 0.35);
+        let score = (base + nuance - findings.cost(name)).clamp(0.0, 9.8);
+        (name.to_owned(), json!((score * 10.0).round() / 10.0))
+    });
+    let mut fixes = findings.fixes();
+    if fixes.is_empty() && base < 8.5 {
+        fixes.push(polish(prompt, rng));
+    }
+    let criteria: serde_json::Map<String, Value> = criteria.into_iter().collect();
+    json!({ "criteria": criteria, "comments": findings.comments(), "fixes": fixes })
+}
+
+fn rng_of(prompt: &Prompt) -> Rng {
+    rng_for(prompt, "taste")
+}
+
+fn rng_for(prompt: &Prompt, what: &str) -> Rng {
+    seed::rng(0, &["review", what, &prompt.business, &prompt.topic])
+}
+
+impl Findings {
+    fn of(prompt: &Prompt) -> Self {
+        let draft = prompt.draft.trim();
+        if draft.is_empty() {
+            let style = vec!["There is no text to review: write the draft.".to_owned()];
+            return Self { empty: true, style, ..Self::default() };
+        }
+        Self {
+            shape: prompt.format.map(|format| shape::problems(format, draft)).unwrap_or_default(),
+            citations: citations(prompt, draft),
+            length: length(prompt, draft),
+            style: short_sections(prompt, draft),
+            empty: false,
+        }
+    }
+
+    /// What the findings take from a criterion.
+    fn cost(&self, criterion: &str) -> f64 {
+        let count = |findings: &[String]| f64::from(u32::try_from(findings.len()).unwrap_or(9)).min(3.0);
+        let length = if self.length.is_some() { 1.0 } else { 0.0 };
+        let cost = match criterion {
+            "accuracy" => count(&self.citations) * 1.2,
+            "structure" => count(&self.shape) * 1.2 + length * 0.5,
+            "relevance" => count(&self.citations) * 0.4 + length * 0.4,
+            "clarity" => count(&self.style) * 0.3 + length * 0.4,
+            _ => count(&self.shape) * 0.2,
+        };
+        if self.empty { 9.0 } else { cost }
+    }
+
+    fn fixes(&self) -> Vec<String> {
+        let all = self.shape.iter().chain(&self.citations).chain(&self.length).chain(&self.style);
+        all.take(FIXES_MAX).cloned().collect()
+    }
+
+    fn comments(&self) -> String {
+        if self.empty {
+            return "The draft is empty.".into();
+        }
+        let verdict = |findings: &[String], good: &str, bad: &str| {
+            if findings.is_empty() { good.to_owned() } else { format!("{bad} {}", findings[0]) }
+        };
+        let length = self.length.as_deref().unwrap_or("The length is near the target.");
+        [
+            &verdict(&self.shape, "The text keeps to its format.", "The format is not kept:"),
+            &verdict(&self.citations, "Its facts are cited.", "Facts are not well cited:"),
+            length,
+        ]
+        .join(" ")
+    }
+}
+
+/// Unknown numbers, and no citation at all where there are passages.
+fn citations(prompt: &Prompt, draft: &str) -> Vec<String> {
+    if prompt.passages.is_empty() {
+        return Vec::new();
+    }
+    let cited: Vec<u32> = cited_numbers(draft).collect();
+    let known = |n: &u32| prompt.passages.iter().any(|passage| passage.n == *n);
+    let mut findings: Vec<_> = cited
+        .iter()
+        .filter(|n| !known(n))
+        .map(|n| format!("[{n}] is no passage: cite an existing one or cut the sentence."))
+        .collect();
+    // An ad has no room for much more than its message.
+    if cited.is_empty() && prompt.format != Some(Format::Ad) {
+        let first = prompt.passages[0].n;
+        findings.push(format!("No fact is cited: draw on the passages, and mark each fact, beginning with [{first}]."));
+    }
+    findings.extend(uncited_sections(prompt, draft));
+    findings
+}
+
+/// Long sections without any citation, in the formats that argue by sections.
+fn uncited_sections(prompt: &Prompt, draft: &str) -> Vec<String> {
+    if !matches!(prompt.format, Some(Format::Blog | Format::CaseStudy | Format::Newsletter)) {
+        return Vec::new();
+    }
+    let uncited =
+        |section: &&Section<'_>| shape::words(section.body) > 80 && cited_numbers(section.body).next().is_none();
+    let fix = |section: &Section<'_>| format!("Add a citation to the section \"{}\".", section.heading);
+    shape::sections(draft).iter().filter(uncited).map(fix).take(2).collect()
+}
+
+/// The numbers in `[n]`.
+fn cited_numbers(text: &str) -> impl Iterator<Item = u32> {
+    text.split('[').skip(1).filter_map(|behind| behind.split_once(']')?.0.parse().ok())
+}
+
+/// More than a quarter off the target.
+fn length(prompt: &Prompt, draft: &str) -> Option<String> {
+    let (words, target) = (shape::words(draft), prompt.words);
+    let off = words.abs_diff(target) * 4 > target;
+    off.then(|| {
+        let verb = if words < target { "expand" } else { "shorten" };
+        format!("The text has {words} words and the target is {target}: {verb} it.")
+    })
+}
+
+fn short_sections(prompt: &Prompt, draft: &str) -> Vec<String> {
+    if prompt.format != Some(Format::Blog) {
+        return Vec::new();
+    }
+    let short = |section: &&Section<'_>| shape::words(section.body) < SHORT_SECTION_WORDS;
+    let fix = |section: &Section<'_>| {
+        let words = shape::words(section.body);
+        format!("The section \"{}\" has only {words} words: develop it or merge it.", section.heading)
+    };
+    shape::sections(draft).iter().filter(short).map(fix).take(2).collect()
+}
+
+/// Something to do for a draft without faults.
+fn polish(prompt: &Prompt, rng: &mut Rng) -> String {
+    let sections = shape::sections(&prompt.draft);
+    let place = match sections.is_empty() {
+        true => "the second paragraph".to_owned(),
+        false => format!("the section \"{}\"", sections[rng.random_range(0..sections.len())].heading),
+    };
+    match rng.random_range(0..3_u8) {
+        0 => format!("Open {place} with its most concrete fact."),
+        1 => format!("Say in {place} what the reader should do with it."),
+        _ => format!("Cut one general sentence from {place}, and keep the cited ones."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prompt::Passage;
+    use crate::writer;
+
+    fn prompt(draft: impl Into<String>, round: u32) -> Prompt {
+        let text = "The sea rises twice a day at this coast. Boats wait for the water to come back to the harbour.";
+        let passage = Passage { n: 1, own: true, title: "Tides".into(), text: text.into() };
+        Prompt {
+            format: Some(Format::Blog),
+            words: 300,
+            round,
+            topic: "tides".into(),
+            passages: vec![passage],
+            draft: draft.into(),
+            ..Prompt::default()
+        }
+    }
+
+    fn score(prompt: &Prompt) -> f64 {
+        let review = review(prompt, &mut seed::rng(1, &[]));
+        let criteria = review["criteria"].as_object().map(|c| c.values().filter_map(Value::as_f64).collect::<Vec<_>>());
+        let criteria = criteria.unwrap_or_default();
+        assert_eq!(criteria.len(), CRITERIA.len());
+        criteria.iter().sum::<f64>() / 5.0
+    }
+
+    #[test]
+    fn a_sound_draft_scores_plausibly_and_a_revised_one_higher() {
+        let draft = writer::write(&prompt("", 0), 0, &mut seed::rng(1, &[]));
+        let (first, second) = (score(&prompt(draft.clone(), 0)), score(&prompt(draft, 1)));
+        assert!((6.0..8.5).contains(&first), "{first}");
+        assert!(second > first + 0.5, "{second}");
+    }
+
+    #[test]
+    fn faults_cost_and_are_named() {
+        let sound = writer::write(&prompt("", 0), 0, &mut seed::rng(1, &[]));
+        for (draft, named) in [
+            ("", "no text"),
+            ("Too short, and of no shape.", "`# ` title"),
+            (&sound.replace("[1]", "[9]"), "[9]"),
+            (&sound.replace(" [1]", ""), "No fact is cited"),
+            (&sound.repeat(2), "shorten"),
+        ] {
+            let spoilt = prompt(draft, 0);
+            assert!(score(&spoilt) < score(&prompt(sound.clone(), 0)), "{named}");
+            let fixes = review(&spoilt, &mut seed::rng(1, &[]))["fixes"].to_string();
+            assert!(fixes.replace("\\\"", "\"").contains(named), "{named}: {fixes}");
+        }
+    }
 }

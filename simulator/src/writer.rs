@@ -1,20 +1,247 @@
-//! Plain writer.
-use serde_json::{Value, json};
+//! The writer: composes texts out of the passages in the prompt, quoted and cited, and of its own
+//! sentences about the topic, in the shape of the format. Follows the lessons that it understands.
+//! Writes English only, whatever the prompt's language.
 
-use crate::prompt::Prompt;
+mod desk;
+mod long;
+mod material;
+mod outline;
+mod phrases;
+mod short;
+mod wishes;
+
+pub(crate) use self::outline::outline;
+pub use self::phrases::HABITS;
+
+use self::desk::Desk;
+use self::wishes::Wishes;
+use crate::prompt::{Format, Prompt};
 use crate::seed::Rng;
+use crate::shape;
 
-/// Habits.
-pub const HABITS: [&str; 1] = ["leverage"];
+/// A text is written anew, with another aim, while its length is further off than a tenth.
+const ATTEMPTS: usize = 4;
 
-pub(crate) fn write(prompt: &Prompt, _now_ms: u64, _rng: &mut Rng) -> String {
-    let facts = prompt.passages.iter().map(|p| format!("{} [{}].", p.text.trim_end_matches('.'), p.n));
-    let facts = facts.collect::<Vec<_>>().join("\n\n");
-    format!("# {}\n\nThis text is about {}.\n\n{facts}", prompt.topic, prompt.topic)
+/// Writes a draft, or a revised one: Markdown in the shape of the prompt's format.
+pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
+    let wishes = Wishes::of(&prompt.lessons, rng);
+    let goal = wishes.aim(prompt.words);
+    let mut aim = goal;
+    let mut best: Option<(usize, String)> = None;
+    for _ in 0..ATTEMPTS {
+        let mut desk = Desk::new(prompt, aim, now_ms, &wishes, rng);
+        let text = wishes.enforce(compose(&mut desk, prompt.format));
+        let words = shape::words(&text).max(1);
+        // Over a limit that a lesson sets is worse than anything below it.
+        let over = wishes.max_words.map_or(0, |max| words.saturating_sub(max) * 100);
+        let off = words.abs_diff(goal) + over;
+        if best.as_ref().is_none_or(|(least, _)| off < *least) {
+            best = Some((off, text));
+        }
+        if words.abs_diff(goal) * 10 <= goal && over == 0 {
+            break;
+        }
+        aim = (aim * goal / words).clamp(1, goal * 3);
+    }
+    best.map(|(_, text)| text).unwrap_or_default()
 }
 
-pub(crate) fn outline(prompt: &Prompt, _rng: &mut Rng) -> Value {
-    let passages: Vec<_> = prompt.passages.iter().map(|p| p.n).collect();
-    let section = |heading: &str| json!({ "heading": heading, "points": [prompt.topic], "passages": passages });
-    json!({ "title": prompt.topic, "sections": [section("Why it matters"), section("What to know"), section("Next steps")] })
+fn compose(desk: &mut Desk, format: Option<Format>) -> String {
+    match format {
+        None => desk.paragraphs(desk.words, &[]),
+        Some(Format::Blog) => long::blog(desk),
+        Some(Format::Newsletter) => long::newsletter(desk),
+        Some(Format::Product) => long::product(desk),
+        Some(Format::PressRelease) => long::press_release(desk),
+        Some(Format::LandingPage) => long::landing_page(desk),
+        Some(Format::CaseStudy) => long::case_study(desk),
+        Some(Format::Faq) => long::faq(desk),
+        Some(Format::VideoScript) => long::video_script(desk),
+        Some(Format::LinkedIn) => short::linkedin(desk),
+        Some(Format::Thread) => short::thread(desk),
+        Some(Format::Email) => short::email(desk),
+        Some(Format::Ad) => short::ad(desk),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::prompt::Passage;
+    use crate::seed;
+
+    /// Passages with sentences that are all different, so that long texts can be told from repetition.
+    fn passages() -> Vec<Passage> {
+        let things = ["harbour", "pilot boat", "lighthouse", "sluice", "quay", "beacon", "channel", "dredger", "dock"];
+        let passage = |(i, thing): (usize, &&str)| {
+            let sentence =
+                |day: &str| format!("The {thing} was inspected by two people on {day} and found to be sound. ");
+            let days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"];
+            let text = format!("## Log of the {thing}\n\n{}", days.iter().map(|day| sentence(day)).collect::<String>());
+            Passage {
+                n: u32::try_from(i + 1).unwrap_or(0), own: i % 2 == 1, title: format!("Log › The {thing}"), text
+            }
+        };
+        things.iter().enumerate().map(passage).collect()
+    }
+
+    fn prompt(format: Format, words: usize) -> Prompt {
+        Prompt {
+            format: Some(format),
+            words,
+            business: "Harbour Works".into(),
+            profile: "Harbour Works is based in Hull, and keeps harbours open. We work at night.".into(),
+            topic: "Keeping a harbour open".into(),
+            audience: "port managers".into(),
+            passages: passages(),
+            ..Prompt::default()
+        }
+    }
+
+    fn written(prompt: &Prompt, seed: u64) -> String {
+        write(prompt, 1_772_496_000_000, &mut seed::rng(seed, &[]))
+    }
+
+    /// Sentences without their numbers, whatever line they stand on.
+    fn sentences(text: &str) -> Vec<&str> {
+        text.split(['\n', '.', '!', '?']).map(str::trim).filter(|s| shape::words(s) >= 5).collect()
+    }
+
+    #[test]
+    fn every_format_keeps_its_shape_and_repeats_nothing() {
+        for (format, slug, words) in Format::ALL {
+            for (seed, words) in [(1, words), (2, words), (3, words / 2), (4, words * 2), (5, 20), (6, 1_500)] {
+                let text = written(&prompt(format, words), seed);
+                let case = format!("{slug}, {words} words, seed {seed}\n{text}");
+                assert_eq!(shape::problems(format, &text), Vec::<String>::new(), "{case}");
+                let all = sentences(&text);
+                let unique: HashSet<_> = all.iter().map(|s| s.to_lowercase()).collect();
+                assert_eq!(unique.len(), all.len(), "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_near_the_target() {
+        for (format, slug, words) in Format::ALL {
+            for words in [words, words * 3 / 2] {
+                if format == Format::Ad {
+                    continue;
+                }
+                let text = written(&prompt(format, words), 9);
+                let counted = shape::words(&text);
+                assert!(counted.abs_diff(words) * 4 <= words, "{slug}: {counted} for {words}\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn facts_are_quoted_as_they_are_and_cited_own_passages_first() {
+        let text = written(&prompt(Format::Blog, 800), 1);
+        let cited: Vec<_> =
+            text.split('[').skip(1).filter_map(|rest| rest.split_once(']')?.0.parse::<u32>().ok()).collect();
+        assert!(cited.len() >= 15, "{text}");
+        assert!(cited[0].is_multiple_of(2), "own passages have even numbers here: {text}");
+        assert!(
+            text.contains("The pilot boat was inspected by two people on Monday and found to be sound [2]."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn without_passages_it_still_writes_and_cites_nothing() {
+        for (format, slug, words) in Format::ALL {
+            let text = written(&Prompt { passages: Vec::new(), ..prompt(format, words) }, 1);
+            assert_eq!(shape::problems(format, &text), Vec::<String>::new(), "{slug}\n{text}");
+            assert!(!text.contains('['), "{slug}\n{text}");
+        }
+        let text = written(&Prompt { topic: "Tell me about the tides".into(), words: 120, ..Prompt::default() }, 1);
+        assert!(text.contains("the tides"), "{text}");
+    }
+
+    #[test]
+    fn awkward_topics_do_no_harm() {
+        let topics =
+            ["", "?", "🌊", &"long words ".repeat(45), "How do we explain [links](x) & <tags> in *Markdown*?", "a\nb"];
+        for topic in topics {
+            for (format, slug, words) in Format::ALL {
+                let text = written(&Prompt { topic: topic.into(), ..prompt(format, words) }, 1);
+                assert_eq!(shape::problems(format, &text), Vec::<String>::new(), "{slug}, {topic:?}\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_writes_the_same_text_and_another_another() {
+        let prompt = prompt(Format::Blog, 400);
+        assert_eq!(written(&prompt, 1), written(&prompt, 1));
+        assert_ne!(written(&prompt, 1), written(&prompt, 2));
+    }
+
+    /// How many of 100 texts hold, with a lesson and without.
+    fn held(format: Format, lesson: &str, holds: impl Fn(&str) -> bool) -> (usize, usize) {
+        let with = Prompt { lessons: vec![lesson.to_owned()], ..prompt(format, 300) };
+        let without = prompt(format, 300);
+        let count = |prompt: &Prompt| (0..100).filter(|seed| holds(&written(prompt, *seed))).count();
+        (count(&with), count(&without))
+    }
+
+    #[test]
+    fn lessons_are_followed_nine_times_in_ten() {
+        let short = |text: &str| shape::words(text) <= 150;
+        let cases: [(&str, &dyn Fn(&str) -> bool); 5] = [
+            ("Never use the word \"inspected\".", &|text| !text.contains("inspected")),
+            ("No exclamation marks.", &|text| !text.contains('!')),
+            ("Always mention \"night shift\".", &|text| text.contains("night shift")),
+            ("Keep it under 150 words.", &short),
+            ("End with a call to action.", &|text| shape::is_call(text)),
+        ];
+        for format in [Format::Newsletter, Format::Faq, Format::CaseStudy] {
+            for (lesson, holds) in &cases {
+                let (with, without) = held(format, lesson, holds);
+                assert!((80..=100).contains(&with), "{lesson}: {with} of 100 in {format:?}");
+                assert!(without < 75, "{lesson}: {without} of 100 without it in {format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_habits_show_unless_they_are_banned() {
+        let (_, unasked) = held(Format::Blog, "-", |text| HABITS.iter().any(|habit| text.contains(habit)));
+        assert!(unasked >= 60, "{unasked}");
+        let (banned, _) =
+            held(Format::Blog, "Never use \"leverage\".", |text| !text.to_lowercase().contains("leverage"));
+        assert!(banned >= 88, "{banned}");
+    }
+
+    #[test]
+    fn keywords_are_mentioned() {
+        for (format, slug, words) in Format::ALL {
+            let prompt = Prompt { keywords: vec!["tide tables".into()], ..prompt(format, words) };
+            assert!(written(&prompt, 3).to_lowercase().contains("tide tables"), "{slug}");
+        }
+    }
+
+    #[test]
+    fn an_outline_is_followed() {
+        let plan = outline(&prompt(Format::Blog, 800), &mut seed::rng(1, &[]));
+        let sections = plan["sections"].as_array().map_or(0, Vec::len);
+        assert!((3..=6).contains(&sections), "{plan}");
+        let dealt: HashSet<_> = plan["sections"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|section| {
+                section["passages"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64)
+            })
+            .collect();
+        assert_eq!(dealt.len(), 9, "{plan}");
+        let text = written(&Prompt { outline: plan.to_string(), ..prompt(Format::Blog, 800) }, 1);
+        assert!(text.starts_with(&format!("# {}\n", plan["title"].as_str().unwrap_or("-"))), "{text}");
+        for section in plan["sections"].as_array().into_iter().flatten() {
+            assert!(text.contains(&format!("## {}\n", section["heading"].as_str().unwrap_or("-"))), "{plan}\n{text}");
+        }
+    }
 }

@@ -1,0 +1,246 @@
+//! The writer's own sentences: about the topic in general, without facts, figures or names that it
+//! could not know. Templates with `{s}` subject, `{x}` an aspect of it, `{a}` the audience, `{b}` the business.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use crate::seed::Rng;
+
+/// Words that the writer falls into unless it is told otherwise: what reviewers like to complain of.
+pub const HABITS: [&str; 8] = ["leverage", "seamless", "robust", "landscape", "journey", "unlock", "empower", "delve"];
+
+/// Each holds one of the habits, some an exclamation mark.
+const HABITUAL: [&str; 10] = [
+    "Teams can leverage {x} to get more out of {s}.",
+    "A seamless approach to {x} makes {s} easier to live with.",
+    "A robust plan for {x} is worth the time that it takes.",
+    "In a changing landscape, {x} cannot be left to chance.",
+    "The journey towards {s} begins with {x}.",
+    "Care for {x} can unlock the value of {s}!",
+    "Attention to {x} can empower {a} to make better choices!",
+    "It pays to delve into {x} before moving on.",
+    "There is a lot to gain from {x}!",
+    "That is what makes {x} so rewarding!",
+];
+const HABIT_RATE: f64 = 0.22;
+
+const GENERAL: [&str; 40] = [
+    "When people talk about {s}, {x} deserves an early place in the conversation.",
+    "A useful way to approach {s} is to begin with {x}.",
+    "For {a}, {x} is often where {s} becomes tangible.",
+    "Little of this works without attention to {x}.",
+    "It helps to write down what {x} should look like before any work starts.",
+    "Good results rarely come from haste; they come from care for {x}.",
+    "Ask who is responsible for {x}, and ask it before the work begins.",
+    "Where {s} is new, {x} is a sensible place to start.",
+    "The same question returns at every step: what does this mean for {x}?",
+    "Nobody needs a perfect plan for {x}, but everybody benefits from a clear one.",
+    "It is easier to improve {x} early than to repair it late.",
+    "Small experiments show quickly whether {x} can carry the plan.",
+    "Those who have worked with {s} before will recognise the weight of {x}.",
+    "Set aside time for {x}; it pays back in fewer surprises.",
+    "In practice, {x} and {s} are hard to separate.",
+    "A short checklist for {x} keeps the discussion concrete.",
+    "What matters to {a} is seldom the theory; it is {x}.",
+    "Keep {x} in view, and the rest of {s} is easier to explain.",
+    "Plain language about {x} builds trust faster than any slogan.",
+    "Every decision about {s} leaves a trace in {x}.",
+    "If one thing has to come first, let it be {x}.",
+    "The link between {s} and {x} is easy to overlook.",
+    "Teams that return to {x} regularly tend to notice problems sooner.",
+    "It is reasonable to ask for evidence when somebody makes promises about {x}.",
+    "Two people can look at {x} and see different things, so compare notes.",
+    "With {x} settled, the remaining questions become smaller.",
+    "There is no single right answer for {x}, only one that fits the situation.",
+    "Progress on {x} is a good early sign.",
+    "Start from what {a} already know about {x}.",
+    "Write the goal for {x} in one sentence, and check it at the end.",
+    "A second look at {x} is rarely wasted.",
+    "Compare two or three options for {x} before choosing one.",
+    "The costs of neglecting {x} tend to appear later, and elsewhere.",
+    "Talk about {x} openly, including what is still unknown.",
+    "The practical side of {s} begins with {x}.",
+    "Once {x} is clear, {s} stops being abstract.",
+    "Be specific about {x}: dates and limits help.",
+    "Change one thing at a time, beginning with {x}.",
+    "Above all, {x} should not become somebody else's problem.",
+    "It is worth asking how {b} thinks about {x}.",
+];
+
+/// For posts and lines with little room.
+const SHORT: [&str; 14] = [
+    "Start with {x}.",
+    "Do not forget {x}.",
+    "Keep {x} simple.",
+    "Make room for {x}.",
+    "First of all, look at {x}.",
+    "Give {x} an owner.",
+    "Review {x} often.",
+    "Mind {x}.",
+    "Ask about {x} early.",
+    "Be clear about {x}.",
+    "Then comes {x}.",
+    "Plan for {x}.",
+    "Test {x} first.",
+    "Take {x} seriously.",
+];
+
+const OPENINGS: [&str; 8] = [
+    "{s} raises a practical question for {a}: where to begin, and what to leave out.",
+    "Few subjects are discussed as often as {s}, and few are explained as plainly as they deserve.",
+    "This text looks at {s} from the point of view of {a}.",
+    "Behind {s} there is a simple idea, and it is worth spelling out.",
+    "There is more to {s} than a first look suggests.",
+    "Much has been said about {s}; what helps {a} is a clear order of things.",
+    "Anyone who comes to {s} for the first time meets the same few questions.",
+    "Interest in {s} is easy to find, and good answers are worth collecting in one place.",
+];
+
+const CALLS: [&str; 7] = [
+    "Get in touch with {b} today and ask what {s} can do for you!",
+    "Contact {b} to talk about your next step with {s}.",
+    "Ready to go on? Get in touch with {b}, and bring your questions.",
+    "Learn more about {s}: get in touch with {b}.",
+    "Book a first conversation with {b} and see where {s} fits in.",
+    "Talk to {b} and find out where to start with {s}.",
+    "Sign up for a first talk with {b} about {s}.",
+];
+
+const QUESTIONS: [&str; 6] = [
+    "What is your own experience with {s}?",
+    "Where would you start with {s}?",
+    "What has worked for you so far?",
+    "Which part of {s} would you like to see explained?",
+    "What would you change first?",
+    "How does your team handle this?",
+];
+
+const ASPECTS: [&str; 36] = [
+    "the first conversation",
+    "everyday use",
+    "the handover between people",
+    "planning",
+    "the budget",
+    "the experience of the people concerned",
+    "clear ownership",
+    "the first week",
+    "an honest expectation",
+    "attention to detail",
+    "training",
+    "long-term upkeep",
+    "a fair measure of success",
+    "communication",
+    "a steady pace",
+    "the choice of tools",
+    "privacy",
+    "quality",
+    "timing",
+    "feedback",
+    "the existing routine",
+    "a shared vocabulary",
+    "a simple check",
+    "the next decision",
+    "trust",
+    "a realistic timetable",
+    "accessibility",
+    "the point of view of the newcomer",
+    "support after the start",
+    "the weekly review",
+    "the written agreement",
+    "room for mistakes",
+    "the order of steps",
+    "a good example",
+    "the final check",
+    "time for questions",
+];
+
+/// What the templates' marks stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) subject: String,
+    pub(super) audience: String,
+    pub(super) business: String,
+}
+
+impl Names {
+    pub(super) fn fill(&self, template: &str) -> String {
+        let text = template.replace("{s}", &self.subject).replace("{a}", &self.audience);
+        capitalised(&text.replace("{b}", &self.business))
+    }
+}
+
+/// What kind of sentence is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    General,
+    Short,
+    Opening,
+    Call,
+    Question,
+}
+
+impl Kind {
+    fn templates(self) -> &'static [&'static str] {
+        match self {
+            Self::General => &GENERAL,
+            Self::Short => &SHORT,
+            Self::Opening => &OPENINGS,
+            Self::Call => &CALLS,
+            Self::Question => &QUESTIONS,
+        }
+    }
+}
+
+/// Candidates for a sentence, in a random order: each template once, with some aspect; then the
+/// general templates with every other aspect, so that they do not run out within any sensible text.
+pub(super) fn candidates(kind: Kind, names: &Names, rng: &mut Rng) -> impl Iterator<Item = String> + use<> {
+    let mut templates = kind.templates().to_vec();
+    templates.shuffle(rng);
+    let habit = HABITUAL[rng.random_range(0..HABITUAL.len())];
+    if kind == Kind::General && rng.random_bool(HABIT_RATE) {
+        templates.insert(0, habit);
+    }
+    let shift = rng.random_range(0..ASPECTS.len());
+    let names = names.clone();
+    (0..ASPECTS.len()).flat_map(move |round| {
+        let names = names.clone();
+        templates.clone().into_iter().enumerate().map(move |(i, template)| {
+            let aspect = ASPECTS[(shift + round + i * 5) % ASPECTS.len()];
+            names.fill(&template.replace("{x}", aspect))
+        })
+    })
+}
+
+/// An aspect of the subject, for a plan's points.
+pub(super) fn aspect(rng: &mut Rng) -> &'static str {
+    ASPECTS[rng.random_range(0..ASPECTS.len())]
+}
+
+/// The text with a capital at its beginning.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::seed;
+
+    #[test]
+    fn sentences_do_not_run_out() {
+        let names = Names { subject: "tides".into(), audience: "sailors".into(), business: "Acme".into() };
+        let all: HashSet<_> = candidates(Kind::General, &names, &mut seed::rng(1, &[])).collect();
+        assert!(all.len() > 1_200, "{}", all.len());
+        assert!(all.iter().all(|sentence| !sentence.contains('{')));
+    }
+
+    #[test]
+    fn every_habit_is_in_a_sentence() {
+        for habit in HABITS {
+            assert!(HABITUAL.iter().any(|sentence| sentence.contains(habit)), "{habit}");
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! The simulator as its callers meet it: over HTTP, on a port of its own, with the clock in hand.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use copydesk_simulator::{Clock, Endpoint, Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig, Stage};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+
+const PROMPT: &str = r#"<task stage="STAGE" format="blog" language="en" words="300" round="0" simulated="true"/>
+<business name="Harbour Works">Harbour Works is based in Hull, and keeps harbours open.</business>
+<topic>Keeping a harbour open</topic>
+<lessons>
+</lessons>
+<passages>
+<passage n="1" kind="kb" title="Log › Quay">The quay was inspected by two people &amp; found to be sound. The next inspection is due in the spring.</passage>
+<passage n="2" kind="web" title="Silt" url="https://silt.example">Silt settles wherever the water slows down enough to let it go.</passage>
+</passages>
+<outline>{"title": "An open harbour", "sections": []}</outline>
+<draft></draft>
+Answer as JSON where asked."#;
+
+fn client() -> Client {
+    // Another test of this process may have been first.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::builder().no_proxy().build().unwrap()
+}
+
+async fn start(config: SimulatorConfig) -> Simulator {
+    Simulator::start(config).await.unwrap()
+}
+
+async fn unlimited() -> Simulator {
+    start(SimulatorConfig::unlimited()).await
+}
+
+fn chat_body(stage: &str, change: &Value) -> Value {
+    let mut body = json!({ "model": "llama-3.3-70b-versatile", "messages": [
+        { "role": "system", "content": "You are a careful writer." },
+        { "role": "user", "content": PROMPT.replace("STAGE", stage) },
+    ] });
+    for (name, value) in change.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+async fn chat(simulator: &Simulator, body: &Value) -> Response {
+    let url = format!("{}/chat/completions", simulator.llm_base_url());
+    client().post(url).bearer_auth("key").json(body).send().await.unwrap()
+}
+
+async fn draft(simulator: &Simulator) -> Response {
+    chat(simulator, &chat_body("draft", &json!({}))).await
+}
+
+async fn search(simulator: &Simulator, body: &Value) -> Response {
+    let url = format!("{}/search", simulator.base_url());
+    client().post(url).bearer_auth("key").json(body).send().await.unwrap()
+}
+
+async fn content(response: Response) -> String {
+    let answer: Value = response.json().await.unwrap();
+    answer["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+/// The events' data, in order.
+fn events(stream: &str) -> Vec<&str> {
+    stream.split("\n\n").filter_map(|event| event.lines().find_map(|line| line.strip_prefix("data: "))).collect()
+}
+
+fn streamed_text(stream: &str) -> String {
+    let deltas = events(stream).into_iter().filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    deltas.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_completion_has_groqs_shape() {
+    let simulator = start(SimulatorConfig::default()).await;
+    let response = draft(&simulator).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, "x-ratelimit-limit-tokens"), Some("250000"));
+    assert_eq!(header(&response, "x-ratelimit-remaining-requests"), Some("9999999"));
+    assert!(header(&response, "x-ratelimit-reset-tokens").unwrap().ends_with('s'));
+    assert_eq!(header(&response, "retry-after"), None);
+    let answer: Value = response.json().await.unwrap();
+    let choice = &answer["choices"][0];
+    assert_eq!((&answer["object"], &choice["finish_reason"]), (&json!("chat.completion"), &json!("stop")));
+    let usage = &answer["usage"];
+    let text = choice["message"]["content"].as_str().unwrap();
+    assert!(text.starts_with("# An open harbour\n") && text.contains("two people & found to be sound [1]."), "{text}");
+    assert_eq!(usage["completion_tokens"], text.chars().count().div_ceil(4));
+    let sum = usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
+    assert_eq!(usage["total_tokens"], sum);
+    for time in ["queue_time", "prompt_time", "completion_time", "total_time"] {
+        assert!(usage[time].as_f64().unwrap() > 0.0, "{time}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_holds_the_same_text_and_ends_with_the_usage() {
+    let simulator = unlimited().await;
+    let whole = content(draft(&simulator).await).await;
+    let response = chat(&simulator, &chat_body("draft", &json!({ "stream": true }))).await;
+    assert_eq!(header(&response, "content-type"), Some("text/event-stream"));
+    let stream = response.text().await.unwrap();
+    assert_eq!(streamed_text(&stream), whole);
+    let events = events(&stream);
+    assert_eq!(events.last(), Some(&"[DONE]"));
+    let last: Value = serde_json::from_str(events[events.len() - 2]).unwrap();
+    assert_eq!(last["choices"][0]["finish_reason"], "stop");
+    assert_eq!(last["x_groq"]["usage"]["completion_tokens"], whole.chars().count().div_ceil(4));
+}
+
+#[tokio::test]
+async fn answers_depend_on_the_seeds_and_on_nothing_else() {
+    let (one, same) = (unlimited().await, unlimited().await);
+    let other = start(SimulatorConfig { seed: 8, ..SimulatorConfig::unlimited() }).await;
+    let seeded = chat_body("draft", &json!({ "seed": 5 }));
+    let text = content(draft(&one).await).await;
+    assert_eq!(content(draft(&one).await).await, text);
+    assert_eq!(content(draft(&same).await).await, text);
+    assert_ne!(content(draft(&other).await).await, text);
+    assert_ne!(content(chat(&one, &seeded).await).await, text);
+    let query = json!({ "query": "silt" });
+    let results = |response: Response| async move { response.json::<Value>().await.unwrap() };
+    assert_eq!(results(search(&one, &query).await).await, results(search(&same, &query).await).await);
+    assert_ne!(results(search(&one, &query).await).await, results(search(&other, &query).await).await);
+}
+
+#[tokio::test]
+async fn the_token_limit_cuts_and_says_so() {
+    let simulator = unlimited().await;
+    let body = chat_body("draft", &json!({ "max_completion_tokens": 10 }));
+    let answer: Value = chat(&simulator, &body).await.json().await.unwrap();
+    assert_eq!(answer["choices"][0]["finish_reason"], "length");
+    assert_eq!(answer["choices"][0]["message"]["content"].as_str().unwrap().chars().count(), 40);
+    assert_eq!(answer["usage"]["completion_tokens"], 10);
+    let stopped = chat(&simulator, &chat_body("draft", &json!({ "stop": "\n" }))).await;
+    assert_eq!(content(stopped).await, "# An open harbour");
+}
+
+#[tokio::test]
+async fn outline_and_review_answer_as_the_schema_asks() {
+    let simulator = unlimited().await;
+    let schema = json!({ "type": "object", "additionalProperties": false, "required": ["title", "sections"], "properties": {
+        "title": { "type": "string" },
+        "sections": { "type": "array", "items": { "type": "object", "additionalProperties": false,
+            "required": ["heading", "points", "passages"], "properties": { "heading": { "type": "string" },
+            "points": { "type": "array", "items": { "type": "string" } },
+            "passages": { "type": "array", "items": { "type": "integer" } } } } } } });
+    let format =
+        json!({ "type": "json_schema", "json_schema": { "name": "outline", "schema": schema, "strict": true } });
+    let outline = chat(&simulator, &chat_body("outline", &json!({ "response_format": format }))).await;
+    let outline: Value = serde_json::from_str(&content(outline).await).unwrap();
+    assert!((3..=6).contains(&outline["sections"].as_array().unwrap().len()), "{outline}");
+    assert_eq!(outline.as_object().unwrap().len(), 2);
+    let review = chat_body("review", &json!({ "response_format": { "type": "json_object" } }));
+    let review: Value = serde_json::from_str(&content(chat(&simulator, &review).await).await).unwrap();
+    assert!(review["criteria"]["accuracy"].is_number() && review["fixes"].is_array(), "{review}");
+    let other = json!({ "type": "json_schema", "json_schema": { "name": "x", "schema": {
+        "type": "object", "properties": { "n": { "type": "integer", "minimum": 4, "maximum": 4 } } } } });
+    let other = chat_body("draft", &json!({ "response_format": other }));
+    assert_eq!(content(chat(&simulator, &other).await).await, r#"{"n":4}"#);
+}
+
+#[tokio::test]
+async fn a_plain_question_gets_a_plain_answer() {
+    let simulator = unlimited().await;
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "Tell me about the tides." }] });
+    let text = content(chat(&simulator, &body).await).await;
+    assert!(text.contains("tides") && text.len() > 200, "{text}");
+}
+
+#[tokio::test]
+async fn refused_requests_have_groqs_errors() {
+    let simulator = start(SimulatorConfig { max_body_bytes: 10_000, ..SimulatorConfig::default() }).await;
+    let url = format!("{}/chat/completions", simulator.llm_base_url());
+    let client = client();
+    let keyless = client.post(&url).json(&chat_body("draft", &json!({}))).send().await.unwrap();
+    let cases = [
+        (keyless, 401, json!("invalid_api_key")),
+        (client.post(&url).bearer_auth("k").body("{").send().await.unwrap(), 400, Value::Null),
+        (chat(&simulator, &chat_body("draft", &json!({ "temperature": 9 }))).await, 400, Value::Null),
+        (
+            chat(&simulator, &chat_body("draft", &json!({ "model": "no-such-model" }))).await,
+            404,
+            json!("model_not_found"),
+        ),
+        (
+            chat(&simulator, &chat_body("draft", &json!({ "user": "x".repeat(20_000) }))).await,
+            413,
+            json!("request_too_large"),
+        ),
+        (client.get(simulator.base_url() + "/nothing").send().await.unwrap(), 404, json!("unknown_url")),
+    ];
+    for (response, status, code) in cases {
+        assert_eq!(response.status(), status);
+        let body: Value = response.json().await.unwrap();
+        assert!(body["error"]["message"].is_string() && body["error"]["type"].is_string(), "{body}");
+        assert_eq!(body["error"]["code"], code, "{body}");
+    }
+    let calls = simulator.calls().chat;
+    assert_eq!((calls.refused, calls.accepted), (5, 0));
+    let no_strict = json!({ "model": "no-strict", "response_format": { "type": "json_schema",
+        "json_schema": { "name": "x", "strict": true, "schema": { "type": "object" } } } });
+    assert_eq!(chat(&simulator, &chat_body("draft", &no_strict)).await.status(), 400);
+    let models = client.get(simulator.llm_base_url() + "/models").bearer_auth("k").send().await.unwrap();
+    assert_eq!(models.json::<Value>().await.unwrap()["object"], "list");
+    assert_eq!(client.get(simulator.base_url() + "/health").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_minute_of_requests_is_enforced_and_counted() {
+    let clock = Clock::manual(1_000_000);
+    let simulator =
+        start(SimulatorConfig { llm_requests_per_minute: Some(2), clock: clock.clone(), ..SimulatorConfig::default() })
+            .await;
+    assert_eq!(draft(&simulator).await.status(), 200);
+    clock.advance(Duration::from_millis(20_500));
+    assert_eq!(draft(&simulator).await.status(), 200);
+    let refused = draft(&simulator).await;
+    assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (429, Some("40")));
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!((&body["error"]["type"], &body["error"]["code"]), (&json!("requests"), &json!("rate_limit_exceeded")));
+    assert!(
+        body["error"]["message"].as_str().unwrap().contains("Limit 2, Used 2, Requested 1. Please try again in 39.5s")
+    );
+    clock.advance(Duration::from_millis(39_500));
+    assert_eq!(draft(&simulator).await.status(), 200);
+    let calls = simulator.calls().chat;
+    assert_eq!((calls.accepted, calls.rejected_429), (3, 1));
+    assert_eq!(calls.accepted_at_ms, [1_000_000, 1_020_500, 1_060_000]);
+    assert_eq!(calls.rejected_at_ms, [1_020_500]);
+    let url = simulator.base_url() + "/_calls";
+    let shown: Value = client().get(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&shown["chat"]["accepted"], &shown["search"]["accepted"]), (&json!(3), &json!(0)));
+    assert_eq!(client().delete(&url).send().await.unwrap().status(), 204);
+    assert_eq!(simulator.calls().chat.accepted, 0);
+}
+
+#[tokio::test]
+async fn tokens_are_enforced_in_groqs_words() {
+    let simulator = start(SimulatorConfig {
+        llm_tokens_per_minute: Some(1_000),
+        clock: Clock::manual(1_000_000),
+        ..SimulatorConfig::default()
+    })
+    .await;
+    let body = |max: u32| chat_body("draft", &json!({ "max_completion_tokens": max }));
+    assert_eq!(chat(&simulator, &body(100)).await.status(), 200);
+    let refused = chat(&simulator, &body(600)).await;
+    assert_eq!((refused.status().as_u16(), header(&refused, "x-ratelimit-limit-tokens")), (429, Some("1000")));
+    let error: Value = refused.json().await.unwrap();
+    assert_eq!(error["error"]["type"], "tokens");
+    assert!(error["error"]["message"].as_str().unwrap().contains("Please try again in 60s"), "{error}");
+    let too_large: Value = chat(&simulator, &body(2_000)).await.json().await.unwrap();
+    assert!(too_large["error"]["message"].as_str().unwrap().starts_with("Request too large"), "{too_large}");
+}
+
+#[tokio::test]
+async fn a_search_has_tavilys_shape() {
+    let simulator = unlimited().await;
+    let body = json!({ "query": "harbour silt removal", "max_results": 7, "include_usage": true, "include_answer": true,
+        "search_depth": "advanced", "include_raw_content": "markdown" });
+    let answer: Value = search(&simulator, &body).await.json().await.unwrap();
+    assert_eq!((&answer["query"], &answer["usage"]["credits"]), (&json!("harbour silt removal"), &json!(2)));
+    assert!(answer["response_time"].is_number() && answer["request_id"].is_string() && answer["answer"].is_string());
+    let results = answer["results"].as_array().unwrap();
+    assert_eq!(results.len(), 7);
+    let scores: Vec<_> = results.iter().map(|result| result["score"].as_f64().unwrap()).collect();
+    assert!(scores.is_sorted_by(|a, b| a > b) && scores[0] < 1.0, "{scores:?}");
+    for result in results {
+        assert!(result["url"].as_str().unwrap().starts_with("https://"), "{result}");
+        let content = result["content"].as_str().unwrap().to_lowercase();
+        assert!((2..=4).contains(&content.matches('.').count()), "{content}");
+        assert!(["harbour", "silt", "removal"].iter().any(|word| content.contains(word)), "{content}");
+        assert!(result["raw_content"].is_string());
+    }
+    let only = json!({ "query": "silt", "include_domains": ["silt.example"], "max_results": 2 });
+    let answer: Value = search(&simulator, &only).await.json().await.unwrap();
+    assert!(answer["results"][0]["url"].as_str().unwrap().starts_with("https://silt.example/"));
+}
+
+#[tokio::test]
+async fn refused_searches_have_tavilys_errors() {
+    let simulator = start(SimulatorConfig {
+        search_requests_per_minute: Some(3),
+        search_credits: Some(2),
+        clock: Clock::manual(1_000_000),
+        ..SimulatorConfig::default()
+    })
+    .await;
+    let url = simulator.base_url() + "/search";
+    let keyless = client().post(url).json(&json!({ "query": "x" })).send().await.unwrap();
+    let query = json!({ "query": "x" });
+    let cases = [
+        (keyless, 401),
+        (search(&simulator, &json!({ "query": "x".repeat(401) })).await, 400),
+        (search(&simulator, &json!({ "query": " " })).await, 400),
+        (search(&simulator, &json!({ "q": "x" })).await, 400),
+        (search(&simulator, &json!({ "query": "x", "max_results": 21 })).await, 400),
+        (search(&simulator, &json!({ "query": "x", "search_depth": "abyssal" })).await, 400),
+        (search(&simulator, &query).await, 200),
+        (search(&simulator, &query).await, 200),
+        (search(&simulator, &query).await, 432),
+        (search(&simulator, &query).await, 429),
+    ];
+    for (response, status) in cases {
+        assert_eq!(response.status(), status);
+        assert_eq!(header(&response, "retry-after").is_some(), status == 429);
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["detail"]["error"].is_string(), status != 200, "{body}");
+    }
+    let calls = simulator.calls().search;
+    assert_eq!((calls.accepted, calls.rejected_429, calls.refused), (3, 1, 6));
+}
+
+#[tokio::test]
+async fn faults_are_set_listed_and_deleted_over_http() {
+    let simulator = unlimited().await;
+    let url = simulator.base_url() + "/_faults";
+    let client = client();
+    let put = |body: &'static str| client.put(&url).body(body).send();
+    let armed = put(r#"[{"endpoint": "search", "kind": {"status": {"code": 503}}, "times": 1}]"#).await.unwrap();
+    assert_eq!(armed.json::<Value>().await.unwrap()[0]["fired"], 0);
+    assert_eq!(search(&simulator, &json!({ "query": "x" })).await.status(), 503);
+    assert_eq!(search(&simulator, &json!({ "query": "x" })).await.status(), 200);
+    let listed: Value = client.get(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&listed[0]["fired"], &listed[0]["kind"]["status"]["code"]), (&json!(1), &json!(503)));
+    let wrong = put(r#"[{"kind": "hang", "rate": 7}]"#).await.unwrap();
+    assert_eq!((wrong.status().as_u16(), header(&wrong, "content-type")), (422, Some("application/problem+json")));
+    let problem: Value = wrong.json().await.unwrap();
+    assert_eq!(problem["errors"][0]["pointer"], "/0/rate", "{problem}");
+    assert_eq!(put("[").await.unwrap().status(), 400);
+    assert_eq!(simulator.faults().len(), 1);
+    assert_eq!(client.delete(&url).send().await.unwrap().status(), 204);
+    assert!(simulator.faults().is_empty());
+}
+
+#[tokio::test]
+async fn status_faults_answer_in_the_providers_words() {
+    let simulator = unlimited().await;
+    let status =
+        |code, body, retry_after, retry_after_ms| FaultKind::Status { code, body, retry_after, retry_after_ms };
+    let date = RetryAfter::Text("Wed, 21 Oct 2026 07:28:00 GMT".into());
+    simulator
+        .set_faults(vec![
+            Fault::chat(status(498, None, None, Some(1_500))).times(1),
+            Fault::chat(status(429, None, Some(date), None)).times(1),
+            Fault::chat(status(502, Some(json!("<html>Bad gateway</html>")), None, None)).times(1),
+            Fault::any(FaultKind::RateLimited { retry_after: Some(RetryAfter::Seconds(9)) }).times(2),
+            Fault::any(FaultKind::RateLimited { retry_after: None }),
+        ])
+        .unwrap();
+    let capacity = draft(&simulator).await;
+    assert_eq!((capacity.status().as_u16(), header(&capacity, "retry-after-ms")), (498, Some("1500")));
+    assert_eq!(header(&draft(&simulator).await, "retry-after"), Some("Wed, 21 Oct 2026 07:28:00 GMT"));
+    assert_eq!(draft(&simulator).await.text().await.unwrap(), "<html>Bad gateway</html>");
+    let limited = draft(&simulator).await;
+    assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (429, Some("9")));
+    assert!(limited.text().await.unwrap().contains("try again in 9s"));
+    assert_eq!(header(&search(&simulator, &json!({ "query": "x" })).await, "retry-after"), Some("9"));
+    let limited = draft(&simulator).await;
+    assert_eq!(header(&limited, "retry-after"), None);
+    assert!(!limited.text().await.unwrap().contains("try again"));
+    // The provider counts spoilt calls as taken: only its own limits make a call rejected.
+    let calls = simulator.calls().chat;
+    assert_eq!((calls.accepted, calls.faulted, calls.rejected_429), (5, 5, 0));
+}
+
+/// The message that a fault leaves.
+async fn spoilt(simulator: &Simulator, kind: FaultKind, stage: &str, change: &Value) -> (String, String) {
+    simulator.set_faults(vec![Fault::chat(kind)]).unwrap();
+    let answer: Value = chat(simulator, &chat_body(stage, change)).await.json().await.unwrap();
+    let choice = &answer["choices"][0];
+    let text = choice["message"]["content"].as_str().unwrap().to_owned();
+    (text, choice["finish_reason"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn faults_of_the_words_fail_as_models_do() {
+    let simulator = unlimited().await;
+    let sound = content(draft(&simulator).await).await;
+    let prompt = PROMPT.replace("STAGE", "draft");
+    let check = async |kind: FaultKind, finish: &str, holds: &dyn Fn(&str) -> bool| {
+        let (text, ends) = spoilt(&simulator, kind.clone(), "draft", &json!({})).await;
+        assert!(holds(&text), "{kind:?}: {text}");
+        assert_eq!(ends, finish, "{kind:?}");
+    };
+    check(FaultKind::EmptyText, "stop", &|text| text.is_empty()).await;
+    check(FaultKind::Echo, "stop", &|text| text == prompt).await;
+    check(FaultKind::Refusal, "stop", &|text| text.starts_with("As an AI language model")).await;
+    check(FaultKind::Repetition, "stop", &|text| text.matches("It is important to understand").count() >= 8).await;
+    check(FaultKind::WrongLanguage, "stop", &|text| text.starts_with("Ce texte")).await;
+    check(FaultKind::Huge { bytes: 1_000_000 }, "stop", &|text| text.len() == 1_000_000).await;
+    check(FaultKind::PromptLeak, "stop", &|text| text == format!("You are a careful writer.\n\n{sound}")).await;
+    check(FaultKind::MidSentence, "length", &|text| sound.starts_with(text) && text.ends_with(char::is_alphanumeric))
+        .await;
+    let content = Some(Part::Content);
+    check(FaultKind::TruncatedJson { part: content }, "stop", &|text| {
+        sound.starts_with(text) && text.len() < sound.len()
+    })
+    .await;
+    check(FaultKind::WrongShape { part: content }, "stop", &|text| text.starts_with("{\"answer\"")).await;
+}
+
+#[tokio::test]
+async fn faults_of_structured_answers_spoil_the_message() {
+    let simulator = unlimited().await;
+    let json = json!({ "response_format": { "type": "json_object" } });
+    let spoilt = async |kind: FaultKind| spoilt(&simulator, kind, "outline", &json).await.0;
+    let parsed = |text: &str| serde_json::from_str::<Value>(text);
+    let truncated = spoilt(FaultKind::TruncatedJson { part: None }).await;
+    assert!(truncated.starts_with('{') && parsed(&truncated).is_err(), "{truncated}");
+    let wrong = spoilt(FaultKind::WrongShape { part: None }).await;
+    assert!(parsed(&wrong).unwrap().get("sections").is_none(), "{wrong}");
+    let prose = spoilt(FaultKind::JsonInProse).await;
+    assert!(parsed(&prose).is_err() && prose.contains("```json\n{"), "{prose}");
+    let foreign = spoilt(FaultKind::WrongLanguage).await;
+    assert!(parsed(&foreign).unwrap()["title"].as_str().unwrap().starts_with("Ce texte"), "{foreign}");
+}
+
+#[tokio::test]
+async fn faults_of_the_wire_spoil_the_body() {
+    let simulator = unlimited().await;
+    let spoil = |kind| simulator.set_faults(vec![Fault::any(kind)]).unwrap();
+    spoil(FaultKind::TruncatedJson { part: None });
+    assert!(draft(&simulator).await.json::<Value>().await.is_err());
+    assert!(search(&simulator, &json!({ "query": "x" })).await.json::<Value>().await.is_err());
+    spoil(FaultKind::WrongShape { part: None });
+    assert!(draft(&simulator).await.json::<Value>().await.unwrap().get("choices").is_none());
+    assert!(search(&simulator, &json!({ "query": "x" })).await.json::<Value>().await.unwrap().get("results").is_none());
+    spoil(FaultKind::Reset);
+    for stream in [false, true] {
+        let response = chat(&simulator, &chat_body("draft", &json!({ "stream": stream }))).await;
+        assert_eq!(response.status(), 200);
+        assert!(response.bytes().await.is_err());
+    }
+    assert!(search(&simulator, &json!({ "query": "x" })).await.bytes().await.is_err());
+    spoil(FaultKind::EmptyText);
+    let empty: Value = search(&simulator, &json!({ "query": "x" })).await.json().await.unwrap();
+    assert_eq!(empty["results"], json!([]));
+}
+
+#[tokio::test]
+async fn faults_of_streams_end_them_badly() {
+    let simulator = unlimited().await;
+    let streamed = async |kind: FaultKind| {
+        simulator.set_faults(vec![Fault::chat(kind)]).unwrap();
+        chat(&simulator, &chat_body("draft", &json!({ "stream": true }))).await.text().await.unwrap()
+    };
+    let plain = streamed(FaultKind::StreamError { as_event: false }).await;
+    let last: Value = serde_json::from_str(events(&plain).last().unwrap()).unwrap();
+    assert!(last["error"]["message"].is_string() && !streamed_text(&plain).is_empty(), "{plain}");
+    let event = streamed(FaultKind::StreamError { as_event: true }).await;
+    assert!(event.contains("\n\nevent: error\ndata: {\"error\""), "{event}");
+    let cut = streamed(FaultKind::TruncatedJson { part: None }).await;
+    assert!(!cut.contains("[DONE]") && !cut.ends_with('\n'), "{cut}");
+    // Only a stream can fail like this.
+    assert_eq!(draft(&simulator).await.status(), 200);
+    simulator.set_faults(vec![Fault::chat(FaultKind::StreamError { as_event: false })]).unwrap();
+    assert!(!content(draft(&simulator).await).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_hanging_call_says_nothing_until_the_simulator_stops() {
+    let simulator = unlimited().await;
+    simulator.set_faults(vec![Fault::any(FaultKind::Hang)]).unwrap();
+    let url = simulator.base_url() + "/search";
+    let call = client().post(url).bearer_auth("k").json(&json!({ "query": "x" })).timeout(Duration::from_millis(200));
+    assert!(call.try_clone().unwrap().send().await.unwrap_err().is_timeout());
+    let hanging = tokio::spawn(call.timeout(Duration::from_secs(30)).send());
+    while simulator.calls().search.faulted < 2 {
+        tokio::task::yield_now().await;
+    }
+    simulator.stop().await;
+    let body = match hanging.await.unwrap() {
+        Ok(response) => response.bytes().await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    assert!(body.is_err());
+}
+
+#[tokio::test]
+async fn slow_answers_arrive_whole() {
+    let simulator = unlimited().await;
+    let sound = content(draft(&simulator).await).await;
+    simulator
+        .set_faults(vec![Fault::any(FaultKind::SlowDrip { ms_per_chunk: 1 }), Fault::any(FaultKind::Hang)])
+        .unwrap();
+    assert_eq!(content(draft(&simulator).await).await, sound);
+    let stream = chat(&simulator, &chat_body("draft", &json!({ "stream": true }))).await.text().await.unwrap();
+    assert_eq!(streamed_text(&stream), sound);
+    let started = std::time::Instant::now();
+    simulator.set_faults(vec![Fault::any(FaultKind::Delay { ms: 60 })]).unwrap();
+    assert_eq!(search(&simulator, &json!({ "query": "x" })).await.status(), 200);
+    assert!(started.elapsed() >= Duration::from_millis(60));
+    let paced = start(SimulatorConfig { tokens_per_second: Some(5_000.0), ..SimulatorConfig::unlimited() }).await;
+    let started = std::time::Instant::now();
+    let answer: Value = draft(&paced).await.json().await.unwrap();
+    let seconds = answer["usage"]["completion_time"].as_f64().unwrap();
+    assert!(seconds > 0.05 && started.elapsed().as_secs_f64() >= seconds, "{seconds}");
+}
+
+#[tokio::test]
+async fn a_fault_for_a_stage_leaves_the_others_alone() {
+    let simulator = unlimited().await;
+    simulator.set_faults(vec![Fault::chat(FaultKind::EmptyText).stage(Stage::Review)]).unwrap();
+    assert!(!content(draft(&simulator).await).await.is_empty());
+    assert!(content(chat(&simulator, &chat_body("review", &json!({}))).await).await.is_empty());
+    let wrong = Fault { endpoint: Endpoint::Search, ..Fault::any(FaultKind::Refusal) };
+    assert!(simulator.set_faults(vec![wrong]).is_err());
+}
+
+#[tokio::test]
+async fn a_stopped_simulator_is_gone_and_its_port_free() {
+    let simulator = unlimited().await;
+    let listen = simulator.address();
+    let taken = Simulator::start(SimulatorConfig { listen, ..SimulatorConfig::default() }).await.unwrap_err();
+    assert_eq!(taken.to_string(), format!("cannot listen on {listen}"));
+    simulator.stop().await;
+    assert!(client().get(format!("http://{listen}/health")).send().await.unwrap_err().is_connect());
+    let again = start(SimulatorConfig { listen, ..SimulatorConfig::default() }).await;
+    assert_eq!(again.address(), listen);
+}
