@@ -35,21 +35,29 @@ pub(crate) struct Services {
 impl Services {
     /// For `up`: those of the settings, and private ones for what these do not name.
     pub(crate) fn given_or_private(project: &Project, state: &State) -> anyhow::Result<Self> {
-        let postgres = match Service::given(project, "Postgres", &["POSTGRES_URI", "POSTGRES_ASYNC_URI"]) {
-            Some(given) => given,
-            None => private_postgres(state, Durability::Kept)?,
-        };
-        let redis = match Service::given(project, "Redis", &["REDIS_URL"]) {
-            Some(given) => given,
-            None => private_redis(state, Durability::Kept)?,
-        };
-        Ok(Self { postgres, redis })
+        let postgres = Service::given(project, "Postgres", &["POSTGRES_URI", "POSTGRES_ASYNC_URI"]);
+        let redis = Service::given(project, "Redis", &["REDIS_URL"]);
+        Self::with_private(state, Durability::Kept, postgres, redis)
     }
 
     /// For tests: private and forgetful, whatever the settings say.
     pub(crate) fn throwaway(state: &State) -> anyhow::Result<Self> {
-        let postgres = private_postgres(state, Durability::Throwaway)?;
-        let redis = private_redis(state, Durability::Throwaway)?;
+        Self::with_private(state, Durability::Throwaway, None, None)
+    }
+
+    /// These, and private ones for what is not given.
+    fn with_private(
+        state: &State,
+        durability: Durability,
+        postgres: Option<Service>,
+        redis: Option<Service>,
+    ) -> anyhow::Result<Self> {
+        if redis.is_none() {
+            // Whatever is missing on this machine must show before Postgres starts.
+            redis::find_or_install(state)?;
+        }
+        let postgres = postgres.map_or_else(|| private_postgres(state, durability), Ok)?;
+        let redis = redis.map_or_else(|| private_redis(state, durability), Ok)?;
         Ok(Self { postgres, redis })
     }
 
