@@ -148,7 +148,7 @@ fn complete(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Comple
     let request = &asked.request;
     let mut rng = seed::rng(shared.config.seed, &request.identity());
     let now_ms = shared.clock.now_ms();
-    let text = compose(request, &asked.prompt, now_ms, &mut rng);
+    let text = compose(asked, shared.config.seed, now_ms, &mut rng);
     let text = spoil::spoil(text, fault, request, &asked.prompt);
     let mut completion = Completion {
         id: format!("chatcmpl-{}", seed::uuid(&mut rng)),
@@ -170,10 +170,11 @@ fn complete(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Comple
 }
 
 /// The message that a model that does as it is told would write.
-fn compose(request: &ChatRequest, prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
+fn compose(asked: &Asked, seed: u64, now_ms: u64, rng: &mut Rng) -> String {
+    let Asked { request, prompt, .. } = asked;
     let json = match prompt.stage {
         Some(Stage::Outline) => writer::outline(prompt, rng),
-        Some(Stage::Review) => review::review(prompt, rng),
+        Some(Stage::Review) => review::review(prompt, seed, rng),
         Some(Stage::Draft | Stage::Revise) | None => match &request.output {
             Output::Text => return writer::write(prompt, now_ms, rng),
             Output::JsonObject => json!({ "answer": writer::write(prompt, now_ms, rng) }),

@@ -29,13 +29,13 @@ struct Findings {
 }
 
 /// A review as JSON: criteria, comments, fixes.
-pub(crate) fn review(prompt: &Prompt, rng: &mut Rng) -> Value {
+pub(crate) fn review(prompt: &Prompt, seed: u64, rng: &mut Rng) -> Value {
     let findings = Findings::of(prompt);
     // The taste is the topic's, not the draft's: else a revision could lose by chance what it won.
-    let taste = f64::from(rng_of(prompt).random_range(-50_i32..=60)) / 100.0;
+    let taste = f64::from(taste_rng(prompt, seed, "taste").random_range(-50_i32..=60)) / 100.0;
     let base = SOUND + taste + REVISION * f64::from(prompt.round.min(3));
     let criteria = CRITERIA.map(|name| {
-        let nuance = seed::two_decimals(&mut rng_for(prompt, name), -0.35, 0.35);
+        let nuance = seed::two_decimals(&mut taste_rng(prompt, seed, name), -0.35, 0.35);
         let score = (base + nuance - findings.cost(name)).clamp(0.0, 9.8);
         (name.to_owned(), json!((score * 10.0).round() / 10.0))
     });
@@ -47,12 +47,8 @@ pub(crate) fn review(prompt: &Prompt, rng: &mut Rng) -> Value {
     json!({ "criteria": criteria, "comments": findings.comments(), "fixes": fixes })
 }
 
-fn rng_of(prompt: &Prompt) -> Rng {
-    rng_for(prompt, "taste")
-}
-
-fn rng_for(prompt: &Prompt, what: &str) -> Rng {
-    seed::rng(0, &["review", what, &prompt.business, &prompt.topic])
+fn taste_rng(prompt: &Prompt, seed: u64, what: &str) -> Rng {
+    seed::rng(seed, &["review", what, &prompt.business, &prompt.topic])
 }
 
 impl Findings {
@@ -201,7 +197,7 @@ mod tests {
     }
 
     fn score(prompt: &Prompt) -> f64 {
-        let review = review(prompt, &mut seed::rng(1, &[]));
+        let review = review(prompt, 7, &mut seed::rng(1, &[]));
         let criteria = review["criteria"].as_object().map(|c| c.values().filter_map(Value::as_f64).collect::<Vec<_>>());
         let criteria = criteria.unwrap_or_default();
         assert_eq!(criteria.len(), CRITERIA.len());
@@ -228,7 +224,7 @@ mod tests {
         ] {
             let spoilt = prompt(draft, 0);
             assert!(score(&spoilt) < score(&prompt(sound.clone(), 0)), "{named}");
-            let fixes = review(&spoilt, &mut seed::rng(1, &[]))["fixes"].to_string();
+            let fixes = review(&spoilt, 7, &mut seed::rng(1, &[]))["fixes"].to_string();
             assert!(fixes.replace("\\\"", "\"").contains(named), "{named}: {fixes}");
         }
     }

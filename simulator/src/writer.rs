@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 4;
 
 /// Writes a draft, or a revised one: Markdown in the shape of the prompt's format.
 pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
-    let wishes = Wishes::of(&prompt.lessons, rng);
+    let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
     let goal = wishes.aim(prompt.words);
     let mut aim = goal;
     let mut best: Option<(usize, String)> = None;
@@ -191,7 +191,8 @@ mod tests {
     #[test]
     fn lessons_are_followed_nine_times_in_ten() {
         let short = |text: &str| shape::words(text) <= 150;
-        let cases: [(&str, &dyn Fn(&str) -> bool); 5] = [
+        type Holds<'a> = &'a dyn Fn(&str) -> bool;
+        let cases: [(&str, Holds<'_>); 5] = [
             ("Never use the word \"inspected\".", &|text| !text.contains("inspected")),
             ("No exclamation marks.", &|text| !text.contains('!')),
             ("Always mention \"night shift\".", &|text| text.contains("night shift")),

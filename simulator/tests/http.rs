@@ -80,7 +80,8 @@ fn streamed_text(stream: &str) -> String {
 
 #[tokio::test]
 async fn a_completion_has_groqs_shape() {
-    let simulator = start(SimulatorConfig::default()).await;
+    // The day's allowance refills within milliseconds: the clock must stand.
+    let simulator = start(SimulatorConfig { clock: Clock::manual(1_000_000), ..SimulatorConfig::default() }).await;
     let response = draft(&simulator).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(header(&response, "x-ratelimit-limit-tokens"), Some("250000"));

@@ -113,7 +113,10 @@ impl Words {
         }
         // A sentence holds a few words of a long query, not all of it.
         let topic = telling.iter().take(6).cloned().collect::<Vec<_>>().join(" ");
-        Self { topic, first: telling[0].clone(), second: telling[telling.len() - 1].clone() }
+        // Two words read better than one, where the query has enough of them.
+        let half = (telling.len() / 2).clamp(1, 2);
+        let (first, second) = (telling[..half].join(" "), telling[telling.len() - half..].join(" "));
+        Self { topic, first, second }
     }
 
     fn fill(&self, template: &str) -> String {

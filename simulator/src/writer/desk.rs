@@ -8,7 +8,7 @@ use rand::RngExt;
 use serde::Deserialize;
 
 use super::material::Material;
-use super::phrases::{self, Kind, Names, capitalised};
+use super::phrases::{Kind, Names, Phrases, capitalised};
 use super::wishes::{self, Wishes};
 use crate::prompt::Prompt;
 use crate::seed::Rng;
@@ -53,6 +53,7 @@ pub(super) struct Desk {
     pub(super) rng: Rng,
     wishes: Wishes,
     material: Material,
+    phrases: Phrases,
     used: HashSet<String>,
     /// Words that must still be mentioned.
     owed: Vec<String>,
@@ -64,7 +65,9 @@ impl Desk {
         let plan: Plan = serde_json::from_str(&prompt.outline).unwrap_or_default();
         let known = |word: &&String| wishes::mentions(&names.subject, word) || wishes::mentions(&plan.title, word);
         let owed = wishes.mentions.iter().chain(&prompt.keywords).filter(|word| !known(word)).cloned();
+        let mut rng = rng.clone();
         Self {
+            phrases: Phrases::shuffled(&mut rng),
             owed: owed.filter(|word| !wishes.forbid(word)).collect(),
             names,
             plan,
@@ -72,7 +75,7 @@ impl Desk {
             keywords: prompt.keywords.clone(),
             words,
             today: today(now_ms),
-            rng: rng.clone(),
+            rng,
             wishes: wishes.clone(),
             material: Material::of(&prompt.passages),
             used: HashSet::new(),
@@ -105,13 +108,7 @@ impl Desk {
         let (wishes, used) = (&self.wishes, &self.used);
         // Room for the citation.
         let max_chars = max_chars.saturating_sub(5);
-        let fits = |sentence: &str| {
-            !used.contains(&key(sentence))
-                && !wishes.forbid(sentence)
-                && !(wishes.no_exclamation && sentence.contains('!'))
-                && sentence.chars().count() <= max_chars
-                && shape::words(sentence) <= max_words
-        };
+        let fits = |sentence: &str| allowed(sentence, max_chars, used, wishes) && shape::words(sentence) <= max_words;
         let quotes = self.material.run(prefer, count, fits);
         self.used.extend(quotes.iter().map(|quote| key(quote)));
         quotes
@@ -119,14 +116,8 @@ impl Desk {
 
     /// A sentence of its own that was not used yet; empty where none has room.
     pub(super) fn own(&mut self, kind: Kind, max_chars: usize) -> String {
-        let mut candidates = phrases::candidates(kind, &self.names, &mut self.rng);
-        let fits = |sentence: &String| {
-            !self.used.contains(&key(sentence))
-                && !self.wishes.forbid(sentence)
-                && !(self.wishes.no_exclamation && sentence.contains('!'))
-                && sentence.chars().count() <= max_chars
-        };
-        let sentence = candidates.find(fits).unwrap_or_default();
+        let fits = |sentence: &str| allowed(sentence, max_chars, &self.used, &self.wishes);
+        let sentence = self.phrases.next(kind, &self.names, &mut self.rng, fits).unwrap_or_default();
         self.used.insert(key(&sentence));
         sentence
     }
@@ -213,6 +204,12 @@ impl Desk {
     }
 }
 
+/// Whether a sentence has room, is new, and breaks no lesson.
+fn allowed(sentence: &str, max_chars: usize, used: &HashSet<String>, wishes: &Wishes) -> bool {
+    let exclaims = wishes.no_exclamation && sentence.contains('!');
+    sentence.chars().count() <= max_chars && !exclaims && !used.contains(&key(sentence)) && !wishes.forbid(sentence)
+}
+
 /// What tells a sentence from another, whatever its number and its marks.
 fn key(sentence: &str) -> String {
     let uncited = sentence.split(" [").next().unwrap_or_default();
@@ -246,14 +243,14 @@ fn today(now_ms: u64) -> NaiveDate {
 fn names(prompt: &Prompt) -> Names {
     let or = |text: &str, default: &str| if text.trim().is_empty() { default } else { text.trim() }.to_owned();
     Names {
-        subject: subject(&prompt.topic, &prompt.keywords),
+        subject: subject(&prompt.topic, &prompt.keywords, |word| is_common(word, prompt)),
         audience: or(&clip(prompt.audience.trim_end_matches('.'), 60), "readers"),
         business: or(&clip(&prompt.business, 60), "our team"),
     }
 }
 
 /// The topic as it reads in the middle of a sentence.
-fn subject(topic: &str, keywords: &[String]) -> String {
+fn subject(topic: &str, keywords: &[String], is_common: impl Fn(&str) -> bool) -> String {
     const TASKS: [&str; 12] = [
         "write about ",
         "write an article about ",
@@ -276,21 +273,30 @@ fn subject(topic: &str, keywords: &[String]) -> String {
     let clause = clause.unwrap_or_default().trim();
     match clause.split(' ').count() {
         _ if clause.is_empty() => "this topic".to_owned(),
-        1..=9 => in_sentence(clause),
-        _ => keywords.first().cloned().unwrap_or_else(|| in_sentence(&clip(clause, 60))),
+        1..=9 => in_sentence(clause, is_common),
+        _ => keywords.first().cloned().unwrap_or_else(|| in_sentence(&clip(clause, 60), is_common)),
     }
 }
 
 /// A small first letter, for words that surely are no names.
-fn in_sentence(clause: &str) -> String {
+fn in_sentence(clause: &str, is_common: impl Fn(&str) -> bool) -> String {
     const SMALL: [&str; 26] = [
         "a", "an", "the", "our", "your", "how", "why", "what", "when", "where", "which", "who", "new", "best",
         "better", "good", "five", "ten", "three", "more", "most", "with", "for", "from", "in", "on",
     ];
     let (first, rest) = clause.split_once(' ').unwrap_or((clause, ""));
     let lower = first.to_lowercase();
-    let known = SMALL.contains(&lower.as_str()) || (lower.ends_with("ing") && !rest.is_empty());
-    if known { format!("{lower} {rest}").trim_end().to_owned() } else { clause.to_owned() }
+    let gerund = lower.ends_with("ing") && !rest.is_empty();
+    let acronym = first.chars().skip(1).any(char::is_uppercase);
+    let small = !acronym && (gerund || SMALL.contains(&lower.as_str()) || is_common(&lower));
+    if small { format!("{lower} {rest}").trim_end().to_owned() } else { clause.to_owned() }
+}
+
+/// Whether the material writes a word with a small letter: then it is no name.
+fn is_common(lower: &str, prompt: &Prompt) -> bool {
+    let texts = prompt.passages.iter().map(|passage| passage.text.as_str()).chain([prompt.profile.as_str()]);
+    let mut words = texts.flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    !lower.is_empty() && words.any(|word| word == lower)
 }
 
 /// A hashtag's word.

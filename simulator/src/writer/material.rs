@@ -232,7 +232,32 @@ fn is_quotable(sentence: &str) -> bool {
     let whole = start.starts_with(|c: char| c.is_uppercase() || c.is_numeric()) && !sentence.ends_with('?');
     let count = |c| sentence.matches(c).count();
     let balanced = count('(') == count(')') && count('“') == count('”') && count('"').is_multiple_of(2);
-    let foreign = ["http", "{{", "}}", "{%", "://", "[", "]", "|", "^", "...", "…"];
+    // Markup that was left over, and words that point to another place of their page.
+    let foreign = [
+        "http",
+        "{{",
+        "}}",
+        "{%",
+        "://",
+        "[",
+        "]",
+        "|",
+        "^",
+        "...",
+        "…",
+        "@",
+        " below",
+        " above",
+        "following",
+        "this page",
+        "this section",
+        "this guide",
+        "Here are",
+        "Here is",
+        "Here’s",
+        "For example",
+        "see also",
+    ];
     (MIN_WORDS..=MAX_WORDS).contains(&words) && whole && balanced && !foreign.iter().any(|f| sentence.contains(f))
 }
 

@@ -22,7 +22,7 @@ const HEADINGS: [&str; 6] = [
 
 /// A plan with 3 to 6 sections, whose passages are dealt out in order.
 pub(crate) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
-    let wishes = Wishes::of(&prompt.lessons, rng);
+    let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
     let mut desk = Desk::new(prompt, prompt.words, 0, &wishes, rng);
     let title = wishes.enforce(desk.title());
     let count = (prompt.words / 180 + 1).clamp(3, HEADINGS.len());
@@ -52,10 +52,15 @@ fn heading(passages: &[&Passage], index: usize, count: usize, taken: &[String]) 
     reads_well.then(|| title.to_owned())
 }
 
+fn shortened(sentence: &str) -> String {
+    let short = clip(sentence, 110);
+    if short.len() < sentence.len() { format!("{short} …") } else { short }
+}
+
 /// What a section says: its passages' first sentences, or aspects of the subject.
 fn points(passages: &[&Passage], rng: &mut Rng) -> Vec<String> {
     let quoted = passages.iter().filter_map(|passage| material::sentences(&passage.text).into_iter().next());
-    let mut points: Vec<_> = quoted.take(3).map(|sentence| clip(&sentence, 110)).collect();
+    let mut points: Vec<_> = quoted.take(3).map(|sentence| shortened(&sentence)).collect();
     while points.len() < 2 {
         points.push(capitalised(phrases::aspect(rng)));
     }

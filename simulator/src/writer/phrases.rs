@@ -147,11 +147,11 @@ const ASPECTS: [&str; 36] = [
     "support after the start",
     "the weekly review",
     "the written agreement",
-    "room for mistakes",
+    "openness about mistakes",
     "the order of steps",
     "a good example",
     "the final check",
-    "time for questions",
+    "the question of cost",
 ];
 
 /// What the templates' marks stand for.
@@ -167,6 +167,15 @@ impl Names {
         let text = template.replace("{s}", &self.subject).replace("{a}", &self.audience);
         capitalised(&text.replace("{b}", &self.business))
     }
+
+    /// With a long subject only now and then in full.
+    fn fill_briefly(&self, template: &str, rng: &mut Rng) -> String {
+        let long = self.subject.split(' ').count() > 2;
+        match long && rng.random_bool(0.6) {
+            true => self.fill(&template.replace("{s}", "the subject")),
+            false => self.fill(template),
+        }
+    }
 }
 
 /// What kind of sentence is wanted.
@@ -179,36 +188,77 @@ pub(super) enum Kind {
     Question,
 }
 
-impl Kind {
-    fn templates(self) -> &'static [&'static str] {
-        match self {
-            Self::General => &GENERAL,
-            Self::Short => &SHORT,
-            Self::Opening => &OPENINGS,
-            Self::Call => &CALLS,
-            Self::Question => &QUESTIONS,
+/// The writer's sentences in a random order. Every template comes once before any comes again, and
+/// then with another aspect, so that they do not run out within any sensible text.
+#[derive(Debug)]
+pub(super) struct Phrases {
+    general: Deck,
+    habitual: Deck,
+    short: Deck,
+    openings: Deck,
+    calls: Deck,
+    questions: Deck,
+}
+
+impl Phrases {
+    pub(super) fn shuffled(rng: &mut Rng) -> Self {
+        let mut deck = |templates: &[&'static str]| Deck::shuffled(templates, rng);
+        Self {
+            general: deck(&GENERAL),
+            habitual: deck(&HABITUAL),
+            short: deck(&SHORT),
+            openings: deck(&OPENINGS),
+            calls: deck(&CALLS),
+            questions: deck(&QUESTIONS),
         }
+    }
+
+    /// The next sentence of a kind that fits; now and then a habitual one among the general.
+    pub(super) fn next(
+        &mut self,
+        kind: Kind,
+        names: &Names,
+        rng: &mut Rng,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let deck = match kind {
+            Kind::General if rng.random_bool(HABIT_RATE) => &mut self.habitual,
+            Kind::General => &mut self.general,
+            Kind::Short => &mut self.short,
+            Kind::Opening => &mut self.openings,
+            Kind::Call => &mut self.calls,
+            Kind::Question => &mut self.questions,
+        };
+        deck.next(names, rng, &fits).or_else(|| self.general.next(names, rng, &fits))
     }
 }
 
-/// Candidates for a sentence, in a random order: each template once, with some aspect; then the
-/// general templates with every other aspect, so that they do not run out within any sensible text.
-pub(super) fn candidates(kind: Kind, names: &Names, rng: &mut Rng) -> impl Iterator<Item = String> + use<> {
-    let mut templates = kind.templates().to_vec();
-    templates.shuffle(rng);
-    let habit = HABITUAL[rng.random_range(0..HABITUAL.len())];
-    if kind == Kind::General && rng.random_bool(HABIT_RATE) {
-        templates.insert(0, habit);
+#[derive(Debug)]
+struct Deck {
+    templates: Vec<&'static str>,
+    aspects: Vec<&'static str>,
+    drawn: usize,
+}
+
+impl Deck {
+    fn shuffled(templates: &[&'static str], rng: &mut Rng) -> Self {
+        let (mut templates, mut aspects) = (templates.to_vec(), ASPECTS.to_vec());
+        templates.shuffle(rng);
+        aspects.shuffle(rng);
+        Self { templates, aspects, drawn: 0 }
     }
-    let shift = rng.random_range(0..ASPECTS.len());
-    let names = names.clone();
-    (0..ASPECTS.len()).flat_map(move |round| {
-        let names = names.clone();
-        templates.clone().into_iter().enumerate().map(move |(i, template)| {
-            let aspect = ASPECTS[(shift + round + i * 5) % ASPECTS.len()];
-            names.fill(&template.replace("{x}", aspect))
+
+    fn next(&mut self, names: &Names, rng: &mut Rng, fits: impl Fn(&str) -> bool) -> Option<String> {
+        // Once round: whatever does not fit now is drawn again later, with another aspect.
+        (0..self.templates.len()).find_map(|_| {
+            let round = self.drawn / self.templates.len();
+            let template = self.templates[self.drawn % self.templates.len()];
+            let aspect = self.aspects[(self.drawn + round) % self.aspects.len()];
+            self.drawn += 1;
+            let sentence = names.fill_briefly(&template.replace("{x}", aspect), rng);
+            fits(&sentence).then_some(sentence)
         })
-    })
+    }
 }
 
 /// An aspect of the subject, for a plan's points.
@@ -232,9 +282,15 @@ mod tests {
     #[test]
     fn sentences_do_not_run_out() {
         let names = Names { subject: "tides".into(), audience: "sailors".into(), business: "Acme".into() };
-        let all: HashSet<_> = candidates(Kind::General, &names, &mut seed::rng(1, &[])).collect();
-        assert!(all.len() > 1_200, "{}", all.len());
-        assert!(all.iter().all(|sentence| !sentence.contains('{')));
+        let mut rng = seed::rng(1, &[]);
+        let mut phrases = Phrases::shuffled(&mut rng);
+        let mut used: HashSet<String> = HashSet::new();
+        for n in 0..600 {
+            let sentence = phrases.next(Kind::General, &names, &mut rng, |sentence| !used.contains(sentence));
+            let sentence = sentence.unwrap_or_default();
+            assert!(!sentence.is_empty() && !sentence.contains('{'), "{n}: {sentence}");
+            used.insert(sentence);
+        }
     }
 
     #[test]

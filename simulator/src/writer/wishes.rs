@@ -89,14 +89,17 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    /// Reads the lessons, and forgets one in ten.
-    pub(super) fn of(lessons: &[String], rng: &mut Rng) -> Self {
+    /// Reads the lessons and the review's fixes, and forgets one in ten. A fix's lengths are left out:
+    /// it tells of the draft's, and the writer aims at the target anyway.
+    pub(super) fn of(lessons: &[String], fixes: &[String], rng: &mut Rng) -> Self {
         let mut wishes = Self::default();
-        for lesson in lessons {
-            if rng.random_bool(FOLLOWED) {
-                wishes.read(lesson);
-            }
-        }
+        lessons.iter().filter(|_| rng.random_bool(FOLLOWED)).for_each(|lesson| wishes.read(lesson));
+        let mut mended = Self::default();
+        fixes.iter().filter(|_| rng.random_bool(FOLLOWED)).for_each(|fix| mended.read(fix));
+        wishes.banned.append(&mut mended.banned);
+        wishes.mentions.append(&mut mended.mentions);
+        wishes.no_exclamation |= mended.no_exclamation;
+        wishes.call_to_action = wishes.call_to_action.or(mended.call_to_action);
         wishes
     }
 
@@ -280,8 +283,15 @@ mod tests {
     fn nine_lessons_in_ten_are_followed() {
         let mut rng = seed::rng(3, &[]);
         let lessons = ["No exclamation marks".to_owned()];
-        let followed = (0..1_000).filter(|_| Wishes::of(&lessons, &mut rng).no_exclamation).count();
+        let followed = (0..1_000).filter(|_| Wishes::of(&lessons, &[], &mut rng).no_exclamation).count();
         assert!((860..940).contains(&followed), "{followed}");
+    }
+
+    #[test]
+    fn fixes_are_followed_but_their_lengths_are_not() {
+        let fixes = ["Remove the word \"synergy\".", "The text has 90 words and the target is 300: expand it."];
+        let wishes = Wishes::of(&[], &fixes.map(str::to_owned), &mut seed::rng(1, &[]));
+        assert_eq!((wishes.banned.as_slice(), wishes.max_words), (&["synergy".to_owned()][..], None));
     }
 
     #[test]
