@@ -64,7 +64,11 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
 impl App {
     /// Serves until `stop`. Then takes no more connections, answers who waits for a job with the
     /// job as it stands, and lets other requests finish, for 10 seconds at most.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
         let closing = self.closing.clone();
         let stopped = async move {
             stop.await;

@@ -43,7 +43,8 @@ pub fn json_bytes(most: usize) -> impl FnOnce(&BTreeMap<String, Value>, &()) -> 
 /// A BCP 47 language tag, such as `en` or `pt-BR`. Its shape only: the registry changes.
 pub fn language(tag: &str, (): &()) -> garde::Result {
     let mut subtags = tag.split('-');
-    let primary = subtags.next().is_some_and(|s| (2..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphabetic()));
+    let primary =
+        subtags.next().is_some_and(|s| (2..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphabetic()));
     let rest = subtags.all(|s| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric()));
     ensure(primary && rest && tag.len() <= 35, || "must be a BCP 47 language tag such as en or pt-BR".to_owned())
 }
@@ -53,6 +54,11 @@ pub fn web_url(url: &str, (): &()) -> garde::Result {
     let parsed = url.parse::<axum::http::Uri>().ok();
     let web = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
     ensure(web, || "must be an http:// or https:// URL".to_owned())
+}
+
+/// Text without NUL: a body's is looked for by its extractor, a query's here.
+pub fn no_nul(text: &str, (): &()) -> garde::Result {
+    ensure(!text.contains('\0'), || "must not hold the character U+0000".to_owned())
 }
 
 fn ensure(holds: bool, detail: impl FnOnce() -> String) -> garde::Result {

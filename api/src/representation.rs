@@ -80,10 +80,7 @@ pub struct Links {
 
 impl Links {
     fn of(id: JobId, generation_id: Option<GenerationId>) -> Self {
-        Self {
-            itself: format!("/api/jobs/{id}"),
-            generation: generation_id.map(|id| format!("/api/generations/{id}")),
-        }
+        Self { itself: format!("/api/jobs/{id}"), generation: generation_id.map(|id| format!("/api/generations/{id}")) }
     }
 }
 

@@ -135,8 +135,7 @@ fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
         ("groq", providers.review_model.as_str(), llm),
         ("tavily", "search", search),
     ];
-    let named = shared.map(|(provider, model, policy)| {
-        (format!("{provider}/{model}"), Quota::new(redis, provider, model, policy))
-    });
+    let named = shared
+        .map(|(provider, model, policy)| (format!("{provider}/{model}"), Quota::new(redis, provider, model, policy)));
     named.into()
 }

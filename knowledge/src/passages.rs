@@ -106,8 +106,7 @@ impl Passages {
 /// Frequencies for the ranking, no positions: nobody searches for phrases. Nothing is stored, since
 /// the passages themselves are kept beside the index.
 fn indexed() -> TextOptions {
-    let indexing =
-        TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
+    let indexing = TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
     TextOptions::default().set_indexing_options(indexing)
 }
 
@@ -170,9 +169,27 @@ mod tests {
     fn any_characters_make_a_query() {
         let clinic = clinic();
         for odd in [
-            "", "   ", "\"", "scan\"", "+scan -price", "title:scan AND (OR NOT", "scan~2^3", "[a TO b]", "{", "*", "?",
-            "\\", "/regex/", "🩻 scan 🩻", "\0", "\u{202e}", "the of and", "<b>scan</b>", "'; drop table chunks; --",
-            &"scan ".repeat(100_000), &"x".repeat(100_000),
+            "",
+            "   ",
+            "\"",
+            "scan\"",
+            "+scan -price",
+            "title:scan AND (OR NOT",
+            "scan~2^3",
+            "[a TO b]",
+            "{",
+            "*",
+            "?",
+            "\\",
+            "/regex/",
+            "🩻 scan 🩻",
+            "\0",
+            "\u{202e}",
+            "the of and",
+            "<b>scan</b>",
+            "'; drop table chunks; --",
+            &"scan ".repeat(100_000),
+            &"x".repeat(100_000),
         ] {
             let hits = clinic.search(odd, 10).unwrap();
             assert_eq!(!hits.is_empty(), odd.contains("scan"), "{:.40}", odd);

@@ -10,6 +10,7 @@ mod control;
 mod delivery;
 mod faults;
 mod limits;
+pub mod link;
 mod prompt;
 mod review;
 mod schema;

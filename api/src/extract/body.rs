@@ -76,7 +76,9 @@ fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
     match deserialize(text) {
         Err(first) => Err(explain::<T>(text, first)),
         // The escape is rare; where it is there, a full look tells whether it stands for a NUL.
-        Ok(body) if text.contains(r"\u0000") => none_or_invalid(problems::<T>(object(text)?)).and_then(|()| check(body)),
+        Ok(body) if text.contains(r"\u0000") => {
+            none_or_invalid(problems::<T>(object(text)?)).and_then(|()| check(body))
+        }
         Ok(body) => check(body),
     }
 }
@@ -84,7 +86,9 @@ fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
 /// A body whose fields came in another way than as JSON.
 pub fn of_fields<T: RequestBody>(fields: Map<String, Value>) -> Result<T, ApiError> {
     none_or_invalid(problems::<T>(fields.clone()))?;
-    serde_json::from_value(Value::Object(fields)).map_err(|error| ApiError::invalid("", error.to_string())).and_then(check)
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|error| ApiError::invalid("", error.to_string()))
+        .and_then(check)
 }
 
 /// Checks the values of a body that has the right shape.
@@ -197,6 +201,7 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
     segments.collect()
 }
 
-fn escaped(name: &str) -> String {
+/// A pointer to a field of the body, or the name of a parameter in the same form.
+pub fn escaped(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

@@ -1,5 +1,6 @@
-//! Names in paths. An id that cannot be one names nothing: 404. A `business_id` is the client's own
-//! string, so that one which breaks the rules is told about them: 422.
+//! Names in paths. An id that cannot be one, or that is not even UTF-8, names nothing: 404. A
+//! `business_id` is the client's own string, so that one which breaks the rules is told about them:
+//! 422.
 
 use std::str::FromStr;
 
@@ -20,7 +21,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Business {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let id = parameter(parts, state, "business_id").await.unwrap_or_default();
+        let id = parameter(parts, state, "business_id").await.ok_or(ApiError::NotFound("business"))?;
         BusinessId::parse(id).map(Self).map_err(|error| ApiError::invalid("/business_id", error.to_string()))
     }
 }
@@ -56,7 +57,7 @@ impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
     }
 }
 
-/// A parameter, percent-decoded; `None` where it is not UTF-8 then.
+/// A parameter, percent-decoded; `None` where the path is not UTF-8 then.
 async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;
     parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::body::{pointer, violations};
+use super::body::{MAX_PROBLEMS, escaped, pointer, violations};
 use crate::error::ApiError;
 
 /// The route's query parameters.
@@ -69,19 +69,27 @@ fn names(operation: &Operation) -> HashSet<String> {
     parameters.collect()
 }
 
-/// Refuses query parameters that the route does not know: a misspelt `?wiat=30` that were ignored
-/// would be found much later.
+/// Refuses query parameters that the route does not know, or that are there twice: a misspelt
+/// `?wiat=30` that were ignored would be found much later.
 pub async fn refuse_unknown(State(known): State<KnownParameters>, request: Request, next: Next) -> Response {
     let Some(query) = request.uri().query() else { return next.run(request).await };
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let Some(names) = known.get(&(request.method().clone(), route)) else { return next.run(request).await };
-    let unknown: Vec<_> = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| !names.contains(&**name))
-        .map(|(name, _)| FieldProblem {
-            pointer: format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-            detail: format!("unknown query parameter {name:?}"),
-        })
-        .take(super::body::MAX_PROBLEMS)
-        .collect();
-    if unknown.is_empty() { next.run(request).await } else { ApiError::Invalid(unknown).into_response() }
+    let errors = misused(query, names);
+    if errors.is_empty() { next.run(request).await } else { ApiError::Invalid(errors).into_response() }
+}
+
+fn misused(query: &str, names: &HashSet<String>) -> Vec<FieldProblem> {
+    let mut seen = HashSet::new();
+    let problems = form_urlencoded::parse(query.as_bytes()).filter_map(|(name, _)| {
+        let detail = if !names.contains(&*name) {
+            format!("unknown query parameter {name:?}")
+        } else if !seen.insert(name.clone()) {
+            "must be there once".to_owned()
+        } else {
+            return None;
+        };
+        Some(FieldProblem { pointer: escaped(&name), detail })
+    });
+    problems.take(MAX_PROBLEMS).collect()
 }

@@ -47,9 +47,7 @@ fn is_form(request: &Request) -> bool {
 
 fn name_both_kinds(error: ApiError) -> ApiError {
     match error {
-        ApiError::UnsupportedMediaType(_) => {
-            ApiError::UnsupportedMediaType("application/json or multipart/form-data")
-        }
+        ApiError::UnsupportedMediaType(_) => ApiError::UnsupportedMediaType("application/json or multipart/form-data"),
         error => error,
     }
 }
@@ -109,7 +107,8 @@ impl File {
     /// The document, of the file and the form's other fields.
     fn into_document(self, mut fields: Map<String, Value>) -> Result<DocumentBody, ApiError> {
         if !fields.contains_key("media_type") {
-            let kind = self.media_type.ok_or_else(|| ApiError::invalid("/file", "must be a .md, .txt or .html file"))?;
+            let kind =
+                self.media_type.ok_or_else(|| ApiError::invalid("/file", "must be a .md, .txt or .html file"))?;
             fields.insert("media_type".to_owned(), kind.as_str().into());
         }
         if !fields.contains_key("title") && !self.stem.is_empty() {

@@ -256,11 +256,6 @@ async fn queues(services: &Services) -> BTreeMap<String, QueueCheck> {
 
 impl From<PoolStatus> for Pool {
     fn from(pool: PoolStatus) -> Self {
-        Self {
-            size: pool.size,
-            checked_out: pool.checked_out,
-            checked_in: pool.checked_in,
-            overflow: pool.overflow,
-        }
+        Self { size: pool.size, checked_out: pool.checked_out, checked_in: pool.checked_in, overflow: pool.overflow }
     }
 }

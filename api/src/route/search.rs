@@ -42,9 +42,9 @@ pub async fn search(
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// Plain words.
-    #[garde(custom(chars(1..=500)))]
-    #[serde(deserialize_with = "limit::trimmed")]
-    #[param(min_length = 1, max_length = 500)]
+    #[garde(custom(chars(1..=500)), custom(limit::no_nul))]
+    #[serde(default, deserialize_with = "limit::trimmed")]
+    #[param(required = true, min_length = 1, max_length = 500)]
     q: String,
     /// Passages at most.
     #[garde(inner(custom(number(1..=50))))]

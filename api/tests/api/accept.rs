@@ -43,10 +43,12 @@ async fn the_payload_holds_every_wish_and_the_defaults(pool: PgPool) {
     let answer = service.post("/api/generate", &wishes).await.expect(202);
     assert_eq!(answer.body["metadata"], json!({"order": 7}));
 
-    let row = sqlx::query("select payload, priority, extract(epoch from deadline_at - created_at)::float8 as seconds from jobs")
-        .fetch_one(&pool)
-        .await
-        .unwrap();
+    let row = sqlx::query(
+        "select payload, priority, extract(epoch from deadline_at - created_at)::float8 as seconds from jobs",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
     assert_eq!(
         row.get::<serde_json::Value, _>("payload"),
         json!({

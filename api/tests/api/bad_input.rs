@@ -64,7 +64,9 @@ async fn a_body_of_another_kind_or_size_is_refused(pool: PgPool) {
     let service = Service::start(&pool).await;
     for (method, path, body) in operations() {
         let text = body.to_string();
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/xml", "", "\u{1}"] {
+        for kind in
+            ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/xml", "", "\u{1}"]
+        {
             let request = service.request(method.clone(), path).body(text.clone());
             let Ok(request) = request.header("content-type", kind).build() else { continue };
             Answer::of(service.client.execute(request).await.unwrap()).await.expect_problem(415);
@@ -80,7 +82,8 @@ async fn a_body_of_another_kind_or_size_is_refused(pool: PgPool) {
         let request = service.request(method.clone(), path).header("content-type", "application/json");
         answer(request.body(large.clone())).await.expect_problem(413);
         // Its length unknown beforehand.
-        let chunks = large.into_bytes().chunks(100_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
+        let chunks =
+            large.into_bytes().chunks(100_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
         let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
         let request = service.request(method.clone(), path).header("content-type", "application/json");
         answer(request.body(stream)).await.expect_problem(413);
@@ -106,7 +109,8 @@ async fn each_wrong_field_is_named(pool: PgPool) {
         for (field, value) in body.as_object().unwrap() {
             let pointer = format!("/{field}");
             for wrong in [json!({}), json!([[]])] {
-                let answer = answer(service.request(method.clone(), path).json(&with(body.clone(), field, wrong))).await;
+                let answer =
+                    answer(service.request(method.clone(), path).json(&with(body.clone(), field, wrong))).await;
                 let answer = answer.expect_problem(422);
                 assert!(answer.pointers()[0].starts_with(&pointer), "{answer:?}");
             }
@@ -114,7 +118,9 @@ async fn each_wrong_field_is_named(pool: PgPool) {
                 check(with(body.clone(), field, 5), &pointer).await;
                 check(with(body.clone(), field, true), &pointer).await;
             }
-            if !["name", "banned_phrases", "format", "voice", "human_approved", "human_score", "human_feedback"].contains(&field.as_str()) {
+            if !["name", "banned_phrases", "format", "voice", "human_approved", "human_score", "human_feedback"]
+                .contains(&field.as_str())
+            {
                 check(without(body.clone(), field), &pointer).await;
                 check(with(body.clone(), field, Value::Null), &pointer).await;
             }
@@ -202,7 +208,17 @@ async fn everything_wrong_is_told_at_once(pool: PgPool) {
     let answer = service.post("/api/generate", &body).await.expect_problem(422);
     assert_eq!(
         answer.pointers(),
-        ["/business_id", "/colour", "/format", "/keywords/0", "/keywords/2", "/min_score", "/shape", "/topic", "/voice"]
+        [
+            "/business_id",
+            "/colour",
+            "/format",
+            "/keywords/0",
+            "/keywords/2",
+            "/min_score",
+            "/shape",
+            "/topic",
+            "/voice"
+        ]
     );
     assert!(answer.text.contains("Video Script (video_script)"), "{}", answer.text);
 

@@ -56,9 +56,15 @@ async fn files_are_taken_by_their_extension(pool: PgPool) {
         assert_eq!(answer.body["document"]["title"], name.split_once('.').unwrap().0);
         assert_eq!(answer.body["document"]["size_bytes"], 10);
     }
-    let form = file("d.txt", b"\xef\xbb\xbfText".as_slice()).text("title", "Named").text("external_id", "d").text("content_type", "FAQ");
+    let form = file("d.txt", b"\xef\xbb\xbfText".as_slice())
+        .text("title", "Named")
+        .text("external_id", "d")
+        .text("content_type", "FAQ");
     let document = upload(&service, form).await.expect(202).body["document"].clone();
-    assert_eq!((&document["title"], &document["external_id"], &document["content_type"]), (&json!("Named"), &json!("d"), &json!("faq")));
+    assert_eq!(
+        (&document["title"], &document["external_id"], &document["content_type"]),
+        (&json!("Named"), &json!("d"), &json!("faq"))
+    );
     assert_eq!(document["size_bytes"], 4);
 }
 
@@ -90,7 +96,11 @@ async fn a_wrong_form_is_told_what_is_wrong(pool: PgPool) {
         ("multipart/form-data", "x", 400),
         ("multipart/form-data; boundary=b", "not a form", 400),
         ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n", 400),
-        ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na\r\n--b--", 422),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na\r\n--b--",
+            422,
+        ),
     ] {
         let request = service.request(Method::POST, DOCUMENTS).header("content-type", kind).body(body);
         Answer::of(request.send().await.unwrap()).await.expect_problem(status);
@@ -117,7 +127,10 @@ async fn pages_hold_every_document_once(pool: PgPool) {
     }
     added.reverse();
     assert_eq!(seen, added);
-    assert_eq!(service.get("/api/businesses/nobody/documents").await.expect(200).body, json!({"data": [], "next_cursor": null}));
+    assert_eq!(
+        service.get("/api/businesses/nobody/documents").await.expect(200).body,
+        json!({"data": [], "next_cursor": null})
+    );
     let all = service.get(&format!("{DOCUMENTS}?limit=5")).await.expect(200).body;
     assert_eq!(all["next_cursor"], json!(null));
 }
@@ -125,15 +138,21 @@ async fn pages_hold_every_document_once(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_search_shows_the_businesss_own_passages(pool: PgPool) {
     let service = Service::start(&pool).await;
-    let id = service.post(DOCUMENTS, &guide()).await.expect(202).body["document"]["id"].as_str().unwrap().parse::<Uuid>().unwrap();
+    let id = service.post(DOCUMENTS, &guide()).await.expect(202).body["document"]["id"]
+        .as_str()
+        .unwrap()
+        .parse::<Uuid>()
+        .unwrap();
     assert_eq!(service.get("/api/businesses/acme/search?q=sentences").await.expect(200).body, json!({"data": []}));
     sqlx::query("update brand_documents set status = 'ready'").execute(&pool).await.unwrap();
-    sqlx::query("insert into chunks values ($1, 0, 'acme', 'Guide › Tone', 'Short sentences, no jargon.', sha256('a')),
-                                           ($1, 1, 'acme', 'Guide › Colours', 'Blue on white.', sha256('b'))")
-        .bind(id)
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into chunks values ($1, 0, 'acme', 'Guide › Tone', 'Short sentences, no jargon.', sha256('a')),
+                                           ($1, 1, 'acme', 'Guide › Colours', 'Blue on white.', sha256('b'))",
+    )
+    .bind(id)
+    .execute(&pool)
+    .await
+    .unwrap();
     sqlx::query("insert into knowledge_versions values ('acme', 1)").execute(&pool).await.unwrap();
 
     let found = service.get("/api/businesses/acme/search?q=sentence&limit=5").await.expect(200).body;

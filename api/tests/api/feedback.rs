@@ -22,7 +22,10 @@ async fn a_text_can_be_judged_once_it_is_there_and_by_its_business_only(pool: Pg
     service.post("/api/feedback", &verdict).await.expect_problem(409);
     finish(&pool, job["id"].as_str().unwrap()).await;
     service.post("/api/feedback", &with(verdict.clone(), "business_id", "another")).await.expect_problem(404);
-    service.post("/api/feedback", &with(verdict.clone(), "generation_id", Uuid::now_v7().to_string())).await.expect_problem(404);
+    service
+        .post("/api/feedback", &with(verdict.clone(), "generation_id", Uuid::now_v7().to_string()))
+        .await
+        .expect_problem(404);
 
     let answer = service.post("/api/feedback", &verdict).await.expect(202);
     assert_eq!(answer.body["kind"], "feedback");
@@ -38,10 +41,13 @@ async fn a_verdict_says_something(pool: PgPool) {
     let job = service.post("/api/generate", &generate()).await.expect(202).body;
     finish(&pool, job["id"].as_str().unwrap()).await;
     let silent = json!({"generation_id": job["generation_id"], "business_id": "company_123"});
-    for silent in [silent.clone(), with(silent.clone(), "human_feedback", "  "), with(silent.clone(), "human_score", Value::Null)] {
+    for silent in
+        [silent.clone(), with(silent.clone(), "human_feedback", "  "), with(silent.clone(), "human_score", Value::Null)]
+    {
         assert_eq!(service.post("/api/feedback", &silent).await.expect_problem(422).pointers(), [""]);
     }
-    for (field, value) in [("human_approved", json!(false)), ("human_score", json!(0)), ("human_feedback", json!("x"))] {
+    for (field, value) in [("human_approved", json!(false)), ("human_score", json!(0)), ("human_feedback", json!("x"))]
+    {
         service.post("/api/feedback", &with(silent.clone(), field, value)).await.expect(202);
     }
 }

@@ -43,7 +43,8 @@ async fn without_redis_it_is_degraded(pool: PgPool) {
 
 #[tokio::test]
 async fn without_postgres_it_is_unhealthy_and_says_so_in_time() {
-    let service = Service::start_on(&format!("postgres://postgres:hunter2@{NOBODY}/none"), &format!("redis://{NOBODY}")).await;
+    let service =
+        Service::start_on(&format!("postgres://postgres:hunter2@{NOBODY}/none"), &format!("redis://{NOBODY}")).await;
     let started = Instant::now();
     let health = service.get("/health").await.expect(503);
     assert_eq!(health.header("content-type"), "application/json");

@@ -35,7 +35,7 @@ impl Service {
     pub(crate) async fn start_on(postgres: &str, redis: &str) -> Self {
         let prefix = format!("test-{}", Uuid::now_v7());
         let layer = json!({
-            "postgres": {"uri": postgres, "acquire_timeout_seconds": 1},
+            "postgres": {"uri": postgres},
             "redis": {"url": redis, "prefix": prefix},
             "telemetry": {}, "api": {}, "worker": {}, "providers": {},
         });
@@ -187,4 +187,27 @@ pub(crate) async fn finish(pool: &PgPool, job_id: &str) {
     .execute(pool)
     .await
     .unwrap();
+}
+
+/// Holds every read of a job up until dropped.
+pub(crate) struct Hold<'a> {
+    pool: &'a PgPool,
+    lock: sqlx::Transaction<'a, sqlx::Postgres>,
+}
+
+impl<'a> Hold<'a> {
+    pub(crate) async fn jobs(pool: &'a PgPool) -> Self {
+        let mut lock = pool.begin().await.unwrap();
+        sqlx::query("lock table jobs in access exclusive mode").execute(&mut *lock).await.unwrap();
+        Self { pool, lock }
+    }
+
+    /// Lets go as soon as a reader is held up: the server has its request in hand.
+    pub(crate) async fn until_somebody_waits(self) {
+        let waiters =
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        let found = async { while sqlx::query_scalar::<_, i64>(waiters).fetch_one(self.pool).await.unwrap() == 0 {} };
+        tokio::time::timeout(Duration::from_secs(20), found).await.expect("nobody reads a job");
+        self.lock.rollback().await.unwrap();
+    }
 }

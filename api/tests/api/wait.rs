@@ -7,22 +7,35 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use sqlx::PgPool;
 
-use crate::service::{Answer, NOBODY, Service, database_url, finish, generate};
+use crate::service::{Answer, Hold, NOBODY, Service, database_url, finish, generate};
 
-#[sqlx::test(migrations = "../migrations")]
-async fn a_wait_ends_with_the_job(pool: PgPool) {
-    let service = Service::start(&pool).await;
+/// How long a client waits for the end of a job that ends just after its first look.
+async fn wait_for_the_end(service: &Service, pool: &PgPool) -> Duration {
     let job = service.post("/api/generate", &generate()).await.expect(202);
     let id = job.body["id"].as_str().unwrap();
     let path = format!("/api/jobs/{id}?wait=30");
-    let started = Instant::now();
+    let hold = Hold::jobs(pool).await;
     let end = async {
-        finish(&pool, id).await;
+        hold.until_somebody_waits().await;
+        let looked = Instant::now();
+        finish(pool, id).await;
         Notifier::new(&service.redis()).publish(id.parse().unwrap()).await;
+        looked
     };
-    let (answer, ()) = tokio::join!(service.get(&path), end);
+    let (answer, looked) = tokio::join!(service.get(&path), end);
     assert_eq!(answer.expect(200).body["status"], "succeeded");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    looked.elapsed()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wait_ends_with_the_job_by_a_hint(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut fastest = Duration::MAX;
+    for _ in 0..5 {
+        fastest = fastest.min(wait_for_the_end(&service, &pool).await);
+    }
+    // Without hints, the second look comes 0.8 seconds after the first.
+    assert!(fastest < Duration::from_millis(700), "{fastest:?}");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -51,21 +64,19 @@ async fn a_wait_is_over_when_its_time_is(pool: PgPool) {
 async fn many_who_wait_hold_up_nobody(pool: PgPool) {
     let service = Service::start(&pool).await;
     let job = service.post("/api/generate", &generate()).await.expect(202);
-    let path = format!("{}?wait=3", job.header("location"));
+    let path = format!("{}?wait=8", job.header("location"));
+    let started = Instant::now();
     // Ten times the pool's connections.
     let waiting = join_all((0..300).map(|_| service.get(&path)));
     let others = async {
-        let mut slowest = Duration::ZERO;
         for _ in 0..20 {
-            let started = Instant::now();
             service.get(job.header("location")).await.expect(200);
-            slowest = slowest.max(started.elapsed());
         }
-        slowest
+        started.elapsed()
     };
-    let (waited, slowest) = tokio::join!(waiting, others);
+    let (waited, served) = tokio::join!(waiting, others);
     assert!(waited.iter().all(|answer| answer.status == 200));
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(served < Duration::from_secs(8), "others were served after {served:?}");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -74,10 +85,9 @@ async fn a_process_that_leaves_answers_who_waits(pool: PgPool) {
     let job = service.post("/api/generate", &generate()).await.expect(202);
     let path = format!("{}?wait=60", job.header("location"));
     let started = Instant::now();
+    let hold = Hold::jobs(&pool).await;
     let stop = async {
-        // The wait has begun once the server has it in hand.
-        while !service.get("/metrics").await.text.contains("copydesk_http_requests_total") {}
-        tokio::task::yield_now().await;
+        hold.until_somebody_waits().await;
         service.stop.cancel();
     };
     let (answer, ()) = tokio::join!(service.get(&path), stop);
@@ -105,12 +115,14 @@ async fn what_has_not_changed_is_not_sent_again(pool: PgPool) {
 
     // A verdict changes the result, though not the job.
     let tag = changed.header("etag").to_owned();
-    sqlx::query("with f as (insert into feedback (feedback_id, generation_id, business_id, human_approved)
+    sqlx::query(
+        "with f as (insert into feedback (feedback_id, generation_id, business_id, human_approved)
                             select gen_random_uuid(), generation_id, business_id, true from generations returning *)
                  update reviewer_learning l set has_human_feedback = true, feedback_id = f.feedback_id,
-                        human_approved = true, reviewed_at = now() from f where f.generation_id = l.generation_id")
-        .execute(&pool)
-        .await
-        .unwrap();
+                        human_approved = true, reviewed_at = now() from f where f.generation_id = l.generation_id",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     assert_eq!(again(tag).await.expect(200).body["result"]["feedback"]["human_approved"], true);
 }

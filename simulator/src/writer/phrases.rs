@@ -20,7 +20,7 @@ const HABITUAL: [&str; 10] = [
     "Attention to {x} can empower {a} to make better choices!",
     "It pays to delve into {x} before moving on.",
     "There is a lot to gain from {x}!",
-    "That is what makes {x} so rewarding!",
+    "Nothing is as rewarding as progress on {x}!",
 ];
 const HABIT_RATE: f64 = 0.22;
 
@@ -255,7 +255,11 @@ impl Deck {
             let template = self.templates[self.drawn % self.templates.len()];
             let aspect = self.aspects[(self.drawn + round) % self.aspects.len()];
             self.drawn += 1;
-            let sentence = names.fill_briefly(&template.replace("{x}", aspect), rng);
+            // Only these name an aspect; the others are about the subject, and must say which.
+            let sentence = match template.contains("{x}") {
+                true => names.fill_briefly(&template.replace("{x}", aspect), rng),
+                false => names.fill(template),
+            };
             fits(&sentence).then_some(sentence)
         })
     }

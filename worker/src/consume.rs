@@ -1,0 +1,52 @@
+//! The apalis workers of this process, one a kind of job, on our own backend. The only place
+//! besides the backend itself that knows apalis.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
+use copydesk_common::job::JobKind;
+use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend, Reachability};
+use copydesk_common::queue::{Next, Queue};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::context::Context;
+use crate::execute::execute;
+
+/// Whether the workers of this process can receive jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Receiving(Arc<Mutex<Vec<Reachability>>>);
+
+impl Receiving {
+    fn add(&self, reachability: Reachability) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(reachability);
+    }
+
+    /// True once every kind's worker has had an answer from its queue, and lately.
+    pub fn can_receive(&self) -> bool {
+        let workers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !workers.is_empty() && workers.iter().all(Reachability::can_receive)
+    }
+}
+
+/// Every kind's worker, ready to run until the context's worker leaves.
+pub(crate) fn workers(context: &Arc<Context>, options: &BackendOptions, receiving: &Receiving) -> Monitor {
+    JobKind::ALL.iter().fold(Monitor::new(), |monitor, &kind| {
+        let (context, options, receiving) = (Arc::clone(context), options.clone(), receiving.clone());
+        monitor.register(move |_| {
+            let queue = Queue::new(&context.redis, kind);
+            let backend = QueueBackend::start(&queue, options.clone());
+            receiving.add(backend.reachability());
+            WorkerBuilder::new(format!("{}-{kind}", context.owner))
+                .backend(backend)
+                .data(Arc::clone(&context))
+                .build(handle)
+        })
+    })
+}
+
+/// A task of its own for each job: apalis polls all handlers of a worker in one.
+async fn handle(claim: Claim, context: Data<Arc<Context>>) -> Result<Option<Next>, BoxDynError> {
+    let context = Arc::clone(&context);
+    let handler = tokio::spawn(async move { execute(&context, &claim).await });
+    Ok(AbortOnDropHandle::new(handler).await?)
+}

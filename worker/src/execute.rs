@@ -1,0 +1,172 @@
+//! One claimed job, from its begin to what follows for its message. The only place that moves jobs
+//! between their states; what a handler does with one is the handler's.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use copydesk_common::clock;
+use copydesk_common::job::{JobKind, Problem, StartedJob, WaitReason, Waiting};
+use copydesk_common::queue::Next;
+use copydesk_common::queue::backend::Claim;
+use copydesk_common::store::{self, StoreError};
+use copydesk_common::trace::TraceParent;
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use crate::context::Context;
+use crate::outcome::Interruption;
+use crate::{feedback, ingest, metric, pipeline, retry};
+
+/// A job that lost its worker so often in a row, without finishing another stage, is what kills
+/// the workers: it ends as dead.
+const MAX_TAKEOVERS: u16 = 5;
+/// The wait before a job is claimed again whose row could not be read or written.
+const STORE_AWAY: Duration = Duration::from_secs(5);
+
+/// Handles a claimed job. Answers what follows for its message; `None` where the lease was lost,
+/// so that there is nothing to say.
+pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
+    let id = claim.message().job_id;
+    let job = match store::job::begin(&context.store, id, claim.epoch(), &context.owner).await {
+        Ok(Some(job)) => job,
+        // It ended, or a later lease holds it: this message is one too many.
+        Ok(None) => return Some(Next::Done),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, job.id = %id, "a job could not be begun");
+            return Some(Next::Later(clock::now() + STORE_AWAY));
+        }
+    };
+    context.notifier.publish(id).await;
+    let begun = Instant::now();
+    let span = span(&job);
+    let handled = handle(context, claim, &job).instrument(span.clone()).await;
+    let next = conclude(context, &job, handled).instrument(span).await;
+    metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
+    context.notifier.publish(id).await;
+    next.map(|(next, _)| next)
+}
+
+/// The first attempt continues the request's trace; a later one is a trace of its own that names it.
+fn span(job: &StartedJob) -> tracing::Span {
+    let first = job.attempt == 1 && job.takeovers == 0;
+    let trace = if first { job.trace.child() } else { TraceParent::start() };
+    tracing::info_span!(
+        "job",
+        job.id = %job.id,
+        job.kind = %job.kind,
+        job.attempt = job.attempt,
+        business.id = %job.business_id,
+        trace.id = trace.trace_id(),
+        trace.link = (!first).then(|| job.trace.trace_id()),
+    )
+}
+
+/// Runs the handler of the job's kind until it ends, the lease is lost, or the worker must leave.
+async fn handle(context: &Context, claim: &Claim, job: &StartedJob) -> Result<(), Interruption> {
+    if job.takeovers > MAX_TAKEOVERS {
+        return Err(Interruption::Fail(poisoned(job)));
+    }
+    if job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
+        return Err(Interruption::Fail(too_late(job)));
+    }
+    let handler = async {
+        match job.kind {
+            JobKind::Generate => pipeline::run(&context.pipeline, job).await,
+            JobKind::Feedback => feedback::run(&context.store, job).await,
+            JobKind::Ingest => ingest::run(&context.store, job).await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = claim.lost().cancelled() => Err(Interruption::Superseded),
+        () = context.leaving.grace_over.cancelled() => Err(Interruption::Draining),
+        // A panic is the attempt's failure, not the worker's.
+        handled = AssertUnwindSafe(handler).catch_unwind() => {
+            handled.unwrap_or_else(|panic| Err(Interruption::Retry(panic_message(&*panic).into())))
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the handler panicked: {}", text.as_deref().unwrap_or("no message"))
+}
+
+/// Moves the job's row on, and says what follows for its message, with a name for the metrics.
+async fn conclude(
+    context: &Context,
+    job: &StartedJob,
+    handled: Result<(), Interruption>,
+) -> Option<(Next, &'static str)> {
+    let store = &context.store;
+    let (moved, next, outcome) = match handled {
+        Ok(()) => (Ok(()), Next::Done, "succeeded"),
+        Err(Interruption::Wait(waiting)) => {
+            let waiting = Waiting { until: before_deadline(context, job, waiting.until), ..waiting };
+            let moved = store::job::wait(store, job, &waiting, job.attempt).await;
+            (moved, Next::Later(waiting.until), "waiting")
+        }
+        Err(Interruption::Retry(error)) if job.attempt < job.max_attempts => {
+            tracing::warn!(error = &*error as &dyn std::error::Error, "an attempt failed");
+            let until = clock::now() + retry::backoff(context.first_backoff, job.attempt);
+            let until = before_deadline(context, job, until);
+            let waiting = Waiting { reason: WaitReason::Backoff, provider: None, until };
+            (store::job::wait(store, job, &waiting, job.attempt + 1).await, Next::Later(until), "retried")
+        }
+        Err(Interruption::Retry(error)) => {
+            tracing::error!(error = &*error as &dyn std::error::Error, "the last attempt failed");
+            (store::job::fail(store, job, &exhausted(job)).await, Next::Done, "failed")
+        }
+        Err(Interruption::Fail(problem)) => {
+            tracing::warn!(problem.kind, problem.detail, "the job failed");
+            (store::job::fail(store, job, &problem).await, Next::Done, "failed")
+        }
+        Err(Interruption::Draining) => (store::job::release(store, job).await, Next::Back, "drained"),
+        // Where our lease is the latest all the same, the job has ended and its message may go.
+        Err(Interruption::Superseded) => (Ok(()), Next::Done, "superseded"),
+    };
+    match moved {
+        Ok(()) => Some((next, outcome)),
+        Err(StoreError::Superseded) => Some((Next::Done, "superseded")),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a job's row could not be moved on");
+            Some((Next::Later(clock::now() + STORE_AWAY), "store_away"))
+        }
+    }
+}
+
+/// A job wakes early enough before its deadline to end with a fallback rather than with nothing.
+fn before_deadline(context: &Context, job: &StartedJob, until: DateTime<Utc>) -> DateTime<Utc> {
+    match job.deadline_at {
+        Some(deadline) => until.min((deadline - context.longest_call).max(clock::now())),
+        None => until,
+    }
+}
+
+fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: String) -> Problem {
+    Problem {
+        kind: format!("/problems/{kind}"),
+        title: title.to_owned(),
+        status,
+        detail,
+        instance: Some(format!("/api/jobs/{}", job.id)),
+        errors: Vec::new(),
+    }
+}
+
+fn poisoned(job: &StartedJob) -> Problem {
+    let detail = format!("Workers vanished {} times in a row while they ran this job.", job.takeovers);
+    problem(job, "poisoned", "The job ends its workers", 500, detail)
+}
+
+fn too_late(job: &StartedJob) -> Problem {
+    let detail = "The job's deadline passed before it could be finished.".to_owned();
+    problem(job, "deadline-exceeded", "The deadline has passed", 504, detail)
+}
+
+fn exhausted(job: &StartedJob) -> Problem {
+    let detail = format!("All {} attempts failed; the providers were not available.", job.max_attempts);
+    problem(job, "attempts-exhausted", "Every attempt failed", 502, detail)
+}

@@ -1,0 +1,14 @@
+//! The handler of feedback jobs: a human's verdict becomes part of what is known of a generation.
+
+use copydesk_common::feedback::Verdict;
+use copydesk_common::job::StartedJob;
+use copydesk_common::store::{self, Store};
+
+use crate::outcome::Interruption;
+
+/// Applies the verdict and ends the job.
+pub(crate) async fn run(store: &Store, job: &StartedJob) -> Result<(), Interruption> {
+    let verdict: Verdict = serde_json::from_value(job.payload.clone()).map_err(|e| Interruption::Retry(e.into()))?;
+    store::feedback::settle(store, job, &verdict).await?;
+    Ok(())
+}

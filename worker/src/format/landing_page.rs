@@ -1,0 +1,52 @@
+//! Landing pages: a hero, a subheadline, benefits as bullets, proof, a call to action.
+
+use super::fallback::{Material, Telling};
+use super::language::calls_to_act;
+use super::markdown::{Page, chars};
+use super::{Fixes, Rules};
+
+/// A longer subheadline is a paragraph, in characters.
+const MAX_SUBHEADLINE_CHARS: usize = 250;
+
+pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, fixes: &mut Fixes) {
+    let hero = page.title();
+    fixes.require(hero.is_some(), "Begin with the hero line: `# Hero`.");
+    let subheadline = hero.and_then(|hero| hero.lines.first());
+    let short = subheadline.is_some_and(|line| chars(line) <= MAX_SUBHEADLINE_CHARS && !line.starts_with("- "));
+    fixes.require(short, "Put a subheadline of one sentence under the hero line.");
+    let sections = page.of_level(2);
+    fixes.require(sections.len() >= 3, "Write `## ` sections for the benefits, the proof and the call to action.");
+    fixes.require(sections.iter().any(|section| section.bullets() >= 2), "List the benefits as `- ` bullets.");
+    let acts = sections.last().is_some_and(|last| {
+        let calls = calls_to_act(last.heading) || last.lines.iter().any(|line| calls_to_act(line));
+        last.is_written() && (!rules.is_english() || calls)
+    });
+    fixes.require(acts, "End with a `## ` section that calls to action.");
+}
+
+pub(super) fn compose(material: &Material<'_>) -> String {
+    let mut telling = Telling::of(material);
+    let subheadline = telling.within(MAX_SUBHEADLINE_CHARS);
+    let benefits = material.facts.len().saturating_sub(2).clamp(3, 6);
+    let benefits: Vec<String> = (0..benefits).map(|_| format!("- {}", telling.sentence())).collect();
+    format!(
+        "# {}\n\n{subheadline}\n\n## Benefits\n\n{}\n\n## Proof\n\n{}\n\n## Get started\n\nContact {} to learn more.\n",
+        material.title,
+        benefits.join("\n"),
+        telling.paragraph(2),
+        material.business,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::tests::lacks;
+    use copydesk_common::generation::Format::LandingPage;
+
+    #[test]
+    fn the_shape_is_held() {
+        lacks(LandingPage, "# H\n\nSub.\n\n## B\n\n- a\n- b\n\n## P\n\np\n\n## Start\n\nBook a visit.", &[]);
+        lacks(LandingPage, "# H\n\nSub.\n\n## B\n\na\n\n## P\n\np\n\n## End\n\nIt ends.", &["bullets", "action"]);
+        lacks(LandingPage, "# H\n\n## B\n\n- a\n- b\n\n## Start\n\nBook a visit.", &["subheadline", "sections"]);
+    }
+}

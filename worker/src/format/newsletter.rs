@@ -1,0 +1,50 @@
+//! Newsletters: a title, a greeting, at least two items, a sign-off.
+
+use super::fallback::{Material, Telling, headings};
+use super::markdown::{Page, chars};
+use super::{Fixes, Rules};
+
+/// A longer line greets nobody, in characters.
+const MAX_GREETING_CHARS: usize = 120;
+/// A longer paragraph is no sign-off, in characters.
+const MAX_SIGN_OFF_CHARS: usize = 200;
+
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
+    let title = page.title();
+    fixes.require(title.is_some(), "Begin with one title line: `# Title`.");
+    let greets = title.and_then(|title| title.lines.first()).is_some_and(|line| chars(line) <= MAX_GREETING_CHARS);
+    fixes.require(greets, "Put a line that greets the reader under the title.");
+    let items = page.of_level(2);
+    fixes.require(items.len() >= 2, "Write at least two items with `## ` headings.");
+    fixes.require(items.iter().all(|item| item.is_written()), "Write text under each `## ` heading.");
+    let last = page.paragraphs().pop().unwrap_or_default();
+    let length: usize = last.iter().map(|line| chars(line)).sum();
+    let signs_off =
+        page.sections.last().is_some_and(|section| section.lines.len() > last.len()) && length <= MAX_SIGN_OFF_CHARS;
+    fixes.require(signs_off, "Close with a short sign-off in a paragraph of its own.");
+}
+
+pub(super) fn compose(material: &Material<'_>) -> String {
+    let mut telling = Telling::of(material);
+    let items = headings(material, 2, super::default_sections(copydesk_common::generation::Format::Newsletter));
+    let share = telling.share(items.len() + 1);
+    let mut text = format!("# {}\n\nDear reader,\n\n{}\n", material.title, telling.paragraph(share));
+    for item in &items {
+        text.push_str(&format!("\n## {item}\n\n{}\n", telling.paragraph(share)));
+    }
+    text.push_str(&format!("\nUntil next time,\nThe team of {}\n", material.business));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::tests::lacks;
+    use copydesk_common::generation::Format::Newsletter;
+
+    #[test]
+    fn the_shape_is_held() {
+        lacks(Newsletter, "# T\n\nHello all,\n\n## A\n\na\n\n## B\n\nb\n\nBest,\nUs", &[]);
+        lacks(Newsletter, "# T\n\n## A\n\na\n\nBest,\nUs", &["greets", "two items"]);
+        lacks(Newsletter, "# T\n\nHello all,\n\n## A\n\n## B\n\nb", &["under each", "sign-off"]);
+    }
+}

@@ -1,0 +1,50 @@
+//! Social threads: five to twelve numbered posts, each short enough for the networks.
+
+use super::fallback::{Material, Telling};
+use super::markdown::{Page, chars, clip};
+use super::{Fixes, Rules};
+
+/// What a post holds, in characters.
+const MAX_POST_CHARS: usize = 280;
+
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
+    let posts: Vec<String> = page.paragraphs().iter().map(|lines| lines.join("\n")).collect();
+    fixes.require((5..=12).contains(&posts.len()), "Write five to twelve posts, split by blank lines.");
+    let numbered = (1..)
+        .zip(&posts)
+        .all(|(n, post)| post.strip_prefix(&format!("{n}/ ")).is_some_and(|text| !text.trim().is_empty()));
+    fixes.require(numbered, "Begin each post with its number: `1/ `, `2/ ` and so on.");
+    for (n, post) in (1..).zip(&posts) {
+        let length = chars(post);
+        fixes.require(
+            length <= MAX_POST_CHARS,
+            format!("Shorten post {n} to {MAX_POST_CHARS} characters: it has {length}."),
+        );
+    }
+}
+
+pub(super) fn compose(material: &Material<'_>) -> String {
+    let mut telling = Telling::of(material);
+    let room = MAX_POST_CHARS - "12/ ".len();
+    let middle = material.facts.len().clamp(3, 8);
+    let mut posts = vec![clip(&format!("A few things to know about {}.", material.topic), room).to_owned()];
+    posts.extend((0..middle).map(|_| telling.within(room)));
+    posts.push(clip(&format!("More on this from {}: ask us.", material.business), room).to_owned());
+    let numbered: Vec<String> = (1..).zip(posts).map(|(n, post)| format!("{n}/ {post}")).collect();
+    numbered.join("\n\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::tests::lacks;
+    use copydesk_common::generation::Format::Thread;
+
+    #[test]
+    fn the_shape_is_held() {
+        lacks(Thread, "1/ a\n\n2/ b\n\n3/ c\n\n4/ d\n\n5/ e", &[]);
+        lacks(Thread, "1/ a\n\n2/ b\n\n3/ c\n\n4/ d", &["five to twelve"]);
+        lacks(Thread, "1/ a\n\n3/ b\n\n3/ c\n\n4/ d\n\n5/ e", &["number"]);
+        let long = format!("1/ a\n\n2/ {}\n\n3/ c\n\n4/ d\n\n5/ e", "x".repeat(278));
+        lacks(Thread, &long, &["Shorten post 2"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Copydesk's worker: takes jobs from the queue and runs them to their end.
+//!
+//! [`consume`] claims, [`execute`] moves a job between its states, [`pipeline`] writes a text,
+//! [`ingest`] and [`feedback`] handle the other kinds, [`sweep`] makes jobs known that Redis
+//! forgot.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use copydesk_common::config::Config;
+use copydesk_common::notify::Notifier;
+use copydesk_common::queue::backend::BackendOptions;
+use copydesk_common::redis::{Redis, RedisError};
+use copydesk_common::store::Store;
+use copydesk_common::telemetry;
+use tokio_util::sync::CancellationToken;
+
+pub mod consume;
+pub mod context;
+mod execute;
+mod feedback;
+pub mod format;
+pub mod ingest;
+mod metric;
+mod ops;
+pub mod outcome;
+pub mod pipeline;
+pub mod prompt;
+pub mod provider;
+mod retry;
+pub mod sweep;
+
+use consume::Receiving;
+use context::{Context, Leaving};
+use pipeline::PipelineDeps;
+use sweep::Sweep;
+
+/// The worker cannot be started, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// `POSTGRES_URI` is no URI of Postgres.
+    #[error("POSTGRES_URI cannot be used")]
+    Postgres(#[source] sqlx::Error),
+    /// `REDIS_URL` is no URL of Redis.
+    #[error("REDIS_URL cannot be used")]
+    Redis(#[from] RedisError),
+    /// The clients of the providers cannot be made.
+    #[error("the clients of the providers cannot be made")]
+    Providers(#[from] provider::ClientError),
+    /// The port of `/metrics` and `/health` cannot be listened at.
+    #[error("COPYDESK_WORKER_LISTEN: {address} cannot be listened at")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// apalis' monitor ended with an error.
+    #[error("the workers stopped")]
+    Monitor(#[from] apalis::prelude::MonitorError),
+}
+
+/// A worker, ready to run.
+#[derive(Debug)]
+pub struct Worker {
+    config: Config,
+    context: Arc<Context>,
+    receiving: Receiving,
+}
+
+/// Makes a worker from its configuration, without connecting to anything. Needs a tokio runtime.
+pub fn build(config: Config) -> Result<Worker, WorkerError> {
+    let store = Store::new(&config.postgres).map_err(WorkerError::Postgres)?;
+    let redis = Redis::new(&config.redis)?;
+    let notifier = Notifier::new(&redis);
+    let leaving = Leaving::default();
+    let pipeline = PipelineDeps::new(&config, store.clone(), &redis, notifier.clone(), leaving.draining.clone())?;
+    let context = Context {
+        store,
+        redis,
+        notifier,
+        pipeline,
+        owner: Context::process_name(),
+        first_backoff: Duration::from_millis(config.worker.first_backoff_ms),
+        longest_call: config.providers.call_timeout(),
+        leaving,
+    };
+    Ok(Worker { config, context: Arc::new(context), receiving: Receiving::default() })
+}
+
+impl Worker {
+    /// Whether it can receive jobs.
+    pub fn receiving(&self) -> Receiving {
+        self.receiving.clone()
+    }
+
+    /// Works until `signal`, then leaves: no new jobs, running stages end within the grace or are
+    /// given back, and no attempt is spent on it.
+    pub async fn run(self, signal: impl Future<Output = ()> + Send + 'static) -> Result<(), WorkerError> {
+        let stopped = CancellationToken::new();
+        let _stop = stopped.clone().drop_guard();
+        let Leaving { draining, grace_over } = self.context.leaving.clone();
+        let ops = self.serve_ops(stopped.clone());
+        let sweep = Sweep::new(
+            self.context.store.clone(),
+            self.context.redis.clone(),
+            self.context.owner.clone(),
+            Duration::from_millis(self.config.worker.sweep_ms),
+        );
+        tokio::spawn(draining.clone().run_until_cancelled_owned(sweep.run()));
+        tokio::spawn(stopped.clone().run_until_cancelled_owned(telemetry::upkeep()));
+        let options = BackendOptions {
+            concurrency: usize::from(self.config.worker.concurrency),
+            lease_ms: self.config.worker.lease_ms,
+            stop: draining.clone(),
+        };
+        let grace = Duration::from_millis(self.config.worker.drain_ms);
+        let workers = consume::workers(&self.context, &options, &self.receiving);
+        tracing::info!(worker.name = self.context.owner, "the worker has started");
+        let leave = async move {
+            signal.await;
+            tracing::info!("the worker is leaving");
+            draining.cancel();
+            tokio::spawn(stopped.run_until_cancelled_owned(async move {
+                tokio::time::sleep(grace).await;
+                grace_over.cancel();
+            }));
+            Ok(())
+        };
+        tokio::select! {
+            ended = workers.run_with_signal(leave) => ended?,
+            Err(error) = ops => return Err(error),
+        }
+        tracing::info!("the worker has left");
+        Ok(())
+    }
+
+    async fn serve_ops(&self, stop: CancellationToken) -> Result<std::convert::Infallible, WorkerError> {
+        if let Some(address) = self.config.worker.listen() {
+            let draining = self.context.leaving.draining.clone();
+            ops::serve(address, self.context.store.clone(), self.receiving.clone(), draining, stop)
+                .await
+                .map_err(|source| WorkerError::Listen { address, source })?;
+        }
+        std::future::pending().await
+    }
+}

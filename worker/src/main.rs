@@ -1,0 +1,59 @@
+//! `copydesk-worker`: runs jobs until it is told to leave.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use copydesk_common::config::Config;
+use copydesk_common::telemetry;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs Copydesk's jobs: generations, feedback and documents. Start as many as you like.
+#[derive(Parser)]
+#[command(version, after_long_help = Config::describe_variables())]
+struct Arguments {
+    /// Check the configuration, then exit: 0 where it can be used.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = match Config::from_env().and_then(|config| config.check_worker().map(|()| config)) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("copydesk-worker: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.check {
+        println!("configuration ok");
+        return ExitCode::SUCCESS;
+    }
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("copydesk-worker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config.telemetry)?;
+    let _ = telemetry::metrics();
+    for name in Config::unknown_variables() {
+        tracing::warn!(variable = name, "an environment variable is not known: is it a typing error?");
+    }
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
+    let told_to_leave = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    copydesk_worker::build(config)?.run(told_to_leave).await?;
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! The worker's metrics: every name and label, once.
+
+use std::time::Duration;
+
+use copydesk_common::job::JobKind;
+use copydesk_common::stage::Stage;
+use metrics::{counter, gauge, histogram};
+
+/// Counter: jobs handled, by kind and outcome.
+const JOBS_HANDLED: &str = "copydesk_jobs_handled_total";
+/// Histogram, seconds: the time between a job's begin and its end or pause.
+const JOB_DURATION: &str = "copydesk_job_duration_seconds";
+/// Counter: jobs that the sweep made known to Redis again, by kind.
+const JOBS_SWEPT: &str = "copydesk_jobs_swept_total";
+/// Gauge: jobs of a queue, by kind and state.
+const QUEUE_DEPTH: &str = "copydesk_queue_jobs";
+/// Gauge: connections to Postgres, by state.
+const DATABASE_CONNECTIONS: &str = "copydesk_database_connections";
+/// Counter: calls to a provider that a grant was given for, by provider and outcome.
+const PROVIDER_CALLS: &str = "copydesk_provider_calls_total";
+/// Histogram, seconds: how long these calls took, by provider.
+const PROVIDER_CALL_DURATION: &str = "copydesk_provider_call_duration_seconds";
+/// Counter: calls that were not made, by provider and by what said no: the quota or a breaker.
+const PROVIDER_REFUSALS: &str = "copydesk_provider_refusals_total";
+/// Counter: tokens as providers counted them, by provider and direction.
+const PROVIDER_TOKENS: &str = "copydesk_provider_tokens_total";
+/// Histogram, seconds: how long a stage took, by stage.
+const STAGE_DURATION: &str = "copydesk_stage_duration_seconds";
+/// Counter: stages that fell back on what needs no provider, by stage.
+const STAGE_FALLBACKS: &str = "copydesk_stage_fallbacks_total";
+/// Counter: answers of a model that could not be used and were asked for once more, by stage.
+const REPAIRS: &str = "copydesk_repairs_total";
+
+pub(crate) fn job_handled(kind: JobKind, outcome: &'static str, duration: Duration) {
+    counter!(JOBS_HANDLED, "kind" => kind.as_str(), "outcome" => outcome).increment(1);
+    histogram!(JOB_DURATION, "kind" => kind.as_str(), "outcome" => outcome).record(duration);
+}
+
+pub(crate) fn jobs_swept(kind: JobKind, jobs: u64) {
+    counter!(JOBS_SWEPT, "kind" => kind.as_str()).increment(jobs);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge of counts far below 2^52")]
+pub(crate) fn queue_depth(kind: JobKind, depth: copydesk_common::queue::Depth) {
+    for (state, jobs) in [("ready", depth.ready), ("delayed", depth.delayed), ("leased", depth.leased)] {
+        gauge!(QUEUE_DEPTH, "kind" => kind.as_str(), "state" => state).set(jobs as f64);
+    }
+}
+
+pub(crate) fn database_connections(status: copydesk_common::store::PoolStatus) {
+    for (state, connections) in
+        [("checked_out", status.checked_out), ("checked_in", status.checked_in), ("overflow", status.overflow)]
+    {
+        gauge!(DATABASE_CONNECTIONS, "state" => state).set(f64::from(connections));
+    }
+}
+
+pub(crate) fn provider_called(provider: &'static str, outcome: &'static str, duration: Duration) {
+    counter!(PROVIDER_CALLS, "provider" => provider, "outcome" => outcome).increment(1);
+    histogram!(PROVIDER_CALL_DURATION, "provider" => provider).record(duration);
+}
+
+pub(crate) fn provider_refused(provider: &'static str, by: &'static str) {
+    counter!(PROVIDER_REFUSALS, "provider" => provider, "by" => by).increment(1);
+}
+
+pub(crate) fn tokens(provider: &'static str, prompt_tokens: u64, completion_tokens: u64) {
+    counter!(PROVIDER_TOKENS, "provider" => provider, "direction" => "prompt").increment(prompt_tokens);
+    counter!(PROVIDER_TOKENS, "provider" => provider, "direction" => "completion").increment(completion_tokens);
+}
+
+pub(crate) fn stage_finished(stage: Stage, duration: Duration) {
+    histogram!(STAGE_DURATION, "stage" => stage.as_str()).record(duration);
+}
+
+pub(crate) fn stage_fell_back(stage: Stage) {
+    counter!(STAGE_FALLBACKS, "stage" => stage.as_str()).increment(1);
+}
+
+pub(crate) fn answer_repaired(stage: Stage) {
+    counter!(REPAIRS, "stage" => stage.as_str()).increment(1);
+}

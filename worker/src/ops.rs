@@ -1,0 +1,59 @@
+//! The worker's own HTTP: `/metrics` and `/health`, for Prometheus and an orchestrator.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use copydesk_common::store::Store;
+use copydesk_common::telemetry;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::consume::Receiving;
+
+/// A check that has no answer by then has failed.
+const CHECK: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+struct Ops {
+    store: Store,
+    receiving: Receiving,
+    draining: CancellationToken,
+}
+
+/// Serves until `stop`.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    store: Store,
+    receiving: Receiving,
+    draining: CancellationToken,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health/live", get(|| async { Json(json!({ "status": "healthy" })) }))
+        .route("/health/ready", get(ready))
+        .with_state(Arc::new(Ops { store, receiving, draining }));
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn metrics() -> Result<String, StatusCode> {
+    telemetry::metrics().map(|handle| handle.render()).ok_or(StatusCode::NOT_FOUND)
+}
+
+/// Ready: every queue can hand jobs to this worker, their rows can be read, and it is not leaving.
+async fn ready(State(ops): State<Arc<Ops>>) -> (StatusCode, Json<serde_json::Value>) {
+    let queue = ops.receiving.can_receive();
+    let postgres = matches!(tokio::time::timeout(CHECK, ops.store.ping()).await, Ok(Ok(())));
+    let draining = ops.draining.is_cancelled();
+    let ready = queue && postgres && !draining;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "status": if ready { "healthy" } else { "unhealthy" },
+                       "checks": { "queue": queue, "postgres": postgres, "draining": draining } });
+    (status, Json(body))
+}

@@ -1,0 +1,257 @@
+//! How a generation comes about: `brief → research → knowledge → lessons → outline → draft → review
+//! → (revise → review)* → finish`. Here is the order and the bookkeeping: each stage's output and
+//! usage are stored before the next one starts, and a job that comes back goes on at the first
+//! unfinished one. What a stage does is its own file's; moving the job on when it stops short is
+//! [`crate::execute`]'s.
+
+use std::fmt;
+use std::time::Instant;
+
+use copydesk_common::clock;
+use copydesk_common::config::Config;
+use copydesk_common::generation::GenerateRequest;
+use copydesk_common::job::{Problem, Progress, StartedJob, Usage};
+use copydesk_common::notify::Notifier;
+use copydesk_common::redis::Redis;
+use copydesk_common::stage::{Stage, StageResult};
+use copydesk_common::store::{self, Store};
+use copydesk_knowledge::Knowledge;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::outcome::Interruption;
+use crate::provider::{ClientError, Providers};
+use crate::{metric, prompt};
+
+pub mod brief;
+pub mod calls;
+pub mod citation;
+pub mod draft;
+pub mod finish;
+pub mod knowledge;
+pub mod lessons;
+pub mod outline;
+pub mod passage;
+pub mod research;
+pub mod review;
+pub mod revise;
+pub mod structured;
+pub mod writing;
+
+use calls::Calls;
+use review::Reviewed;
+
+/// Stages of a generation without a revision.
+const STAGES: u16 = 8;
+/// What the indexes of the businesses' passages may take in memory, in bytes.
+const KNOWLEDGE_BYTES: usize = 256 * 1024 * 1024;
+
+/// What generations are made with. Made once a process.
+#[derive(Clone)]
+pub struct PipelineDeps {
+    /// Postgres.
+    pub store: Store,
+    /// Wakes clients that wait for a job.
+    pub notifier: Notifier,
+    /// The models and the search.
+    pub providers: Providers,
+    /// The businesses' passages.
+    pub knowledge: Knowledge,
+    /// Cancelled when the worker leaves: no stage starts any more.
+    pub draining: CancellationToken,
+}
+
+impl fmt::Debug for PipelineDeps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PipelineDeps").field("providers", &self.providers).finish_non_exhaustive()
+    }
+}
+
+impl PipelineDeps {
+    /// Sets everything up; calls nobody.
+    pub fn new(
+        config: &Config,
+        store: Store,
+        redis: &Redis,
+        notifier: Notifier,
+        draining: CancellationToken,
+    ) -> Result<Self, ClientError> {
+        let providers = Providers::new(&config.providers, redis)?;
+        let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
+        Ok(Self { store, notifier, providers, knowledge, draining })
+    }
+}
+
+/// Runs a generate job from its first unfinished stage to its end.
+pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interruption> {
+    let request: GenerateRequest =
+        serde_json::from_value(job.payload.clone()).map_err(|_| Interruption::Fail(unreadable(job)))?;
+    let calls = Calls::new(deps.providers.clone(), job);
+    let mut run = Run::resume(deps, job, &calls).await?;
+
+    let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, &request), to(Stage::Research)).await?;
+    let research = run.stage(Stage::Research, 0, research::run(&calls, &brief), to(Stage::Knowledge)).await?;
+    let recalled = knowledge::run(&deps.knowledge, &calls, &job.business_id, &brief);
+    let recalled = run.stage(Stage::Knowledge, 0, recalled, to(Stage::Lessons)).await?;
+    let lessons = lessons::run(&deps.store, &job.business_id, request.format);
+    let lessons = run.stage(Stage::Lessons, 0, lessons, to(Stage::Outline)).await?;
+    let passages = passage::numbered(&recalled, &research);
+    let subject = prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated);
+
+    let outline = run.stage(Stage::Outline, 0, outline::run(&calls, &subject), to(Stage::Draft)).await?;
+    let subject = prompt::Task { outline: Some(&outline), ..subject };
+    let draft = run.stage(Stage::Draft, 0, draft::run(&calls, &subject), to(Stage::Review)).await?;
+
+    let mut versions = Vec::new();
+    let mut text = draft.text;
+    let mut is_template = draft.is_template;
+    for round in 0.. {
+        let task = prompt::Task { draft: Some(&text), round, ..subject };
+        let next = |reviewed: &Reviewed| review::next(reviewed, round, &brief);
+        let reviewed = run.stage(Stage::Review, round, review::run(&calls, &task), next).await?;
+        let is_last = review::next(&reviewed, round, &brief) == Stage::Finish;
+        let fixes = reviewed.fixes.clone();
+        versions.push(finish::Version { text: text.clone(), is_template, reviewed });
+        if is_last {
+            break;
+        }
+        let round = round + 1;
+        let task = prompt::Task { fixes: &fixes, round, ..task };
+        let revised = run.stage(Stage::Revise, round, revise::run(&calls, &task), to(Stage::Review)).await?;
+        match revised.text {
+            Some(better) => (text, is_template) = (better, false),
+            // There is nothing new to review.
+            None => break,
+        }
+    }
+    run.may_go_on()?;
+    let made = finish::Made {
+        job,
+        request: &request,
+        brief: &brief,
+        lessons,
+        research,
+        recalled,
+        passages: &passages,
+        outline,
+        versions,
+    };
+    let generation = finish::run(&made, &deps.providers, run.usage.clone());
+    let total = run.completed + 1;
+    let progress = Progress { stage: Stage::Finish.as_str().to_owned(), completed: total, total };
+    store::generation::settle(&deps.store, job, &generation, &progress).await?;
+    Ok(())
+}
+
+/// The stage that follows whatever the output.
+fn to<T>(stage: Stage) -> impl FnOnce(&T) -> Stage {
+    move |_| stage
+}
+
+/// A job under way: what is stored, and what was used.
+struct Run<'a> {
+    deps: &'a PipelineDeps,
+    job: &'a StartedJob,
+    calls: &'a Calls,
+    stored: Vec<StageResult>,
+    usage: Usage,
+    completed: u16,
+}
+
+impl<'a> Run<'a> {
+    async fn resume(deps: &'a PipelineDeps, job: &'a StartedJob, calls: &'a Calls) -> Result<Self, Interruption> {
+        let stored = store::job::checkpoints(&deps.store, job).await?;
+        let mut usage = Usage::default();
+        for result in &stored {
+            usage.add(&result.usage);
+        }
+        Ok(Self { deps, job, calls, stored, usage, completed: 0 })
+    }
+
+    /// A stage's stored output, or the output of `work`, stored. `next` says which stage follows,
+    /// for those who watch the progress.
+    async fn stage<T>(
+        &mut self,
+        stage: Stage,
+        round: u16,
+        work: impl Future<Output = Result<T, calls::StageError>>,
+        next: impl FnOnce(&T) -> Stage,
+    ) -> Result<T, Interruption>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        if let Some(output) = self.stored_output(stage, round) {
+            self.completed += 1;
+            return Ok(output);
+        }
+        self.may_go_on()?;
+        let (started_at, began) = (clock::now(), Instant::now());
+        let span = tracing::info_span!("stage", stage = stage.as_str(), round);
+        let output = work.instrument(span).await.map_err(|error| self.calls.interruption(error))?;
+        metric::stage_finished(stage, began.elapsed());
+        self.completed += 1;
+        let result = StageResult {
+            stage,
+            round,
+            output: serde_json::to_value(&output).map_err(|error| Interruption::Retry(error.into()))?,
+            usage: self.calls.take_usage(),
+            started_at,
+        };
+        self.usage.add(&result.usage);
+        self.checkpoint(&result, next(&output), round).await?;
+        Ok(output)
+    }
+
+    /// Where a newer worker stored what this one cannot read, the stage runs again.
+    fn stored_output<T: DeserializeOwned>(&self, stage: Stage, round: u16) -> Option<T> {
+        let result = self.stored.iter().find(|result| result.stage == stage && result.round == round)?;
+        T::deserialize(&result.output)
+            .inspect_err(|error| tracing::warn!(%stage, round, error = error as &dyn std::error::Error, "a stored stage cannot be read and runs again"))
+            .ok()
+    }
+
+    async fn checkpoint(&self, result: &StageResult, next: Stage, round: u16) -> Result<(), Interruption> {
+        let rounds = round + u16::from(next == Stage::Revise);
+        let progress =
+            Progress { stage: next.as_str().to_owned(), completed: self.completed, total: STAGES + 2 * rounds };
+        store::job::checkpoint(&self.deps.store, self.job, result, &progress, &self.usage).await?;
+        self.deps.notifier.publish(self.job.id).await;
+        tracing::info!(stage = result.stage.as_str(), round, "a stage is finished");
+        Ok(())
+    }
+
+    /// Between stages a leaving worker lets go, and a job past its deadline ends.
+    fn may_go_on(&self) -> Result<(), Interruption> {
+        if self.deps.draining.is_cancelled() {
+            return Err(Interruption::Draining);
+        }
+        if self.job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
+            return Err(Interruption::Fail(too_late(self.job)));
+        }
+        Ok(())
+    }
+}
+
+fn too_late(job: &StartedJob) -> Problem {
+    let detail = "The job's deadline passed before it could be finished.".to_owned();
+    problem(job, "deadline-exceeded", "The deadline has passed", 504, detail)
+}
+
+fn unreadable(job: &StartedJob) -> Problem {
+    let detail = "The job's request cannot be read by this version of the worker.".to_owned();
+    problem(job, "unreadable-request", "The request cannot be read", 500, detail)
+}
+
+/// A problem that ends a job.
+fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: String) -> Problem {
+    Problem {
+        kind: format!("/problems/{kind}"),
+        title: title.to_owned(),
+        status,
+        detail,
+        instance: Some(format!("/api/jobs/{}", job.id)),
+        errors: Vec::new(),
+    }
+}

@@ -1,0 +1,231 @@
+//! A job's way to the providers: by its rank in the line, within its deadline, with its usage
+//! counted. Also what becomes of a job whose call failed, since that depends on whether it has
+//! another chance.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_common::clock;
+use copydesk_common::generation::Degradation;
+use copydesk_common::job::{StartedJob, Usage, WaitReason, Waiting};
+use copydesk_common::quota::Rank;
+use copydesk_common::stage::Stage;
+use copydesk_common::store::StoreError;
+use copydesk_knowledge::KnowledgeError;
+
+use crate::metric;
+use crate::outcome::Interruption;
+use crate::prompt::PromptError;
+use crate::provider::chat::{Answer, ChatRequest};
+use crate::provider::tavily::Found;
+use crate::provider::{self, Model, ProviderError, Providers};
+
+/// A shorter wait is slept through: giving the slot back and taking it again would cost more.
+const INLINE_WAIT: Duration = Duration::from_millis(250);
+/// Waits that are slept through for one call, at most.
+const MAX_INLINE_WAITS: u32 = 8;
+/// With less time than this before the deadline, no call is begun.
+const MIN_CALL: Duration = Duration::from_millis(500);
+/// How long a job waits whose call nobody could admit, because Redis is away.
+const QUOTA_AWAY: Duration = Duration::from_secs(2);
+
+/// Why a stage has no output.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A provider gave no answer.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The model's answer could not be used, nor the one after the repair.
+    #[error("the model's answer cannot be used: {}", .0.join(" "))]
+    Unusable(Vec<String>),
+    /// The deadline leaves no time for a call.
+    #[error("the deadline leaves no time for a call")]
+    OutOfTime,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The search in the business's passages failed.
+    #[error("the business's passages cannot be searched")]
+    Knowledge(#[from] KnowledgeError),
+    /// A prompt could not be made.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+}
+
+/// Calls on behalf of one job. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    providers: Providers,
+    rank: Rank,
+    job: Arc<StartedJob>,
+    usage: Arc<Mutex<Usage>>,
+}
+
+impl Calls {
+    /// Calls by the rank of `job`.
+    pub fn new(providers: Providers, job: &StartedJob) -> Self {
+        Self { providers, rank: Rank::of(job), job: Arc::new(job.clone()), usage: Arc::default() }
+    }
+
+    /// The model that plans, writes and revises.
+    pub fn writer(&self) -> &Model {
+        &self.providers.writer
+    }
+
+    /// The model that reviews.
+    pub fn reviewer(&self) -> &Model {
+        &self.providers.reviewer
+    }
+
+    /// Whether there is a web search.
+    pub fn can_search(&self) -> bool {
+        self.providers.search.is_some()
+    }
+
+    /// One answer of a model.
+    pub async fn complete(&self, model: &Model, request: &ChatRequest) -> Result<Answer, StageError> {
+        let answer = self.patiently(provider::LLM, |timeout| model.complete(self.rank, timeout, request)).await?;
+        metric::tokens(provider::LLM, answer.prompt_tokens, answer.completion_tokens);
+        let mut usage = self.usage();
+        usage.prompt_tokens += answer.prompt_tokens;
+        usage.completion_tokens += answer.completion_tokens;
+        Ok(answer)
+    }
+
+    /// The pages that fit a query; none where there is no search.
+    pub async fn search(&self, query: &str) -> Result<Vec<Found>, StageError> {
+        let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
+        self.patiently(provider::SEARCH, |timeout| search.search(self.rank, timeout, query)).await
+    }
+
+    /// Makes a call, after waits that are too short to give the slot back for.
+    async fn patiently<T, F>(&self, provider: &str, call: impl Fn(Duration) -> F) -> Result<T, StageError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        for attempt in 0.. {
+            let result = call(self.time_for_a_call()?).await;
+            self.count(provider, result.as_ref().err());
+            match result {
+                Err(ProviderError::Throttled { until, .. })
+                    if attempt < MAX_INLINE_WAITS && self.waits_inline(until) =>
+                {
+                    tokio::time::sleep((until - clock::now()).to_std().unwrap_or_default()).await;
+                }
+                result => return Ok(result?),
+            }
+        }
+        Err(StageError::OutOfTime)
+    }
+
+    /// Short waits, and any wait that a job must sit out before its deadline because it would be
+    /// woken no later anyway.
+    fn waits_inline(&self, until: DateTime<Utc>) -> bool {
+        let wait = until - clock::now();
+        let patience = match self.time_left() {
+            Some(left) if self.is_near_deadline() => left / 4,
+            _ => TimeDelta::from_std(INLINE_WAIT).unwrap_or_default(),
+        };
+        wait <= patience
+    }
+
+    /// How long the next call may take: never more than half of what the deadline leaves, since
+    /// other stages follow.
+    fn time_for_a_call(&self) -> Result<Duration, StageError> {
+        let Some(left) = self.time_left() else { return Ok(self.providers.call_timeout) };
+        let half = (left / 2).to_std().unwrap_or_default();
+        if half < MIN_CALL { Err(StageError::OutOfTime) } else { Ok(half.min(self.providers.call_timeout)) }
+    }
+
+    fn time_left(&self) -> Option<TimeDelta> {
+        Some(self.job.deadline_at? - clock::now())
+    }
+
+    /// Counts what reached the provider: neither a refusal of the quota's nor a provider's own 429
+    /// cost anything.
+    fn count(&self, provider: &str, error: Option<&ProviderError>) {
+        let reached = error.is_none_or(|error| {
+            matches!(
+                error,
+                ProviderError::Failed { .. } | ProviderError::Refused { .. } | ProviderError::Misconfigured { .. }
+            )
+        });
+        if reached {
+            *self.usage().calls.entry(provider.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn usage(&self) -> std::sync::MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was used since this was last asked.
+    pub fn take_usage(&self) -> Usage {
+        std::mem::take(&mut *self.usage())
+    }
+
+    /// Whether a stage must do without what failed, because the job has no other chance: its last
+    /// attempt, a deadline within the length of one call, or one that no wait can meet.
+    pub fn must_fall_back(&self, error: &StageError) -> bool {
+        match error {
+            StageError::OutOfTime => true,
+            StageError::Provider(ProviderError::Misconfigured { .. }) | StageError::Prompt(_) => false,
+            // Waiting spends no attempt: only the deadline ends it.
+            StageError::Provider(
+                ProviderError::Throttled { .. }
+                | ProviderError::BreakerOpen { .. }
+                | ProviderError::QuotaUnavailable { .. },
+            ) => self.is_near_deadline(),
+            _ => self.job.attempt >= self.job.max_attempts || self.is_near_deadline(),
+        }
+    }
+
+    fn is_near_deadline(&self) -> bool {
+        let call = TimeDelta::from_std(self.providers.call_timeout).unwrap_or(TimeDelta::MAX);
+        // A job that was woken for its last chance is woken a call's length before the deadline.
+        self.time_left().is_some_and(|left| left <= call + TimeDelta::milliseconds(100))
+    }
+
+    /// What becomes of the job.
+    pub fn interruption(&self, error: StageError) -> Interruption {
+        let wait = |reason, provider: &str, until| {
+            Interruption::Wait(Waiting { reason, provider: Some(provider.to_owned()), until })
+        };
+        match error {
+            StageError::Provider(ProviderError::Throttled { provider, until }) => {
+                wait(WaitReason::RateLimited, provider, until)
+            }
+            StageError::Provider(ProviderError::BreakerOpen { provider, until }) => {
+                wait(WaitReason::BreakerOpen, provider, until)
+            }
+            StageError::Provider(ProviderError::QuotaUnavailable { provider, .. }) => {
+                wait(WaitReason::RateLimited, provider, clock::now() + QUOTA_AWAY)
+            }
+            StageError::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
+                let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
+                Interruption::Fail(super::problem(
+                    &self.job,
+                    "provider-misconfigured",
+                    "A provider is not set up",
+                    502,
+                    detail,
+                ))
+            }
+            StageError::Store(error) => error.into(),
+            error => Interruption::Retry(error.into()),
+        }
+    }
+
+    /// Says in the log and the metrics that a stage does without its provider.
+    pub fn note_fallback(stage: Stage, degradation: Option<Degradation>, error: Option<&StageError>) {
+        metric::stage_fell_back(stage);
+        let error = error.map(|error| error as &dyn std::error::Error);
+        tracing::warn!(
+            stage = stage.as_str(),
+            degraded = degradation.map(Degradation::as_str),
+            error,
+            "a stage fell back"
+        );
+    }
+}

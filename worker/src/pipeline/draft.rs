@@ -1,0 +1,58 @@
+//! The first text. Where no model writes it and the job has no other chance, it is composed from the
+//! passages.
+
+use copydesk_common::clock;
+use copydesk_common::generation::Degradation;
+use copydesk_common::stage::Stage;
+use serde::{Deserialize, Serialize};
+
+use super::calls::{Calls, StageError};
+use super::passage;
+use super::writing;
+use crate::format;
+use crate::format::fallback::{Material, one_line};
+use crate::format::language;
+use crate::prompt::Task;
+
+/// The longest topic and title in a composed text, in characters: both stand in single lines.
+const MAX_TOPIC_CHARS: usize = 100;
+
+/// A first text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The text, in Markdown.
+    pub text: String,
+    /// Whether no model wrote it: it was composed from passages by template.
+    pub is_template: bool,
+}
+
+/// Writes the text.
+pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
+    match writing::write(calls, Stage::Draft, task).await {
+        Ok(text) => Ok(Draft { text, is_template: false }),
+        Err(error) if calls.must_fall_back(&error) => {
+            Calls::note_fallback(Stage::Draft, Some(Degradation::FallbackWriter), Some(&error));
+            Ok(Draft { text: composed(task), is_template: true })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The text without a model: sentences of the passages in the format's shape.
+fn composed(task: &Task<'_>) -> String {
+    let brief = task.brief;
+    let headings: Vec<String> =
+        task.outline.iter().flat_map(|outline| &outline.sections).map(|section| section.heading.clone()).collect();
+    let topic = one_line(&brief.topic, MAX_TOPIC_CHARS);
+    let title = task.outline.map_or_else(|| topic.clone(), |outline| one_line(&outline.title, MAX_TOPIC_CHARS));
+    let material = Material {
+        topic: topic.clone(),
+        business: one_line(&brief.business_name, MAX_TOPIC_CHARS),
+        title: if title.is_empty() { topic } else { title },
+        // A composed text says nothing of its own: headings that promise more stay away.
+        headings: if language::is_english(&brief.language) { &headings } else { &[] },
+        facts: passage::facts(task.passages),
+        today: clock::now(),
+    };
+    format::compose(brief.format, &material)
+}

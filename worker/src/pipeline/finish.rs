@@ -1,0 +1,160 @@
+//! The last stage: the best version, its citations checked, and everything that a client should
+//! know about it. Calls nobody and stores nothing.
+
+use copydesk_common::clock;
+use copydesk_common::generation::{Degradation, GenerateRequest, Generation, GenerationId, Models, Review};
+use copydesk_common::job::{StartedJob, Usage};
+
+use super::brief::Brief;
+use super::citation;
+use super::knowledge::Recalled;
+use super::lessons::Lessons;
+use super::outline::Outline;
+use super::passage::Passage;
+use super::research::Research;
+use super::review::{Reviewed, Rubric};
+use crate::format::fallback::one_line;
+use crate::provider::Providers;
+
+/// The longest title, in characters.
+const MAX_TITLE_CHARS: usize = 200;
+
+/// A text with its review.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The text.
+    pub text: String,
+    /// Whether no model wrote it.
+    pub is_template: bool,
+    /// What the review found.
+    pub reviewed: Reviewed,
+}
+
+/// What the stages made.
+#[derive(Debug)]
+pub struct Made<'a> {
+    /// The job.
+    pub job: &'a StartedJob,
+    /// What was asked for.
+    pub request: &'a GenerateRequest,
+    /// What was written from.
+    pub brief: &'a Brief,
+    /// What was learned before.
+    pub lessons: Lessons,
+    /// What the web said.
+    pub research: Research,
+    /// What the business's documents said.
+    pub recalled: Recalled,
+    /// Both, numbered.
+    pub passages: &'a [Passage],
+    /// The plan.
+    pub outline: Outline,
+    /// The draft and its revisions, in order: at least one.
+    pub versions: Vec<Version>,
+}
+
+/// Puts the result together.
+pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
+    let best = best(&made.versions);
+    let text = best.map_or("", |version| version.text.as_str());
+    let checked = citation::check(text, made.passages, &made.brief.language);
+    if checked.cut > 0 {
+        tracing::info!(citations = checked.cut, "citations were cut that no passage supported");
+    }
+    let rubric = best.and_then(|version| version.reviewed.rubric.as_ref());
+    let is_template = best.is_none_or(|version| version.is_template);
+    Generation {
+        generation_id: made.job.generation_id.unwrap_or_else(|| GenerationId(made.job.id.0)),
+        business_id: made.job.business_id.clone(),
+        topic: made.request.topic.clone(),
+        format: made.brief.format.name().to_owned(),
+        content_type: made.brief.format,
+        voice: made.brief.voice.clone(),
+        language: made.brief.language.clone(),
+        title: title(&checked.text, made),
+        sources: checked.sources,
+        review: rubric.map(|rubric| review(rubric, made.versions.len())),
+        lessons_applied: made.lessons.applied.clone(),
+        degraded: degraded(made, rubric.is_some(), is_template),
+        models: Models {
+            writer: (!is_template).then(|| providers.writer.name().to_owned()),
+            reviewer: rubric.map(|_| providers.reviewer.name().to_owned()),
+            simulated: providers.simulated,
+        },
+        content: checked.text,
+        usage,
+        feedback: None,
+        created_at: clock::now(),
+    }
+}
+
+/// The version with the best score, the later of equals. One that a model reviewed goes before one
+/// that only the checks saw: their scores do not compare.
+fn best(versions: &[Version]) -> Option<&Version> {
+    versions.iter().max_by(|a, b| {
+        let (a, b) = (&a.reviewed, &b.reviewed);
+        let reviewed = a.rubric.is_some().cmp(&b.rubric.is_some());
+        reviewed.then(a.combined_score().total_cmp(&b.combined_score()))
+    })
+}
+
+fn review(rubric: &Rubric, versions: usize) -> Review {
+    let score = rubric.score();
+    Review {
+        score,
+        calibrated_score: score,
+        criteria: rubric.criteria.clone(),
+        rounds: u16::try_from(versions.saturating_sub(1)).unwrap_or(u16::MAX),
+        comments: rubric.comments.clone(),
+    }
+}
+
+fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degradation> {
+    let shortfalls = [
+        (Degradation::ResearchUnavailable, made.research.is_unavailable),
+        (Degradation::KnowledgeUnavailable, made.recalled.passages.is_empty()),
+        (Degradation::ReviewUnavailable, !is_reviewed),
+        (Degradation::FallbackWriter, is_template),
+    ];
+    shortfalls.into_iter().filter(|(_, short)| *short).map(|(degradation, _)| degradation).collect()
+}
+
+/// The text's own title, else the plan's, else the topic.
+fn title(text: &str, made: &Made<'_>) -> String {
+    let own =
+        text.lines().map(str::trim).find_map(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("Subject:")));
+    let candidates = [own.unwrap_or_default(), &made.outline.title, &made.brief.topic];
+    let titles = candidates.iter().map(|title| one_line(&title.replace(['*', '`'], ""), MAX_TITLE_CHARS));
+    titles.into_iter().find(|title| !title.is_empty()).unwrap_or_else(|| made.brief.format.name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::review::tests::rubric;
+    use super::*;
+
+    fn version(text: &str, rubric: Option<Rubric>, failed_checks: u16) -> Version {
+        Version {
+            text: text.into(),
+            is_template: false,
+            reviewed: Reviewed { rubric, failed_checks, fixes: Vec::new() },
+        }
+    }
+
+    fn best_of(versions: &[Version]) -> &str {
+        best(versions).map_or("", |version| version.text.as_str())
+    }
+
+    #[test]
+    fn the_best_version_wins_not_the_last() {
+        let (good, better) = (version("good", Some(rubric(7.0)), 0), version("better", Some(rubric(8.0)), 0));
+        assert_eq!(best_of(&[good.clone(), better.clone()]), "better");
+        assert_eq!(best_of(&[better.clone(), good.clone()]), "better");
+        let broken = version("broken", Some(rubric(9.0)), 3);
+        assert_eq!(best_of(&[better, broken]), "better", "failed checks count");
+        let unseen = version("unseen", None, 0);
+        assert_eq!(best_of(&[good.clone(), unseen]), "good", "nobody scored the other");
+        let equal = version("equal", Some(rubric(7.0)), 0);
+        assert_eq!(best_of(&[good, equal]), "equal", "the later of equals has more mended");
+    }
+}

@@ -1,0 +1,157 @@
+//! The plan of the text: a title, and sections with what each says and which passages support it.
+
+use copydesk_common::generation::Format;
+use copydesk_common::stage::Stage;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::calls::{Calls, StageError};
+use super::structured::{self, Asking, Shape};
+use crate::format::default_sections;
+use crate::format::fallback::one_line;
+use crate::prompt::Task;
+
+/// The longest answer, in tokens; models that think first think within it.
+const MAX_TOKENS: u32 = 2_500;
+/// A plan is not worded freely.
+const TEMPERATURE: f32 = 0.4;
+/// Sections that are kept.
+const MAX_SECTIONS: usize = 12;
+/// Points of a section that are kept.
+const MAX_POINTS: usize = 8;
+/// The longest title and heading, in characters.
+const MAX_HEADING_CHARS: usize = 150;
+/// The longest point, in characters.
+const MAX_POINT_CHARS: usize = 300;
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outline {
+    /// The title.
+    pub title: String,
+    /// The sections, in order.
+    pub sections: Vec<Section>,
+}
+
+/// A section of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// Its heading.
+    pub heading: String,
+    /// What it says.
+    #[serde(default)]
+    pub points: Vec<String>,
+    /// The passages that support it.
+    #[serde(default)]
+    pub passages: Vec<u16>,
+}
+
+impl Shape for Outline {
+    const NAME: &'static str = "outline";
+
+    fn schema() -> serde_json::Value {
+        let strings = json!({ "type": "array", "items": { "type": "string" } });
+        json!({
+            "type": "object",
+            "properties": {
+                "title": { "type": "string" },
+                "sections": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "heading": { "type": "string" },
+                            "points": strings,
+                            "passages": { "type": "array", "items": { "type": "integer" } },
+                        },
+                        "required": ["heading", "points", "passages"],
+                        "additionalProperties": false,
+                    },
+                },
+            },
+            "required": ["title", "sections"],
+            "additionalProperties": false,
+        })
+    }
+
+    fn checked(mut self) -> Result<Self, Vec<String>> {
+        self.title = one_line(&self.title, MAX_HEADING_CHARS);
+        for section in &mut self.sections {
+            section.heading = one_line(&section.heading, MAX_HEADING_CHARS);
+            section.points.truncate(MAX_POINTS);
+            for point in &mut section.points {
+                *point = one_line(point, MAX_POINT_CHARS);
+            }
+        }
+        self.sections.retain(|section| !section.heading.is_empty());
+        self.sections.truncate(MAX_SECTIONS);
+        let mut wrong = Vec::new();
+        if self.title.is_empty() {
+            wrong.push("The title was empty.".to_owned());
+        }
+        if self.sections.is_empty() {
+            wrong.push("There was no section with a heading.".to_owned());
+        }
+        if wrong.is_empty() { Ok(self) } else { Err(wrong) }
+    }
+}
+
+/// Plans the text; with the format's usual sections where no model could.
+pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Outline, StageError> {
+    let asking = Asking {
+        stage: Stage::Outline,
+        model: calls.writer(),
+        max_completion_tokens: MAX_TOKENS,
+        temperature: TEMPERATURE,
+    };
+    let prompt = task.prompt(Stage::Outline)?;
+    match structured::ask::<Outline>(calls, &asking, &prompt).await {
+        Ok(mut outline) => {
+            let exists = |n: &u16| task.passages.iter().any(|passage| passage.n == *n);
+            outline.sections.iter_mut().for_each(|section| section.passages.retain(exists));
+            Ok(outline)
+        }
+        Err(error) if matches!(error, StageError::Unusable(_)) || calls.must_fall_back(&error) => {
+            Calls::note_fallback(Stage::Outline, None, Some(&error));
+            Ok(usual(task.brief.format, &task.brief.topic))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The format's usual sections.
+fn usual(format: Format, topic: &str) -> Outline {
+    let section = |heading: &&str| Section { heading: (*heading).to_owned(), points: Vec::new(), passages: Vec::new() };
+    let title = one_line(topic, MAX_HEADING_CHARS);
+    Outline {
+        title: if title.is_empty() { format.name().to_owned() } else { title },
+        sections: default_sections(format).iter().map(section).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn plans_are_put_in_order_or_refused() {
+        let plan: Outline = serde_json::from_value(json!({
+            "title": "# A\ntitle", "sections": [{"heading": "  "}, {"heading": "One", "points": ["a\nb"]}], "extra": 1,
+        }))
+        .unwrap();
+        let plan = plan.checked().unwrap();
+        assert_eq!((plan.title.as_str(), plan.sections.len()), ("A title", 1));
+        assert_eq!(plan.sections[0].points, ["a b"]);
+        let empty = Outline { title: "#".into(), sections: Vec::new() };
+        assert_eq!(empty.checked().unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn every_format_has_a_usual_plan() {
+        for &format in Format::ALL {
+            assert!(usual(format, "\n# Topic").checked().is_ok(), "{format}");
+        }
+        assert_eq!(usual(Format::Faq, "###").title, "FAQ");
+    }
+}

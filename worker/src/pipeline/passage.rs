@@ -1,0 +1,79 @@
+//! The numbered passages that a text may cite: the business's own first, then the web's. Numbered
+//! once, from stored outputs, so that a job that goes on elsewhere counts the same.
+
+use copydesk_common::document::DocumentId;
+use copydesk_common::generation::{Source, SourceKind};
+use serde::{Deserialize, Serialize};
+
+use super::knowledge::Recalled;
+use super::research::Research;
+use crate::format::fallback::{self, Fact};
+use crate::format::markdown::clip;
+
+/// How much of a passage a source quotes, in characters.
+const QUOTE_CHARS: usize = 300;
+
+/// A numbered passage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// The number by which it is cited.
+    pub n: u16,
+    /// Where it comes from.
+    pub kind: SourceKind,
+    /// The page's or document's title, with the heading path.
+    pub title: String,
+    /// Where it can be read.
+    pub url: Option<String>,
+    /// The document, for `kb`.
+    pub document_id: Option<DocumentId>,
+    /// Its place in the document, for `kb`.
+    pub chunk: Option<i32>,
+    /// The text.
+    pub text: String,
+}
+
+impl Passage {
+    /// As a cited source, under the number that it has in the finished text.
+    pub fn source(&self, n: u16) -> Source {
+        Source {
+            n,
+            kind: self.kind,
+            title: self.title.clone(),
+            url: self.url.clone(),
+            document_id: self.document_id,
+            chunk: self.chunk,
+            quote: clip(&self.text, QUOTE_CHARS).to_owned(),
+        }
+    }
+}
+
+/// Numbers what the stages found, from 1.
+pub fn numbered(knowledge: &Recalled, research: &Research) -> Vec<Passage> {
+    let own = knowledge.passages.iter().map(|found| Passage {
+        n: 0,
+        kind: SourceKind::Knowledge,
+        title: found.heading_path.clone(),
+        url: found.url.clone(),
+        document_id: Some(found.document_id),
+        chunk: Some(found.ordinal),
+        text: found.text.clone(),
+    });
+    let web = research.passages.iter().map(|found| Passage {
+        n: 0,
+        kind: SourceKind::Web,
+        title: found.title.clone(),
+        url: Some(found.url.clone()),
+        document_id: None,
+        chunk: None,
+        text: found.text.clone(),
+    });
+    (1..).zip(own.chain(web)).map(|(n, passage)| Passage { n, ..passage }).collect()
+}
+
+/// Sentences for a text that is composed without a model: from the business's own passages alone
+/// where there are any, since nobody checks what the web says.
+pub fn facts(passages: &[Passage]) -> Vec<Fact> {
+    let has_own = passages.iter().any(|passage| passage.kind == SourceKind::Knowledge);
+    let trusted = passages.iter().filter(|passage| !has_own || passage.kind == SourceKind::Knowledge);
+    fallback::facts(trusted.map(|passage| (passage.n, passage.text.as_str())))
+}

@@ -1,0 +1,219 @@
+//! The review: a rubric's scores from another model than the writer's, and the checks that code can
+//! make. Both say what is to be mended.
+
+use std::collections::BTreeMap;
+
+use copydesk_common::generation::Degradation;
+use copydesk_common::stage::Stage;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::brief::Brief;
+use super::calls::{Calls, StageError};
+use super::citation;
+use super::structured::{self, Asking, Shape};
+use super::writing::rules;
+use crate::format;
+use crate::format::fallback::one_line;
+use crate::prompt::Task;
+
+/// What is scored, 0 to 10 each.
+pub const CRITERIA: [&str; 5] = ["accuracy", "relevance", "voice", "structure", "clarity"];
+/// What each failed check takes off the score: a text with two of them is not publishable.
+const CHECK_PENALTY: f64 = 0.75;
+/// What all of them take off at most: a good text in a poor shape is still better than a poor one.
+const MAX_PENALTY: f64 = 4.0;
+/// The score of a text that nobody reviewed, before the checks.
+const UNREVIEWED_SCORE: f64 = 10.0;
+/// The longest answer, in tokens; models that think first think within it.
+const MAX_TOKENS: u32 = 4_000;
+/// A score is not worded freely.
+const TEMPERATURE: f32 = 0.1;
+/// Points that the writer is told at once.
+const MAX_FIXES: usize = 10;
+/// The longest of them, in characters.
+const MAX_FIX_CHARS: usize = 300;
+/// The longest comments, in characters.
+const MAX_COMMENTS_CHARS: usize = 1_000;
+
+/// What the review found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reviewed {
+    /// What the reviewer said; `None` where there was none.
+    pub rubric: Option<Rubric>,
+    /// How many of the checks that code makes failed.
+    pub failed_checks: u16,
+    /// What is to be mended, the most important first.
+    pub fixes: Vec<String>,
+}
+
+/// The reviewer's scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rubric {
+    /// Each of [`CRITERIA`], 0 to 10.
+    pub criteria: BTreeMap<String, f64>,
+    /// What the reviewer said.
+    #[serde(default)]
+    pub comments: String,
+    /// What the reviewer wants mended.
+    #[serde(default)]
+    pub fixes: Vec<String>,
+}
+
+impl Rubric {
+    /// The mean of the criteria, 0 to 10.
+    #[expect(clippy::cast_precision_loss, reason = "there are five criteria")]
+    pub fn score(&self) -> f64 {
+        self.criteria.values().sum::<f64>() / self.criteria.len().max(1) as f64
+    }
+}
+
+impl Reviewed {
+    /// What the revisions go by, 0 to 10: the reviewer's score, less what failed checks take off.
+    pub fn combined_score(&self) -> f64 {
+        let score = self.rubric.as_ref().map_or(UNREVIEWED_SCORE, Rubric::score);
+        (score - (f64::from(self.failed_checks) * CHECK_PENALTY).min(MAX_PENALTY)).max(0.0)
+    }
+}
+
+impl Shape for Rubric {
+    const NAME: &'static str = "review";
+
+    fn schema() -> serde_json::Value {
+        let scores: serde_json::Map<_, _> =
+            CRITERIA.iter().map(|name| ((*name).to_owned(), json!({ "type": "number" }))).collect();
+        json!({
+            "type": "object",
+            "properties": {
+                "criteria": {
+                    "type": "object",
+                    "properties": scores,
+                    "required": CRITERIA,
+                    "additionalProperties": false,
+                },
+                "comments": { "type": "string" },
+                "fixes": { "type": "array", "items": { "type": "string" } },
+            },
+            "required": ["criteria", "comments", "fixes"],
+            "additionalProperties": false,
+        })
+    }
+
+    fn checked(mut self) -> Result<Self, Vec<String>> {
+        self.criteria.retain(|name, _| CRITERIA.contains(&name.as_str()));
+        let missing = CRITERIA.iter().filter(|name| !self.criteria.contains_key(**name));
+        let mut wrong: Vec<String> = missing.map(|name| format!("The criterion {name} had no score.")).collect();
+        if self.criteria.values().any(|score| !(0.0..=10.0).contains(score)) {
+            wrong.push("A score was not between 0 and 10.".to_owned());
+        }
+        self.comments = one_line(&self.comments, MAX_COMMENTS_CHARS);
+        self.fixes = self.fixes.iter().map(|fix| one_line(fix, MAX_FIX_CHARS)).filter(|fix| !fix.is_empty()).collect();
+        if wrong.is_empty() { Ok(self) } else { Err(wrong) }
+    }
+}
+
+/// Reviews the task's draft; by the checks alone where no reviewer could.
+pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError> {
+    let asking = Asking {
+        stage: Stage::Review,
+        model: calls.reviewer(),
+        max_completion_tokens: MAX_TOKENS,
+        temperature: TEMPERATURE,
+    };
+    let prompt = task.prompt(Stage::Review)?;
+    let rubric = match structured::ask::<Rubric>(calls, &asking, &prompt).await {
+        Ok(rubric) => Some(rubric),
+        Err(error) if matches!(error, StageError::Unusable(_)) || calls.must_fall_back(&error) => {
+            Calls::note_fallback(Stage::Review, Some(Degradation::ReviewUnavailable), Some(&error));
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(put_together(rubric, checks(task)))
+}
+
+/// What code finds wrong with the draft.
+fn checks(task: &Task<'_>) -> Vec<String> {
+    let text = task.draft.unwrap_or_default();
+    let mut failed = format::check(task.brief.format, text, &rules(task.brief));
+    let checked = citation::check(text, task.passages, &task.brief.language);
+    if checked.cut > 0 {
+        failed.push("Cite a passage only behind a sentence that says what it says.".to_owned());
+    }
+    if checked.sources.is_empty() && !task.passages.is_empty() {
+        failed.push("Use facts of the passages, and cite them as [n].".to_owned());
+    }
+    failed
+}
+
+/// The checks' points come first: they are certain.
+fn put_together(rubric: Option<Rubric>, failed: Vec<String>) -> Reviewed {
+    let failed_checks = u16::try_from(failed.len()).unwrap_or(u16::MAX);
+    let mut fixes = failed;
+    if let Some(rubric) = &rubric {
+        fixes.extend(rubric.fixes.iter().cloned());
+        // A low score without a reason names the weakest side at least.
+        if fixes.is_empty() && !rubric.comments.is_empty() {
+            fixes.push(rubric.comments.clone());
+        }
+    }
+    fixes.truncate(MAX_FIXES);
+    Reviewed { rubric, failed_checks, fixes }
+}
+
+/// Another round where the score is too low, one is left, and there is something to mend.
+pub fn next(reviewed: &Reviewed, round: u16, brief: &Brief) -> Stage {
+    let is_good = reviewed.combined_score() >= brief.min_score;
+    if is_good || round >= brief.max_rounds || reviewed.fixes.is_empty() { Stage::Finish } else { Stage::Revise }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use copydesk_common::generation::Format;
+
+    use super::super::brief::tests::brief;
+    use super::*;
+
+    pub(crate) fn rubric(score: f64) -> Rubric {
+        let criteria = CRITERIA.iter().map(|name| ((*name).to_owned(), score)).collect();
+        Rubric { criteria, comments: "Good.".into(), fixes: Vec::new() }
+    }
+
+    fn fixes(n: usize) -> Vec<String> {
+        (0..n).map(|n| format!("Fix {n}.")).collect()
+    }
+
+    #[test]
+    fn scores_must_be_there_and_within_bounds() {
+        assert!(rubric(10.0).checked().is_ok());
+        for score in [-0.1, 10.1, f64::NAN, f64::INFINITY] {
+            assert!(rubric(score).checked().is_err(), "{score}");
+        }
+        let mut partial = rubric(7.0);
+        partial.criteria.remove("voice");
+        partial.criteria.insert("beauty".into(), 99.0);
+        assert_eq!(partial.checked(), Err(vec!["The criterion voice had no score.".to_owned()]));
+    }
+
+    #[test]
+    fn failed_checks_lower_the_score_up_to_a_point() {
+        let score = |failed: usize| put_together(Some(rubric(8.0)), fixes(failed)).combined_score();
+        assert_eq!((score(0), score(1), score(2), score(9)), (8.0, 7.25, 6.5, 4.0));
+        assert_eq!(put_together(None, Vec::new()).combined_score(), 10.0);
+        assert_eq!(put_together(Some(rubric(1.0)), fixes(4)).combined_score(), 0.0);
+    }
+
+    #[test]
+    fn revisions_end_when_it_is_good_enough_or_none_is_left() {
+        let brief = brief(Format::Blog);
+        let poor = put_together(Some(rubric(5.0)), fixes(1));
+        assert_eq!(next(&poor, 0, &brief), Stage::Revise);
+        assert_eq!(next(&poor, 1, &brief), Stage::Revise);
+        assert_eq!(next(&poor, 2, &brief), Stage::Finish, "two rounds are all");
+        assert_eq!(next(&put_together(Some(rubric(9.0)), fixes(1)), 0, &brief), Stage::Finish);
+        assert_eq!(next(&put_together(None, Vec::new()), 0, &brief), Stage::Finish);
+        let silent = Rubric { comments: String::new(), ..rubric(2.0) };
+        assert_eq!(next(&put_together(Some(silent), Vec::new()), 0, &brief), Stage::Finish, "nothing to go by");
+        assert_eq!(put_together(Some(rubric(2.0)), Vec::new()).fixes, ["Good."]);
+    }
+}

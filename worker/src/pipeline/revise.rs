@@ -1,0 +1,28 @@
+//! The text with the review's points mended. A revision that cannot be made leaves the text as it
+//! was: it is never worse than before.
+
+use copydesk_common::stage::Stage;
+use serde::{Deserialize, Serialize};
+
+use super::calls::{Calls, StageError};
+use super::writing;
+use crate::prompt::Task;
+
+/// A revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revised {
+    /// The new text; `None` where there is none, and the one before stands.
+    pub text: Option<String>,
+}
+
+/// Mends the task's draft.
+pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Revised, StageError> {
+    match writing::write(calls, Stage::Revise, task).await {
+        Ok(text) => Ok(Revised { text: Some(text) }),
+        Err(error) if matches!(error, StageError::Unusable(_)) || calls.must_fall_back(&error) => {
+            Calls::note_fallback(Stage::Revise, None, Some(&error));
+            Ok(Revised { text: None })
+        }
+        Err(error) => Err(error),
+    }
+}

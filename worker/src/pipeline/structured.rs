@@ -1,0 +1,152 @@
+//! Answers that are JSON of a known shape: by a schema where the model takes one, by asking for an
+//! object where it does not, dug out of prose, checked, and asked for once more where they are
+//! wrong.
+
+use copydesk_common::stage::Stage;
+use serde::de::DeserializeOwned;
+
+use super::calls::{Calls, StageError};
+use crate::metric;
+use crate::prompt::Prompt;
+use crate::provider::chat::{Answer, ChatRequest, Form};
+use crate::provider::{Model, ProviderError};
+
+/// Places at which an object is looked for: an answer that hides it better is asked for again.
+const MAX_CANDIDATES: usize = 32;
+
+/// A shape of answers.
+pub trait Shape: DeserializeOwned {
+    /// The schema's name.
+    const NAME: &'static str;
+
+    /// The JSON schema, as strict as providers take them: every property required, no others.
+    fn schema() -> serde_json::Value;
+
+    /// Puts the answer in order, or says what is wrong with it, as instructions to the model.
+    fn checked(self) -> Result<Self, Vec<String>>;
+}
+
+/// How an answer is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// For the metrics.
+    pub stage: Stage,
+    /// Who answers.
+    pub model: &'a Model,
+    /// The longest answer, in tokens.
+    pub max_completion_tokens: u32,
+    /// How freely it words, 0 to 2.
+    pub temperature: f32,
+}
+
+/// One checked answer; [`StageError::Unusable`] where the second one is wrong too.
+pub async fn ask<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<T, StageError> {
+    let answer = complete::<T>(calls, asking, prompt).await?;
+    let wrong = match read::<T>(&answer) {
+        Ok(shape) => return Ok(shape),
+        Err(wrong) => wrong,
+    };
+    metric::answer_repaired(asking.stage);
+    let answer = complete::<T>(calls, asking, &prompt.repair(&wrong)).await?;
+    read::<T>(&answer).map_err(StageError::Unusable)
+}
+
+async fn complete<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<Answer, StageError> {
+    let request = |form| ChatRequest {
+        system: prompt.system.clone(),
+        user: prompt.user.clone(),
+        max_completion_tokens: asking.max_completion_tokens,
+        temperature: asking.temperature,
+        form,
+    };
+    if asking.model.takes_schemas() {
+        let form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
+        match calls.complete(asking.model, &request(form)).await {
+            Err(StageError::Provider(ProviderError::Refused { status: 400 | 422, .. })) => {}
+            result => return result,
+        }
+    }
+    let answer = calls.complete(asking.model, &request(Form::JsonObject)).await?;
+    // Not before the same question without a schema was taken: the schema may not be the reason.
+    asking.model.refuses_schemas();
+    Ok(answer)
+}
+
+fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
+    if answer.text.trim().is_empty() {
+        return Err(vec!["The answer was empty.".to_owned()]);
+    }
+    let object = object(&answer.text).ok_or_else(|| {
+        let why =
+            if answer.is_cut { "The answer broke off: keep it shorter." } else { "The answer held no JSON object." };
+        vec![why.to_owned()]
+    })?;
+    let shape: T = serde_json::from_str(object)
+        .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))])?;
+    shape.checked()
+}
+
+/// What was wrong, without the model's own words: serde quotes them.
+fn bounded(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let plain = if text.contains("missing field") { text } else { format!("{:?} error", error.classify()) };
+    plain.chars().take(120).collect()
+}
+
+/// The first balanced JSON object of a text: the text itself, or what stands in prose or a fence.
+fn object(text: &str) -> Option<&str> {
+    let starts = text.match_indices('{').map(|(start, _)| start).take(MAX_CANDIDATES);
+    let mut candidates = starts.filter_map(|start| Some(&text[start..start + balanced_end(&text[start..])?]));
+    let is_json = |candidate: &&str| serde_json::from_str::<serde::de::IgnoredAny>(candidate).is_ok();
+    candidates.find(is_json)
+}
+
+/// The length of the object that begins here, braces in strings not counted.
+fn balanced_end(text: &str) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' if !in_string => depth += 1,
+            b'}' if !in_string => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_found_wherever_they_stand() {
+        for (text, expected) in [
+            (r#"{"a": 1}"#, Some(r#"{"a": 1}"#)),
+            ("Sure! Here it is:\n```json\n{\"a\": \"}\\\"{\"}\n```\nDone {x}.", Some("{\"a\": \"}\\\"{\"}")),
+            ("First {not json} then {\"a\": {\"b\": 2}} end", Some("{\"a\": {\"b\": 2}}")),
+            ("{\"a\": 1", None),
+            ("nothing", None),
+            ("", None),
+            ("}{", None),
+        ] {
+            assert_eq!(object(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_texts_cost_little() {
+        for hostile in ["{".repeat(1_000_000), "{\"".repeat(300_000), "{}x".repeat(100_000), "ü{".repeat(300_000)] {
+            let began = std::time::Instant::now();
+            let _ = object(&hostile);
+            assert!(began.elapsed().as_secs() < 2);
+        }
+    }
+}

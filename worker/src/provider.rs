@@ -1,0 +1,210 @@
+//! Providers: the models that write and review, and the web search. Each call goes through the
+//! shared quota and breaker ([`gate`]); the clients are thin, since their headers drive the quota,
+//! and never call twice by themselves. Knows nothing of the pipeline, its prompts or the store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use copydesk_common::config::ProvidersConfig;
+use copydesk_common::quota::{Policy, Quota, QuotaError, Rank};
+use copydesk_common::redis::Redis;
+
+pub mod call;
+pub mod chat;
+mod gate;
+mod retry_after;
+pub mod tavily;
+
+use call::CallError;
+use chat::{Answer, ChatClient, ChatRequest};
+use gate::Gate;
+use tavily::{Found, TavilyClient};
+
+/// The LLM provider's name in quotas, usage and metrics.
+pub const LLM: &str = "groq";
+/// The search provider's name there.
+pub const SEARCH: &str = "tavily";
+/// The web search has one breaker; this stands where a model's name does.
+const SEARCH_MODEL: &str = "search";
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a provider gave no answer, in the words of what can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It takes no calls before this moment.
+    #[error("{provider} takes no calls before {until}")]
+    Throttled {
+        /// The provider.
+        provider: &'static str,
+        /// When to ask again.
+        until: DateTime<Utc>,
+    },
+    /// It is down: its breaker is open until this moment.
+    #[error("{provider} is down: its breaker is open until {until}")]
+    BreakerOpen {
+        /// The provider.
+        provider: &'static str,
+        /// When to ask again.
+        until: DateTime<Utc>,
+    },
+    /// The shared quota did not answer, so that no call could be made.
+    #[error("the quota of {provider} cannot be asked")]
+    QuotaUnavailable {
+        /// The provider.
+        provider: &'static str,
+        /// Why.
+        #[source]
+        source: QuotaError,
+    },
+    /// The call failed; another one, later, may not.
+    #[error("the call to {provider} failed")]
+    Failed {
+        /// The provider.
+        provider: &'static str,
+        /// How.
+        #[source]
+        source: CallError,
+    },
+    /// It does not take the request, and would not take it again.
+    #[error("{provider} refused the request with status {status}")]
+    Refused {
+        /// The provider.
+        provider: &'static str,
+        /// What it answered.
+        status: u16,
+    },
+    /// It does not know our key, our URL or our model: an operator must look.
+    #[error("{provider} answered with status {status}: see {variable}")]
+    Misconfigured {
+        /// The provider.
+        provider: &'static str,
+        /// What it answered.
+        status: u16,
+        /// The variable that is likely wrong.
+        variable: &'static str,
+    },
+}
+
+/// The providers cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The HTTP client cannot be made.
+    #[error("the HTTP client cannot be made")]
+    Client(#[source] reqwest::Error),
+    /// A key holds what no HTTP header can.
+    #[error("{variable} holds characters that no HTTP header takes")]
+    Key {
+        /// The variable.
+        variable: &'static str,
+    },
+}
+
+/// Everything outside that a generation is made with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Providers {
+    /// Plans, writes and revises.
+    pub writer: Arc<Model>,
+    /// Reviews.
+    pub reviewer: Arc<Model>,
+    /// Searches the web; `None` where no key was given.
+    pub search: Option<Arc<Search>>,
+    /// Whether a simulator stands in for them.
+    pub simulated: bool,
+    /// The longest that a call may take.
+    pub call_timeout: Duration,
+}
+
+impl Providers {
+    /// Sets the clients up; calls nobody.
+    pub fn new(config: &ProvidersConfig, redis: &Redis) -> Result<Self, ClientError> {
+        // Whoever was first in this process has installed one; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("copydesk/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(ClientError::Client)?;
+        let chat = ChatClient::new(http.clone(), &config.llm_base_url, config.groq_api_key.as_ref())?;
+        let policy = Policy::per_minute(config.llm_requests_per_minute, config.call_timeout());
+        let model = |name: &str| Model {
+            name: name.to_owned(),
+            client: chat.clone(),
+            gate: Gate::new(LLM, Quota::new(redis, LLM, name, policy)),
+            takes_schemas: AtomicBool::new(true),
+        };
+        Ok(Self {
+            writer: Arc::new(model(&config.llm_model)),
+            reviewer: Arc::new(model(&config.review_model)),
+            search: Search::new(config, http, redis)?.map(Arc::new),
+            simulated: config.simulated,
+            call_timeout: config.call_timeout(),
+        })
+    }
+}
+
+/// One model of the LLM provider.
+#[derive(Debug)]
+pub struct Model {
+    name: String,
+    client: ChatClient,
+    gate: Gate,
+    takes_schemas: AtomicBool,
+}
+
+impl Model {
+    /// The model's own name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One completion, at most `timeout` long.
+    pub async fn complete(
+        &self,
+        rank: Rank,
+        timeout: Duration,
+        request: &ChatRequest,
+    ) -> Result<Answer, ProviderError> {
+        let result = self.gate.call(rank, self.client.complete(&self.name, request, timeout)).await;
+        result.map_err(|error| error.naming("GROQ_API_KEY", "COPYDESK_LLM_MODEL"))
+    }
+
+    /// Whether it takes a JSON schema for its answer, as far as is known.
+    pub fn takes_schemas(&self) -> bool {
+        self.takes_schemas.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that it takes none, so that no further call is spent on finding out.
+    pub fn refuses_schemas(&self) {
+        self.takes_schemas.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The web search.
+#[derive(Debug)]
+pub struct Search {
+    client: TavilyClient,
+    gate: Gate,
+}
+
+impl Search {
+    fn new(config: &ProvidersConfig, http: reqwest::Client, redis: &Redis) -> Result<Option<Self>, ClientError> {
+        if config.tavily_api_key.is_none() && !config.simulated {
+            return Ok(None);
+        }
+        let policy = Policy::per_minute(config.search_requests_per_minute, config.call_timeout());
+        Ok(Some(Self {
+            client: TavilyClient::new(http, &config.search_base_url, config.tavily_api_key.as_ref())?,
+            gate: Gate::new(SEARCH, Quota::new(redis, SEARCH, SEARCH_MODEL, policy)),
+        }))
+    }
+
+    /// One search, at most `timeout` long.
+    pub async fn search(&self, rank: Rank, timeout: Duration, query: &str) -> Result<Vec<Found>, ProviderError> {
+        let result = self.gate.call(rank, self.client.search(query, timeout)).await;
+        result.map_err(|error| error.naming("TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"))
+    }
+}

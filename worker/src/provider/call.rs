@@ -1,0 +1,150 @@
+//! One HTTP call to a provider: a JSON body out, a bounded JSON body in, and everything that can go
+//! wrong between, sorted by what it says of the provider's health.
+
+use std::time::Duration;
+
+use copydesk_common::quota::{Health, Settlement};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use super::{ClientError, retry_after};
+
+/// The largest body that is read, in bytes. Real answers stay far below.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// How long a provider is left alone that says "too many" but not until when.
+const DEFAULT_CLOSED_FOR: Duration = Duration::from_secs(5);
+/// A provider's word counts up to this: beyond, asking again costs less than being wrong.
+const MAX_CLOSED_FOR: Duration = Duration::from_secs(3600);
+
+/// How a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut(#[source] reqwest::Error),
+    /// The connection could not be made, or broke.
+    #[error("the connection failed")]
+    Connection(#[source] reqwest::Error),
+    /// A status other than 2xx. Its text is a stranger's and is not shown.
+    #[error("status {status}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// How long the provider says that it takes no calls.
+        retry_after: Option<Duration>,
+        /// What it says of the error, bounded: for telling one refusal from another, not for logs.
+        body: ErrorBody,
+    },
+    /// The body is larger than any sound answer.
+    #[error("the answer is larger than {MAX_BODY_BYTES} bytes")]
+    TooLarge,
+    /// The body is not what the protocol says.
+    #[error("the answer is not what the protocol says")]
+    Malformed(#[source] serde_json::Error),
+    /// The body is sound but says nothing.
+    #[error("the answer holds no choice")]
+    NoChoice,
+}
+
+/// An error's body. Its text does not show in `Debug`: it may quote the prompt.
+#[derive(Clone, Default)]
+pub struct ErrorBody(pub serde_json::Value);
+
+impl std::fmt::Debug for ErrorBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ErrorBody(…)")
+    }
+}
+
+impl CallError {
+    fn of(error: reqwest::Error) -> Self {
+        // Its URL is configuration and may hold credentials.
+        let error = error.without_url();
+        if error.is_timeout() { Self::TimedOut(error) } else { Self::Connection(error) }
+    }
+
+    /// What the quota and the breaker are told.
+    pub(super) fn settlement(&self) -> Settlement {
+        let health = match self {
+            Self::TimedOut(_) | Self::Connection(_) => Health::Unhealthy,
+            Self::Status { status: 408 | 500.., .. } => Health::Unhealthy,
+            Self::Status { .. } => Health::Neutral,
+            // It answered, if badly.
+            Self::TooLarge | Self::Malformed(_) | Self::NoChoice => Health::Neutral,
+        };
+        Settlement { health, closed_for: self.closed_for() }
+    }
+
+    /// How long the provider takes no calls, where that is what it said. 498 is Groq's "flex
+    /// capacity exceeded".
+    pub(super) fn closed_for(&self) -> Option<Duration> {
+        match self {
+            Self::Status { status: 429 | 498, retry_after, .. } => {
+                Some(retry_after.unwrap_or(DEFAULT_CLOSED_FOR).min(MAX_CLOSED_FOR))
+            }
+            Self::Status { status: 503, retry_after, .. } => retry_after.map(|wait| wait.min(MAX_CLOSED_FOR)),
+            _ => None,
+        }
+    }
+
+    /// The outcome as metrics name it.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::TimedOut(_) => "timeout",
+            Self::Connection(_) => "connection",
+            Self::Status { status: 429 | 498, .. } => "throttled",
+            Self::Status { status: 500.., .. } => "server_error",
+            Self::Status { .. } => "refused",
+            Self::TooLarge | Self::Malformed(_) | Self::NoChoice => "malformed",
+        }
+    }
+}
+
+/// The `authorization` header of a key, kept out of `Debug`.
+pub(super) fn bearer(key: Option<&SecretString>, variable: &'static str) -> Result<HeaderMap, ClientError> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
+            .map_err(|_| ClientError::Key { variable })?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+/// Sends a request and reads its answer, both within `timeout`.
+pub(super) async fn send<T: DeserializeOwned>(request: RequestBuilder, timeout: Duration) -> Result<T, CallError> {
+    let response = request.timeout(timeout).send().await.map_err(CallError::of)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = read(response).await;
+    if !status.is_success() {
+        return Err(refusal(status, &headers, &body.unwrap_or_default()));
+    }
+    serde_json::from_slice(&body?).map_err(CallError::Malformed)
+}
+
+fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let retry_after = retry_after::read(headers, error_text(&body));
+    CallError::Status { status: status.as_u16(), retry_after, body: ErrorBody(body) }
+}
+
+/// The message of an error as OpenAI (`error.message`) or Tavily (`detail.error`) words it.
+fn error_text(body: &serde_json::Value) -> &str {
+    let pointers = ["/error/message", "/detail/error", "/detail"];
+    pointers.iter().find_map(|pointer| body.pointer(pointer)?.as_str()).unwrap_or_default()
+}
+
+/// The body, unless it is larger than any sound answer: no more of it is read than that.
+async fn read(mut response: Response) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(CallError::of)? {
+        if body.len() + piece.len() > MAX_BODY_BYTES {
+            return Err(CallError::TooLarge);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}

@@ -1,0 +1,191 @@
+//! A client of OpenAI's chat completions, as Groq and many others speak it.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::ClientError;
+use super::call::{self, CallError};
+
+/// What a model is asked.
+#[derive(Clone)]
+pub struct ChatRequest {
+    /// How it should behave.
+    pub system: String,
+    /// What it should do, with the data for it.
+    pub user: String,
+    /// The longest answer, in tokens.
+    pub max_completion_tokens: u32,
+    /// How freely it words, 0 to 2.
+    pub temperature: f32,
+    /// The answer's form.
+    pub form: Form,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone)]
+pub enum Form {
+    /// Plain text.
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    /// JSON of a schema.
+    JsonSchema {
+        /// The schema's name.
+        name: &'static str,
+        /// The JSON schema.
+        schema: serde_json::Value,
+    },
+}
+
+impl std::fmt::Debug for ChatRequest {
+    /// Without the texts: they belong in no log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatRequest").field("user_bytes", &self.user.len()).finish_non_exhaustive()
+    }
+}
+
+/// What a model answered.
+#[derive(Clone)]
+pub struct Answer {
+    /// The text; empty where it said nothing.
+    pub text: String,
+    /// Whether it stopped because there was no room left.
+    pub is_cut: bool,
+    /// Tokens read.
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    pub completion_tokens: u64,
+}
+
+impl std::fmt::Debug for Answer {
+    /// Without the text: it belongs in no log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("text_bytes", &self.text.len())
+            .field("is_cut", &self.is_cut)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct ChatClient {
+    http: reqwest::Client,
+    url: String,
+    headers: HeaderMap,
+}
+
+impl ChatClient {
+    pub(super) fn new(http: reqwest::Client, base_url: &Url, key: Option<&SecretString>) -> Result<Self, ClientError> {
+        let url = format!("{}/chat/completions", base_url.as_str().trim_end_matches('/'));
+        Ok(Self { http, url, headers: call::bearer(key, "GROQ_API_KEY")? })
+    }
+
+    pub(super) async fn complete(
+        &self,
+        model: &str,
+        request: &ChatRequest,
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let body = WireRequest::of(model, request);
+        let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
+        match call::send::<WireAnswer>(sent, timeout).await {
+            Ok(answer) => answer.try_into(),
+            Err(error) => failed_generation(error),
+        }
+    }
+}
+
+/// Groq answers 400 where the model's text does not fit the schema, and hands the text over: it is
+/// an answer, if a bad one.
+fn failed_generation(error: CallError) -> Result<Answer, CallError> {
+    let CallError::Status { status: 400, body, .. } = &error else { return Err(error) };
+    let Some(text) = body.0.pointer("/error/failed_generation").and_then(|text| text.as_str()) else {
+        return Err(error);
+    };
+    Ok(Answer { text: text.to_owned(), is_cut: false, prompt_tokens: 0, completion_tokens: 0 })
+}
+
+#[derive(Serialize)]
+struct WireRequest<'a> {
+    model: &'a str,
+    messages: [WireMessage<'a>; 2],
+    max_completion_tokens: u32,
+    temperature: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct WireMessage<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+impl<'a> WireRequest<'a> {
+    fn of(model: &'a str, request: &'a ChatRequest) -> Self {
+        let system = WireMessage { role: "system", content: &request.system };
+        let user = WireMessage { role: "user", content: &request.user };
+        let response_format = match &request.form {
+            Form::Text => None,
+            Form::JsonObject => Some(serde_json::json!({ "type": "json_object" })),
+            Form::JsonSchema { name, schema } => Some(serde_json::json!({
+                "type": "json_schema",
+                "json_schema": { "name": name, "schema": schema, "strict": true },
+            })),
+        };
+        Self {
+            model,
+            messages: [system, user],
+            max_completion_tokens: request.max_completion_tokens,
+            temperature: request.temperature,
+            response_format,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WireAnswer {
+    choices: Vec<WireChoice>,
+    #[serde(default)]
+    usage: Option<WireUsage>,
+}
+
+#[derive(Deserialize)]
+struct WireChoice {
+    message: WireContent,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireContent {
+    #[serde(default)]
+    content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireUsage {
+    #[serde(default)]
+    prompt_tokens: u64,
+    #[serde(default)]
+    completion_tokens: u64,
+}
+
+impl TryFrom<WireAnswer> for Answer {
+    type Error = CallError;
+
+    fn try_from(answer: WireAnswer) -> Result<Self, CallError> {
+        let choice = answer.choices.into_iter().next().ok_or(CallError::NoChoice)?;
+        Ok(Self {
+            text: choice.message.content.unwrap_or_default(),
+            is_cut: choice.finish_reason.as_deref() == Some("length"),
+            prompt_tokens: answer.usage.as_ref().map_or(0, |usage| usage.prompt_tokens),
+            completion_tokens: answer.usage.as_ref().map_or(0, |usage| usage.completion_tokens),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! The way through which every call goes: a grant from the shared quota and breaker, the call, and
+//! the word of how it ended. One call a grant; whether there is another is the caller's.
+
+use std::time::Instant;
+
+use copydesk_common::clock;
+use copydesk_common::quota::{Admission, BreakerState, Grant, Health, Quota, Rank, Settlement};
+
+use super::ProviderError;
+use super::call::CallError;
+use crate::metric;
+
+/// One provider's (and model's) quota and breaker.
+#[derive(Debug)]
+pub(super) struct Gate {
+    provider: &'static str,
+    quota: Quota,
+}
+
+/// A failure before it is known which variable names its cause.
+#[derive(Debug)]
+pub(super) struct Failure {
+    error: ProviderError,
+}
+
+impl Failure {
+    /// A refusal of the key names the variable of the key; an unknown URL or model, theirs.
+    pub(super) fn naming(self, key: &'static str, target: &'static str) -> ProviderError {
+        match self.error {
+            ProviderError::Refused { provider, status: status @ (401 | 403) } => {
+                ProviderError::Misconfigured { provider, status, variable: key }
+            }
+            ProviderError::Refused { provider, status: 404 } => {
+                ProviderError::Misconfigured { provider, status: 404, variable: target }
+            }
+            error => error,
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn new(provider: &'static str, quota: Quota) -> Self {
+        Self { provider, quota }
+    }
+
+    /// Makes `call` where the quota and the breaker let it through.
+    pub(super) async fn call<T>(
+        &self,
+        rank: Rank,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, Failure> {
+        let grant = self.admit(rank).await.map_err(|error| Failure { error })?;
+        let granted = Granted { quota: &self.quota, grant: Some(grant) };
+        let began = Instant::now();
+        let result = call.await;
+        let settlement = match &result {
+            Ok(_) => Settlement { health: Health::Healthy, closed_for: None },
+            Err(error) => error.settlement(),
+        };
+        metric::provider_called(self.provider, result.as_ref().err().map_or("ok", CallError::outcome), began.elapsed());
+        granted.settle(settlement).await;
+        result.map_err(|error| Failure { error: self.explain(error) })
+    }
+
+    async fn admit(&self, rank: Rank) -> Result<Grant, ProviderError> {
+        let provider = self.provider;
+        let (error, by) = match self.quota.admit(rank).await {
+            Ok(Admission::Granted(grant)) => return Ok(grant),
+            Ok(Admission::Throttled { until }) => (ProviderError::Throttled { provider, until }, "quota"),
+            Ok(Admission::BreakerOpen { until }) => (ProviderError::BreakerOpen { provider, until }, "breaker"),
+            Err(source) => (ProviderError::QuotaUnavailable { provider, source }, "redis"),
+        };
+        metric::provider_refused(provider, by);
+        Err(error)
+    }
+
+    fn explain(&self, error: CallError) -> ProviderError {
+        let provider = self.provider;
+        match error {
+            CallError::Status { status: 429 | 498, .. } => {
+                let until = clock::now() + error.closed_for().unwrap_or_default();
+                ProviderError::Throttled { provider, until }
+            }
+            CallError::Status { status: status @ 400..=499, .. } if status != 408 => {
+                ProviderError::Refused { provider, status }
+            }
+            source => ProviderError::Failed { provider, source },
+        }
+    }
+}
+
+/// A grant that is settled whatever becomes of its call: also where the call is dropped midway,
+/// because its job was cancelled or its worker is leaving.
+struct Granted<'a> {
+    quota: &'a Quota,
+    grant: Option<Grant>,
+}
+
+impl Granted<'_> {
+    async fn settle(mut self, settlement: Settlement) {
+        if let Some(grant) = self.grant.take() {
+            settle(self.quota, grant, settlement).await;
+        }
+    }
+}
+
+impl Drop for Granted<'_> {
+    fn drop(&mut self) {
+        let Some(grant) = self.grant.take() else { return };
+        // Outside of a runtime there is no call under way either.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let quota = self.quota.clone();
+            let dropped = Settlement { health: Health::Neutral, closed_for: None };
+            runtime.spawn(async move { settle(&quota, grant, dropped).await });
+        }
+    }
+}
+
+/// A grant that cannot be settled runs out by itself: the call's answer is not lost over it.
+async fn settle(quota: &Quota, grant: Grant, settlement: Settlement) {
+    let was_probe = grant.is_probe;
+    match quota.settle(grant, settlement).await {
+        Ok(BreakerState::Open) if settlement.health == Health::Unhealthy => {
+            tracing::warn!(provider.name = quota.provider(), was_probe, "a provider's breaker opened");
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                provider.name = quota.provider(),
+                "the outcome of a call could not be told to the quota"
+            );
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A client of Tavily's web search.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::ClientError;
+use super::call::{self, CallError};
+
+/// The longest query that Tavily takes, in characters.
+pub const MAX_QUERY_CHARS: usize = 400;
+/// Results asked for: more than are used, since some say the same.
+const MAX_RESULTS: u8 = 8;
+
+/// A page that the search found.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Found {
+    /// The page's title.
+    #[serde(default)]
+    pub title: String,
+    /// Where it is.
+    pub url: String,
+    /// The part of it that fits the query.
+    #[serde(default)]
+    pub content: String,
+}
+
+/// The client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct TavilyClient {
+    http: reqwest::Client,
+    url: String,
+    headers: HeaderMap,
+}
+
+impl TavilyClient {
+    pub(super) fn new(http: reqwest::Client, base_url: &Url, key: Option<&SecretString>) -> Result<Self, ClientError> {
+        let url = format!("{}/search", base_url.as_str().trim_end_matches('/'));
+        Ok(Self { http, url, headers: call::bearer(key, "TAVILY_API_KEY")? })
+    }
+
+    pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
+        let body = WireQuery { query, search_depth: "basic", max_results: MAX_RESULTS };
+        let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
+        Ok(call::send::<WireResults>(sent, timeout).await?.results)
+    }
+}
+
+#[derive(Serialize)]
+struct WireQuery<'a> {
+    query: &'a str,
+    search_depth: &'static str,
+    max_results: u8,
+}
+
+#[derive(Deserialize)]
+struct WireResults {
+    results: Vec<Found>,
+}

@@ -1,0 +1,30 @@
+//! The one retry loop: the job's. How long a job waits after its attempts failed.
+
+use std::time::Duration;
+
+/// Waits never grow beyond this.
+const LONGEST: Duration = Duration::from_secs(600);
+/// How much the wait grows from attempt to attempt.
+const GROWTH: u32 = 4;
+
+/// The wait after `failed` attempts (from 1): `first`, then four times as long each, at most 10
+/// minutes, and half as much again or less by chance, so that jobs that failed together do not come
+/// back together.
+pub(crate) fn backoff(first: Duration, failed: u16) -> Duration {
+    let factor = GROWTH.saturating_pow(u32::from(failed.saturating_sub(1)));
+    first.saturating_mul(factor).min(LONGEST).mul_f64(0.75 + rand::random::<f64>() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_scatter() {
+        let first = Duration::from_secs(5);
+        for (failed, ideal) in [(1, 5.0), (2, 20.0), (3, 80.0), (9, 600.0)] {
+            let wait = backoff(first, failed).as_secs_f64();
+            assert!((ideal * 0.75..=ideal * 1.25).contains(&wait), "after {failed}: {wait}");
+        }
+    }
+}

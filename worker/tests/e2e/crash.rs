@@ -1,0 +1,135 @@
+//! A worker that dies at any point costs no finished stage, and gives no second result.
+
+use copydesk_common::job::{JobId, LeaseEpoch, Problem};
+use copydesk_common::store::{self, StoreError};
+use serde_json::json;
+
+use crate::system::System;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_after_any_checkpoint_repeats_no_finished_stage() {
+    let system = System::start().await;
+    let worker = system.worker();
+    let reference = submit(&system).await;
+    let whole = system.ended(reference).await;
+    assert_eq!(whole["status"], "succeeded", "{whole:#}");
+    worker.leave().await;
+    let stages = system.stages(reference).await;
+    let calls = calls_by_stage(&system, reference).await;
+    assert!(stages.len() >= 8, "{stages:?}");
+
+    for finished in 0..=stages.len() {
+        let crashed = crashed_after(&system, reference, finished).await;
+        let before = system.simulator.calls().chat.accepted;
+        let heir = system.worker();
+        let job = system.ended(crashed).await;
+        heir.leave().await;
+        assert_eq!(job["status"], "succeeded", "after {finished} stages: {job:#}");
+        assert_eq!(job["attempt"], 1, "a crash of the worker is not the job's failure");
+        let made = system.simulator.calls().chat.accepted - before;
+        let owed: u64 = calls[finished..].iter().sum();
+        assert!(made <= owed, "after {finished} of {stages:?}: {made} calls were made, {owed} were owed");
+        assert!(system.stages(crashed).await.len() >= finished);
+    }
+    let doubles = "select count(*) from (select job_id from generations group by 1 having count(*) > 1) d";
+    assert_eq!(system.count(doubles).await, 0);
+}
+
+/// A job that is revised once, whatever its score.
+async fn submit(system: &System) -> JobId {
+    let body = json!({ "business_id": "company_123", "topic": "A crash", "format": "linkedin", "max_rounds": 1,
+        "min_score": 10 });
+    system.submit("/api/generate", &body).await
+}
+
+async fn calls_by_stage(system: &System, id: JobId) -> Vec<u64> {
+    let rows: Vec<(i64,)> = sqlx::query_as(
+        "select coalesce((usage->'calls'->>'groq')::bigint, 0) from stage_results where job_id = $1
+         order by finished_at, round",
+    )
+    .bind(id.0)
+    .fetch_all(system.store.pool())
+    .await
+    .unwrap();
+    rows.into_iter().map(|(calls,)| u64::try_from(calls).unwrap()).collect()
+}
+
+/// A job whose worker died right after it had stored so many of the stages of `reference`.
+async fn crashed_after(system: &System, reference: JobId, finished: usize) -> JobId {
+    let id = submit(system).await;
+    store::job::begin(&system.store, id, LeaseEpoch(1), "dead").await.unwrap().unwrap();
+    sqlx::query(
+        "insert into stage_results (job_id, stage, round, output, usage, started_at, finished_at)
+         select $1, stage, round, output, usage, started_at, finished_at from stage_results where job_id = $2
+         order by finished_at, round limit $3",
+    )
+    .bind(id.0)
+    .bind(reference.0)
+    .bind(i64::try_from(finished).unwrap())
+    .execute(system.store.pool())
+    .await
+    .unwrap();
+    sqlx::query("update jobs set stages_completed = $2 where id = $1")
+        .bind(id.0)
+        .bind(i16::try_from(finished).unwrap())
+        .execute(system.store.pool())
+        .await
+        .unwrap();
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_worker_process_hands_its_job_on() {
+    let system = System::start().await;
+    system.fault(json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": { "delay": { "ms": 500 } } }));
+    let mut doomed = system.worker_process();
+    let id = submit(&system).await;
+    system.until(id, |job| job["progress"]["stage"] == "draft").await;
+    doomed.kill().await.unwrap();
+    let stored = system.stages(id).await;
+    let mut heir = system.worker_process();
+    let job = system.ended(id).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)), "{job:#}");
+    assert_eq!(system.stages(id).await[..stored.len()], stored);
+    let paid = job["usage"]["calls"]["groq"].as_u64().unwrap();
+    let made = system.simulator.calls().chat.accepted;
+    assert_eq!(made, paid + 1, "the call that the kill cut off, and no other, was made twice");
+    heir.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zombies_writes_change_no_row() {
+    let system = System::start().await;
+    let id = system.generate("company_123", "Zombies", "linkedin").await;
+    let zombie = store::job::begin(&system.store, id, LeaseEpoch(1), "zombie").await.unwrap().unwrap();
+    let heir = store::job::begin(&system.store, id, LeaseEpoch(2), "heir").await.unwrap().unwrap();
+    assert!(store::job::begin(&system.store, id, LeaseEpoch(1), "zombie").await.unwrap().is_none());
+    let superseded = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Superseded));
+    assert!(superseded(store::job::release(&system.store, &zombie).await));
+    let problem = Problem {
+        kind: "/problems/test".into(),
+        title: "A zombie's".into(),
+        status: 500,
+        detail: "It must not be written.".into(),
+        instance: None,
+        errors: Vec::new(),
+    };
+    assert!(superseded(store::job::fail(&system.store, &zombie, &problem).await));
+    store::job::fail(&system.store, &heir, &problem).await.unwrap();
+    assert!(superseded(store::job::release(&system.store, &heir).await), "it has ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_ends_its_workers_is_dead_after_a_few_and_blocks_nobody() {
+    let system = System::start().await;
+    let poison = system.generate("company_123", "Poison", "linkedin").await;
+    for epoch in 1..=7 {
+        store::job::begin(&system.store, poison, LeaseEpoch(epoch), "doomed").await.unwrap().unwrap();
+    }
+    let worker = system.worker();
+    let job = system.ended(poison).await;
+    assert_eq!((&job["status"], &job["error"]["type"]), (&json!("failed"), &json!("/problems/poisoned")));
+    let next = system.generate("company_123", "Cure", "linkedin").await;
+    assert_eq!(system.ended(next).await["status"], "succeeded");
+    worker.leave().await;
+}

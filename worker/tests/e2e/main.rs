@@ -1,0 +1,9 @@
+//! The whole system through its public edge: real HTTP, real Postgres, real Redis, and providers
+//! that are real HTTP servers with scripted behaviour.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod crash;
+mod durability;
+mod path;
+mod quota;
+mod system;

@@ -1,0 +1,136 @@
+//! The whole path: submit, work, poll, judge.
+
+use serde_json::{Value, json};
+
+use crate::system::System;
+
+const HANDBOOK: &str = "# Riverside Clinics\n\n## Our promise\n\nEvery patient of Riverside Clinics sees the same \
+    physiotherapist for the whole course of treatment, and most courses end within six weeks.\n\n## Prices\n\nA first \
+    appointment of 45 minutes costs 60 euros, and insured patients pay nothing for it at all.\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
+    let system = System::start().await;
+    let worker = system.worker();
+    system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
+    let request = json!({ "business_id": "riverside", "topic": "Physiotherapy appointments and prices",
+        "format": "Blog Article", "voice": "warm", "metadata": { "campaign": "spring" } });
+    let id = system.submit("/api/generate", &request).await;
+    let job = system.ended(id).await;
+
+    assert_eq!(job["status"], "succeeded", "{job:#}");
+    assert_eq!(job["metadata"], json!({ "campaign": "spring" }));
+    assert_eq!(job["progress"]["completed"], job["progress"]["total"]);
+    let result = &job["result"];
+    assert_eq!(result["degraded"], json!([]));
+    assert_eq!((&result["content_type"], &result["format"]), (&json!("blog"), &json!("Blog Article")));
+    assert!(result["content"].as_str().unwrap().starts_with("# "));
+    assert!(result["review"]["score"].as_f64().unwrap() > 0.0);
+    assert_eq!(result["models"]["simulated"], true, "a simulator's text says so");
+    citations_point_at_stored_passages(&system, result).await;
+    let usage = &job["usage"];
+    assert!(usage["calls"]["groq"].as_u64().unwrap() >= 3 && usage["calls"]["tavily"] == 1, "{usage}");
+    let called = system.simulator.calls();
+    assert_eq!(
+        usage["calls"]["groq"].as_u64().unwrap(),
+        called.chat.accepted,
+        "usage counts what the provider counted"
+    );
+
+    let generation = result["generation_id"].as_str().unwrap();
+    assert_eq!(system.get(&format!("/api/generations/{generation}")).await, (200, result.clone()));
+    let verdict = json!({ "generation_id": generation, "business_id": "riverside", "human_approved": true,
+        "human_score": 9.5, "human_feedback": "Excellent tone and structure" });
+    let judged = system.submit("/api/feedback", &verdict).await;
+    assert_eq!(system.ended(judged).await["status"], "succeeded");
+    let (_, generation) = system.get(&format!("/api/generations/{generation}")).await;
+    assert_eq!(generation["feedback"]["human_score"], 9.5);
+    let (_, stats) = system.get("/api/learning/stats/riverside?content_type=blog").await;
+    assert_eq!(
+        (&stats["generations"], &stats["with_feedback"], &stats["basis"]),
+        (&json!(1), &json!(1), &json!("default"))
+    );
+    worker.leave().await;
+}
+
+async fn citations_point_at_stored_passages(system: &System, result: &Value) {
+    let sources = result["sources"].as_array().unwrap();
+    let own: Vec<&Value> = sources.iter().filter(|source| source["kind"] == "kb").collect();
+    assert!(!own.is_empty(), "the business's own document is cited: {sources:?}");
+    for source in own {
+        let found: Option<(String,)> =
+            sqlx::query_as("select body from chunks where document_id = $1::uuid and ordinal = $2")
+                .bind(source["document_id"].as_str().unwrap())
+                .bind(i32::try_from(source["chunk"].as_i64().unwrap()).unwrap())
+                .fetch_optional(system.store.pool())
+                .await
+                .unwrap();
+        assert!(found.is_some(), "{source}");
+        assert!(result["content"].as_str().unwrap().contains(&format!("[{}]", source["n"])));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_format_is_written_in_its_own_shape() {
+    let system = System::start().await;
+    let worker = system.worker();
+    system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
+    let mut jobs = Vec::new();
+    for format in copydesk_common::generation::Format::ALL {
+        jobs.push((*format, system.generate("riverside", "Physiotherapy appointments", format.name()).await));
+    }
+    for (format, id) in jobs {
+        let job = system.ended(id).await;
+        assert_eq!(job["status"], "succeeded", "{format}: {job:#}");
+        let content = job["result"]["content"].as_str().unwrap();
+        let mark = match format.slug() {
+            "thread" => "1/ ",
+            "email" => "Subject: ",
+            "ad" => "Headline: ",
+            "press_release" => "FOR IMMEDIATE RELEASE",
+            "video_script" => "NARRATION: ",
+            "linkedin" => "#",
+            "faq" => "?\n",
+            "case_study" => "## Challenge",
+            "product" => "## Features",
+            _ => "## ",
+        };
+        assert!(content.contains(mark), "{format} lacks {mark:?}:\n{content}");
+        assert_eq!(job["result"]["degraded"], json!([]), "{format}");
+    }
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_businesss_text_never_reaches_a_prompt_or_a_text() {
+    let system = System::start().await;
+    let worker = system.worker();
+    let secret = HANDBOOK.replace("Riverside", "Zanzibar");
+    system.with_knowledge("zanzibar", "Zanzibar Clinics", &secret).await;
+    system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
+    let id = system.generate("riverside", "Physiotherapy appointments and prices", "blog").await;
+    let job = system.ended(id).await;
+    assert_eq!(job["status"], "succeeded");
+    let stored: Vec<(Value,)> = sqlx::query_as("select output from stage_results where job_id = $1")
+        .bind(id.0)
+        .fetch_all(system.store.pool())
+        .await
+        .unwrap();
+    assert!(stored.iter().any(|(output,)| output.to_string().contains("Riverside")));
+    assert!(!stored.iter().any(|(output,)| output.to_string().contains("Zanzibar")));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_generations_at_once_for_one_business_all_end() {
+    let system = System::start().await;
+    let worker = system.worker();
+    let system_ref = &system;
+    let submit = (0..50)
+        .map(|n| async move { system_ref.generate("company_123", &format!("Topic number {n}"), "linkedin").await });
+    for id in futures_util::future::join_all(submit).await {
+        assert_eq!(system.ended(id).await["status"], "succeeded");
+    }
+    assert_eq!(system.count("select count(*) from generations").await, 50);
+    worker.leave().await;
+}

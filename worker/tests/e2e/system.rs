@@ -1,0 +1,271 @@
+//! A Copydesk of a test's own: a database, a Redis prefix, a simulator, an API, and workers that the
+//! test starts and stops.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use copydesk_common::config::Config;
+use copydesk_common::job::JobId;
+use copydesk_common::redis::Redis;
+use copydesk_common::store::{self, Store};
+use copydesk_simulator::link::Link;
+use copydesk_simulator::{Fault, Simulator, SimulatorConfig};
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Fails the test rather than hanging it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Everything but workers.
+pub(crate) struct System {
+    pub(crate) config: Config,
+    pub(crate) simulator: Simulator,
+    pub(crate) store: Store,
+    /// The way to Redis, for tests that break it.
+    pub(crate) redis_link: Link,
+    pub(crate) postgres_link: Link,
+    postgres_uri: String,
+    redis_url: String,
+    api: SocketAddr,
+    http: reqwest::Client,
+    stop: CancellationToken,
+}
+
+/// A worker under way.
+pub(crate) struct RunningWorker {
+    leave: CancellationToken,
+    ended: JoinHandle<Result<(), copydesk_worker::WorkerError>>,
+}
+
+impl RunningWorker {
+    /// SIGTERM, in effect: returns once the worker has left.
+    pub(crate) async fn leave(self) {
+        self.leave.cancel();
+        let ended = tokio::time::timeout(PATIENCE, self.ended).await.expect("the worker leaves");
+        ended.unwrap().unwrap();
+    }
+}
+
+impl System {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A system whose configuration differs. Its providers refuse nothing by themselves.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let providers = SimulatorConfig {
+            llm_requests_per_minute: None,
+            llm_tokens_per_minute: None,
+            llm_requests_per_day: None,
+            search_requests_per_minute: None,
+            ..SimulatorConfig::default()
+        };
+        // Another test of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let simulator = Simulator::start(providers).await.unwrap();
+        let database = create_database().await;
+        let redis_url = variable("REDIS_URL");
+        let redis_link = Link::to(address(&redis_url, 6379).await).await.unwrap();
+        let postgres_link = Link::to(address(&database, 5432).await).await.unwrap();
+        let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
+        let (postgres_uri, redis_url) = (through(&database, &postgres_link), through(&redis_url, &redis_link));
+        let mut config = Config::for_servers(&postgres_uri, &redis_url, &prefix).unwrap();
+        config.providers.llm_base_url = simulator.llm_base_url().parse().unwrap();
+        config.providers.search_base_url = simulator.base_url().parse().unwrap();
+        config.providers.groq_api_key = Some("gsk-test".into());
+        config.providers.tavily_api_key = Some("tvly-test".into());
+        config.providers.simulated = true;
+        config.providers.llm_requests_per_minute = 6_000;
+        config.providers.search_requests_per_minute = 6_000;
+        config.postgres.pool_size = 8;
+        config.postgres.pool_overflow = 2;
+        config.worker.listen = "off".into();
+        config.worker.first_backoff_ms = 50;
+        config.worker.sweep_ms = 200;
+        change(&mut config);
+
+        let store = Store::new(&config.postgres).unwrap();
+        let stop = CancellationToken::new();
+        let api = serve_api(config.clone(), stop.clone()).await;
+        let http = reqwest::Client::new();
+        Self { config, simulator, store, redis_link, postgres_link, postgres_uri, redis_url, api, http, stop }
+    }
+
+    pub(crate) fn worker(&self) -> RunningWorker {
+        let config = self.config.clone();
+        let leave = CancellationToken::new();
+        let told = leave.clone();
+        let ended =
+            tokio::spawn(
+                async move { copydesk_worker::build(config)?.run(async move { told.cancelled().await }).await },
+            );
+        RunningWorker { leave, ended }
+    }
+
+    /// The real program, as a process that a test can kill.
+    pub(crate) fn worker_process(&self) -> tokio::process::Child {
+        let providers = &self.config.providers;
+        let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_copydesk-worker"));
+        program
+            .env("POSTGRES_URI", &self.postgres_uri)
+            .env("REDIS_URL", &self.redis_url)
+            .env("COPYDESK_REDIS_PREFIX", &self.config.redis.prefix)
+            .env("GROQ_API_KEY", "gsk-test")
+            .env("TAVILY_API_KEY", "tvly-test")
+            .env("COPYDESK_LLM_BASE_URL", providers.llm_base_url.as_str())
+            .env("COPYDESK_SEARCH_BASE_URL", providers.search_base_url.as_str())
+            .env("COPYDESK_LLM_REQUESTS_PER_MINUTE", providers.llm_requests_per_minute.to_string())
+            .env("COPYDESK_CALL_TIMEOUT_MS", "1000")
+            .env("COPYDESK_LEASE_MS", "6000")
+            .env("COPYDESK_WORKER_LISTEN", "off")
+            .env("COPYDESK_LOG", "warn")
+            .kill_on_drop(true);
+        program.spawn().unwrap()
+    }
+
+    pub(crate) fn fault(&self, fault: Value) {
+        let faults: Vec<Fault> = copydesk_simulator::parse_faults(json!([fault]).to_string().as_bytes()).unwrap();
+        self.simulator.set_faults(faults).unwrap();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        answer(self.http.get(format!("http://{}{path}", self.api)).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(self.http.post(format!("http://{}{path}", self.api)).json(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(self.http.put(format!("http://{}{path}", self.api)).json(body).send().await.unwrap()).await
+    }
+
+    /// Submits a generation; its job's id.
+    pub(crate) async fn generate(&self, business: &str, topic: &str, format: &str) -> JobId {
+        let body = json!({ "business_id": business, "topic": topic, "format": format });
+        self.submit("/api/generate", &body).await
+    }
+
+    /// Submits a job; its id.
+    pub(crate) async fn submit(&self, path: &str, body: &Value) -> JobId {
+        let (status, answer) = self.post(path, body).await;
+        assert_eq!(status, 202, "{answer}");
+        let id = answer["id"].as_str().or(answer["job"]["id"].as_str()).expect("a job");
+        id.parse().unwrap()
+    }
+
+    /// Waits until the job has ended; the job.
+    pub(crate) async fn ended(&self, id: JobId) -> Value {
+        self.until(id, |job| ["succeeded", "failed", "cancelled"].contains(&job["status"].as_str().unwrap())).await
+    }
+
+    /// Waits until the job is as it should be; the job.
+    pub(crate) async fn until(&self, id: JobId, wanted: impl Fn(&Value) -> bool) -> Value {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let (status, job) = self.get(&format!("/api/jobs/{id}")).await;
+            assert_eq!(status, 200, "{job}");
+            if wanted(&job) {
+                return job;
+            }
+            assert!(Instant::now() < give_up, "the job did not get there: {job:#}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A business with a profile and one indexed document.
+    pub(crate) async fn with_knowledge(&self, business: &str, title: &str, text: &str) {
+        let profile = json!({ "name": title, "description": "A business of a test.", "voice": "plain" });
+        let (status, answer) = self.put(&format!("/api/businesses/{business}"), &profile).await;
+        assert!((200..300).contains(&status), "{answer}");
+        let document = json!({ "title": title, "text": text, "media_type": "text/markdown" });
+        let job = self.submit(&format!("/api/businesses/{business}/documents"), &document).await;
+        assert_eq!(self.ended(job).await["status"], "succeeded");
+    }
+
+    /// How often each stage and round of the job was stored.
+    pub(crate) async fn stages(&self, id: JobId) -> Vec<String> {
+        let rows: Vec<(String, i16)> =
+            sqlx::query_as("select stage, round from stage_results where job_id = $1 order by finished_at, round")
+                .bind(id.0)
+                .fetch_all(self.store.pool())
+                .await
+                .unwrap();
+        rows.into_iter().map(|(stage, round)| if round == 0 { stage } else { format!("{stage}:{round}") }).collect()
+    }
+
+    /// Empties this system's part of Redis: a flush, as far as it can tell.
+    pub(crate) async fn flush_redis(&self) {
+        let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(format!("*{}*", self.config.redis.prefix))
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        if !keys.is_empty() {
+            redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.unwrap();
+        }
+    }
+
+    pub(crate) fn redis(&self) -> Redis {
+        Redis::new(&self.config.redis).unwrap()
+    }
+
+    /// One number from the database.
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(self.store.pool()).await.unwrap()
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn answer(response: reqwest::Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+async fn serve_api(config: Config, stop: CancellationToken) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = copydesk_api::build(&config).unwrap();
+    tokio::spawn(async move { app.serve(listener, stop.cancelled_owned()).await });
+    address
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
+}
+
+/// A migrated database of the test's own, beside the one that `POSTGRES_URI` names.
+async fn create_database() -> String {
+    let uri = variable("POSTGRES_URI");
+    let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect(&uri).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+    let mut url: url::Url = uri.parse().unwrap();
+    url.set_path(&name);
+    let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
+    store::MIGRATOR.run(&mut connection).await.unwrap();
+    url.to_string()
+}
+
+async fn address(url: &str, default_port: u16) -> SocketAddr {
+    let url: url::Url = url.parse().unwrap();
+    let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
+    tokio::net::lookup_host((host, url.port().unwrap_or(default_port))).await.unwrap().next().unwrap()
+}
+
+fn through(url: &str, link: &Link) -> String {
+    let mut url: url::Url = url.parse().unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(link.address().port())).unwrap();
+    url.to_string()
+}
