@@ -126,7 +126,9 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
             None => break,
         }
     }
-    run.may_go_on()?;
+    if let Some(obstacle) = run.obstacle() {
+        return Err(obstacle);
+    }
     let made = finish::Made {
         job,
         request: &request,
@@ -186,7 +188,9 @@ impl<'a> Run<'a> {
             self.completed += 1;
             return Ok(output);
         }
-        self.may_go_on()?;
+        if let Some(obstacle) = self.obstacle() {
+            return Err(obstacle);
+        }
         let (started_at, began) = (clock::now(), Instant::now());
         let span = tracing::info_span!("stage", stage = stage.as_str(), round);
         let output = work.instrument(span).await.map_err(|error| self.calls.interruption(error))?;
@@ -222,15 +226,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Between stages a leaving worker lets go, and a job past its deadline ends.
-    fn may_go_on(&self) -> Result<(), Interruption> {
+    /// Why no further stage may start: the worker is leaving, or the deadline has passed.
+    fn obstacle(&self) -> Option<Interruption> {
         if self.deps.draining.is_cancelled() {
-            return Err(Interruption::Draining);
+            return Some(Interruption::Draining);
         }
-        if self.job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
-            return Err(Interruption::Fail(too_late(self.job)));
-        }
-        Ok(())
+        let is_late = self.job.deadline_at.is_some_and(|deadline| deadline <= clock::now());
+        is_late.then(|| Interruption::Fail(too_late(self.job)))
     }
 }
 

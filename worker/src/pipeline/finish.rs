@@ -64,7 +64,7 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
     let rubric = best.and_then(|version| version.reviewed.rubric.as_ref());
     let is_template = best.is_none_or(|version| version.is_template);
     Generation {
-        generation_id: made.job.generation_id.unwrap_or_else(|| GenerationId(made.job.id.0)),
+        generation_id: made.job.generation_id.unwrap_or(GenerationId(made.job.id.0)),
         business_id: made.job.business_id.clone(),
         topic: made.request.topic.clone(),
         format: made.brief.format.name().to_owned(),
