@@ -14,6 +14,7 @@ pub(crate) use self::outline::outline;
 pub use self::phrases::HABITS;
 
 use self::desk::Desk;
+use self::material::Material;
 use self::wishes::Wishes;
 use crate::prompt::{Format, Prompt};
 use crate::seed::Rng;
@@ -25,11 +26,12 @@ const ATTEMPTS: usize = 4;
 /// Writes a draft, or a revised one: Markdown in the shape of the prompt's format.
 pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
     let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
+    let material = Material::of(&prompt.passages);
     let goal = wishes.aim(prompt.words);
     let mut aim = goal;
     let mut best: Option<(usize, String)> = None;
     for _ in 0..ATTEMPTS {
-        let mut desk = Desk::new(prompt, aim, now_ms, &wishes, rng);
+        let mut desk = Desk::new(prompt, material.clone(), aim, now_ms, &wishes, rng);
         let text = wishes.enforce(compose(&mut desk, prompt.format));
         let words = shape::words(&text).max(1);
         // Over a limit that a lesson sets is worse than anything below it.

@@ -174,8 +174,8 @@ fn stream(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKi
 }
 
 fn events(completion: &Completion, request: &ChatRequest) -> Vec<Bytes> {
-    let chunk = |delta: Value, finish: Option<Finish>, x_groq: Option<Value>| {
-        let mut chunk = json!({
+    let chunk = |delta: Value, finish: Option<Finish>, x_groq: Value| {
+        event(&json!({
             "id": completion.id,
             "object": "chat.completion.chunk",
             "created": completion.created,
@@ -184,32 +184,42 @@ fn events(completion: &Completion, request: &ChatRequest) -> Vec<Bytes> {
             "choices": [{
                 "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish.map(Finish::as_str),
             }],
-        });
-        if let Some(x_groq) = x_groq {
-            chunk["x_groq"] = x_groq;
-        }
-        event(&chunk)
+            "x_groq": x_groq,
+        }))
     };
-    let first = json!({ "role": "assistant", "content": "" });
+    let id = json!({ "id": completion.request_id });
     let last = json!({ "id": completion.request_id, "usage": completion.usage() });
-    let mut events = vec![chunk(first, None, Some(json!({ "id": completion.request_id })))];
-    events.extend(pieces(&completion.text).map(|piece| chunk(json!({ "content": piece }), None, None)));
-    events.push(chunk(json!({}), Some(completion.finish), Some(last)));
+    let mut events = vec![chunk(json!({ "role": "assistant", "content": "" }), None, id)];
+    events.extend(content_events(completion, request));
+    events.push(chunk(json!({}), Some(completion.finish), last));
     events.push(Bytes::from_static(b"data: [DONE]\n\n"));
     events
+}
+
+/// The text's events. A text has hundreds, so what they share is put together once.
+fn content_events(completion: &Completion, request: &ChatRequest) -> impl Iterator<Item = Bytes> {
+    let head = format!(
+        "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":{},\
+         \"system_fingerprint\":\"fp_simulated\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":",
+        json!(completion.id),
+        completion.created,
+        json!(request.model),
+    );
+    let tail = "},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
+    pieces(&completion.text).map(move |piece| format!("{head}{}{tail}", Value::from(piece)).into())
 }
 
 fn event(data: &Value) -> Bytes {
     format!("data: {data}\n\n").into()
 }
 
-/// The text in pieces of a few words, each with the blanks that follow.
+/// The text in pieces of a few words, each with the blank that follows.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut words = text.split_inclusive(' ');
     let mut rest = text;
     std::iter::from_fn(move || {
-        let ends = rest.match_indices(' ').map(|(at, _)| at + 1);
-        let end = ends.take(CHUNK_WORDS).last().filter(|_| rest.matches(' ').take(CHUNK_WORDS).count() == CHUNK_WORDS);
-        let (piece, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let length = words.by_ref().take(CHUNK_WORDS).map(str::len).sum();
+        let (piece, behind) = rest.split_at(length);
         rest = behind;
         (!piece.is_empty()).then_some(piece)
     })

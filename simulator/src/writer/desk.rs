@@ -60,7 +60,14 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(prompt: &Prompt, words: usize, now_ms: u64, wishes: &Wishes, rng: &Rng) -> Self {
+    pub(super) fn new(
+        prompt: &Prompt,
+        material: Material,
+        words: usize,
+        now_ms: u64,
+        wishes: &Wishes,
+        rng: &Rng,
+    ) -> Self {
         let names = names(prompt);
         let plan: Plan = serde_json::from_str(&prompt.outline).unwrap_or_default();
         let known = |word: &&String| wishes::mentions(&names.subject, word) || wishes::mentions(&plan.title, word);
@@ -77,7 +84,7 @@ impl Desk {
             today: today(now_ms),
             rng,
             wishes: wishes.clone(),
-            material: Material::of(&prompt.passages),
+            material,
             used: HashSet::new(),
         }
     }

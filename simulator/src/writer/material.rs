@@ -41,14 +41,14 @@ const LEANING: [&str; 24] = [
 ];
 
 /// The quotable sentences of all passages; each is handed out once.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Material {
     sources: Vec<Source>,
     /// The source that is asked next where none is preferred.
     next: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Source {
     n: u32,
     sentences: VecDeque<String>,
@@ -233,32 +233,15 @@ fn is_quotable(sentence: &str) -> bool {
     let count = |c| sentence.matches(c).count();
     let balanced = count('(') == count(')') && count('“') == count('”') && count('"').is_multiple_of(2);
     // Markup that was left over, and words that point to another place of their page.
-    let foreign = [
-        "http",
-        "{{",
-        "}}",
-        "{%",
-        "://",
-        "[",
-        "]",
-        "|",
-        "^",
-        "...",
-        "…",
-        "@",
-        " below",
-        " above",
-        "following",
-        "this page",
-        "this section",
-        "this guide",
-        "Here are",
-        "Here is",
-        "Here’s",
-        "For example",
-        "see also",
-    ];
-    (MIN_WORDS..=MAX_WORDS).contains(&words) && whole && balanced && !foreign.iter().any(|f| sentence.contains(f))
+    let markup = sentence.contains(['{', '}', '[', ']', '|', '^', '@', '…']) || sentence.contains("://");
+    let pointing = || {
+        [" below", " above", "following", "this page", "this section", "this guide", "Here are", "Here is", "Here’s"]
+            .iter()
+            .any(|words| sentence.contains(words))
+    };
+    let pointer =
+        ["For example", "Learn more", "Read more", "Click", "See "].iter().any(|word| start.starts_with(word));
+    (MIN_WORDS..=MAX_WORDS).contains(&words) && whole && balanced && !markup && !pointer && !pointing()
 }
 
 #[cfg(test)]

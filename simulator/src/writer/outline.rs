@@ -4,7 +4,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, clip};
-use super::material;
+use super::material::{self, Material};
 use super::phrases::{self, capitalised};
 use super::wishes::Wishes;
 use crate::prompt::{Passage, Prompt};
@@ -23,7 +23,7 @@ const HEADINGS: [&str; 6] = [
 /// A plan with 3 to 6 sections, whose passages are dealt out in order.
 pub(crate) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
     let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
-    let mut desk = Desk::new(prompt, prompt.words, 0, &wishes, rng);
+    let mut desk = Desk::new(prompt, Material::default(), prompt.words, 0, &wishes, rng);
     let title = wishes.enforce(desk.title());
     let count = (prompt.words / 180 + 1).clamp(3, HEADINGS.len());
     let mut dealt: Vec<Vec<&Passage>> = vec![Vec::new(); count];

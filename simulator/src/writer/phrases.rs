@@ -22,7 +22,7 @@ const HABITUAL: [&str; 10] = [
     "There is a lot to gain from {x}!",
     "Nothing is as rewarding as progress on {x}!",
 ];
-const HABIT_RATE: f64 = 0.22;
+const HABIT_RATE: f64 = 0.3;
 
 const GENERAL: [&str; 40] = [
     "When people talk about {s}, {x} deserves an early place in the conversation.",
