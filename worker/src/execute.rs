@@ -65,10 +65,10 @@ fn span(job: &StartedJob) -> tracing::Span {
 /// Runs the handler of the job's kind until it ends, the lease is lost, or the worker must leave.
 async fn handle(context: &Context, claim: &Claim, job: &StartedJob) -> Result<(), Interruption> {
     if job.takeovers > MAX_TAKEOVERS {
-        return Err(Interruption::Fail(poisoned(job)));
+        return Err(poisoned(job).into());
     }
     if job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
-        return Err(Interruption::Fail(too_late(job)));
+        return Err(too_late(job).into());
     }
     let handler = async {
         match job.kind {

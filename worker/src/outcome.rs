@@ -17,13 +17,19 @@ pub enum Interruption {
     Retry(#[source] Box<dyn Error + Send + Sync>),
     /// It fails, and would fail again.
     #[error("the job fails: {}", .0.detail)]
-    Fail(Problem),
+    Fail(Box<Problem>),
     /// Another lease runs the job, or it has ended: there is nothing left to do.
     #[error("the job ended or runs under another lease")]
     Superseded,
     /// The worker is leaving: another one goes on at the first unfinished stage.
     #[error("the worker is leaving")]
     Draining,
+}
+
+impl From<Problem> for Interruption {
+    fn from(problem: Problem) -> Self {
+        Self::Fail(Box::new(problem))
+    }
 }
 
 impl From<StoreError> for Interruption {

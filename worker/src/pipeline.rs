@@ -86,8 +86,7 @@ impl PipelineDeps {
 
 /// Runs a generate job from its first unfinished stage to its end.
 pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interruption> {
-    let request: GenerateRequest =
-        serde_json::from_value(job.payload.clone()).map_err(|_| Interruption::Fail(unreadable(job)))?;
+    let request: GenerateRequest = serde_json::from_value(job.payload.clone()).map_err(|_| unreadable(job))?;
     let calls = Calls::new(deps.providers.clone(), job);
     let mut run = Run::resume(deps, job, &calls).await?;
 
@@ -232,7 +231,7 @@ impl<'a> Run<'a> {
             return Some(Interruption::Draining);
         }
         let is_late = self.job.deadline_at.is_some_and(|deadline| deadline <= clock::now());
-        is_late.then(|| Interruption::Fail(too_late(self.job)))
+        is_late.then(|| too_late(self.job).into())
     }
 }
 

@@ -208,3 +208,6 @@ impl Search {
         result.map_err(|error| error.naming("TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use crate::interrupt;
 use crate::screen::{self, Step};
 
 /// A stage of a fast writer takes some ten milliseconds, and should be seen.
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(25);
 
 /// What to write.
 #[derive(Debug, Clone)]

@@ -22,7 +22,9 @@ use crate::services::Services;
 /// The folder of the business that ships with Copydesk.
 pub(crate) const SAMPLE: &str = "tideway-physio";
 /// A topic that its documents say something about.
-const SAMPLE_TOPIC: &str = "Back to running after an ankle sprain: what to expect, week by week";
+const SAMPLE_TOPIC: &str = "Getting back to running after an ankle sprain";
+/// A model takes seconds for a call; a simulated one takes long enough to see what happens.
+const SIMULATED_CALL_MS: &str = "300";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_millis(500);
 
@@ -193,7 +195,7 @@ impl Launch<'_> {
         let address = format!("127.0.0.1:{}", ports::any_free()?);
         let base = format!("http://{address}");
         let mut command = self.command(&self.binaries.simulator);
-        command.args(["--listen", &address]);
+        command.args(["--listen", &address, "--delay-ms", SIMULATED_CALL_MS]);
         self.start("simulator", command, &base, "/health", fleet)?;
         screen::line(format_args!("    {notice}"));
         Ok(self.providers.environment(&base))

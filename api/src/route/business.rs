@@ -23,6 +23,7 @@ const DEFAULT_LANGUAGE: &str = "en";
 #[utoipa::path(
     put,
     path = "/api/businesses/{business_id}",
+    operation_id = "put_business",
     tag = "Businesses",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
     request_body = BusinessBody,
@@ -42,6 +43,7 @@ pub async fn put(
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}",
+    operation_id = "get_business",
     tag = "Businesses",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
     responses(

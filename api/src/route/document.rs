@@ -31,6 +31,7 @@ const DEFAULT_LIMIT: i64 = 50;
 #[utoipa::path(
     post,
     path = "/api/businesses/{business_id}/documents",
+    operation_id = "add_document",
     tag = "Knowledge",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
     request_body(content((DocumentBody = "application/json"), (DocumentForm = "multipart/form-data"))),
@@ -78,6 +79,7 @@ fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TracePar
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/documents",
+    operation_id = "list_documents",
     tag = "Knowledge",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business."), PageQuery),
     responses((status = 200, description = "A page of documents.", body = DocumentPage))
@@ -101,6 +103,7 @@ pub async fn list(
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/documents/{id}",
+    operation_id = "get_document",
     tag = "Knowledge",
     params(
         ("business_id" = BusinessId, Path, description = "Your own name for the business."),
@@ -121,6 +124,7 @@ pub async fn get(
 #[utoipa::path(
     delete,
     path = "/api/businesses/{business_id}/documents/{id}",
+    operation_id = "delete_document",
     tag = "Knowledge",
     params(
         ("business_id" = BusinessId, Path, description = "Your own name for the business."),

@@ -27,6 +27,7 @@ use crate::state::Services;
 #[utoipa::path(
     post,
     path = "/api/feedback",
+    operation_id = "give_feedback",
     tag = "Jobs",
     request_body = FeedbackBody,
     responses(

@@ -32,6 +32,7 @@ const MAX_SCHEDULE_DAYS: i64 = 30;
 #[utoipa::path(
     post,
     path = "/api/generate",
+    operation_id = "generate",
     tag = "Jobs",
     request_body = GenerateBody,
     responses((

@@ -17,6 +17,7 @@ use crate::state::Services;
 #[utoipa::path(
     get,
     path = "/api/generations/{id}",
+    operation_id = "get_generation",
     tag = "Generations",
     params(
         ("id" = GenerationId, Path, description = "The generation."),

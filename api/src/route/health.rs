@@ -26,6 +26,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 #[utoipa::path(
     get,
     path = "/health",
+    operation_id = "get_health",
     tag = "Operators",
     responses(
         (status = 200, description = "Healthy, or degraded.", body = Health),
@@ -42,6 +43,7 @@ pub async fn health(State(services): State<Services>) -> (StatusCode, Json<Healt
 #[utoipa::path(
     get,
     path = "/health/live",
+    operation_id = "get_liveness",
     tag = "Operators",
     responses((status = 200, description = "It does.", body = Probe))
 )]
@@ -53,6 +55,7 @@ pub async fn live() -> Json<Probe> {
 #[utoipa::path(
     get,
     path = "/health/ready",
+    operation_id = "get_readiness",
     tag = "Operators",
     responses(
         (status = 200, description = "They should.", body = Probe),

@@ -27,6 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[utoipa::path(
     get,
     path = "/api/jobs/{id}",
+    operation_id = "get_job",
     tag = "Jobs",
     params(
         ("id" = JobId, Path, description = "The job."),

@@ -20,6 +20,7 @@ use crate::state::Services;
 #[utoipa::path(
     get,
     path = "/api/learning/stats/{business_id}",
+    operation_id = "get_learning_stats",
     tag = "Learning",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business."), StatsQuery),
     responses((status = 200, description = "The statistics.", body = LearningStats))

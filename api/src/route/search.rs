@@ -23,6 +23,7 @@ const DEFAULT_LIMIT: i64 = 10;
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/search",
+    operation_id = "search_documents",
     tag = "Knowledge",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business."), SearchQuery),
     responses((status = 200, description = "The passages that fit best.", body = SearchResult))

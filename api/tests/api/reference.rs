@@ -65,8 +65,10 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
 async fn every_answer_is_described(pool: PgPool) {
     let service = Service::start(&pool).await;
     let reference = reference(&service).await;
+    let mut ids = std::collections::HashSet::new();
     for (path, item) in object(&reference, "/paths") {
         for (method, operation) in item.as_object().unwrap() {
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
             assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}");
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 assert!(parameter["description"].is_string(), "{method} {path} {parameter}");

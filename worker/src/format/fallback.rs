@@ -66,25 +66,51 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = (u16, &'a str)>) -> Vec<Fact
 
 /// The sentences of a passage that can stand alone, without Markdown's marks.
 fn sentences(text: &str) -> impl Iterator<Item = String> {
-    let plain = plain(text);
+    let all = blocks(text).into_iter().flat_map(|block| ended_sentences(&block));
+    all.filter(|sentence| (MIN_SENTENCE_CHARS..=MAX_SENTENCE_CHARS).contains(&chars(sentence)))
+}
+
+/// Paragraphs and bullets as running text each, without headings, tables, code, links' brackets and
+/// quotation marks.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in text.lines().map(str::trim) {
+        let bare = line.trim_start_matches(['-', '*', '>', '+', ' ']);
+        if bare.len() != line.len() || line.is_empty() || line.starts_with(['#', '|', '`', '<']) {
+            blocks.push(String::new());
+        }
+        if let Some(block) = blocks.last_mut().filter(|_| !line.starts_with(['#', '|', '`', '<'])) {
+            block.push_str(bare);
+            block.push(' ');
+        }
+    }
+    blocks.iter().map(|block| without_links(block).replace(['*', '_', '`', '[', ']', '"', '“', '”'], "")).collect()
+}
+
+/// `[text](address)` as `text`.
+fn without_links(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, address)) = rest.split_once("](") {
+        plain.push_str(before);
+        rest = address.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    plain + rest
+}
+
+/// What ends in a full stop, a question mark or an exclamation mark before a space.
+fn ended_sentences(block: &str) -> Vec<String> {
+    let block = block.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut sentences = Vec::new();
     let mut start = 0;
-    for (at, mark) in plain.match_indices(['.', '!', '?']) {
+    for (at, mark) in block.match_indices(['.', '!', '?']) {
         let end = at + mark.len();
-        if plain[end..].chars().next().is_none_or(char::is_whitespace) {
-            sentences.push(plain[start..end].trim().to_owned());
+        if block[end..].chars().next().is_none_or(char::is_whitespace) {
+            sentences.push(block[start..end].trim().to_owned());
             start = end;
         }
     }
-    sentences.into_iter().filter(|sentence| (MIN_SENTENCE_CHARS..=MAX_SENTENCE_CHARS).contains(&chars(sentence)))
-}
-
-/// A passage as running text: no headings, tables, code, bullets' marks, links or brackets.
-fn plain(text: &str) -> String {
-    let prose = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '|', '`', '<']));
-    let joined: Vec<&str> = prose.map(|line| line.trim_start_matches(['-', '*', '>', '+', ' '])).collect();
-    let flat = joined.join(" ").replace(['*', '_', '`', '[', ']', '"', '“', '”'], "");
-    flat.split_whitespace().collect::<Vec<_>>().join(" ")
+    sentences
 }
 
 /// A line of data as one line that is no Markdown of its own, at most `max_chars` long.
@@ -160,9 +186,18 @@ pub(super) mod tests {
     use crate::format::{compose, shape, tests::RULES};
     use copydesk_common::generation::Format;
 
-    pub(crate) const PASSAGE: &str = "# Scans\n\nEvery scan is read twice, once by a model and once by a radiologist. \
-        - **Results** arrive within two hours of the visit. The [second reading](https://a.example) costs nothing extra. \
-        | a | table |\nPatients see their results in the portal before they leave. Yes. A fifth sentence that is long enough.";
+    pub(crate) const PASSAGE: &str = "# Scans
+
+Every scan is read twice, once by a model
+and once by a radiologist.
+
+- **Results** arrive within two hours of the visit.
+- A bullet without a full stop that is long enough
+- The [second](https://a.example) reading costs nothing extra.
+
+| a | table that is no sentence. |
+
+Patients see their results in the portal. Yes. A fifth sentence that is long enough.";
 
     fn material(topic: &str, passages: &[&str]) -> Material<'static> {
         Material {
@@ -204,6 +239,8 @@ pub(super) mod tests {
         let texts: Vec<_> = facts.iter().map(|fact| fact.text.as_str()).collect();
         assert_eq!(texts[0], "Every scan is read twice, once by a model and once by a radiologist.");
         assert_eq!(texts[1], "Results arrive within two hours of the visit.");
+        assert_eq!(texts[2], "The second reading costs nothing extra.");
+        assert_eq!(texts[3], "Patients see their results in the portal.");
         assert_eq!(facts.len(), 4, "{texts:?}");
         assert!(facts.iter().all(|fact| fact.n == 1));
         assert_eq!(facts[1].cited(), "Results arrive within two hours of the visit [1].");

@@ -204,13 +204,7 @@ impl Calls {
             }
             StageError::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
                 let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
-                Interruption::Fail(super::problem(
-                    &self.job,
-                    "provider-misconfigured",
-                    "A provider is not set up",
-                    502,
-                    detail,
-                ))
+                super::problem(&self.job, "provider-misconfigured", "A provider is not set up", 502, detail).into()
             }
             StageError::Store(error) => error.into(),
             error => Interruption::Retry(error.into()),

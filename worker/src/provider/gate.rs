@@ -62,6 +62,12 @@ impl Gate {
         result.map_err(|error| Failure { error: self.explain(error) })
     }
 
+    /// The breaker's state.
+    #[cfg(test)]
+    pub(super) async fn breaker(&self) -> Option<BreakerState> {
+        self.quota.status().await.ok().map(|status| status.breaker)
+    }
+
     async fn admit(&self, rank: Rank) -> Result<Grant, ProviderError> {
         let provider = self.provider;
         let (error, by) = match self.quota.admit(rank).await {

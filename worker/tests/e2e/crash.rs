@@ -81,7 +81,7 @@ async fn crashed_after(system: &System, reference: JobId, finished: usize) -> Jo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_worker_process_hands_its_job_on() {
     let system = System::start().await;
-    system.fault(json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": { "delay": { "ms": 500 } } }));
+    system.fault(&json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": { "delay": { "ms": 500 } } }));
     let mut doomed = system.worker_process();
     let id = submit(&system).await;
     system.until(id, |job| job["progress"]["stage"] == "draft").await;

@@ -76,7 +76,7 @@ async fn a_worker_goes_on_after_postgres_was_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leaving_worker_spends_no_attempt_and_another_goes_on() {
     let system = System::start().await;
-    system.fault(json!({ "endpoint": "chat", "kind": { "delay": { "ms": 400 } } }));
+    system.fault(&json!({ "endpoint": "chat", "kind": { "delay": { "ms": 400 } } }));
     let first = system.worker();
     let id = system.generate("company_123", "Handed over", "linkedin").await;
     system.until(id, |job| job["progress"]["completed"].as_u64() >= Some(4)).await;

@@ -25,7 +25,7 @@ async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_providers_429_closes_it_for_all_and_costs_no_attempt() {
     let system = System::start().await;
-    system.fault(json!({ "endpoint": "chat", "times": 1, "kind": { "rate_limited": { "retry_after": 1 } } }));
+    system.fault(&json!({ "endpoint": "chat", "times": 1, "kind": { "rate_limited": { "retry_after": 1 } } }));
     let worker = system.worker();
     let id = system.generate("company_123", "Refused once", "linkedin").await;
     let job = system.until(id, |job| job["status"] == "waiting").await;
@@ -38,7 +38,7 @@ async fn a_providers_429_closes_it_for_all_and_costs_no_attempt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_provider_opens_the_breaker_and_jobs_wait_for_it() {
     let system = System::start_with(|config| config.worker.first_backoff_ms = 1).await;
-    system.fault(json!({ "endpoint": "chat", "kind": { "status": { "code": 500 } } }));
+    system.fault(&json!({ "endpoint": "chat", "kind": { "status": { "code": 500 } } }));
     let worker = system.worker();
     let mut ids = Vec::new();
     for n in 0..3 {

@@ -125,7 +125,7 @@ impl System {
         program.spawn().unwrap()
     }
 
-    pub(crate) fn fault(&self, fault: Value) {
+    pub(crate) fn fault(&self, fault: &Value) {
         let faults: Vec<Fault> = copydesk_simulator::parse_faults(json!([fault]).to_string().as_bytes()).unwrap();
         self.simulator.set_faults(faults).unwrap();
     }

@@ -77,14 +77,14 @@ fn business(entry: &Entry) -> BusinessId {
 }
 
 impl Model {
-    fn to_back(&mut self, entry: &Entry) {
+    fn enqueue(&mut self, entry: &Entry) {
         let class = class(entry);
         let clock = self.clocks.entry((class, business(entry))).or_default();
         *clock = (*clock).max(self.virtual_time[class]) + TICKS / u64::from(entry.weight);
         self.ready[class].insert((*clock, entry.message.job_id()), ());
     }
 
-    fn to_front(&mut self, id: JobId) {
+    fn requeue(&mut self, id: JobId) {
         let class = class(&self.known[&id]);
         self.ready[class].insert((self.virtual_time[class], id), ());
     }
@@ -98,7 +98,7 @@ impl Model {
         if far {
             self.delayed.insert(id, false);
         } else {
-            self.to_back(entry);
+            self.enqueue(entry);
         }
         1
     }
@@ -111,10 +111,10 @@ impl Model {
                 if !is_due {
                     stays.insert(id, false);
                 } else if self.epochs.contains_key(&id) {
-                    self.to_front(id);
+                    self.requeue(id);
                 } else {
                     let entry = self.known[&id].clone();
-                    self.to_back(&entry);
+                    self.enqueue(&entry);
                 }
             }
         }
@@ -168,7 +168,7 @@ impl Model {
                 self.known.remove(&lease.0);
                 self.epochs.remove(&lease.0);
             }
-            Next::Back => self.to_front(lease.0),
+            Next::Back => self.requeue(lease.0),
             Next::Later(due) => {
                 self.delayed.insert(lease.0, due <= clock::now());
             }
@@ -203,7 +203,10 @@ impl Run {
             Operation::PushAgain(job) => {
                 if let Some(entry) = pick(&self.pushed, job) {
                     let far = entry.not_before.is_some();
-                    assert_eq!(self.queue.push(&[entry.clone()]).await.unwrap(), self.model.push(&entry, far));
+                    assert_eq!(
+                        self.queue.push(std::slice::from_ref(&entry)).await.unwrap(),
+                        self.model.push(&entry, far)
+                    );
                 }
             }
             Operation::Claim(most) => self.claim(most).await,

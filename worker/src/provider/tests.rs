@@ -1,0 +1,271 @@
+//! The clients and the gate against the simulator, over real HTTP and a real quota in Redis.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use copydesk_common::config::Config;
+use copydesk_common::job::JobId;
+use copydesk_common::quota::BreakerState;
+use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig};
+
+use super::chat::Form;
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Providers that are a simulator, with a quota of the test's own.
+pub(crate) struct Simulated {
+    pub(crate) simulator: Simulator,
+    pub(crate) providers: Providers,
+}
+
+impl Simulated {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut ProvidersConfig)) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let simulator = Simulator::start(SimulatorConfig::unlimited()).await.unwrap();
+        #[expect(
+            clippy::disallowed_methods,
+            clippy::expect_used,
+            reason = "tests are told their server by the environment"
+        )]
+        let redis_url =
+            std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
+        let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
+        let mut config = Config::for_servers("postgres://nobody@127.0.0.1:1/none", &redis_url, &prefix).unwrap();
+        config.providers.llm_base_url = simulator.llm_base_url().parse().unwrap();
+        config.providers.search_base_url = simulator.base_url().parse().unwrap();
+        config.providers.groq_api_key = Some("gsk-test".into());
+        config.providers.tavily_api_key = Some("tvly-test".into());
+        config.providers.llm_requests_per_minute = 6_000;
+        config.providers.search_requests_per_minute = 6_000;
+        change(&mut config.providers);
+        let redis = Redis::new(&config.redis).unwrap();
+        let providers = Providers::new(&config.providers, &redis).unwrap();
+        Self { simulator, providers }
+    }
+
+    pub(crate) fn fail(&self, fault: Fault) {
+        self.simulator.set_faults(vec![fault]).unwrap();
+    }
+
+    async fn ask(&self) -> Result<Answer, ProviderError> {
+        self.ask_within(TIMEOUT).await
+    }
+
+    async fn ask_within(&self, timeout: Duration) -> Result<Answer, ProviderError> {
+        self.providers.writer.complete(rank(), timeout, &request()).await
+    }
+
+    async fn search(&self) -> Result<Vec<Found>, ProviderError> {
+        self.providers.search.as_ref().unwrap().search(rank(), TIMEOUT, "tides").await
+    }
+}
+
+fn rank() -> Rank {
+    Rank::new(JobId::new(), false, copydesk_common::clock::now())
+}
+
+fn request() -> ChatRequest {
+    ChatRequest {
+        system: "You write.".into(),
+        user: "Tell me about the tides.".into(),
+        max_completion_tokens: 500,
+        temperature: 0.0,
+        form: Form::Text,
+    }
+}
+
+fn status(code: u16) -> FaultKind {
+    FaultKind::Status { code, body: None, retry_after: None, retry_after_ms: None }
+}
+
+/// How long the provider is left alone, in milliseconds.
+#[track_caller]
+fn throttled_ms(result: Result<Answer, ProviderError>) -> i64 {
+    match result.unwrap_err() {
+        ProviderError::Throttled { until, .. } => (until - copydesk_common::clock::now()).num_milliseconds(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_and_its_tokens_arrive() {
+    let simulated = Simulated::start().await;
+    let answer = simulated.ask().await.unwrap();
+    assert!(!answer.text.is_empty() && !answer.is_cut);
+    assert!(answer.prompt_tokens > 0 && answer.completion_tokens > 0);
+    assert!(!simulated.search().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn five_failures_in_a_row_open_the_breaker_for_every_caller() {
+    let simulated = Simulated::start().await;
+    simulated.fail(Fault::chat(status(500)));
+    for _ in 0..5 {
+        let error = simulated.ask().await.unwrap_err();
+        assert!(
+            matches!(error, ProviderError::Failed { source: CallError::Status { status: 500, .. }, .. }),
+            "{error:?}"
+        );
+    }
+    assert!(matches!(simulated.ask().await, Err(ProviderError::BreakerOpen { provider: "groq", .. })));
+    assert_eq!(
+        simulated.simulator.calls().chat.accepted + simulated.simulator.calls().chat.faulted,
+        5,
+        "the sixth was not made"
+    );
+    assert!(simulated.search().await.is_ok(), "each provider has its own breaker");
+}
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    let simulated = Simulated::start().await;
+    simulated.fail(Fault::chat(FaultKind::Hang));
+    let error = simulated.ask_within(Duration::from_millis(100)).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed { source: CallError::TimedOut(_), .. }), "{error:?}");
+
+    simulated.fail(Fault::chat(FaultKind::SlowDrip { ms_per_chunk: 50 }));
+    let error = simulated.ask_within(Duration::from_millis(200)).await.unwrap_err();
+    assert!(
+        matches!(error, ProviderError::Failed { source: CallError::TimedOut(_), .. }),
+        "the body counts too: {error:?}"
+    );
+
+    simulated.fail(Fault::chat(FaultKind::Reset));
+    let error = simulated.ask().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed { source: CallError::Connection(_), .. }), "{error:?}");
+
+    for kind in [FaultKind::TruncatedJson { part: Some(Part::Body) }, FaultKind::WrongShape { part: Some(Part::Body) }]
+    {
+        simulated.fail(Fault::chat(kind));
+        let error = simulated.ask().await.unwrap_err();
+        let malformed =
+            matches!(error, ProviderError::Failed { source: CallError::Malformed(_) | CallError::NoChoice, .. });
+        assert!(malformed, "{error:?}");
+    }
+    simulated.fail(Fault::chat(FaultKind::Huge { bytes: 10 * 1024 * 1024 }));
+    let error = simulated.ask().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed { source: CallError::TooLarge, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_has_failed() {
+    let simulated = Simulated::with(|config| config.llm_base_url = "http://127.0.0.1:9/v1".parse().unwrap()).await;
+    let error = simulated.ask().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed { source: CallError::Connection(_), .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_429_closes_the_provider_for_as_long_as_it_says() {
+    for (retry_after, within) in [(Some(RetryAfter::Seconds(30)), 29_000..=30_000), (None, 4_000..=5_000)] {
+        let simulated = Simulated::start().await;
+        simulated.fail(Fault::chat(FaultKind::RateLimited { retry_after }).times(1));
+        let wait = throttled_ms(simulated.ask().await);
+        assert!(within.contains(&wait), "{wait}");
+        let wait = throttled_ms(simulated.ask().await);
+        assert!(wait > 1_000, "the quota keeps everybody away: {wait}");
+        assert_eq!(simulated.simulator.calls().chat.accepted, 0, "the second call was not made");
+    }
+    let simulated = Simulated::start().await;
+    let precise = FaultKind::Status { code: 429, body: None, retry_after: None, retry_after_ms: Some(1_500) };
+    simulated.fail(Fault::chat(precise));
+    let wait = throttled_ms(simulated.ask().await);
+    assert!((1_000..=1_500).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_429_says_nothing_of_the_providers_health() {
+    let simulated = Simulated::start().await;
+    let brief = FaultKind::Status { code: 429, body: None, retry_after: None, retry_after_ms: Some(1) };
+    simulated.fail(Fault::chat(brief).times(8));
+    while simulated.simulator.calls().chat.accepted == 0 {
+        match simulated.ask().await {
+            Ok(_) => break,
+            Err(ProviderError::Throttled { .. }) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_must_mend_names_the_variable() {
+    let cases = [
+        (Fault::chat(status(401)), "GROQ_API_KEY"),
+        (Fault::chat(status(403)), "GROQ_API_KEY"),
+        (Fault::chat(status(404)), "COPYDESK_LLM_MODEL"),
+    ];
+    let simulated = Simulated::start().await;
+    for (fault, expected) in cases {
+        simulated.fail(fault);
+        let error = simulated.ask().await.unwrap_err();
+        assert!(matches!(error, ProviderError::Misconfigured { variable, .. } if variable == expected), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("gsk-test"));
+    }
+    simulated.fail(Fault::search(status(401)));
+    let error = simulated.search().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Misconfigured { variable: "TAVILY_API_KEY", .. }), "{error:?}");
+    simulated.fail(Fault::search(status(432)));
+    assert!(matches!(simulated.search().await, Err(ProviderError::Refused { status: 432, .. })));
+}
+
+#[tokio::test]
+async fn keys_and_prompts_do_not_show() {
+    let simulated = Simulated::start().await;
+    let shown = format!("{:?} {:?} {:?}", simulated.providers, request(), simulated.ask().await.unwrap());
+    for hidden in ["gsk-test", "tvly-test", "tides"] {
+        assert!(!shown.contains(hidden), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_window_says_when_to_come_back() {
+    let simulated = Simulated::with(|config| config.llm_requests_per_minute = 2).await;
+    simulated.ask().await.unwrap();
+    simulated.ask().await.unwrap();
+    let wait = throttled_ms(simulated.ask().await);
+    assert!((50_000..=61_000).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_dropped_call_says_nothing_of_health() {
+    let simulated = Simulated::start().await;
+    simulated.fail(Fault::chat(FaultKind::Hang));
+    let call = simulated.ask();
+    assert!(tokio::time::timeout(Duration::from_millis(200), call).await.is_err());
+    simulated.simulator.set_faults(Vec::new()).unwrap();
+    let breaker = simulated.providers.writer.gate.breaker().await;
+    assert_eq!(breaker, Some(BreakerState::Closed), "a cancelled call says nothing of the provider's health");
+    simulated.ask().await.unwrap();
+}
+
+#[tokio::test]
+async fn groqs_failed_generation_is_an_answer() {
+    let simulated = Simulated::start().await;
+    let body = serde_json::json!({ "error": { "message": "no", "code": "json_validate_failed", "failed_generation": "{\"a\": 1" } });
+    simulated.fail(Fault::chat(FaultKind::Status {
+        code: 400,
+        body: Some(body),
+        retry_after: None,
+        retry_after_ms: None,
+    }));
+    assert_eq!(simulated.ask().await.unwrap().text, "{\"a\": 1");
+}
+
+#[tokio::test]
+async fn without_a_key_there_is_no_search_unless_it_is_simulated() {
+    let search =
+        |simulated: bool| Simulated::with(move |config| (config.tavily_api_key, config.simulated) = (None, simulated));
+    assert!(search(false).await.providers.search.is_none());
+    assert!(search(true).await.providers.search.is_some());
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_takes_stops_the_start() {
+    let mut config = Config::for_servers("postgres://h/d", "redis://h", "p").unwrap();
+    config.providers.groq_api_key = Some("line\nbreak".into());
+    let redis = Redis::new(&config.redis).unwrap();
+    let error = Providers::new(&config.providers, &redis).unwrap_err();
+    assert!(matches!(error, ClientError::Key { variable: "GROQ_API_KEY" }), "{error:?}");
+}
