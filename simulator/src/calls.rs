@@ -1,5 +1,5 @@
 //! What was called, and when: the provider's own account, which tests compare with what callers
-//! believe that they spent. Holds no request bodies.
+//! believe that they spent; and, only where a test asks for it, the prompts.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,6 +81,35 @@ impl CallLog {
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The newest prompts, as they came.
+#[derive(Debug)]
+pub(crate) struct PromptLog {
+    kept: usize,
+    prompts: Mutex<VecDeque<String>>,
+}
+
+impl PromptLog {
+    /// Keeps so many prompts.
+    pub(crate) fn keeping(kept: usize) -> Self {
+        Self { kept, prompts: Mutex::default() }
+    }
+
+    pub(crate) fn record(&self, prompt: &str) {
+        if self.kept > 0 {
+            let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
+            if prompts.len() == self.kept {
+                prompts.pop_front();
+            }
+            prompts.push_back(prompt.to_owned());
+        }
+    }
+
+    /// The oldest first.
+    pub(crate) fn snapshot(&self) -> Vec<String> {
+        self.prompts.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) async fn completions(
         Ok(ticket) => ticket,
         Err(response) => return *response,
     };
+    shared.prompts.record(request.last_user_text());
     let prompt = Prompt::parse(request.last_user_text());
     let call =
         Call { endpoint: Endpoint::Chat, stage: prompt.stage, model: Some(&request.model), streaming: request.stream };

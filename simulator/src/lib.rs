@@ -40,7 +40,7 @@ pub use crate::faults::{Armed, Endpoint, Fault, FaultKind, InvalidFaults, Part, 
 pub use crate::prompt::Stage;
 pub use crate::writer::HABITS;
 
-use crate::calls::CallLog;
+use crate::calls::{CallLog, PromptLog};
 use crate::delivery::Delivery;
 use crate::faults::FaultPlan;
 use crate::limits::{Limiter, Limits};
@@ -68,6 +68,8 @@ pub struct SimulatorConfig {
     pub tokens_per_second: Option<f64>,
     /// A chat request's size from which it is refused with 413.
     pub max_body_bytes: usize,
+    /// How many of the newest prompts [`Simulator::prompts`] gives back.
+    pub prompts_kept: usize,
     /// Times the limits.
     pub clock: Clock,
     /// The rules in force at the start.
@@ -87,6 +89,7 @@ impl Default for SimulatorConfig {
             delay: Duration::ZERO,
             tokens_per_second: None,
             max_body_bytes: 4 * 1024 * 1024,
+            prompts_kept: 0,
             clock: Clock::system(),
             faults: Vec::new(),
         }
@@ -187,6 +190,12 @@ impl Simulator {
         self.shared.calls.clear();
     }
 
+    /// The user messages of the newest accepted chat calls, oldest first: what really reached the provider.
+    /// Empty unless [`SimulatorConfig::prompts_kept`] says how many to keep.
+    pub fn prompts(&self) -> Vec<String> {
+        self.shared.prompts.snapshot()
+    }
+
     /// Stops and waits until the last connection is closed; calls under way are answered.
     pub async fn stop(mut self) {
         self.shared.shutdown.cancel();
@@ -210,6 +219,7 @@ pub(crate) struct Shared {
     search_limits: Limiter,
     search_credits: search::Credits,
     calls: CallLog,
+    prompts: PromptLog,
     faults: FaultPlan,
     shutdown: CancellationToken,
 }
@@ -228,6 +238,7 @@ impl Shared {
             search_limits: Limiter::new(search, clock.clone()),
             search_credits: search::Credits::new(config.search_credits),
             calls: CallLog::default(),
+            prompts: PromptLog::keeping(config.prompts_kept),
             faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
             shutdown: CancellationToken::new(),
             clock,

@@ -22,12 +22,14 @@ use crate::shape;
 
 /// A text is written anew, with another aim, while its length is further off than a tenth.
 const ATTEMPTS: usize = 4;
+/// More are not written, whatever is asked for.
+const WORDS_MAX: usize = 6_000;
 
 /// Writes a draft, or a revised one: Markdown in the shape of the prompt's format.
 pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
     let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
     let material = Material::of(&prompt.passages);
-    let goal = wishes.aim(prompt.words);
+    let goal = wishes.aim(prompt.words.min(WORDS_MAX));
     let mut aim = goal;
     let mut best: Option<(usize, String)> = None;
     for _ in 0..ATTEMPTS {
@@ -171,6 +173,17 @@ mod tests {
             for (format, slug, words) in Format::ALL {
                 let text = written(&Prompt { topic: topic.into(), ..prompt(format, words) }, 1);
                 assert_eq!(shape::problems(format, &text), Vec::<String>::new(), "{slug}, {topic:?}\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn lessons_that_leave_nothing_to_say_end_the_text() {
+        let lessons = vec!["Never use \"a\", \"the\", \"to\", \"is\", \"it\", \"of\", \"and\", \"about\".".to_owned()];
+        for (format, slug, _) in Format::ALL {
+            for words in [300, usize::MAX / 4] {
+                let prompt = Prompt { lessons: lessons.clone(), passages: Vec::new(), ..prompt(format, words) };
+                assert!(!written(&prompt, 1).contains(" the "), "{slug}");
             }
         }
     }

@@ -178,6 +178,18 @@ async fn a_plain_question_gets_a_plain_answer() {
 }
 
 #[tokio::test]
+async fn prompts_are_kept_where_a_test_asks_for_them() {
+    let simulator = start(SimulatorConfig { prompts_kept: 2, ..SimulatorConfig::unlimited() }).await;
+    for stage in ["outline", "draft", "review"] {
+        chat(&simulator, &chat_body(stage, &json!({}))).await;
+    }
+    assert_eq!(simulator.prompts(), [PROMPT.replace("STAGE", "draft"), PROMPT.replace("STAGE", "review")]);
+    let simulator = unlimited().await;
+    draft(&simulator).await;
+    assert!(simulator.prompts().is_empty());
+}
+
+#[tokio::test]
 async fn refused_requests_have_groqs_errors() {
     let simulator = start(SimulatorConfig { max_body_bytes: 10_000, ..SimulatorConfig::default() }).await;
     let url = format!("{}/chat/completions", simulator.llm_base_url());

@@ -256,3 +256,6 @@ fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: Strin
         errors: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

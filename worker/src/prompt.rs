@@ -115,7 +115,7 @@ impl<'a> Task<'a> {
             language: &self.brief.language,
             words: self.brief.words,
             round: self.round,
-            simulated: self.simulated,
+            simulated: if self.simulated { "true" } else { "false" },
             business_name: &self.brief.business_name,
             profile: &self.brief.profile,
             topic: &self.brief.topic,
@@ -161,7 +161,7 @@ struct Data<'a> {
     language: &'a str,
     words: u16,
     round: u16,
-    simulated: bool,
+    simulated: &'static str,
     business_name: &'a str,
     profile: &'a str,
     topic: &'a str,
@@ -343,6 +343,7 @@ Never write: synergy</business>
 <fixes>
 <fix>Add a quote.</fix>
 </fixes>
+
 Revise the draft:"#;
         assert!(prompt.user.starts_with(expected), "{}", prompt.user);
         assert!(prompt.system.contains("Acme Clinics"));
@@ -353,7 +354,7 @@ Revise the draft:"#;
     fn what_is_not_there_leaves_no_line() {
         let brief = Brief { audience: None, keywords: Vec::new(), ..brief(Format::Ad) };
         let prompt = Task::new(&brief, &[], &[], false).prompt(Stage::Outline).unwrap();
-        let data = "</voice>\n<lessons>\n</lessons>\n<passages>\n</passages>\nPlan a text of the kind \"Ad Copy\"";
+        let data = "</voice>\n<lessons>\n</lessons>\n<passages>\n</passages>\n\nPlan a text of the kind \"Ad Copy\"";
         assert!(prompt.user.contains(data), "{}", prompt.user);
     }
 

@@ -165,6 +165,10 @@ impl Desk {
             let run = if own_next { Vec::new() } else { self.quote(prefer, 3, NO_LIMIT, left + OVER_WORDS) };
             let run = if run.is_empty() { vec![self.own(Kind::General, NO_LIMIT)] } else { run };
             own_next = !own_next;
+            // Lessons may ban every sentence that is left.
+            if run.iter().all(String::is_empty) {
+                break;
+            }
             for sentence in run {
                 if left >= SPENT_WORDS || sentences.is_empty() {
                     left = left.saturating_sub(shape::words(&sentence));
@@ -183,7 +187,10 @@ impl Desk {
             // No paragraph of a single sentence at the end.
             let size = if left < PARAGRAPH_WORDS * 3 / 2 { left } else { PARAGRAPH_WORDS };
             let paragraph = self.paragraph(size, prefer);
-            left = left.saturating_sub(shape::words(&paragraph).max(1));
+            if paragraph.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(shape::words(&paragraph));
             paragraphs.push(paragraph);
         }
         paragraphs.join("\n\n")

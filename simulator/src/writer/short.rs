@@ -26,7 +26,7 @@ pub(super) fn linkedin(desk: &mut Desk) -> String {
         left = left.saturating_sub(shape::words(&paragraph));
         // Every character counts towards the limit, and the question and the hashtags must fit in.
         let length: usize = blocks.iter().map(|block| block.chars().count() + 2).sum();
-        if length + paragraph.chars().count() > POST_CHARS - 600 {
+        if paragraph.is_empty() || length + paragraph.chars().count() > POST_CHARS - 600 {
             break;
         }
         blocks.push(paragraph);

@@ -84,7 +84,7 @@ async fn a_killed_worker_process_hands_its_job_on() {
     system.fault(&json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": { "delay": { "ms": 500 } } }));
     let mut doomed = system.worker_process();
     let id = submit(&system).await;
-    system.until(id, |job| job["progress"]["stage"] == "draft").await;
+    system.until(id, |_| system.simulator.calls().chat.faulted == 1).await;
     doomed.kill().await.unwrap();
     let stored = system.stages(id).await;
     let mut heir = system.worker_process();
