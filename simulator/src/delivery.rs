@@ -6,8 +6,11 @@ use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
+use serde_json::Value;
 
 /// A dripped JSON body comes in pieces of so many bytes.
 const DRIP_BYTES: usize = 16;
@@ -72,6 +75,29 @@ impl Delivery {
         tokio::task::yield_now().await;
         Some((Err(io::ErrorKind::ConnectionReset.into()), self))
     }
+}
+
+/// An error's answer: a string as it is, anything else as JSON.
+pub(crate) fn refusal(status: StatusCode, body: Value, headers: Vec<(&'static str, String)>) -> Response {
+    let (body, content_type) = match body {
+        Value::String(text) => (text, "text/plain; charset=utf-8"),
+        json => (json.to_string(), "application/json"),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in headers {
+        // A value that cannot be a header (a fault may ask for any text) is left out.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// The first half, cut where a character ends.
+pub(crate) fn half(text: &str) -> String {
+    text[..text.floor_char_boundary(text.len() / 2)].to_owned()
 }
 
 #[cfg(test)]

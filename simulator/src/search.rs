@@ -6,10 +6,10 @@ mod results;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::calls::Outcome;
 use crate::chat::spoil::filler;
-use crate::delivery::Delivery;
+use crate::delivery::{self, Delivery};
 use crate::faults::{self, Call, Endpoint, FaultKind};
 use crate::limits::Rejection;
 use crate::{Shared, seed};
@@ -197,7 +197,7 @@ fn answer(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Resp
     }
     let body = compose(request, seed, fault);
     let text = match fault {
-        Some(FaultKind::TruncatedJson { .. }) => truncated(&body.to_string()),
+        Some(FaultKind::TruncatedJson { .. }) => delivery::half(&body.to_string()),
         Some(FaultKind::WrongShape { .. }) => json!({ "data": { "items": [] } }).to_string(),
         _ => body.to_string(),
     };
@@ -209,10 +209,6 @@ fn answer(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Resp
         _ => Delivery::whole(text),
     };
     ([(header::CONTENT_TYPE, "application/json")], delivery.into_body()).into_response()
-}
-
-fn truncated(text: &str) -> String {
-    text[..text.floor_char_boundary(text.len() / 2)].to_owned()
 }
 
 fn compose(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Value {
@@ -307,19 +303,6 @@ impl TavilyError {
 
 impl IntoResponse for TavilyError {
     fn into_response(self) -> Response {
-        let (body, content_type) = match self.body {
-            Value::String(text) => (text, "text/plain; charset=utf-8"),
-            json => (json.to_string(), "application/json"),
-        };
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        for (name, value) in self.headers {
-            // A value that cannot be a header (a fault may ask for any text) is left out.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
+        delivery::refusal(self.status, self.body, self.headers)
     }
 }

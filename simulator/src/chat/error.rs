@@ -1,10 +1,10 @@
 //! Groq's errors: `{"error": {"message", "type", "code"}}` with the texts that Groq uses.
 
-use axum::body::Body;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::delivery;
 use crate::faults::{self, FaultKind};
 use crate::limits::Rejection;
 
@@ -145,19 +145,6 @@ fn limit_reached(model: &str, limit: &str, amounts: &str) -> String {
 
 impl IntoResponse for GroqError {
     fn into_response(self) -> Response {
-        let (body, content_type) = match self.body {
-            Value::String(text) => (text, "text/plain; charset=utf-8"),
-            json => (json.to_string(), "application/json"),
-        };
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        for (name, value) in self.headers {
-            // A value that cannot be a header (a fault may ask for any text) is left out.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
+        delivery::refusal(self.status, self.body, self.headers)
     }
 }

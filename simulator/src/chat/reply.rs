@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::error::GroqError;
 use super::request::{self, ChatRequest};
-use crate::delivery::Delivery;
+use crate::delivery::{self, Delivery};
 use crate::faults::{FaultKind, Part};
 use crate::limits::{Allowance, Remaining};
 
@@ -133,7 +133,7 @@ fn body(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind
         "service_tier": "on_demand",
     });
     match body_fault(fault, request) {
-        Some(FaultKind::TruncatedJson { .. }) => half(&whole.to_string()),
+        Some(FaultKind::TruncatedJson { .. }) => delivery::half(&whole.to_string()),
         Some(FaultKind::WrongShape { .. }) => json!({ "id": completion.id, "output": [] }).to_string(),
         _ => whole.to_string(),
     }
@@ -148,11 +148,6 @@ fn body_fault<'a>(fault: Option<&'a FaultKind>, request: &ChatRequest) -> Option
 pub(super) fn spoilt_part(fault: &FaultKind, request: &ChatRequest) -> Option<Part> {
     let (FaultKind::TruncatedJson { part } | FaultKind::WrongShape { part }) = fault else { return None };
     Some(part.unwrap_or(if request.wants_json() { Part::Content } else { Part::Body }))
-}
-
-/// The first half, cut where a character ends.
-pub(super) fn half(text: &str) -> String {
-    text[..text.floor_char_boundary(text.len() / 2)].to_owned()
 }
 
 fn stream(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> Delivery {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::reply;
 use super::request::ChatRequest;
+use crate::delivery;
 use crate::faults::{FaultKind, Part};
 use crate::prompt::Prompt;
 
@@ -28,7 +29,7 @@ pub(super) fn spoil(text: String, fault: Option<&FaultKind>, request: &ChatReque
         FaultKind::WrongLanguage => foreign(&text, request),
         FaultKind::Huge { bytes } => filler(*bytes),
         FaultKind::PromptLeak => format!("{}\n\n{text}", request.system_text()),
-        FaultKind::TruncatedJson { .. } if in_content => reply::half(&text),
+        FaultKind::TruncatedJson { .. } if in_content => delivery::half(&text),
         FaultKind::WrongShape { .. } if in_content => json!({ "answer": { "items": [1, 2, 3] } }).to_string(),
         _ => text,
     }
