@@ -130,15 +130,16 @@ impl Providers {
             .map_err(ClientError::Client)?;
         let chat = ChatClient::new(http.clone(), &config.llm_base_url, config.groq_api_key.as_ref())?;
         let policy = Policy::per_minute(config.llm_requests_per_minute, config.call_timeout());
-        let model = |name: &str| Model {
+        let model = |name: &str, variable| Model {
             name: name.to_owned(),
+            variable,
             client: chat.clone(),
             gate: Gate::new(LLM, Quota::new(redis, LLM, name, policy)),
             takes_schemas: AtomicBool::new(true),
         };
         Ok(Self {
-            writer: Arc::new(model(&config.llm_model)),
-            reviewer: Arc::new(model(&config.review_model)),
+            writer: Arc::new(model(&config.llm_model, "COPYDESK_LLM_MODEL")),
+            reviewer: Arc::new(model(&config.review_model, "COPYDESK_REVIEW_MODEL")),
             search: Search::new(config, http, redis)?.map(Arc::new),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),
@@ -150,6 +151,8 @@ impl Providers {
 #[derive(Debug)]
 pub struct Model {
     name: String,
+    /// What sets the name.
+    variable: &'static str,
     client: ChatClient,
     gate: Gate,
     takes_schemas: AtomicBool,
@@ -169,7 +172,7 @@ impl Model {
         request: &ChatRequest,
     ) -> Result<Answer, ProviderError> {
         let result = self.gate.call(rank, self.client.complete(&self.name, request, timeout)).await;
-        result.map_err(|error| error.naming("GROQ_API_KEY", "COPYDESK_LLM_MODEL"))
+        result.map_err(|error| error.naming("GROQ_API_KEY", self.variable))
     }
 
     /// Whether it takes a JSON schema for its answer, as far as is known.

@@ -61,10 +61,11 @@ pub struct Rubric {
 }
 
 impl Rubric {
-    /// The mean of the criteria, 0 to 10.
+    /// The mean of the criteria, 0 to 10, in hundredths: more digits would be noise.
     #[expect(clippy::cast_precision_loss, reason = "there are five criteria")]
     pub fn score(&self) -> f64 {
-        self.criteria.values().sum::<f64>() / self.criteria.len().max(1) as f64
+        let mean = self.criteria.values().sum::<f64>() / self.criteria.len().max(1) as f64;
+        (mean * 100.0).round() / 100.0
     }
 }
 

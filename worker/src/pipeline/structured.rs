@@ -41,6 +41,7 @@ pub struct Asking<'a> {
 
 /// One checked answer; [`StageError::Unusable`] where the second one is wrong too.
 pub async fn ask<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<T, StageError> {
+    tracing::debug!(prompt.version, "a model is asked");
     let answer = complete::<T>(calls, asking, prompt).await?;
     let wrong = match read::<T>(&answer) {
         Ok(shape) => return Ok(shape),

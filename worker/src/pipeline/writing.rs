@@ -33,6 +33,7 @@ pub(super) fn rules(brief: &Brief) -> Rules<'_> {
 /// A text that can be used; [`StageError::Unusable`] where the second answer cannot be either.
 pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<String, StageError> {
     let prompt = task.prompt(stage)?;
+    tracing::debug!(prompt.version, "a model is asked");
     let answer = complete(calls, &prompt, task.brief).await?;
     let wrong = match read(&answer, &prompt, task.brief) {
         Ok(text) => return Ok(text),

@@ -25,11 +25,7 @@ impl Simulated {
     pub(crate) async fn with(change: impl FnOnce(&mut ProvidersConfig)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let simulator = Simulator::start(SimulatorConfig::unlimited()).await.unwrap();
-        #[expect(
-            clippy::disallowed_methods,
-            clippy::expect_used,
-            reason = "tests are told their server by the environment"
-        )]
+        #[expect(clippy::expect_used, reason = "tests are told their server by the environment")]
         let redis_url =
             std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
         let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
