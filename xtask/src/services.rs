@@ -42,6 +42,8 @@ impl Services {
 
     /// For tests: private and forgetful, whatever the settings say.
     pub(crate) fn throwaway(state: &State) -> anyhow::Result<Self> {
+        // The query data's check has left its database in this state.
+        state.remove_data()?;
         Self::with_private(state, Durability::Throwaway, None, None)
     }
 
