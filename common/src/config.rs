@@ -221,6 +221,15 @@ pub struct ProvidersConfig {
     /// Calls to the search provider in any 60 seconds, by all workers together.
     #[config(env = "COPYDESK_SEARCH_REQUESTS_PER_MINUTE", default = 20)]
     pub search_requests_per_minute: u32,
+    /// Tokens in any 60 seconds, by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_TOKENS_PER_MINUTE", default = 0)]
+    pub llm_tokens_per_minute: u32,
+    /// Calls to the LLM provider on any day (UTC), by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_REQUESTS_PER_DAY", default = 0)]
+    pub llm_requests_per_day: u32,
+    /// Calls to the LLM provider at once, by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_CONCURRENCY", default = 0)]
+    pub llm_concurrency: u32,
     /// The longest that a call to a provider may take, in milliseconds.
     #[config(env = "COPYDESK_CALL_TIMEOUT_MS", default = 60_000)]
     pub call_timeout_ms: u64,

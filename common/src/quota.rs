@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::config::ProvidersConfig;
 use crate::job::{JobId, StartedJob, named_enum};
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
@@ -29,14 +30,20 @@ const BREAKER_OPEN: Duration = Duration::from_secs(60);
 pub struct Policy {
     /// Calls in any window, by all workers together.
     pub limit: u32,
+    /// Tokens in any window.
+    pub tokens: Option<u32>,
+    /// Calls on any day (UTC).
+    pub per_day: Option<u32>,
+    /// Calls at once.
+    pub at_once: Option<u32>,
     /// The window.
     pub window: Duration,
     /// Failures in a row that open the breaker.
     pub breaker_threshold: u32,
     /// How long the breaker stays open before a probe.
     pub breaker_open: Duration,
-    /// The longest that a probe may take: then another may be made.
-    pub probe: Duration,
+    /// The longest that a call may take: then a probe counts as vanished, and its place is free.
+    pub longest_call: Duration,
 }
 
 impl Policy {
@@ -44,10 +51,13 @@ impl Policy {
     pub fn per_minute(limit: u32, longest_call: Duration) -> Self {
         Self {
             limit,
+            tokens: None,
+            per_day: None,
+            at_once: None,
             window: WINDOW + JITTER,
             breaker_threshold: BREAKER_THRESHOLD,
             breaker_open: BREAKER_OPEN,
-            probe: longest_call + Duration::from_secs(5),
+            longest_call: longest_call + Duration::from_secs(5),
         }
     }
 }
@@ -76,6 +86,22 @@ impl Rank {
     fn score(self) -> i64 {
         const NEW: i64 = 10_000_000_000_000;
         self.accepted_at.timestamp_millis() + if self.started { 0 } else { NEW }
+    }
+}
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Who asks.
+    pub rank: Rank,
+    /// Tokens that the call may take: reserved, and settled on what it really took.
+    pub tokens: u32,
+}
+
+impl From<Rank> for Ask {
+    /// A call that takes no tokens.
+    fn from(rank: Rank) -> Self {
+        Self { rank, tokens: 0 }
     }
 }
 
@@ -137,6 +163,8 @@ pub struct Settlement {
     pub health: Health,
     /// How long the provider said that it takes no calls.
     pub closed_for: Option<Duration>,
+    /// Tokens that it took; what was reserved stays reserved where that is unknown.
+    pub tokens: Option<u32>,
 }
 
 /// Where a provider stands.
@@ -154,6 +182,19 @@ pub struct Status {
     pub breaker: BreakerState,
     /// Until when the provider closed itself.
     pub closed_until: Option<DateTime<Utc>>,
+}
+
+/// Limits that an operator sets in place of the configured ones; `None` leaves the configured one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LimitOverrides {
+    /// Calls in any window, from 1.
+    pub limit: Option<u32>,
+    /// Tokens in any window; 0 for no limit.
+    pub tokens: Option<u32>,
+    /// Calls on any day; 0 for no limit.
+    pub per_day: Option<u32>,
+    /// Calls at once; 0 for no limit.
+    pub at_once: Option<u32>,
 }
 
 /// The quota could not be asked: no call may be made.
@@ -189,20 +230,29 @@ impl Quota {
     }
 
     /// Asks for one call. One round trip.
-    pub async fn admit(&self, rank: Rank) -> Result<Admission, QuotaError> {
+    pub async fn admit(&self, ask: impl Into<Ask>) -> Result<Admission, QuotaError> {
+        let Ask { rank, tokens } = ask.into();
         let id = Uuid::now_v7();
+        let policy = &self.policy;
         let (verdict, until_ms): (String, i64) = QUOTA_ADMIT
             .key(&self.keys.calls)
             .key(&self.keys.waiters)
             .key(&self.keys.expected)
             .key(&self.keys.state)
             .key(&self.keys.breaker)
+            .key(&self.keys.granted)
+            .key(&self.keys.amounts)
+            .key(&self.keys.flying)
             .arg(rank.ticket.to_string())
             .arg(rank.score())
-            .arg(self.policy.limit)
-            .arg(millis(self.policy.window))
+            .arg(policy.limit)
+            .arg(millis(policy.window))
             .arg(id.to_string())
-            .arg(millis(self.policy.probe))
+            .arg(millis(policy.longest_call))
+            .arg(tokens)
+            .arg(policy.tokens.unwrap_or(0))
+            .arg(policy.per_day.unwrap_or(0))
+            .arg(policy.at_once.unwrap_or(0))
             .invoke_async(&mut self.redis.commands())
             .await?;
         let until = clock::from_millis(until_ms);
@@ -219,14 +269,49 @@ impl Quota {
         let state: String = QUOTA_SETTLE
             .key(&self.keys.state)
             .key(&self.keys.breaker)
+            .key(&self.keys.amounts)
+            .key(&self.keys.flying)
             .arg(grant.id.to_string())
             .arg(settlement.health.as_str())
             .arg(settlement.closed_for.map_or(0, millis))
             .arg(self.policy.breaker_threshold)
             .arg(millis(self.policy.breaker_open))
+            .arg(settlement.tokens.map_or(-1, i64::from))
             .invoke_async(&mut self.redis.commands())
             .await?;
         Ok(state.parse().unwrap_or(BreakerState::Closed))
+    }
+
+    /// Sets limits for the whole fleet, from the next call on. Those that are `None` become the
+    /// configured ones again.
+    pub async fn set_limits(&self, overrides: LimitOverrides) -> Result<(), QuotaError> {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        for (field, value) in [
+            ("limit", overrides.limit.filter(|limit| *limit > 0)),
+            ("tokens", overrides.tokens),
+            ("per_day", overrides.per_day),
+            ("at_once", overrides.at_once),
+        ] {
+            match value {
+                Some(value) => pipeline.hset(&self.keys.state, field, value).ignore(),
+                None => pipeline.hdel(&self.keys.state, field).ignore(),
+            };
+        }
+        pipeline.query_async::<()>(&mut self.redis.commands()).await?;
+        Ok(())
+    }
+
+    /// Opens the breaker for `time`, or closes it: an operator's word.
+    pub async fn set_breaker(&self, open_for: Option<Duration>) -> Result<(), QuotaError> {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic().del(&self.keys.breaker).ignore();
+        if let Some(time) = open_for {
+            let until = clock::now().timestamp_millis().saturating_add_unsigned(millis(time));
+            pipeline.hset_multiple(&self.keys.breaker, &[("state", "open"), ("until", &until.to_string())]).ignore();
+        }
+        pipeline.query_async::<()>(&mut self.redis.commands()).await?;
+        Ok(())
     }
 
     /// Where the provider stands now.
@@ -248,6 +333,46 @@ impl Quota {
             breaker: breaker.parse().unwrap_or(BreakerState::Closed),
             closed_until: (closed_until > 0).then(|| clock::from_millis(closed_until)),
         })
+    }
+}
+
+/// The quotas of the configured providers: what workers ask, and what the API shows.
+#[derive(Debug, Clone)]
+pub struct Quotas {
+    /// The LLM, by the model that writes.
+    pub writer: Quota,
+    /// The LLM, by the model that reviews.
+    pub reviewer: Quota,
+    /// The web search.
+    pub search: Quota,
+}
+
+impl Quotas {
+    /// The LLM provider's name in quotas, usage and metrics.
+    pub const LLM: &str = "groq";
+    /// The search provider's name in quotas, usage and metrics.
+    pub const SEARCH: &str = "tavily";
+
+    /// The quotas as they are configured.
+    pub fn new(redis: &Redis, config: &ProvidersConfig) -> Self {
+        let some = |limit: u32| (limit > 0).then_some(limit);
+        let llm = Policy {
+            tokens: some(config.llm_tokens_per_minute),
+            per_day: some(config.llm_requests_per_day),
+            at_once: some(config.llm_concurrency),
+            ..Policy::per_minute(config.llm_requests_per_minute, config.call_timeout())
+        };
+        let search = Policy::per_minute(config.search_requests_per_minute, config.call_timeout());
+        Self {
+            writer: Quota::new(redis, Self::LLM, &config.llm_model, llm),
+            reviewer: Quota::new(redis, Self::LLM, &config.review_model, llm),
+            search: Quota::new(redis, Self::SEARCH, "search", search),
+        }
+    }
+
+    /// Each of them.
+    pub fn all(&self) -> [&Quota; 3] {
+        [&self.writer, &self.reviewer, &self.search]
     }
 }
 

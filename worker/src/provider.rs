@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::config::ProvidersConfig;
-use copydesk_common::quota::{Policy, Quota, QuotaError, Rank};
+use copydesk_common::quota::{Ask, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
 
 pub mod call;
@@ -23,11 +23,9 @@ use gate::Gate;
 use tavily::{Found, TavilyClient};
 
 /// The LLM provider's name in quotas, usage and metrics.
-pub const LLM: &str = "groq";
+pub const LLM: &str = Quotas::LLM;
 /// The search provider's name there.
-pub const SEARCH: &str = "tavily";
-/// The web search has one breaker; this stands where a model's name does.
-const SEARCH_MODEL: &str = "search";
+pub const SEARCH: &str = Quotas::SEARCH;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -129,18 +127,18 @@ impl Providers {
             .build()
             .map_err(ClientError::Client)?;
         let chat = ChatClient::new(http.clone(), &config.llm_base_url, config.groq_api_key.as_ref())?;
-        let policy = Policy::per_minute(config.llm_requests_per_minute, config.call_timeout());
-        let model = |name: &str, variable| Model {
+        let quotas = Quotas::new(redis, config);
+        let model = |name: &str, variable, quota: &Quota| Model {
             name: name.to_owned(),
             variable,
             client: chat.clone(),
-            gate: Gate::new(LLM, Quota::new(redis, LLM, name, policy)),
+            gate: Gate::new(LLM, quota.clone()),
             takes_schemas: AtomicBool::new(true),
         };
         Ok(Self {
-            writer: Arc::new(model(&config.llm_model, "COPYDESK_LLM_MODEL")),
-            reviewer: Arc::new(model(&config.review_model, "COPYDESK_REVIEW_MODEL")),
-            search: Search::new(config, http, redis)?.map(Arc::new),
+            writer: Arc::new(model(&config.llm_model, "COPYDESK_LLM_MODEL", &quotas.writer)),
+            reviewer: Arc::new(model(&config.review_model, "COPYDESK_REVIEW_MODEL", &quotas.reviewer)),
+            search: Search::new(config, http, quotas.search)?.map(Arc::new),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),
         })
@@ -171,7 +169,9 @@ impl Model {
         timeout: Duration,
         request: &ChatRequest,
     ) -> Result<Answer, ProviderError> {
-        let result = self.gate.call(rank, self.client.complete(&self.name, request, timeout)).await;
+        let ask = Ask { rank, tokens: request.most_tokens() };
+        let took = |answer: &Answer| u32::try_from(answer.prompt_tokens + answer.completion_tokens).ok();
+        let result = self.gate.call(ask, self.client.complete(&self.name, request, timeout), took).await;
         result.map_err(|error| error.naming("GROQ_API_KEY", self.variable))
     }
 
@@ -194,20 +194,19 @@ pub struct Search {
 }
 
 impl Search {
-    fn new(config: &ProvidersConfig, http: reqwest::Client, redis: &Redis) -> Result<Option<Self>, ClientError> {
+    fn new(config: &ProvidersConfig, http: reqwest::Client, quota: Quota) -> Result<Option<Self>, ClientError> {
         if config.tavily_api_key.is_none() && !config.simulated {
             return Ok(None);
         }
-        let policy = Policy::per_minute(config.search_requests_per_minute, config.call_timeout());
         Ok(Some(Self {
             client: TavilyClient::new(http, &config.search_base_url, config.tavily_api_key.as_ref())?,
-            gate: Gate::new(SEARCH, Quota::new(redis, SEARCH, SEARCH_MODEL, policy)),
+            gate: Gate::new(SEARCH, quota),
         }))
     }
 
     /// One search, at most `timeout` long.
     pub async fn search(&self, rank: Rank, timeout: Duration, query: &str) -> Result<Vec<Found>, ProviderError> {
-        let result = self.gate.call(rank, self.client.search(query, timeout)).await;
+        let result = self.gate.call(rank, self.client.search(query, timeout), |_| None).await;
         result.map_err(|error| error.naming("TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"))
     }
 }

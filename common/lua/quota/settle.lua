@@ -1,8 +1,11 @@
--- Records how a granted call ended: for the breaker, and where the provider closed itself.
+-- Records how a granted call ended: what it really took, for the breaker, and where the provider
+-- closed itself.
 --
--- KEYS   1 state (hash: closed_until)  2 breaker (hash)
+-- KEYS   1 state (hash: closed_until, tokens_used)  2 breaker (hash)  3 amounts (hash: a grant's
+--        tokens)  4 flying (zset: grant)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
 --        for none)  4 failures in a row that open the breaker  5 ms that it stays open
+--        6 tokens that it took (-1 for unknown: what was reserved stays)
 -- RETURNS the breaker's state after that: closed | open | half_open
 --
 -- Atomic, since the failures of all workers count in one row, and since only the one probe may
@@ -16,6 +19,13 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if closed_ms > 0 then
   local before = tonumber(redis.call('HGET', KEYS[1], 'closed_until') or 0)
   redis.call('HSET', KEYS[1], 'closed_until', string.format('%.0f', math.max(before, now + closed_ms)))
+end
+
+redis.call('ZREM', KEYS[4], grant)
+local took, reserved = tonumber(ARGV[6]), redis.call('HGET', KEYS[3], grant)
+if took >= 0 and reserved then
+  redis.call('HSET', KEYS[3], grant, took)
+  redis.call('HINCRBY', KEYS[1], 'tokens_used', took - tonumber(reserved))
 end
 
 local function open()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Admission, BreakerState, Grant, Health, Policy, Quota, Rank, Settlement};
+use super::{Admission, Ask, BreakerState, Grant, Health, LimitOverrides, Policy, Quota, Rank, Settlement};
 use crate::clock;
 use crate::job::JobId;
 use crate::redis::Redis;
@@ -18,7 +18,10 @@ fn policy(limit: u32, window_ms: u64) -> Policy {
         window: Duration::from_millis(window_ms),
         breaker_threshold: 5,
         breaker_open: Duration::from_millis(100),
-        probe: Duration::from_millis(200),
+        longest_call: Duration::from_millis(200),
+        tokens: None,
+        per_day: None,
+        at_once: None,
     }
 }
 
@@ -45,7 +48,7 @@ async fn throttled(quota: &Quota, rank: Rank) -> DateTime<Utc> {
 }
 
 async fn settle(quota: &Quota, grant: Grant, health: Health) -> BreakerState {
-    quota.settle(grant, Settlement { health, closed_for: None }).await.unwrap()
+    quota.settle(grant, Settlement { health, closed_for: None, tokens: None }).await.unwrap()
 }
 
 /// Asks until it is granted, each time at the moment that it was told.
@@ -123,7 +126,7 @@ async fn a_providers_own_word_closes_it_for_everybody() {
     let quota = quota(100, 60_000);
     let first = grant(&quota, anybody()).await;
     let closed_for = Some(Duration::from_millis(300));
-    quota.settle(first, Settlement { health: Health::Neutral, closed_for }).await.unwrap();
+    quota.settle(first, Settlement { health: Health::Neutral, closed_for, tokens: None }).await.unwrap();
     let until = throttled(&quota, anybody()).await;
     assert!(until > clock::now() + TimeDelta::milliseconds(200));
     assert!(quota.status().await.unwrap().closed_until.is_some());
@@ -207,4 +210,87 @@ async fn the_status_counts_what_is_left() {
     let status = quota.status().await.unwrap();
     assert_eq!((status.limit, status.remaining, status.waiting), (5, 2, 0));
     assert_eq!(status.breaker, BreakerState::Closed);
+}
+
+fn with(change: impl FnOnce(&mut Policy)) -> Quota {
+    let mut policy = policy(1_000, 400);
+    change(&mut policy);
+    Quota::new(&Redis::of_test(), "groq", "m", policy)
+}
+
+#[tokio::test]
+async fn tokens_are_reserved_on_an_estimate_and_settled_on_what_was_used() {
+    let quota = with(|policy| policy.tokens = Some(1_000));
+    let ask = |tokens| Ask { rank: anybody(), tokens };
+    let Admission::Granted(first) = quota.admit(ask(900)).await.unwrap() else { panic!("there is room") };
+    assert!(matches!(quota.admit(ask(200)).await.unwrap(), Admission::Throttled { .. }));
+    let used = Settlement { health: Health::Healthy, closed_for: None, tokens: Some(300) };
+    quota.settle(first, used).await.unwrap();
+    let waiting = ask(700);
+    let Admission::Throttled { until } = quota.admit(waiting).await.unwrap() else {
+        panic!("there would be room, but an earlier one was told that it is next")
+    };
+    sleep_until(until).await;
+    assert!(matches!(quota.admit(waiting).await.unwrap(), Admission::Granted(_)));
+    assert!(matches!(quota.admit(ask(400)).await.unwrap(), Admission::Throttled { .. }), "700 are reserved anew");
+}
+
+#[tokio::test]
+async fn a_window_of_tokens_is_never_overrun() {
+    let quota = with(|policy| policy.tokens = Some(1_000));
+    let asks = (0..12).map(|_| {
+        let quota = quota.clone();
+        tokio::spawn(async move {
+            let ask = Ask { rank: anybody(), tokens: 300 };
+            loop {
+                match quota.admit(ask).await.unwrap() {
+                    Admission::Granted(_) => return clock::now(),
+                    Admission::Throttled { until } | Admission::BreakerOpen { until } => sleep_until(until).await,
+                }
+            }
+        })
+    });
+    let mut times = Vec::new();
+    for ask in asks.collect::<Vec<_>>() {
+        times.push(ask.await.unwrap());
+    }
+    times.sort_unstable();
+    for window in times.windows(4) {
+        assert!(window[3] - window[0] >= TimeDelta::milliseconds(380), "1,200 tokens within {}", window[3] - window[0]);
+    }
+}
+
+#[tokio::test]
+async fn calls_at_once_and_calls_a_day_are_bounded() {
+    let quota = with(|policy| policy.at_once = Some(2));
+    let first = grant(&quota, anybody()).await;
+    let _second = grant(&quota, anybody()).await;
+    let waiting = anybody();
+    throttled(&quota, waiting).await;
+    settle(&quota, first, Health::Healthy).await;
+    let _ = grant(&quota, waiting).await;
+
+    let quota = with(|policy| policy.per_day = Some(3));
+    for _ in 0..3 {
+        let _ = grant(&quota, anybody()).await;
+    }
+    let until = throttled(&quota, anybody()).await;
+    assert_eq!(until.timestamp() % 86_400, 0, "until the next day: {until}");
+}
+
+#[tokio::test]
+async fn an_operators_limits_hold_from_the_next_call_on() {
+    let quota = quota(1, 60_000);
+    let _ = grant(&quota, anybody()).await;
+    let waiting = anybody();
+    throttled(&quota, waiting).await;
+    quota.set_limits(LimitOverrides { limit: Some(2), ..LimitOverrides::default() }).await.unwrap();
+    let _ = grant(&quota, waiting).await;
+    assert_eq!(quota.status().await.unwrap().limit, 2);
+    quota.set_limits(LimitOverrides::default()).await.unwrap();
+    assert_eq!(quota.status().await.unwrap().limit, 1);
+    quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
+    assert!(matches!(quota.admit(anybody()).await.unwrap(), Admission::BreakerOpen { .. }));
+    quota.set_breaker(None).await.unwrap();
+    assert_eq!(quota.status().await.unwrap().breaker, BreakerState::Closed);
 }

@@ -41,6 +41,9 @@ impl Keys {
             expected: key("expected"),
             state: key("state"),
             breaker: key(&format!("breaker:{model}")),
+            granted: key("granted"),
+            amounts: key("amounts"),
+            flying: key("flying"),
         }
     }
 
@@ -83,8 +86,8 @@ pub struct QueueKeys {
     pub bell: String,
 }
 
-/// Keys of a provider's quota. They expire two windows after the last use, but for `state` and
-/// `breaker`, which are one small hash each.
+/// Keys of a provider's quota. The first three expire two windows after the last use; the others
+/// hold what one window, or the calls under way, need.
 #[derive(Debug, Clone)]
 pub struct QuotaKeys {
     /// List: the ms of the grants of the last window, newest first.
@@ -93,8 +96,15 @@ pub struct QuotaKeys {
     pub waiters: String,
     /// Sorted set: the same jobs by the ms at which they will ask again.
     pub expected: String,
-    /// Hash: a limit set by an operator, and until when the provider closed itself.
+    /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
+    /// window, calls made on the day.
     pub state: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
+    /// Sorted set: grants of the window by their ms, where tokens are limited.
+    pub granted: String,
+    /// Hash: a grant's tokens, reserved or real, where tokens are limited.
+    pub amounts: String,
+    /// Sorted set: calls under way by the ms at which they are over, where their number is limited.
+    pub flying: String,
 }

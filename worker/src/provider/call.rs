@@ -74,7 +74,7 @@ impl CallError {
             // It answered, if badly.
             Self::TooLarge | Self::Malformed(_) | Self::NoChoice => Health::Neutral,
         };
-        Settlement { health, closed_for: self.closed_for() }
+        Settlement { health, closed_for: self.closed_for(), tokens: None }
     }
 
     /// How long the provider takes no calls, where that is what it said. 498 is Groq's "flex

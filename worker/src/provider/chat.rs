@@ -25,6 +25,14 @@ pub struct ChatRequest {
     pub form: Form,
 }
 
+impl ChatRequest {
+    /// The most tokens that it may take: about four characters of the prompt make one, in English.
+    pub fn most_tokens(&self) -> u32 {
+        let prompt = (self.system.len() + self.user.len()).div_ceil(4);
+        u32::try_from(prompt).unwrap_or(u32::MAX).saturating_add(self.max_completion_tokens)
+    }
+}
+
 /// The form of an answer.
 #[derive(Debug, Clone)]
 pub enum Form {

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use copydesk_common::clock;
-use copydesk_common::quota::{Admission, BreakerState, Grant, Health, Quota, Rank, Settlement};
+use copydesk_common::quota::{Admission, Ask, BreakerState, Grant, Health, Quota, Settlement};
 
 use super::ProviderError;
 use super::call::CallError;
@@ -43,18 +43,20 @@ impl Gate {
         Self { provider, quota }
     }
 
-    /// Makes `call` where the quota and the breaker let it through.
+    /// Makes `call` where the quota and the breaker let it through. `took` reads off an answer how
+    /// many tokens it took.
     pub(super) async fn call<T>(
         &self,
-        rank: Rank,
+        ask: impl Into<Ask>,
         call: impl Future<Output = Result<T, CallError>>,
+        took: impl Fn(&T) -> Option<u32>,
     ) -> Result<T, Failure> {
-        let grant = self.admit(rank).await.map_err(|error| Failure { error })?;
+        let grant = self.admit(ask.into()).await.map_err(|error| Failure { error })?;
         let granted = Granted { quota: &self.quota, grant: Some(grant) };
         let began = Instant::now();
         let result = call.await;
         let settlement = match &result {
-            Ok(_) => Settlement { health: Health::Healthy, closed_for: None },
+            Ok(answer) => Settlement { health: Health::Healthy, closed_for: None, tokens: took(answer) },
             Err(error) => error.settlement(),
         };
         metric::provider_called(self.provider, result.as_ref().err().map_or("ok", CallError::outcome), began.elapsed());
@@ -68,9 +70,9 @@ impl Gate {
         self.quota.status().await.ok().map(|status| status.breaker)
     }
 
-    async fn admit(&self, rank: Rank) -> Result<Grant, ProviderError> {
+    async fn admit(&self, ask: Ask) -> Result<Grant, ProviderError> {
         let provider = self.provider;
-        let (error, by) = match self.quota.admit(rank).await {
+        let (error, by) = match self.quota.admit(ask).await {
             Ok(Admission::Granted(grant)) => return Ok(grant),
             Ok(Admission::Throttled { until }) => (ProviderError::Throttled { provider, until }, "quota"),
             Ok(Admission::BreakerOpen { until }) => (ProviderError::BreakerOpen { provider, until }, "breaker"),
@@ -116,7 +118,7 @@ impl Drop for Granted<'_> {
         // Outside of a runtime there is no call under way either.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let quota = self.quota.clone();
-            let dropped = Settlement { health: Health::Neutral, closed_for: None };
+            let dropped = Settlement { health: Health::Neutral, closed_for: None, tokens: None };
             runtime.spawn(async move { settle(&quota, grant, dropped).await });
         }
     }

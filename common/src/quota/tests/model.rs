@@ -29,7 +29,10 @@ fn policy() -> Policy {
         window: units(WINDOW),
         breaker_threshold: THRESHOLD,
         breaker_open: units(OPEN),
-        probe: units(PROBE),
+        longest_call: units(PROBE),
+        tokens: None,
+        per_day: None,
+        at_once: None,
     }
 }
 
@@ -199,7 +202,7 @@ async fn run(operations: &[Operation]) {
                 };
                 let closed_for = Duration::from_secs(u64::try_from(closed_units * UNIT).unwrap());
                 let closed_for = (closed_units > 0).then_some(closed_for);
-                let state = quota.settle(grant, Settlement { health, closed_for }).await.unwrap();
+                let state = quota.settle(grant, Settlement { health, closed_for, tokens: None }).await.unwrap();
                 assert_eq!(state, model.settle(number, health, closed_units));
             }
             Operation::Wait(units) => {
