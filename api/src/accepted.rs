@@ -1,12 +1,11 @@
-//! The promise behind a 202: the job's row is committed before the answer is made, and Redis hears
-//! of the job afterwards, if it is there.
+//! The answer to work that was asked for: 202, where to look, and the job. How a job is accepted is
+//! [`crate::accept`]'s.
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use copydesk_common::job::NewJob;
-use copydesk_common::store;
+use copydesk_common::store::job::Submission;
 use serde::Serialize;
 
 use crate::error::ApiError;
@@ -18,17 +17,19 @@ pub const MAX_ATTEMPTS: u16 = 3;
 /// How long a job has where the client does not say, in seconds: a day.
 pub const DEFAULT_DEADLINE_SECONDS: i64 = 86_400;
 
+/// Says that the answer is that of an earlier request with the same idempotency key.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 /// The moment by which a job must have ended. A scheduled job's time runs from its start.
-pub fn deadline(run_at: Option<DateTime<Utc>>, seconds: i64) -> DateTime<Utc> {
-    run_at.unwrap_or_else(copydesk_common::clock::now) + TimeDelta::seconds(seconds)
+pub fn deadline(created_at: DateTime<Utc>, run_at: Option<DateTime<Utc>>, seconds: i64) -> DateTime<Utc> {
+    run_at.map_or(created_at, |run_at| run_at.max(created_at)) + TimeDelta::seconds(seconds)
 }
 
-/// Stores the job durably, then tells the workers of it.
-pub async fn accept(services: &Services, job: NewJob) -> Result<Accepted<JobBody>, ApiError> {
-    services.within(store::job::insert(&services.store, std::slice::from_ref(&job))).await?;
-    services.announce(&job).await;
-    let body = JobBody::of_new(job);
-    Ok(Accepted { location: body.links.itself.clone(), body })
+/// Accepts a job and answers it.
+pub async fn accept(services: &Services, submission: Submission) -> Result<Accepted<JobBody>, ApiError> {
+    let accepted = services.acceptor.accept(submission).await?;
+    let body = JobBody::of_new(accepted.job);
+    Ok(Accepted { location: body.links.itself.clone(), replayed: accepted.replayed, body })
 }
 
 /// A 202: where to look, when, and what was accepted.
@@ -36,6 +37,8 @@ pub async fn accept(services: &Services, job: NewJob) -> Result<Accepted<JobBody
 pub struct Accepted<T> {
     /// The job's path.
     pub location: String,
+    /// An earlier request of the same key was answered with this.
+    pub replayed: bool,
     /// What is told of it.
     pub body: T,
 }
@@ -43,6 +46,10 @@ pub struct Accepted<T> {
 impl<T: Serialize> IntoResponse for Accepted<T> {
     fn into_response(self) -> Response {
         let headers = [(header::LOCATION, self.location.as_str()), (header::RETRY_AFTER, "1")];
-        (StatusCode::ACCEPTED, headers, Json(&self.body)).into_response()
+        let mut response = (StatusCode::ACCEPTED, headers, Json(&self.body)).into_response();
+        if self.replayed {
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
     }
 }

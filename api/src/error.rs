@@ -2,6 +2,7 @@
 //! an outside message out, the inside one to the log, once. Rendering is [`crate::problem`]'s.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use copydesk_common::job::{FieldProblem, Problem};
 use copydesk_common::store::StoreError;
 use copydesk_knowledge::KnowledgeError;
+
+use crate::accept::AcceptError;
 
 /// Seconds after which a client may try again when a part of the service was away.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -42,7 +45,10 @@ pub enum ApiError {
     UnsupportedMediaType(&'static str),
     /// The database is away, or did not answer in time.
     #[error("a part of the service is not available: try again in a moment")]
-    Unavailable(#[source] Option<StoreError>),
+    Unavailable(#[source] Option<Arc<StoreError>>),
+    /// More requests wait than can be served in time.
+    #[error("the service has more requests than it can take: try again in a moment")]
+    Overloaded,
     /// Our fault.
     #[error("the request could not be served; the error was logged")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
@@ -63,7 +69,7 @@ impl ApiError {
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -72,9 +78,10 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Unavailable(Some(error)) => {
-                tracing::warn!(error = error as &dyn StdError, "the database is away: a request was refused");
+                tracing::warn!(error = &**error as &dyn StdError, "the database is away: a request was refused");
             }
             Self::Unavailable(None) => tracing::warn!("a request took too long and was given up"),
+            Self::Overloaded => tracing::warn!("too many requests wait to be accepted: one was refused"),
             Self::Internal(error) => {
                 tracing::error!(error = &**error as &dyn StdError, "a request could not be served");
             }
@@ -131,8 +138,20 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::Unavailable(Some(error)),
+            StoreError::Unavailable(_) => Self::Unavailable(Some(error.into())),
             error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<AcceptError> for ApiError {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Full => Self::Overloaded,
+            AcceptError::Late => Self::Unavailable(None),
+            AcceptError::KeyReused => Self::Conflict(error.to_string()),
+            AcceptError::Store(error) if matches!(*error, StoreError::Unavailable(_)) => Self::Unavailable(Some(error)),
+            AcceptError::Store(error) => Self::Internal(error.into()),
         }
     }
 }

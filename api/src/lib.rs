@@ -10,8 +10,11 @@ use copydesk_common::redis::{Redis, RedisError};
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+pub mod accept;
 pub mod accepted;
 pub mod drain;
 pub mod entity_tag;
@@ -30,6 +33,8 @@ pub mod state;
 
 /// How long requests may take to finish once the process is told to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long jobs that were just committed may take to be announced before the process ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why the service could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,7 @@ pub enum BuildError {
 pub struct App {
     router: Router,
     closing: CancellationToken,
+    work: TaskTracker,
 }
 
 /// Puts the service together. Connects to nothing yet: it starts, and says that it is not ready,
@@ -57,8 +63,9 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
     let store = Store::new(&config.postgres).map_err(|error| BuildError::Postgres(error.into()))?;
     let redis = Redis::new(&config.redis)?;
     let closing = CancellationToken::new();
-    let services = state::Services::new(config, store, redis, closing.clone());
-    Ok(App { router: router::router(services), closing })
+    let work = TaskTracker::new();
+    let services = state::Services::new(config, store, redis, closing.clone(), &work);
+    Ok(App { router: router::router(services), closing, work })
 }
 
 impl App {
@@ -80,13 +87,17 @@ impl App {
             let _ = connection.set_nodelay(true);
         });
         let served = axum::serve(listener, self.router).with_graceful_shutdown(stopped);
-        tokio::select! {
+        let result = tokio::select! {
             result = served => result,
             () = overdue(self.closing) => {
                 tracing::warn!(grace_seconds = GRACE.as_secs(), "requests that had not finished were cut off");
                 Ok(())
             }
-        }
+        };
+        self.work.close();
+        // Out of time: the workers' sweep finds what was not announced.
+        let _ = timeout(LAST_WORDS, self.work.wait()).await;
+        result
     }
 }
 

@@ -8,6 +8,8 @@ pub const REQUEST_DURATION: &str = "copydesk_http_request_duration_seconds";
 pub const DATABASE_CONNECTIONS: &str = "copydesk_database_connections";
 /// Counter: jobs whose rows were committed. Label: [`KIND`].
 pub const JOBS_ACCEPTED: &str = "copydesk_jobs_accepted_total";
+/// Counter: statements that accepted jobs; jobs accepted over this is the size of a batch.
+pub const ACCEPT_BATCHES: &str = "copydesk_accept_batches_total";
 /// Counter: accepted jobs that could not be announced in Redis and wait for the sweep. Label: [`KIND`].
 pub const JOBS_UNANNOUNCED: &str = "copydesk_jobs_unannounced_total";
 

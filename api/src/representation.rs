@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use copydesk_common::business::BusinessId;
-use copydesk_common::clock;
 use copydesk_common::generation::{Generation, GenerationId};
 use copydesk_common::job::{Job, JobId, JobKind, JobStatus, NewJob, Problem, Progress, Usage, WaitReason, Waiting};
 use serde::Serialize;
@@ -87,14 +86,14 @@ impl Links {
 impl JobBody {
     /// A job that was just accepted.
     pub fn of_new(job: NewJob) -> Self {
-        let waiting = job.run_at.map(|until| Waiting { reason: WaitReason::Scheduled, provider: None, until });
+        let waiting = job.waits_until().map(|until| Waiting { reason: WaitReason::Scheduled, provider: None, until });
         Self {
             status: if waiting.is_some() { JobStatus::Waiting } else { JobStatus::Queued },
             waiting,
             progress: Progress { stage: String::new(), completed: 0, total: 1 },
             attempt: 1,
             max_attempts: job.max_attempts,
-            created_at: clock::now(),
+            created_at: job.created_at,
             started_at: None,
             finished_at: None,
             usage: Usage::default(),

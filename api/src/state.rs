@@ -6,23 +6,22 @@ use std::time::Duration;
 use copydesk_common::config::Config;
 use copydesk_common::job::{JobKind, NewJob};
 use copydesk_common::notify::Listener;
-use copydesk_common::queue::message::Message;
-use copydesk_common::queue::{Entry, Queue};
+use copydesk_common::queue::Queue;
 use copydesk_common::quota::{Policy, Quota};
 use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use copydesk_knowledge::Knowledge;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::accept::{self, Acceptor};
 use crate::error::ApiError;
 use crate::metric;
 
 /// A client waits this long for the store at most. Long enough for one retry after a restart of
 /// Postgres, short enough that a client learns that it is away.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
-/// An accepted job waits this long to be announced: it is safe already, and workers find it anyway.
-const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(200);
 /// The knowledge indexes that this process keeps, in bytes.
 const KNOWLEDGE_BUDGET_BYTES: usize = 128 * 1024 * 1024;
 
@@ -39,6 +38,8 @@ pub struct Parts {
     pub redis: Redis,
     /// A queue a kind of job.
     pub queues: Vec<Queue>,
+    /// Commits new jobs.
+    pub acceptor: Acceptor,
     /// What the workers are allowed to call, by `provider/model`.
     pub quotas: Vec<(String, Quota)>,
     /// Hints that a job changed.
@@ -73,10 +74,13 @@ impl std::ops::Deref for Services {
 }
 
 impl Services {
-    /// Puts the parts together. Connects to nothing yet.
-    pub fn new(config: &Config, store: Store, redis: Redis, closing: CancellationToken) -> Self {
+    /// Puts the parts together. Connects to nothing yet. Work that outlives requests is tracked by
+    /// `work`, and ends soon after the last clone of this is gone.
+    pub fn new(config: &Config, store: Store, redis: Redis, closing: CancellationToken, work: &TaskTracker) -> Self {
+        let queues: Vec<_> = JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect();
         Self(Arc::new(Parts {
-            queues: JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect(),
+            acceptor: Acceptor::start(&store, &queues, work),
+            queues,
             quotas: quotas(config, &redis),
             listener: Listener::start(redis.clone(), closing.clone()),
             knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES),
@@ -100,29 +104,11 @@ impl Services {
         timeout(STORE_TIMEOUT, operation).await.map_err(|_| ApiError::Unavailable(None))?.map_err(Into::into)
     }
 
-    /// Makes an accepted job known to the workers. It is committed: where Redis is away, they find
-    /// it later, and that is all.
+    /// Makes an accepted job known to the workers.
     pub async fn announce(&self, job: &NewJob) {
         metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
-        let Some(queue) = self.queues.iter().find(|queue| queue.kind() == job.kind) else { return };
-        let entry = Entry { message: Message::of(job), not_before: job.run_at, weight: 1 };
-        let error: &dyn std::error::Error = &match timeout(ANNOUNCE_TIMEOUT, queue.push(&[entry])).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => Unannounced::Refused(error),
-            Err(elapsed) => Unannounced::Late(elapsed),
-        };
-        metrics::counter!(metric::JOBS_UNANNOUNCED, metric::KIND => job.kind.as_str()).increment(1);
-        tracing::warn!(error, job.id = %job.id, "an accepted job could not be announced and waits for the sweep");
+        accept::announce(&self.queues, vec![accept::entry(job)]).await;
     }
-}
-
-/// Why a job was not announced.
-#[derive(Debug, thiserror::Error)]
-enum Unannounced {
-    #[error("the queue refused it")]
-    Refused(#[source] copydesk_common::queue::QueueError),
-    #[error("the queue did not answer in time")]
-    Late(#[source] tokio::time::error::Elapsed),
 }
 
 /// The quotas and breakers that the workers share: the same names as theirs.

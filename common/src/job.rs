@@ -245,12 +245,21 @@ pub struct NewJob {
     pub metadata: serde_json::Value,
     /// Attempts before it fails.
     pub max_attempts: u16,
-    /// Not before this; now where `None`.
+    /// When it was accepted, by the accepting process's clock: its answer and its row say the same.
+    pub created_at: DateTime<Utc>,
+    /// Not before this, as the client put it: a moment that has passed is now.
     pub run_at: Option<DateTime<Utc>>,
     /// It fails where it has not ended by then.
     pub deadline_at: Option<DateTime<Utc>>,
     /// The request's trace, continued by the first attempt.
     pub trace: TraceParent,
+}
+
+impl NewJob {
+    /// Until when it waits before its first start; `None` where it can start at once.
+    pub fn waits_until(&self) -> Option<DateTime<Utc>> {
+        self.run_at.filter(|run_at| *run_at > self.created_at)
+    }
 }
 
 /// A job as it stands.

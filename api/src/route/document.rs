@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use copydesk_common::business::BusinessId;
+use copydesk_common::clock;
 use copydesk_common::document::{Document, DocumentId, IngestPayload, MediaType, NewDocument};
 use copydesk_common::generation::Format;
 use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
@@ -56,10 +57,11 @@ pub async fn add(
     let (document, job) = services.within(store::document::put(&services.store, &document, job)).await?;
     services.announce(&job).await;
     let job = JobBody::of_new(job);
-    Ok(Accepted { location: job.links.itself.clone(), body: AcceptedDocument { document, job } })
+    Ok(Accepted { location: job.links.itself.clone(), replayed: false, body: AcceptedDocument { document, job } })
 }
 
 fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TraceParent) -> NewJob {
+    let created_at = clock::now();
     NewJob {
         id: JobId::new(),
         kind: JobKind::Ingest,
@@ -69,8 +71,9 @@ fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TracePar
         payload: json!(IngestPayload { document_id }),
         metadata: json!({}),
         max_attempts: MAX_ATTEMPTS,
+        created_at,
         run_at: None,
-        deadline_at: Some(deadline(None, DEFAULT_DEADLINE_SECONDS)),
+        deadline_at: Some(deadline(created_at, None, DEFAULT_DEADLINE_SECONDS)),
         trace,
     }
 }

@@ -3,11 +3,13 @@
 use axum::Extension;
 use axum::extract::State;
 use copydesk_common::business::BusinessId;
+use copydesk_common::clock;
 use copydesk_common::feedback::{FeedbackId, Verdict};
 use copydesk_common::generation::GenerationId;
 use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
 use copydesk_common::store;
 use copydesk_common::store::feedback::Subject;
+use copydesk_common::store::job::Submission;
 use copydesk_common::trace::TraceParent;
 use garde::Validate;
 use serde::Deserialize;
@@ -62,7 +64,7 @@ pub async fn feedback(
     body.says_something()?;
     let subject = store::feedback::subject(&services.store, &body.business_id, body.generation_id);
     match services.within(subject).await? {
-        Subject::Finished => accept(&services, body.into_job(trace)?).await,
+        Subject::Finished => accept(&services, Submission { job: body.into_job(trace)?, key: None }).await,
         Subject::Unfinished => {
             Err(ApiError::Conflict("the generation has no text to judge: its job has not ended with one".to_owned()))
         }
@@ -123,6 +125,7 @@ impl FeedbackBody {
             human_score: self.human_score,
             human_feedback: self.human_feedback,
         };
+        let created_at = clock::now();
         Ok(NewJob {
             id: JobId::new(),
             kind: JobKind::Feedback,
@@ -132,8 +135,9 @@ impl FeedbackBody {
             payload: serde_json::to_value(verdict).map_err(|error| ApiError::Internal(error.into()))?,
             metadata: json!({}),
             max_attempts: MAX_ATTEMPTS,
+            created_at,
             run_at: None,
-            deadline_at: Some(deadline(None, DEFAULT_DEADLINE_SECONDS)),
+            deadline_at: Some(deadline(created_at, None, DEFAULT_DEADLINE_SECONDS)),
             trace,
         })
     }

@@ -9,6 +9,7 @@ use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
 use copydesk_common::generation::{Format, GenerateRequest, GenerationId};
 use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
+use copydesk_common::store::job::Submission;
 use copydesk_common::trace::TraceParent;
 use garde::Validate;
 use serde::Deserialize;
@@ -50,7 +51,7 @@ pub async fn generate(
     Extension(trace): Extension<TraceParent>,
     Body(body): Body<GenerateBody>,
 ) -> Result<Accepted<JobBody>, ApiError> {
-    accept(&services, body.into_job(trace)?).await
+    accept(&services, Submission { job: body.into_job(trace)?, key: None }).await
 }
 
 /// What is to be written, for whom and how.
@@ -142,7 +143,8 @@ impl RequestBody for GenerateBody {
 
 impl GenerateBody {
     fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
-        let run_at = self.run_at.filter(|run_at| *run_at > clock::now());
+        let created_at = clock::now();
+        let deadline_seconds = self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
         let request = GenerateRequest {
             topic: self.topic,
             format: self.format.unwrap_or(Format::Blog),
@@ -167,8 +169,9 @@ impl GenerateBody {
             payload: serde_json::to_value(request).map_err(|error| ApiError::Internal(error.into()))?,
             metadata: Value::Object(self.metadata.unwrap_or_default().into_iter().collect()),
             max_attempts: MAX_ATTEMPTS,
-            run_at,
-            deadline_at: Some(deadline(run_at, self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS))),
+            created_at,
+            run_at: self.run_at,
+            deadline_at: Some(deadline(created_at, self.run_at, deadline_seconds)),
             trace,
         })
     }

@@ -4,6 +4,7 @@
 
 mod accept;
 mod bad_input;
+mod batches;
 mod binary;
 mod business;
 mod document;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use copydesk_api::build;
 use copydesk_common::config::Config;
+use copydesk_common::job::JobKind;
+use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::redis::Redis;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -50,6 +52,19 @@ impl Service {
 
     pub(crate) fn redis(&self) -> Redis {
         Redis::new(&self.config.redis).unwrap()
+    }
+
+    /// Waits until the queue has jobs standing like this: they are announced after the answer.
+    pub(crate) async fn queue_has(&self, kind: JobKind, wanted: Depth) {
+        let queue = Queue::new(&self.redis(), kind);
+        let mut depth = Depth::default();
+        let found = async {
+            while depth != wanted {
+                depth = queue.depth().await.unwrap();
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+        assert!(found.is_ok(), "{depth:?} instead of {wanted:?}");
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -204,10 +219,16 @@ impl<'a> Hold<'a> {
 
     /// Lets go as soon as a reader is held up: the server has its request in hand.
     pub(crate) async fn until_somebody_waits(self) {
+        self.until_somebody_waits_then(|| {}).await;
+    }
+
+    /// The same, with something that happens while the reader is still held up.
+    pub(crate) async fn until_somebody_waits_then(self, meanwhile: impl FnOnce()) {
         let waiters =
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
         let found = async { while sqlx::query_scalar::<_, i64>(waiters).fetch_one(self.pool).await.unwrap() == 0 {} };
         tokio::time::timeout(Duration::from_secs(20), found).await.expect("nobody reads a job");
+        meanwhile();
         self.lock.rollback().await.unwrap();
     }
 }

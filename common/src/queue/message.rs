@@ -66,6 +66,12 @@ impl Message {
         message.job_id
     }
 
+    /// The queue that it belongs in.
+    pub fn kind(&self) -> JobKind {
+        let Self::V1(message) = self;
+        message.kind
+    }
+
     pub(super) fn encode(&self) -> String {
         // Strings, ids and enums only: none of them can fail to serialise.
         serde_json::to_string(self).unwrap_or_default()

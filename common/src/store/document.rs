@@ -51,7 +51,7 @@ async fn put_once(
     .fetch_one(&mut *tx)
     .await?;
     let job = job(DocumentId(row.id));
-    Columns::of(std::slice::from_ref(&job)).insert(&mut *tx).await?;
+    Columns::of([(&job, None)]).insert(&mut *tx).await?;
     tx.commit().await?;
     Ok((row, job))
 }

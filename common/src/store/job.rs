@@ -17,20 +17,22 @@ use crate::job::{
 use crate::stage::{Stage, StageResult};
 use crate::trace::TraceParent;
 
-/// Accepts jobs, all or none, in one statement: when this returns they are committed. Accepting the
-/// same id twice is harmless.
-pub async fn insert(store: &Store, jobs: &[NewJob]) -> Result<(), StoreError> {
-    let columns = Columns::of(jobs);
-    store.retry(|| columns.insert(store.pool())).await
-}
-
 /// A client's own name for a request, so that sending it again creates nothing new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// The key, unique for a business and a kind of job.
     pub key: String,
-    /// SHA-256 of the request's body: the same key with another body is an error.
+    /// SHA-256 of the request: the same key with another request is an error.
     pub fingerprint: [u8; 32],
+}
+
+/// A job that is to be accepted, under the key that its client gave it, if any.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The job.
+    pub job: NewJob,
+    /// Its key.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What became of a job that was to be accepted.
@@ -39,36 +41,73 @@ pub enum Accepted {
     /// It is committed.
     New,
     /// The same request was accepted before, as this job.
-    Before(JobId),
+    Before(Earlier),
     /// The key was used for another request.
     KeyReused,
 }
 
-/// Accepts jobs of one kind that carry idempotency keys: each is committed when this returns, or
-/// was before, or is refused for its key. One statement, and a second one where keys were known.
-pub async fn accept(store: &Store, jobs: &[(NewJob, IdempotencyKey)]) -> Result<Vec<Accepted>, StoreError> {
-    let new: Vec<NewJob> = jobs.iter().map(|(job, _)| job.clone()).collect();
-    let mut columns = Columns::of(&new);
-    columns.idempotency_key = jobs.iter().map(|(_, key)| Some(key.key.clone())).collect();
-    columns.fingerprint = jobs.iter().map(|(_, key)| Some(key.fingerprint.to_vec())).collect();
-    store.retry(|| columns.insert(store.pool())).await?;
-    let known = store.retry(|| columns.by_key(store)).await?;
-    let accepted = |(job, key): &(NewJob, IdempotencyKey)| {
-        // The row that holds the key now, be it this one or an earlier one.
-        let holder = known.iter().find(|row| row.key == key.key && row.business_id == job.business_id.as_str());
-        match holder {
-            Some(row) if row.id == job.id.0 => Accepted::New,
-            Some(row) if row.fingerprint == key.fingerprint => Accepted::Before(JobId(row.id)),
-            _ => Accepted::KeyReused,
-        }
+/// The job that an earlier request of the same key became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its id.
+    pub id: JobId,
+    /// The generation that it makes or speaks of.
+    pub generation_id: Option<GenerationId>,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Accepts jobs: each is committed when this returns, or was before, or is refused for its key. In
+/// one statement, and a second one where a key was known. Where this fails, none is accepted.
+/// Accepting the same id twice is harmless.
+pub async fn accept(store: &Store, submissions: &[Submission]) -> Result<Vec<Accepted>, StoreError> {
+    // Two statements that insert the same keys in opposite orders would wait for each other.
+    let mut ordered: Vec<_> = submissions.iter().collect();
+    ordered.sort_by_key(|s| s.key.as_ref().map(|key| (&key.key, &s.job.business_id, s.job.kind)));
+    let columns = Columns::of(ordered.into_iter().map(|s| (&s.job, s.key.as_ref())));
+    store.retry(|| accept_once(store, submissions, &columns)).await
+}
+
+async fn accept_once(
+    store: &Store,
+    submissions: &[Submission],
+    columns: &Columns,
+) -> Result<Vec<Accepted>, sqlx::Error> {
+    let inserted = columns.insert(store.pool()).await?;
+    if inserted == submissions.len() {
+        return Ok(vec![Accepted::New; inserted]);
+    }
+    let holders = columns.by_key(store).await?;
+    submissions.iter().map(|submission| judge(submission, &holders)).collect()
+}
+
+/// What became of a job, by the row that holds its key now: its own one or an earlier one.
+fn judge(submission: &Submission, holders: &[KeyHolder]) -> Result<Accepted, sqlx::Error> {
+    // Without a key, only the job's own row can have been in its way: an earlier try stored it.
+    let Some(key) = &submission.key else { return Ok(Accepted::New) };
+    let job = &submission.job;
+    let is_holder = |row: &&KeyHolder| {
+        row.key == key.key && row.business_id == job.business_id.as_str() && row.kind == job.kind.as_str()
     };
-    Ok(jobs.iter().map(accepted).collect())
+    match holders.iter().find(is_holder) {
+        Some(row) if row.id == job.id.0 => Ok(Accepted::New),
+        Some(row) if row.fingerprint == key.fingerprint => Ok(Accepted::Before(Earlier {
+            id: JobId(row.id),
+            generation_id: row.generation_id.map(GenerationId),
+            created_at: row.created_at,
+        })),
+        Some(_) => Ok(Accepted::KeyReused),
+        None => Err(sqlx::Error::Protocol("an idempotency key was freed while it was looked up".to_owned())),
+    }
 }
 
 /// The row that holds an idempotency key.
 struct KeyHolder {
     id: Uuid,
+    kind: String,
     business_id: String,
+    generation_id: Option<Uuid>,
+    created_at: DateTime<Utc>,
     key: String,
     fingerprint: Vec<u8>,
 }
@@ -92,6 +131,7 @@ pub async fn forget_keys(store: &Store) -> Result<u64, StoreError> {
 }
 
 /// New jobs, turned into one array a column: what `unnest` takes.
+#[derive(Default)]
 pub(super) struct Columns {
     id: Vec<Uuid>,
     kind: Vec<String>,
@@ -101,7 +141,8 @@ pub(super) struct Columns {
     payload: Vec<serde_json::Value>,
     metadata: Vec<serde_json::Value>,
     max_attempts: Vec<i16>,
-    run_at: Vec<Option<DateTime<Utc>>>,
+    created_at: Vec<DateTime<Utc>>,
+    waits_until: Vec<Option<DateTime<Utc>>>,
     deadline_at: Vec<Option<DateTime<Utc>>>,
     traceparent: Vec<String>,
     idempotency_key: Vec<Option<String>>,
@@ -109,38 +150,47 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(jobs: &[NewJob]) -> Self {
-        Self {
-            id: jobs.iter().map(|j| j.id.0).collect(),
-            kind: jobs.iter().map(|j| j.kind.to_string()).collect(),
-            business_id: jobs.iter().map(|j| j.business_id.to_string()).collect(),
-            generation_id: jobs.iter().map(|j| j.generation_id.map(|id| id.0)).collect(),
-            priority: jobs.iter().map(|j| j.priority.to_string()).collect(),
-            payload: jobs.iter().map(|j| j.payload.clone()).collect(),
-            metadata: jobs.iter().map(|j| j.metadata.clone()).collect(),
-            max_attempts: jobs.iter().map(|j| to_i16(j.max_attempts)).collect(),
-            run_at: jobs.iter().map(|j| j.run_at).collect(),
-            deadline_at: jobs.iter().map(|j| j.deadline_at).collect(),
-            traceparent: jobs.iter().map(|j| j.trace.to_string()).collect(),
-            idempotency_key: vec![None; jobs.len()],
-            fingerprint: vec![None; jobs.len()],
+    pub(super) fn of<'a>(jobs: impl IntoIterator<Item = (&'a NewJob, Option<&'a IdempotencyKey>)>) -> Self {
+        let mut columns = Self::default();
+        for (job, key) in jobs {
+            columns.push(job, key);
         }
+        columns
     }
 
-    pub(super) async fn insert(&self, executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
-        sqlx::query!(
+    fn push(&mut self, job: &NewJob, key: Option<&IdempotencyKey>) {
+        self.id.push(job.id.0);
+        self.kind.push(job.kind.to_string());
+        self.business_id.push(job.business_id.to_string());
+        self.generation_id.push(job.generation_id.map(|id| id.0));
+        self.priority.push(job.priority.to_string());
+        self.payload.push(job.payload.clone());
+        self.metadata.push(job.metadata.clone());
+        self.max_attempts.push(to_i16(job.max_attempts));
+        self.created_at.push(job.created_at);
+        self.waits_until.push(job.waits_until());
+        self.deadline_at.push(job.deadline_at);
+        self.traceparent.push(job.trace.to_string());
+        self.idempotency_key.push(key.map(|key| key.key.clone()));
+        self.fingerprint.push(key.map(|key| key.fingerprint.to_vec()));
+    }
+
+    /// Inserts them in one statement; returns how many were new.
+    pub(super) async fn insert(&self, executor: impl sqlx::PgExecutor<'_>) -> Result<usize, sqlx::Error> {
+        let inserted = sqlx::query!(
             "insert into jobs (id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
-                               deadline_at, traceparent, idempotency_key, idempotency_fingerprint, status,
-                               wait_reason, wait_until)
+                               created_at, updated_at, deadline_at, traceparent, idempotency_key,
+                               idempotency_fingerprint, status, wait_reason, wait_until)
              select id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
-                    deadline_at, traceparent, idempotency_key, fingerprint,
-                    case when run_at is null then 'queued' else 'waiting' end,
-                    case when run_at is null then null else 'scheduled' end,
-                    run_at
+                    created_at, created_at, deadline_at, traceparent, idempotency_key, fingerprint,
+                    case when waits_until is null then 'queued' else 'waiting' end,
+                    case when waits_until is null then null else 'scheduled' end,
+                    waits_until
              from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[], $7::jsonb[],
-                         $8::smallint[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::bytea[])
+                         $8::smallint[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[],
+                         $13::text[], $14::bytea[])
                   as t (id, kind, business_id, generation_id, priority, payload, metadata, max_attempts,
-                        deadline_at, run_at, traceparent, idempotency_key, fingerprint)
+                        created_at, deadline_at, waits_until, traceparent, idempotency_key, fingerprint)
              -- The id, where the answer to an earlier try was lost; or the idempotency key.
              on conflict do nothing",
             &self.id,
@@ -151,21 +201,23 @@ impl Columns {
             &self.payload,
             &self.metadata,
             &self.max_attempts,
+            &self.created_at,
             &self.deadline_at as &[Option<DateTime<Utc>>],
-            &self.run_at as &[Option<DateTime<Utc>>],
+            &self.waits_until as &[Option<DateTime<Utc>>],
             &self.traceparent,
             &self.idempotency_key as &[Option<String>],
             &self.fingerprint as &[Option<Vec<u8>>],
         )
         .execute(executor)
         .await?;
-        Ok(())
+        Ok(usize::try_from(inserted.rows_affected()).unwrap_or(usize::MAX))
     }
 
     async fn by_key(&self, store: &Store) -> Result<Vec<KeyHolder>, sqlx::Error> {
         sqlx::query_as!(
             KeyHolder,
-            r#"select j.id, j.business_id, j.idempotency_key as "key!", j.idempotency_fingerprint as "fingerprint!"
+            r#"select j.id, j.kind, j.business_id, j.generation_id, j.created_at, j.idempotency_key as "key!",
+                      j.idempotency_fingerprint as "fingerprint!"
                from unnest($1::text[], $2::text[], $3::text[]) as t (business_id, kind, key)
                join jobs j on j.business_id = t.business_id and j.kind = t.kind and j.idempotency_key = t.key"#,
             &self.business_id,
