@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::job::{JobId, JobKind, LeaseEpoch};
+use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
 use crate::redis::keys::QueueKeys;
 use crate::redis::script::{QUEUE_CLAIM, QUEUE_PUSH, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
 use crate::redis::{Redis, RedisError};
@@ -161,6 +161,17 @@ impl Queue {
             .query_async(&mut self.redis.commands())
             .await?;
         Ok(Depth { ready: interactive + bulk, delayed, leased })
+    }
+
+    /// How many jobs of its class are claimed before this one, roughly: where it is ready. One round
+    /// trip.
+    pub async fn ahead_of(&self, priority: Priority, id: JobId) -> Result<Option<u64>, QueueError> {
+        let ready = match priority {
+            Priority::Interactive => &self.keys.ready_interactive,
+            Priority::Bulk => &self.keys.ready_bulk,
+        };
+        let rank = redis::cmd("ZRANK").arg(ready).arg(id.to_string()).query_async(&mut self.redis.commands()).await?;
+        Ok(rank)
     }
 
     /// Leases up to `most` ready jobs. Also answers after how many milliseconds the next delayed

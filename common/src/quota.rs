@@ -282,6 +282,14 @@ impl Quota {
         Ok(state.parse().unwrap_or(BreakerState::Closed))
     }
 
+    /// How many jobs stand before this one in the line for a grant: `None` where it stands in none.
+    /// One round trip.
+    pub async fn ahead_of(&self, ticket: JobId) -> Result<Option<u64>, QuotaError> {
+        let mut rank = redis::cmd("ZRANK");
+        rank.arg(&self.keys.waiters).arg(ticket.to_string());
+        Ok(rank.query_async(&mut self.redis.commands()).await?)
+    }
+
     /// Sets limits for the whole fleet, from the next call on. Those that are `None` become the
     /// configured ones again.
     pub async fn set_limits(&self, overrides: LimitOverrides) -> Result<(), QuotaError> {

@@ -67,9 +67,19 @@ fn markdown(source: &Source) -> Result<String, &'static str> {
         return Err("The document is no text: it holds binary data.");
     }
     match source.media_type {
-        MediaType::Markdown | MediaType::Plain => Ok(source.text.replace("\r\n", "\n")),
+        MediaType::Markdown => Ok(without_front_matter(&source.text.replace("\r\n", "\n")).to_owned()),
+        MediaType::Plain => Ok(source.text.replace("\r\n", "\n")),
         MediaType::Html => from_html(&source.text).map_err(|_| "The document's HTML cannot be read."),
     }
+}
+
+/// Drops the YAML that many Markdown tools keep between two lines of `---` at the top: it speaks to
+/// them, not to readers.
+fn without_front_matter(markdown: &str) -> &str {
+    let Some(rest) = markdown.trim_start_matches('\u{feff}').strip_prefix("---\n") else { return markdown };
+    let Some((yaml, text)) = rest.split_once("\n---\n") else { return markdown };
+    let is_yaml = |line: &str| line.is_empty() || line.contains(':') || line.starts_with([' ', '-', '#']);
+    if yaml.lines().all(is_yaml) { text } else { markdown }
 }
 
 fn is_binary(text: &str) -> bool {
@@ -249,6 +259,16 @@ mod tests {
                 .iter()
                 .all(|sentence| chunks.iter().any(|chunk| chunk.text.contains(sentence.trim_end_matches('.'))))
         );
+    }
+
+    #[test]
+    fn front_matter_is_no_passage_and_a_rule_is_no_front_matter() {
+        let chunks =
+            ingested(MediaType::Markdown, "---\ntitle: Voice\nsticky: true\n---\n\n# Voice\n\nWe write as we speak.\n");
+        assert_eq!(chunks.len(), 1);
+        assert!(chunks[0].text.ends_with("We write as we speak."), "{}", chunks[0].text);
+        let ruled = "---\nA thought between two rules\n---\nAnother thought follows here.\n";
+        assert_eq!(without_front_matter(ruled), ruled);
     }
 
     #[test]

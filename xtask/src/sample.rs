@@ -86,8 +86,20 @@ fn document(path: &Path) -> anyhow::Result<Option<Document>> {
         return Ok(None);
     }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let title = if media_type == "text/markdown" { heading(&text) } else { None }.unwrap_or(stem);
+    let title = if media_type == "text/markdown" { own_title(&text) } else { None }.unwrap_or(stem);
     Ok(Some(Document { external_id, title, text, media_type }))
+}
+
+/// The title that a Markdown text gives itself: in its front matter, or as its first heading.
+fn own_title(markdown: &str) -> Option<String> {
+    front_matter_title(markdown).or_else(|| heading(markdown))
+}
+
+fn front_matter_title(markdown: &str) -> Option<String> {
+    let mut lines = markdown.lines();
+    let yaml = (lines.next()? == "---").then(|| lines.take_while(|line| *line != "---"))?;
+    let title = yaml.filter_map(|line| line.strip_prefix("title:")).next()?;
+    Some(title.trim().trim_matches(['"', '\'']).to_owned()).filter(|title| !title.is_empty())
 }
 
 /// The first heading of a Markdown text, outside code blocks.
@@ -110,6 +122,16 @@ fn heading(markdown: &str) -> Option<String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+
+    #[test]
+    fn a_title_in_the_front_matter_goes_before_a_heading() {
+        assert_eq!(
+            own_title("---\nlayout: page\ntitle: \"Address the user\"\n---\n# Other\n").unwrap(),
+            "Address the user"
+        );
+        assert_eq!(own_title("---\nlayout: page\n---\n# Title\n").unwrap(), "Title");
+        assert_eq!(own_title("# Title\n\ntitle: none\n").unwrap(), "Title");
+    }
 
     #[test]
     fn a_title_is_the_first_heading() {
