@@ -55,6 +55,29 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     Ok(binaries)
 }
 
+/// Builds what measures and breaks Copydesk, and the programs that it runs, with optimizations.
+pub(crate) fn harness(project: &Project) -> anyhow::Result<PathBuf> {
+    screen::line("  building with optimizations (the first time takes some minutes)");
+    let began = Instant::now();
+    let mut command = cargo(project);
+    command.args(["build", "--release", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
+    command.args(["-p", "copydesk-api", "-p", "copydesk-worker", "-p", "copydesk-bench"]);
+    let messages = messages_of(&mut command)?;
+    let program = executables(&messages).remove("copydesk-bench").context("cargo built no copydesk-bench")?;
+    screen::line(format_args!("  ✓ built  {}", screen::seconds(began.elapsed())));
+    Ok(program)
+}
+
+/// Builds the programs that tests start as processes, where cargo would not by itself.
+pub(crate) fn programs_of_tests(project: &Project) -> anyhow::Result<()> {
+    let mut command = cargo(project);
+    command.args(["build", "--quiet", "-p", "copydesk-api", "-p", "copydesk-worker"]).env("SQLX_OFFLINE", "true");
+    if !process::run(&mut command)?.success() {
+        bail!("the build failed");
+    }
+    Ok(())
+}
+
 /// Runs cargo and collects what it tells programs on its standard output.
 fn messages_of(command: &mut Command) -> anyhow::Result<String> {
     let (mut reader, writer) = std::io::pipe()?;

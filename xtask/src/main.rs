@@ -7,6 +7,7 @@ mod article;
 mod binaries;
 mod build;
 mod client;
+mod harness;
 mod install;
 mod interrupt;
 mod ports;
@@ -40,6 +41,8 @@ enum Task {
     Up(up::Up),
     /// Check format, lints and query data, then run every test on throwaway Postgres and Redis
     Test(test::Test),
+    /// Break Copydesk on purpose and check what it promised
+    Chaos(harness::Chaos),
     /// Rewrite .sqlx, the query data that builds without a database read
     Prepare(prepare::Prepare),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let outcome = interrupt::listen().and_then(|()| match task {
         Task::Up(up) => up.run(),
         Task::Test(test) => test.run(),
+        Task::Chaos(chaos) => chaos.run(),
         Task::Prepare(prepare) => prepare.run(),
     });
     match outcome {

@@ -87,7 +87,12 @@ impl Service {
     }
 }
 
-fn private_postgres(state: &State, durability: Durability) -> anyhow::Result<Service> {
+/// The server program of Redis, for whoever starts one by itself.
+pub(crate) fn redis_program(state: &State) -> anyhow::Result<std::path::PathBuf> {
+    redis::find_or_install(state)
+}
+
+pub(crate) fn private_postgres(state: &State, durability: Durability) -> anyhow::Result<Service> {
     let installation = postgres::find_or_install(state)?;
     let step = Step::begin(format_args!("starting Postgres {}", installation.major));
     let (server, uri) = postgres::start(&installation, state, durability, &step)?;

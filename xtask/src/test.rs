@@ -33,6 +33,7 @@ impl Test {
 
     fn run_tests(&self, project: &Project, state: &State) -> anyhow::Result<ExitCode> {
         screen::heading("tests");
+        build::programs_of_tests(project)?;
         let services = Services::throwaway(state)?;
         let mut command = build::cargo(project);
         let runner: &[&str] = if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test"] };

@@ -1,0 +1,207 @@
+//! Chaos: for each fault a whole Copydesk, jobs, a client that follows every one of them, and
+//! blows; then a checker that reads the history of it all and holds it against the promises.
+
+mod audit;
+mod client;
+mod evidence;
+mod fault;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use copydesk_simulator::SimulatorConfig;
+use rand::{RngExt, SeedableRng};
+use serde::Serialize;
+
+use crate::Ground;
+use crate::system::{Setup, System};
+use crate::table;
+use client::Client;
+use evidence::Evidence;
+use fault::{Fault, Target};
+use verdict::Verdict;
+
+/// Everything random comes from one of these. A named algorithm: a seed means the same in every release.
+type Rng = rand::rngs::Xoshiro256PlusPlus;
+
+/// How long jobs may take to end once all is well again: an open breaker takes 60 s, a full quota
+/// as long, and a job may meet both.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Calls to the LLM that a job makes at least.
+const CALLS_PER_JOB: u32 = 3;
+/// More than the jobs can use.
+const AMPLE_QUOTA: u32 = 60_000;
+/// The columns of a verdict.
+const HEAD: [&str; 11] = [
+    "fault",
+    "accepted",
+    "failed",
+    "lost",
+    "double",
+    "paid twice",
+    "cut off",
+    "over quota",
+    "zombie",
+    "takeovers",
+    "s",
+];
+
+/// Run jobs while something breaks, then check that nothing was lost, doubled or paid twice.
+///
+/// For each fault the real programs run on a Postgres and a Redis behind links that can be cut, with a
+/// simulator in the place of the providers. Ends with 1 where a promise was broken. The same seed
+/// makes the same jobs and the same blows; when exactly a blow falls is the machine's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Chaos {
+    #[command(flatten)]
+    ground: Ground,
+    /// What every random choice comes from [default: a new one, which is printed]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The faults, in this order [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "FAULTS")]
+    faults: Vec<Fault>,
+    /// Jobs for each fault
+    #[arg(long, default_value_t = 2_000)]
+    jobs: u32,
+    /// For how long jobs are submitted, in seconds; blows fall meanwhile
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// How long Redis or Postgres is gone, where it is, in seconds
+    #[arg(long, default_value_t = 30)]
+    outage: u64,
+    /// Workers
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
+    workers: u8,
+    /// Calls to the LLM a minute [default: fewer than the jobs want where Redis is what breaks, since it holds the
+    /// quota; else more]
+    #[arg(long)]
+    quota: Option<u32>,
+}
+
+/// What is kept of a run.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    seed: u64,
+    jobs: u32,
+    seconds: u64,
+    outage_seconds: u64,
+    workers: u8,
+    verdicts: &'a [Verdict],
+}
+
+impl Chaos {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        let faults = if self.faults.is_empty() { Fault::all() } else { self.faults.clone() };
+        let out = self.ground.out("chaos")?;
+        eprintln!("seed {seed}; {} jobs a fault; logs in {}", self.jobs, out.display());
+        let mut verdicts = Vec::new();
+        for (number, fault) in faults.iter().enumerate() {
+            eprintln!("[{}/{}] {fault}: {}", number + 1, faults.len(), fault.what());
+            let folder = fresh_folder(&out.join(fault.to_string()))?;
+            let verdict = self.trial(*fault, seed, &folder).await.with_context(|| fault.to_string())?;
+            for broken in verdict.broken() {
+                eprintln!("      ✗ {broken}");
+            }
+            verdicts.push(verdict);
+        }
+        println!("{}", table::render(&HEAD, &verdicts.iter().map(Verdict::cells).collect::<Vec<_>>()));
+        self.report(&out, seed, &verdicts)?;
+        let broken = verdicts.iter().filter(|verdict| !verdict.broken().is_empty()).count();
+        println!(
+            "seed {seed}: {}",
+            if broken == 0 { "every promise was kept".into() } else { format!("{broken} faults broke a promise") }
+        );
+        Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// One fault, from an empty system to the verdict.
+    async fn trial(&self, fault: Fault, seed: u64, folder: &Path) -> anyhow::Result<Verdict> {
+        let began = Instant::now();
+        // A fault's randomness is its own: it does not depend on which others are run.
+        let mut rng = Rng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(fault as u64));
+        let limit = self.limit(fault);
+        let setup = self.setup(fault, rng.random(), limit);
+        let name = format!("chaos_{}", fault.to_string().replace('-', "_"));
+        let mut system = System::start(&self.ground, folder, &name, setup).await?;
+        audit::install(&system.database).await?;
+
+        let requests = client::requests(&mut rng, self.jobs, Duration::from_secs(self.seconds));
+        let client = Client::start(system.url())?;
+        system.simulator.set_faults(fault.of_providers())?;
+        let submitting = client.submit(requests);
+        let blows = fault.rhythm();
+        loop {
+            tokio::time::sleep(blows.mul_f64(rng.random_range(0.7..1.3))).await;
+            fault.strike(&mut system, &client, Duration::from_secs(self.outage), &mut rng).await?;
+            if submitting.is_finished() {
+                break;
+            }
+        }
+        submitting.await.context("the client failed")?;
+        system.simulator.set_faults(Vec::new())?;
+        let told = client.ends(PATIENCE).await;
+        system.check()?;
+        let evidence = Evidence::collect(&system, told, limit).await?;
+        Ok(Verdict::of(fault, &evidence, began.elapsed()))
+    }
+
+    fn setup(&self, fault: Fault, seed: u64, limit: u32) -> Setup {
+        let environment = [
+            ("COPYDESK_CALL_TIMEOUT_MS", "1000"),
+            ("COPYDESK_LEASE_MS", "6000"),
+            ("COPYDESK_FIRST_BACKOFF_MS", "200"),
+            ("COPYDESK_SWEEP_MS", "500"),
+            // All processes together stay below what Postgres takes.
+            ("COPYDESK_DATABASE_POOL_SIZE", "10"),
+            ("COPYDESK_DATABASE_POOL_OVERFLOW", "5"),
+        ];
+        let prompts_kept = self.jobs as usize * 40;
+        Setup {
+            workers: usize::from(self.workers),
+            llm_requests_per_minute: limit,
+            environment: environment.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+            providers: SimulatorConfig {
+                seed,
+                prompts_kept,
+                delay: fault.call_takes(),
+                ..SimulatorConfig::unlimited()
+            },
+        }
+    }
+
+    fn limit(&self, fault: Fault) -> u32 {
+        self.quota.unwrap_or(if fault.target() == Target::Redis { self.jobs * CALLS_PER_JOB } else { AMPLE_QUOTA })
+    }
+
+    fn report(&self, out: &Path, seed: u64, verdicts: &[Verdict]) -> anyhow::Result<()> {
+        let report = Report {
+            seed,
+            jobs: self.jobs,
+            seconds: self.seconds,
+            outage_seconds: self.outage,
+            workers: self.workers,
+            verdicts,
+        };
+        let path = out.join(format!("seed-{seed}.json"));
+        std::fs::write(&path, serde_json::to_vec_pretty(&report)?).with_context(|| path.display().to_string())?;
+        println!("{}", path.display());
+        Ok(())
+    }
+}
+
+/// An empty folder: what an earlier run left in it would be found by this one's Redis.
+fn fresh_folder(path: &Path) -> anyhow::Result<PathBuf> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| path.display().to_string());
+        }
+        _ => {}
+    }
+    std::fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+    Ok(path.to_owned())
+}

@@ -1,0 +1,83 @@
+//! The history of a run, written by triggers in its database: what happened to every row, and which
+//! process did it. The programs under test know nothing of it.
+
+use sqlx::types::chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgPool};
+use uuid::Uuid;
+
+use crate::database::Database;
+
+/// A write to a job's row.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct Write {
+    pub(super) job_id: Uuid,
+    /// The process.
+    pub(super) writer: String,
+    /// `None` where the row was inserted.
+    pub(super) old_status: Option<String>,
+    pub(super) status: String,
+    pub(super) old_epoch: Option<i64>,
+    pub(super) epoch: i64,
+}
+
+/// A finished stage that a worker stored, or tried to store although it was stored before.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct StageWrite {
+    pub(super) job_id: Uuid,
+    pub(super) stage: String,
+    pub(super) round: i16,
+    pub(super) at: DateTime<Utc>,
+    /// Tells a stage that ran twice from one whose storing was repeated.
+    pub(super) started_at: DateTime<Utc>,
+    /// Calls to the LLM that it says it made.
+    pub(super) llm_calls: i64,
+}
+
+/// A write to a job's result.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct ResultWrite {
+    pub(super) job_id: Uuid,
+    /// `INSERT`, `UPDATE` or `DELETE`.
+    pub(super) operation: String,
+}
+
+/// A job as its row says in the end.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) topic: String,
+    pub(super) status: String,
+    /// The text, where there is one.
+    pub(super) content: Option<String>,
+    /// The type of the problem, where there is one.
+    pub(super) problem: Option<String>,
+}
+
+/// Begins the history: before the first job.
+pub(super) async fn install(database: &Database) -> anyhow::Result<()> {
+    database.execute(include_str!("audit.sql")).await
+}
+
+/// Every write to a job, in order.
+pub(super) async fn writes(pool: &PgPool) -> anyhow::Result<Vec<Write>> {
+    let query = "select job_id, writer, old_status, status, old_epoch, epoch from audit.writes order by seq";
+    Ok(sqlx::query_as(query).fetch_all(pool).await?)
+}
+
+/// Every finished stage, in order.
+pub(super) async fn stages(pool: &PgPool) -> anyhow::Result<Vec<StageWrite>> {
+    let query = "select job_id, stage, round, at, started_at, llm_calls from audit.stages order by seq";
+    Ok(sqlx::query_as(query).fetch_all(pool).await?)
+}
+
+/// Every write to a result, in order.
+pub(super) async fn results(pool: &PgPool) -> anyhow::Result<Vec<ResultWrite>> {
+    Ok(sqlx::query_as("select job_id, operation from audit.results order by seq").fetch_all(pool).await?)
+}
+
+/// How every job stands.
+pub(super) async fn rows(pool: &PgPool) -> anyhow::Result<Vec<Row>> {
+    let query = "select jobs.id, payload->>'topic' as topic, status, content, error->>'type' as problem
+                 from jobs left join generations on job_id = jobs.id";
+    Ok(sqlx::query_as(query).fetch_all(pool).await?)
+}

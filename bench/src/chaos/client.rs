@@ -1,0 +1,215 @@
+//! The client: submits jobs at a steady pace, asks for each until it has an end, and remembers what
+//! it was told. It knows the HTTP API and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::RngExt;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use uuid::Uuid;
+
+use super::Rng;
+
+/// Requests under way at once.
+const SUBMITTING: usize = 48;
+/// Jobs that are asked for at once.
+const POLLERS: usize = 48;
+const PAUSE: Duration = Duration::from_millis(100);
+const FORMATS: [&str; 12] = [
+    "blog",
+    "linkedin",
+    "thread",
+    "newsletter",
+    "email",
+    "product",
+    "ad",
+    "press_release",
+    "landing_page",
+    "case_study",
+    "faq",
+    "video_script",
+];
+
+/// A request, and when it is made.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    at: Duration,
+    number: u32,
+    body: Value,
+}
+
+/// What the client knows of a job that was accepted.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) id: Uuid,
+    /// How the job ended, as soon as the client was told so.
+    pub(super) end: Option<End>,
+}
+
+/// A job's end as the client saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) status: String,
+    pub(super) content: Option<String>,
+}
+
+/// Jobs of all kinds, spread over a time.
+pub(super) fn requests(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request> {
+    (0..jobs)
+        .map(|number| {
+            let body = json!({
+                "business_id": format!("business-{}", rng.random_range(0..5)),
+                "format": FORMATS[rng.random_range(0..FORMATS.len())],
+                "priority": if rng.random_bool(0.2) { "bulk" } else { "interactive" },
+                "max_rounds": rng.random_range(0..=2),
+            });
+            let at = over.mul_f64((f64::from(number) + rng.random::<f64>()) / f64::from(jobs));
+            Request { at, number, body }
+        })
+        .collect()
+}
+
+/// The client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    shared: Arc<Shared>,
+    /// Ends the pollers with the last clone.
+    _pollers: Arc<Pollers>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    http: reqwest::Client,
+    url: String,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    told: BTreeMap<Uuid, Told>,
+    /// Jobs that nobody asks for at this moment and that have no end.
+    open: VecDeque<Uuid>,
+}
+
+#[derive(Debug)]
+struct Pollers(Vec<AbortHandle>);
+
+impl Drop for Pollers {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Client {
+    /// A client of the API at `url`.
+    pub(super) fn start(url: String) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let shared = Arc::new(Shared { http, url, state: Mutex::default(), changed: Notify::new() });
+        let pollers = (0..POLLERS).map(|_| tokio::spawn(poll(Arc::clone(&shared))).abort_handle()).collect();
+        Ok(Self { shared, _pollers: Arc::new(Pollers(pollers)) })
+    }
+
+    /// Begins to make the requests, each again until it is accepted.
+    pub(super) fn submit(&self, requests: Vec<Request>) -> JoinHandle<()> {
+        let client = self.clone();
+        tokio::spawn(async move {
+            let (began, turns) = (tokio::time::Instant::now(), Arc::new(Semaphore::new(SUBMITTING)));
+            let mut under_way = JoinSet::new();
+            for request in requests {
+                tokio::time::sleep_until(began + request.at).await;
+                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                let client = client.clone();
+                under_way.spawn(async move {
+                    client.accepted(&format!("Job {}", request.number), request.body).await;
+                    drop(turn);
+                });
+            }
+            while under_way.join_next().await.is_some() {}
+        })
+    }
+
+    /// Makes a request until it is accepted, under another topic each time: a request without an
+    /// answer may have been accepted all the same. The job's id.
+    pub(super) async fn accepted(&self, topic: &str, mut body: Value) -> Uuid {
+        for attempt in 1.. {
+            body["topic"] = Value::String(format!("{topic}, request {attempt}"));
+            if let Some(id) = self.request(&body).await {
+                let mut state = self.shared.lock();
+                state.told.insert(id, Told { id, end: None });
+                state.open.push_back(id);
+                return id;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        unreachable!("it goes on until a request is accepted")
+    }
+
+    /// The job's id, where the answer was a whole 202.
+    async fn request(&self, body: &Value) -> Option<Uuid> {
+        let url = format!("{}/api/generate", self.shared.url);
+        let answer = self.shared.http.post(url).json(body).send().await.ok()?;
+        if answer.status() != reqwest::StatusCode::ACCEPTED {
+            return None;
+        }
+        let job: Value = answer.json().await.ok()?;
+        job["id"].as_str()?.parse().ok()
+    }
+
+    /// Waits until every job has an end, or until the patience is over. What the client was told.
+    pub(super) async fn ends(&self, patience: Duration) -> Vec<Told> {
+        let all = async {
+            loop {
+                let changed = self.shared.changed.notified();
+                if self.shared.lock().told.values().all(|told| told.end.is_some()) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ended = tokio::time::timeout(patience, all).await;
+        self.shared.lock().told.values().cloned().collect()
+    }
+
+    /// Whether the client was told of the job's end.
+    pub(super) fn has_ended(&self, id: Uuid) -> bool {
+        self.shared.lock().told.get(&id).is_some_and(|told| told.end.is_some())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn end_of(&self, id: Uuid) -> Option<End> {
+        let url = format!("{}/api/jobs/{id}?wait=2", self.url);
+        let answer = self.http.get(url).send().await.ok()?.error_for_status().ok()?;
+        let job: Value = answer.json().await.ok()?;
+        let status = job["status"].as_str()?;
+        matches!(status, "succeeded" | "failed" | "cancelled")
+            .then(|| End { status: status.to_owned(), content: job["result"]["content"].as_str().map(str::to_owned) })
+    }
+}
+
+/// Asks for one open job after the other.
+async fn poll(shared: Arc<Shared>) {
+    loop {
+        let next = shared.lock().open.pop_front();
+        let Some(id) = next else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let end = shared.end_of(id).await;
+        if end.is_none() {
+            tokio::time::sleep(PAUSE).await;
+            shared.lock().open.push_back(id);
+        } else if let Some(told) = shared.lock().told.get_mut(&id) {
+            told.end = end;
+            shared.changed.notify_one();
+        }
+    }
+}

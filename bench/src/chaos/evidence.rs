@@ -1,0 +1,84 @@
+//! Everything that is known of a run once it is over: what the client was told, what the database's
+//! triggers saw, and what reached the providers. Judges nothing.
+
+use anyhow::ensure;
+use copydesk_simulator::Calls;
+
+use super::audit::{self, ResultWrite, Row, StageWrite, Write};
+use super::client::Told;
+use crate::system::System;
+
+/// A call to the LLM as it arrived at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Call {
+    /// When, in ms since the epoch.
+    pub(super) at_ms: u64,
+    /// Whose: topics are unique.
+    pub(super) topic: String,
+    pub(super) stage: String,
+    pub(super) round: i16,
+}
+
+/// The history of a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Evidence {
+    pub(super) told: Vec<Told>,
+    pub(super) rows: Vec<Row>,
+    pub(super) writes: Vec<Write>,
+    pub(super) stages: Vec<StageWrite>,
+    pub(super) results: Vec<ResultWrite>,
+    pub(super) calls: Vec<Call>,
+    /// Calls to the LLM in any minute, at most.
+    pub(super) limit: u32,
+}
+
+impl Evidence {
+    /// Reads it all.
+    pub(super) async fn collect(system: &System, told: Vec<Told>, limit: u32) -> anyhow::Result<Self> {
+        let pool = &system.database.pool;
+        Ok(Self {
+            told,
+            rows: audit::rows(pool).await?,
+            writes: audit::writes(pool).await?,
+            stages: audit::stages(pool).await?,
+            results: audit::results(pool).await?,
+            calls: calls(&system.simulator.calls(), &system.simulator.prompts())?,
+            limit,
+        })
+    }
+}
+
+/// The provider's account of the calls beside their prompts: it keeps both in the order of arrival.
+fn calls(account: &Calls, prompts: &[String]) -> anyhow::Result<Vec<Call>> {
+    let arrivals = &account.chat.accepted_at_ms;
+    ensure!(arrivals.len() == prompts.len(), "{} calls, but {} prompts were kept", arrivals.len(), prompts.len());
+    Ok(arrivals.iter().zip(prompts).map(|(&at_ms, prompt)| call(at_ms, prompt)).collect())
+}
+
+fn call(at_ms: u64, prompt: &str) -> Call {
+    Call {
+        at_ms,
+        topic: between(prompt, "<topic>", "</topic>").to_owned(),
+        stage: between(prompt, "stage=\"", "\"").to_owned(),
+        round: between(prompt, "round=\"", "\"").parse().unwrap_or_default(),
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = text.split_once(before).map_or("", |(_, rest)| rest);
+    rest.split_once(after).map_or("", |(inner, _)| inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_says_whose_call_it_is() {
+        let prompt =
+            "<task stage=\"revise\" format=\"ad\" words=\"80\" round=\"2\"/>\n<topic>Job 7, request 1</topic>\n<voice>";
+        let expected = Call { at_ms: 5, topic: "Job 7, request 1".into(), stage: "revise".into(), round: 2 };
+        assert_eq!(call(5, prompt), expected);
+        assert_eq!(call(5, "nothing").topic, "");
+    }
+}

@@ -1,0 +1,99 @@
+//! `copydesk-bench`: breaks Copydesk on purpose and checks what it promised (`chaos`). Runs the real
+//! programs on servers that it may harm: `cargo xtask chaos` starts such.
+
+mod chaos;
+mod database;
+mod process;
+mod redis_server;
+mod system;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
+
+/// Breaks Copydesk on purpose and checks what it promised.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run jobs while something breaks, then check that nothing was lost, doubled or paid twice
+    Chaos(chaos::Chaos),
+}
+
+/// What every run stands on.
+#[derive(Debug, Clone, clap::Args)]
+struct Ground {
+    /// A Postgres that may be harmed; every run makes a database of its own in it
+    #[arg(long, value_name = "URI")]
+    postgres: Url,
+    /// The server program of Redis or Valkey
+    #[arg(long, value_name = "PROGRAM", default_value = "redis-server")]
+    redis_server: PathBuf,
+    /// The folder of copydesk-api and copydesk-worker [default: this program's own]
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+    /// Where logs and results are written [default: beside the folder of the programs]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Ground {
+    fn programs(&self) -> anyhow::Result<PathBuf> {
+        if let Some(programs) = &self.programs {
+            return Ok(programs.clone());
+        }
+        let own = std::env::current_exe().context("the folder of this program is not known")?;
+        Ok(own.parent().context("this program is in no folder")?.to_owned())
+    }
+
+    /// A folder for what a command writes, made where it is missing.
+    fn out(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let out = match &self.out {
+            Some(out) => out.clone(),
+            None => self.programs()?.join("..").join(name),
+        };
+        std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+        out.canonicalize().with_context(|| out.display().to_string())
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Clients need one even where they speak no TLS; whoever was first has installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let run = async {
+        match Cli::parse().command {
+            Command::Chaos(chaos) => chaos.run().await,
+        }
+    };
+    // Leaving drops the run, and with it every process that it started.
+    let outcome = tokio::select! {
+        outcome = run => outcome,
+        outcome = interrupted() => outcome,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("copydesk-bench: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// What a shell reports for a command that ^C ended, once we were asked to end.
+async fn interrupted() -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(ExitCode::from(130))
+}

@@ -1,0 +1,78 @@
+//! A program that runs beside us until we end it, one way or the other. Killed when dropped.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+
+/// A running program.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    pid: u32,
+}
+
+impl Process {
+    /// Starts `program` with its output in `<logs>/<name>.log`.
+    pub(crate) fn start(
+        name: &str,
+        program: &Path,
+        logs: &Path,
+        configure: impl FnOnce(&mut Command),
+    ) -> anyhow::Result<Self> {
+        let path = logs.join(format!("{name}.log"));
+        // A program that is started again goes on in its log.
+        let log = File::options().create(true).append(true).open(&path).with_context(|| path.display().to_string())?;
+        let mut command = Command::new(program);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        configure(&mut command);
+        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let pid = child.id().context("the program has ended before it began")?;
+        Ok(Self { name: name.to_owned(), child, pid })
+    }
+
+    /// Its process id, also after it has ended.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// An error where it has ended by itself.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended by itself: {status}", self.name),
+        }
+    }
+
+    /// SIGKILL: it has no chance to say or save anything.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// SIGTERM: an error where it does not end cleanly in time.
+    pub(crate) async fn terminate(mut self, within: Duration) -> anyhow::Result<()> {
+        self.signal(Signal::SIGTERM)?;
+        let ended = tokio::time::timeout(within, self.child.wait()).await;
+        let status: ExitStatus =
+            ended.with_context(|| format!("{} did not end within {} s of SIGTERM", self.name, within.as_secs()))??;
+        if !status.success() {
+            bail!("{} did not end cleanly at SIGTERM: {status}", self.name);
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        send(self.pid, signal).with_context(|| format!("{} cannot be sent {signal}", self.name))
+    }
+}
+
+/// Sends a signal to any process of ours.
+pub(crate) fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
+    Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
+}

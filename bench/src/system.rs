@@ -1,0 +1,181 @@
+//! A whole Copydesk: the real API and workers as processes, a simulator of the providers in this
+//! one, and Postgres and Redis behind links that can be cut and slowed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use copydesk_simulator::link::Link;
+use copydesk_simulator::{Simulator, SimulatorConfig};
+use tokio::process::Command;
+use url::Url;
+
+use crate::Ground;
+use crate::database::Database;
+use crate::process::Process;
+use crate::redis_server::{self, RedisServer};
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// A worker lets its stages finish for 20 s, then gives them back.
+const LEAVES_WITHIN: Duration = Duration::from_secs(30);
+
+/// How a Copydesk is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// Workers.
+    pub(crate) workers: usize,
+    /// The limit that the workers keep, in calls to the LLM a minute. The simulator counts and
+    /// refuses nothing, so that a limit that is not kept shows.
+    pub(crate) llm_requests_per_minute: u32,
+    /// What the programs are told beside that: names and values of their environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// How the providers behave.
+    pub(crate) providers: SimulatorConfig,
+}
+
+/// A running Copydesk. Its processes end when it is dropped.
+#[derive(Debug)]
+pub(crate) struct System {
+    pub(crate) simulator: Simulator,
+    pub(crate) database: Database,
+    pub(crate) redis: RedisServer,
+    pub(crate) redis_link: Link,
+    pub(crate) postgres_link: Link,
+    pub(crate) workers: Vec<Process>,
+    api: Option<Process>,
+    address: SocketAddr,
+    programs: PathBuf,
+    folder: PathBuf,
+    setup: Setup,
+    /// Processes started so far: each writes to Postgres under a name of its own.
+    started: u32,
+}
+
+impl System {
+    /// Starts everything, with a new database `name` and an empty Redis; returns once the API and
+    /// the workers are there.
+    pub(crate) async fn start(ground: &Ground, folder: &Path, name: &str, setup: Setup) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let database = Database::make(&ground.postgres, name).await?;
+        let redis = RedisServer::start(&ground.redis_server, folder).await?;
+        let mut system = Self {
+            simulator: Simulator::start(setup.providers.clone()).await?,
+            redis_link: Link::to(redis.address()).await?,
+            postgres_link: Link::to(address_of(&database.uri).await?).await?,
+            database,
+            redis,
+            workers: Vec::new(),
+            api: None,
+            address: redis_server::free_address()?,
+            programs: ground.programs()?,
+            folder: folder.to_owned(),
+            setup,
+            started: 0,
+        };
+        system.start_api().await?;
+        for _ in 0..system.setup.workers {
+            system.start_worker()?;
+        }
+        Ok(system)
+    }
+
+    /// The API's base URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Starts one more worker.
+    pub(crate) fn start_worker(&mut self) -> anyhow::Result<()> {
+        let worker = self.process("copydesk-worker")?;
+        self.workers.push(worker);
+        Ok(())
+    }
+
+    /// SIGKILL for a worker, and another one in its place.
+    pub(crate) async fn kill_worker(&mut self, index: usize) -> anyhow::Result<()> {
+        self.workers.remove(index).kill().await?;
+        self.start_worker()
+    }
+
+    /// SIGTERM for every worker, one after the other, each replaced before the next one leaves.
+    pub(crate) async fn restart_workers(&mut self) -> anyhow::Result<()> {
+        for _ in 0..self.workers.len() {
+            self.start_worker()?;
+            self.workers.remove(0).terminate(LEAVES_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    /// SIGKILL for the API, and another one at its address.
+    pub(crate) async fn kill_api(&mut self) -> anyhow::Result<()> {
+        if let Some(api) = self.api.take() {
+            api.kill().await?;
+        }
+        self.start_api().await
+    }
+
+    /// An error where a process that should run has ended.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        self.workers.iter_mut().chain(&mut self.api).try_for_each(Process::check)
+    }
+
+    async fn start_api(&mut self) -> anyhow::Result<()> {
+        let mut api = self.process("copydesk-api")?;
+        let (client, live) = (reqwest::Client::new(), format!("{}/health/live", self.url()));
+        let began = Instant::now();
+        while client.get(&live).send().await.is_err() {
+            api.check()?;
+            if began.elapsed() > READY_WITHIN {
+                bail!("the API was not there within {} s", READY_WITHIN.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.api = Some(api);
+        Ok(())
+    }
+
+    fn process(&mut self, program: &str) -> anyhow::Result<Process> {
+        self.started += 1;
+        let name = format!("{program}-{}", self.started);
+        let path = self.programs.join(program);
+        Process::start(&name, &path, &self.folder, |command| self.configure(command, &name))
+    }
+
+    fn configure(&self, command: &mut Command, writer: &str) {
+        let mut postgres = through(&self.database.uri, &self.postgres_link);
+        // Triggers read it: they tell the writes of one process from those of another.
+        postgres.query_pairs_mut().append_pair("options[copydesk.writer]", writer);
+        let redis = self.redis_link.address();
+        command
+            .env("POSTGRES_URI", postgres.as_str())
+            .env("REDIS_URL", format!("redis://{redis}/0"))
+            .env("GROQ_API_KEY", "gsk-chaos")
+            .env("TAVILY_API_KEY", "tvly-chaos")
+            .env("COPYDESK_API_LISTEN", self.address.to_string())
+            .env("COPYDESK_WORKER_LISTEN", "off")
+            .env("COPYDESK_LLM_BASE_URL", self.simulator.llm_base_url())
+            .env("COPYDESK_SEARCH_BASE_URL", self.simulator.base_url())
+            .env("COPYDESK_LLM_REQUESTS_PER_MINUTE", self.setup.llm_requests_per_minute.to_string())
+            .env("COPYDESK_SEARCH_REQUESTS_PER_MINUTE", "60000")
+            .env("COPYDESK_SIMULATED", "true")
+            .env("COPYDESK_LOG", "warn")
+            .envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
+    }
+}
+
+/// The server's address: what a link leads to.
+async fn address_of(uri: &Url) -> anyhow::Result<SocketAddr> {
+    let host = uri.host_str().unwrap_or("127.0.0.1").to_owned();
+    let mut found = tokio::net::lookup_host((host, uri.port().unwrap_or(5432))).await?;
+    found.next().context("the host of Postgres has no address")
+}
+
+/// The same database by way of a link.
+fn through(uri: &Url, link: &Link) -> Url {
+    let mut uri = uri.clone();
+    // Both only fail for URLs without a host, which a server's URI is not.
+    let _ = uri.set_host(Some("127.0.0.1"));
+    let _ = uri.set_port(Some(link.address().port()));
+    uri
+}

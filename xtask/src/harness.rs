@@ -1,0 +1,62 @@
+//! `cargo xtask bench` and `cargo xtask chaos`: optimized builds of the real programs, on a private
+//! Postgres that commits to disk as in production, run by `copydesk-bench`. What is measured and
+//! broken is that program's; it also starts the Redis that it breaks.
+
+use std::process::ExitCode;
+
+use crate::project::Project;
+use crate::services::{self, Durability};
+use crate::test::Throwaway;
+use crate::{build, process, screen};
+
+/// Break Copydesk on purpose, then check that nothing was lost, doubled or paid twice.
+///
+/// For each fault 2,000 jobs run while workers, API, Redis, Postgres, links or providers break; a
+/// checker reads the history afterwards. Prints a table and the seed, and ends with 1 where a promise
+/// was broken. All faults take about an hour.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Chaos {
+    /// What every random choice comes from [default: a new one, which is printed]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// For how long jobs are submitted and blows fall, in seconds
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Jobs for each fault
+    #[arg(long)]
+    jobs: Option<u32>,
+    /// The faults, such as worker-kill,redis-flush [default: all; a wrong name lists them]
+    #[arg(long, value_name = "FAULTS")]
+    faults: Option<String>,
+    /// For the program itself, such as `-- --outage 10`
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+impl Chaos {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut arguments = vec!["chaos".to_owned()];
+        let numbers = [("seed", self.seed), ("seconds", self.seconds), ("jobs", self.jobs.map(u64::from))];
+        for (name, number) in numbers {
+            arguments.extend(number.into_iter().flat_map(|number| [format!("--{name}"), number.to_string()]));
+        }
+        arguments.extend(self.faults.into_iter().flat_map(|faults| ["--faults".to_owned(), faults]));
+        arguments.extend(self.arguments);
+        run(&arguments)
+    }
+}
+
+/// Builds the programs and runs `copydesk-bench`.
+fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let project = Project::find()?;
+    let throwaway = Throwaway::take(&project)?;
+    let program = build::harness(&project)?;
+    let redis = services::redis_program(&throwaway.state)?;
+    let postgres = services::private_postgres(&throwaway.state, Durability::Kept)?;
+    let (name, rest) = arguments.split_at(1);
+    let mut command = std::process::Command::new(program);
+    command.args(name).arg("--postgres").arg(&postgres.uri).arg("--redis-server").arg(redis).args(rest);
+    screen::heading(&name[0]);
+    let status = process::run(&mut command)?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
