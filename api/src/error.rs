@@ -34,6 +34,12 @@ pub enum ApiError {
     /// The request does not fit the state of what it speaks of.
     #[error("{0}")]
     Conflict(String),
+    /// The idempotency key was used for another request.
+    #[error("the Idempotency-Key was used for another request: the same key takes the same request only")]
+    KeyReused,
+    /// The first request of this idempotency key has no answer yet.
+    #[error("the first request with this Idempotency-Key is still being served: try again in a moment")]
+    StillRunning,
     /// The body did not arrive in time.
     #[error("the body did not arrive within {0} seconds")]
     TooSlow(u64),
@@ -63,9 +69,9 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownRoute | Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::StillRunning => StatusCode::CONFLICT,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -118,19 +124,41 @@ pub fn problem_of(status: StatusCode) -> Problem {
     }
 }
 
+impl ApiError {
+    /// What the client is told. Logs what is ours to mend.
+    pub fn into_problem(self) -> Problem {
+        self.log();
+        let problem = Problem { detail: self.to_string(), ..problem_of(self.status()) };
+        match self {
+            Self::Invalid(errors) => Problem { errors, ..problem },
+            Self::KeyReused => named(problem, "idempotency-key-reused", "Idempotency key reused"),
+            Self::StillRunning => named(problem, "request-in-progress", "Request in progress"),
+            _ => problem,
+        }
+    }
+
+    /// Seconds after which the client may try again, where that may help.
+    fn retry_after(&self) -> Option<u16> {
+        match self {
+            Self::Unavailable(_) | Self::Overloaded => Some(RETRY_AFTER_SECONDS),
+            Self::StillRunning => Some(1),
+            _ => None,
+        }
+    }
+}
+
+/// A problem of a more special type than its status has.
+fn named(problem: Problem, kind: &str, title: &str) -> Problem {
+    Problem { kind: format!("/problems/{kind}"), title: title.to_owned(), ..problem }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        self.log();
-        let status = self.status();
-        let mut problem = Problem { detail: self.to_string(), ..problem_of(status) };
-        if let Self::Invalid(errors) = self {
-            problem.errors = errors;
+        let mut response = self.status().into_response();
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        let mut response = status.into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-        }
-        response.extensions_mut().insert(problem);
+        response.extensions_mut().insert(self.into_problem());
         response
     }
 }
@@ -149,7 +177,7 @@ impl From<AcceptError> for ApiError {
         match error {
             AcceptError::Full => Self::Overloaded,
             AcceptError::Late => Self::Unavailable(None),
-            AcceptError::KeyReused => Self::Conflict(error.to_string()),
+            AcceptError::KeyReused => Self::KeyReused,
             AcceptError::Store(error) if matches!(*error, StoreError::Unavailable(_)) => Self::Unavailable(Some(error)),
             AcceptError::Store(error) => Self::Internal(error.into()),
         }

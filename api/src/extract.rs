@@ -2,11 +2,13 @@
 //! [`ApiError`](crate::error::ApiError) that names it; nothing of HTTP gets past here.
 
 pub mod body;
+pub mod idempotency;
 pub mod path;
 pub mod query;
 pub mod upload;
 
 pub use body::{Body, RequestBody};
+pub use idempotency::{IdempotencyHeader, Keyed};
 pub use path::{Business, Id};
 pub use query::Parameters;
 pub use upload::{UPLOAD_BODY_BYTES, Upload};

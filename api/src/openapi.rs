@@ -4,7 +4,7 @@
 use axum::http::StatusCode;
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
@@ -22,7 +22,9 @@ use crate::problem::MEDIA_TYPE;
             JSON in UTF-8, times in RFC 3339 UTC, ids are UUIDv7. Errors are RFC 9457 \
             `application/problem+json`; the `errors` of a 422 name every wrong value by its JSON pointer into the \
             body, or by `/name` for a parameter of the path or the query. Every response carries `x-request-id`: \
-            yours, if you sent one of 1–128 letters, digits, `.`, `_` or `-`.",
+            yours, if you sent one of 1–128 letters, digits, `.`, `_` or `-`.\n\n\
+            POSTs that create take an `Idempotency-Key`: send it, and a request can be repeated without doing \
+            anything twice.",
     ),
     tags(
         (name = "Jobs", description = "Ask for work, and follow it."),
@@ -42,6 +44,7 @@ pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
             if path.starts_with("/api/") {
                 add_problems(operation, path);
             }
+            add_replayed(operation);
             add_request_id(operation);
         }
     }
@@ -79,12 +82,30 @@ fn problem(status: StatusCode, description: &str) -> Response {
 
 fn add_request_id(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
-            let header = HeaderBuilder::new()
-                .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
-                .description(Some("Names the request in our logs."))
-                .build();
-            response.headers.insert("x-request-id".to_owned(), header.into());
+        add_header(response, "x-request-id", "Names the request in our logs.");
+    }
+}
+
+/// An operation that takes an idempotency key says where its answer is an earlier one.
+fn add_replayed(operation: &mut Operation) {
+    let is_key = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(p) if p.name == "Idempotency-Key");
+    if !operation.parameters.iter().flatten().any(is_key) {
+        return;
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if status.starts_with('2') {
+            let description = "`true` where this is the answer to an earlier request of the same key.";
+            add_header(response, "Idempotency-Replayed", description);
         }
+    }
+}
+
+fn add_header(response: &mut RefOr<Response>, name: &str, description: &str) {
+    if let RefOr::T(response) = response {
+        let header = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+            .description(Some(description))
+            .build();
+        response.headers.insert(name.to_owned(), header.into());
     }
 }

@@ -28,6 +28,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 pub fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::with_openapi(Reference::openapi())
         .routes(routes!(route::generate::generate))
+        .routes(routes!(route::batch::generate_batch).layer(DefaultBodyLimit::max(route::batch::BATCH_BODY_BYTES)))
         .routes(routes!(route::feedback::feedback))
         .routes(routes!(route::job::get))
         .routes(routes!(route::generation::get))

@@ -104,10 +104,12 @@ impl Services {
         timeout(STORE_TIMEOUT, operation).await.map_err(|_| ApiError::Unavailable(None))?.map_err(Into::into)
     }
 
-    /// Makes an accepted job known to the workers.
-    pub async fn announce(&self, job: &NewJob) {
-        metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
-        accept::announce(&self.queues, vec![accept::entry(job)]).await;
+    /// Makes jobs that were just accepted known to the workers.
+    pub async fn announce(&self, jobs: &[NewJob]) {
+        for job in jobs {
+            metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
+        }
+        accept::announce(&self.queues, jobs.iter().map(accept::entry).collect()).await;
     }
 }
 

@@ -16,6 +16,7 @@ pub mod business;
 pub mod document;
 pub mod feedback;
 pub mod generation;
+pub mod idempotency;
 pub mod job;
 
 /// The schema's migrations, embedded.

@@ -1,13 +1,13 @@
 //! The sweep: makes every open job known to Redis that it does not know. What was committed in
 //! Postgres is thus never lost, whatever happens to Redis, or to an API process between its commit
-//! and its push.
+//! and its push. Idempotency keys that are a day old are freed on the way.
 //!
 //! One worker sweeps at a time. Redis' own memory says when it was flushed: the mark that the last
 //! whole pass left is gone. Then every open job is looked at; otherwise the latest ones, and a page
 //! of the others a turn.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
@@ -30,6 +30,9 @@ const PUSH_GRACE: Duration = Duration::from_millis(500);
 /// After a flush the workers themselves take back what they run, within this time: it would be a
 /// waste to hand it to others.
 const READOPTION: Duration = Duration::from_secs(5);
+
+/// How often idempotency keys that are a day old are freed.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The sweep failed; it is tried again in the next turn.
 #[derive(Debug, thiserror::Error)]
@@ -57,13 +60,15 @@ pub struct Sweep {
     walked: JobId,
     /// When this sweep found that Redis was flushed.
     flush_seen: Option<DateTime<Utc>>,
+    /// When this sweep last freed old idempotency keys.
+    keys_forgotten: Option<Instant>,
 }
 
 impl Sweep {
     /// A sweep that takes a turn `every` so often.
     pub fn new(store: Store, redis: Redis, owner: String, every: Duration) -> Self {
         let queues = JobKind::ALL.iter().map(|&kind| (kind, Queue::new(&redis, kind))).collect();
-        Self { store, redis, queues, owner, every, walked: FIRST, flush_seen: None }
+        Self { store, redis, queues, owner, every, walked: FIRST, flush_seen: None, keys_forgotten: None }
     }
 
     /// Takes turns for ever.
@@ -88,10 +93,22 @@ impl Sweep {
             metric::queue_depth(*kind, queue.depth().await?);
         }
         metric::database_connections(self.store.pool_status());
-        match self.redis.mark(&self.redis.keys().swept()).await? {
+        let pushed = match self.redis.mark(&self.redis.keys().swept()).await? {
             Mark::Present => self.look_at_some().await,
             Mark::Absent => self.look_at_all().await,
+        }?;
+        self.forget_keys().await?;
+        Ok(pushed)
+    }
+
+    /// Frees old idempotency keys, now and then.
+    async fn forget_keys(&mut self) -> Result<(), StoreError> {
+        if self.keys_forgotten.is_none_or(|forgotten| forgotten.elapsed() >= FORGET_EVERY) {
+            let keys = store::idempotency::forget(&self.store).await?;
+            tracing::debug!(keys, "old idempotency keys were freed");
+            self.keys_forgotten = Some(Instant::now());
         }
+        Ok(())
     }
 
     /// After a flush: first all that nobody runs; then, once the workers have taken back what they

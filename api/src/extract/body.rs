@@ -22,6 +22,13 @@ pub const MAX_PROBLEMS: usize = 50;
 
 /// A type that a JSON body can be read into. Denies unknown fields.
 pub trait RequestBody: DeserializeOwned + garde::Validate<Context = ()> {
+    /// The largest body, in bytes, where that is not the configured limit: the route's
+    /// `DefaultBodyLimit` enforces it.
+    const MAX_BYTES: Option<usize> = None;
+
+    /// Its parts are bodies of their own, checked when they are read.
+    const HOLDS_BODIES: bool = false;
+
     /// A body that is right, with every required field: shown in the reference, and the ground on
     /// which the fields of a wrong body are judged one by one.
     fn example() -> Value;
@@ -35,28 +42,27 @@ impl<T: RequestBody> FromRequest<Services> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, services: &Services) -> Result<Self, ApiError> {
-        read(request, services.max_body_bytes).await.map(Self)
+        let bytes = bytes(request, T::MAX_BYTES.unwrap_or(services.max_body_bytes)).await?;
+        parse(&bytes).map(Self)
     }
 }
 
-/// Reads and checks a JSON body of at most `limit_bytes`, which the route's `DefaultBodyLimit`
-/// enforces.
-pub async fn read<T: RequestBody>(request: Request, limit_bytes: usize) -> Result<T, ApiError> {
+/// Reads a JSON body of at most `limit_bytes`, which the route's `DefaultBodyLimit` enforces.
+pub async fn bytes(request: Request, limit_bytes: usize) -> Result<Bytes, ApiError> {
     if request.body().is_end_stream() {
         return Err(ApiError::Malformed("the body is empty: it takes a JSON object".to_owned()));
     }
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType("application/json"));
     }
-    let bytes = match timeout(MAX_TIME, Bytes::from_request(request, &())).await {
-        Ok(Ok(bytes)) => bytes,
+    match timeout(MAX_TIME, Bytes::from_request(request, &())).await {
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return Err(ApiError::TooLarge(limit_bytes));
+            Err(ApiError::TooLarge(limit_bytes))
         }
-        Ok(Err(_)) => return Err(ApiError::Malformed("the body ended early".to_owned())),
-        Err(_) => return Err(ApiError::TooSlow(MAX_TIME.as_secs())),
-    };
-    parse(&bytes)
+        Ok(Err(_)) => Err(ApiError::Malformed("the body ended early".to_owned())),
+        Err(_) => Err(ApiError::TooSlow(MAX_TIME.as_secs())),
+    }
 }
 
 /// Whether the body is plain JSON: compressed ones are not taken.
@@ -68,7 +74,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     plain && (kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
 }
 
-fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Reads and checks a JSON body.
+pub fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = str::from_utf8(bytes).map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
     if text.trim_ascii().is_empty() {
         return Err(ApiError::Malformed("the body is empty: it takes a JSON object".to_owned()));
@@ -76,7 +83,7 @@ fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
     match deserialize(text) {
         Err(first) => Err(explain::<T>(text, first)),
         // The escape is rare; where it is there, a full look tells whether it stands for a NUL.
-        Ok(body) if text.contains(r"\u0000") => {
+        Ok(body) if !T::HOLDS_BODIES && text.contains(r"\u0000") => {
             none_or_invalid(problems::<T>(object(text)?)).and_then(|()| check(body))
         }
         Ok(body) => check(body),

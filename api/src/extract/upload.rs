@@ -7,10 +7,12 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
 use copydesk_common::document::MediaType;
+use copydesk_common::store::job::IdempotencyKey;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::body;
+use super::idempotency::Name;
 use crate::error::ApiError;
 use crate::route::document::DocumentBody;
 use crate::state::Services;
@@ -22,22 +24,37 @@ pub const UPLOAD_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// How long a client may take to send a form.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// A document in the request's body.
+/// A document in the request's body, with the key under which it is to be added once.
 #[derive(Debug)]
-pub struct Upload(pub DocumentBody);
+pub struct Upload {
+    /// The key, where the client gave one.
+    pub key: Option<IdempotencyKey>,
+    /// The document.
+    pub document: DocumentBody,
+}
 
 impl FromRequest<Services> for Upload {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Services) -> Result<Self, ApiError> {
-        let document = if is_form(&request) {
-            let form = Multipart::from_request(request, &()).await?;
-            timeout(MAX_TIME, of_form(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??
-        } else {
-            body::read(request, UPLOAD_BODY_BYTES).await.map_err(name_both_kinds)?
-        };
-        if document.text.len() > DOCUMENT_BYTES { Err(ApiError::TooLarge(DOCUMENT_BYTES)) } else { Ok(Self(document)) }
+        let name = Name::of(&request)?;
+        let upload = if is_form(&request) { of_form(request, name).await? } else { of_json(request, name).await? };
+        if upload.document.text.len() > DOCUMENT_BYTES { Err(ApiError::TooLarge(DOCUMENT_BYTES)) } else { Ok(upload) }
     }
+}
+
+async fn of_json(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
+    let bytes = body::bytes(request, UPLOAD_BODY_BYTES).await.map_err(name_both_kinds)?;
+    Ok(Upload { key: name.map(|name| name.of_body(&bytes)), document: body::parse(&bytes)? })
+}
+
+async fn of_form(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
+    let form = Multipart::from_request(request, &()).await?;
+    let document = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
+    // Clients put another boundary into every form: the same document is the same request.
+    let key = name.map(|name| Ok(name.of_body(&serde_json::to_vec(&document)?)));
+    let key = key.transpose().map_err(|error: serde_json::Error| ApiError::Internal(error.into()))?;
+    Ok(Upload { key, document })
 }
 
 fn is_form(request: &Request) -> bool {
@@ -52,7 +69,7 @@ fn name_both_kinds(error: ApiError) -> ApiError {
     }
 }
 
-async fn of_form(mut form: Multipart) -> Result<DocumentBody, ApiError> {
+async fn read(mut form: Multipart) -> Result<DocumentBody, ApiError> {
     let mut fields = Map::new();
     let mut file = None;
     while let Some(field) = form.next_field().await? {

@@ -9,6 +9,7 @@ use copydesk_common::document::{Document, DocumentId, IngestPayload, MediaType, 
 use copydesk_common::generation::Format;
 use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
 use copydesk_common::store;
+use copydesk_common::store::idempotency::Once;
 use copydesk_common::trace::TraceParent;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline};
 use crate::error::ApiError;
-use crate::extract::{Business, Id, Parameters, RequestBody, Upload};
+use crate::extract::{Business, Id, IdempotencyHeader, Parameters, RequestBody, Upload};
 use crate::limit::{self, chars, number, web_url};
 use crate::representation::JobBody;
 use crate::state::Services;
@@ -34,30 +35,51 @@ const DEFAULT_LIMIT: i64 = 50;
     path = "/api/businesses/{business_id}/documents",
     operation_id = "add_document",
     tag = "Knowledge",
-    params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business."), IdempotencyHeader),
     request_body(content((DocumentBody = "application/json"), (DocumentForm = "multipart/form-data"))),
-    responses((
-        status = 202,
-        description = "The document was stored; the job makes it searchable.",
-        body = AcceptedDocument,
-        headers(
-            ("Location" = String, description = "The job's path."),
-            ("Retry-After" = u16, description = "Seconds after which to look first."),
+    responses(
+        (
+            status = 202,
+            description = "The document was stored; the job makes it searchable.",
+            body = AcceptedDocument,
+            headers(
+                ("Location" = String, description = "The job's path."),
+                ("Retry-After" = u16, description = "Seconds after which to look first."),
+            ),
         ),
-    ))
+        (
+            status = 409,
+            description = "The first request with this `Idempotency-Key` is still being served: try again after \
+                `Retry-After` seconds.",
+            body = copydesk_common::job::Problem,
+            content_type = "application/problem+json",
+        ),
+    )
 )]
 pub async fn add(
     State(services): State<Services>,
     Business(business_id): Business,
     Extension(trace): Extension<TraceParent>,
-    Upload(body): Upload,
-) -> Result<Accepted<AcceptedDocument>, ApiError> {
-    let document = body.into_document(business_id.clone());
+    Upload { key, document }: Upload,
+) -> Result<Accepted<Value>, ApiError> {
+    let document = document.into_document(business_id.clone());
     let job = |id| ingest_job(&business_id, id, trace);
-    let (document, job) = services.within(store::document::put(&services.store, &document, job)).await?;
-    services.announce(&job).await;
-    let job = JobBody::of_new(job);
-    Ok(Accepted { location: job.links.itself.clone(), replayed: false, body: AcceptedDocument { document, job } })
+    let put = store::document::put(&services.store, &document, key.as_ref(), job, answer);
+    let (body, replayed) = match services.within(put).await? {
+        Once::Done((document, job)) => {
+            services.announce(std::slice::from_ref(&job)).await;
+            (answer(&document, &job), false)
+        }
+        Once::Before(answer) => (answer, true),
+        Once::KeyReused => return Err(ApiError::KeyReused),
+        Once::Running => return Err(ApiError::StillRunning),
+    };
+    let location = body.pointer("/job/links/self").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Accepted { location, replayed, body })
+}
+
+fn answer(document: &Document, job: &NewJob) -> Value {
+    json!(AcceptedDocument { document: document.clone(), job: JobBody::of_new(job.clone()) })
 }
 
 fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TraceParent) -> NewJob {
@@ -145,7 +167,7 @@ pub async fn delete(
 }
 
 /// A document to be added.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DocumentRequest, example = <DocumentBody as RequestBody>::example)]
 pub struct DocumentBody {

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
 use crate::error::ApiError;
-use crate::extract::{Body, RequestBody};
+use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::limit::{self, chars, number};
 use crate::representation::JobBody;
 use crate::state::Services;
@@ -31,6 +31,7 @@ use crate::state::Services;
     path = "/api/feedback",
     operation_id = "give_feedback",
     tag = "Jobs",
+    params(IdempotencyHeader),
     request_body = FeedbackBody,
     responses(
         (
@@ -59,12 +60,12 @@ use crate::state::Services;
 pub async fn feedback(
     State(services): State<Services>,
     Extension(trace): Extension<TraceParent>,
-    Body(body): Body<FeedbackBody>,
+    Keyed { key, body }: Keyed<FeedbackBody>,
 ) -> Result<Accepted<JobBody>, ApiError> {
     body.says_something()?;
     let subject = store::feedback::subject(&services.store, &body.business_id, body.generation_id);
     match services.within(subject).await? {
-        Subject::Finished => accept(&services, Submission { job: body.into_job(trace)?, key: None }).await,
+        Subject::Finished => accept(&services, Submission { job: body.into_job(trace)?, key }).await,
         Subject::Unfinished => {
             Err(ApiError::Conflict("the generation has no text to judge: its job has not ended with one".to_owned()))
         }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
 use crate::error::ApiError;
-use crate::extract::{Body, RequestBody};
+use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::limit::{self, chars, items, json_bytes, number};
 use crate::representation::JobBody;
 use crate::state::Services;
@@ -35,6 +35,7 @@ const MAX_SCHEDULE_DAYS: i64 = 30;
     path = "/api/generate",
     operation_id = "generate",
     tag = "Jobs",
+    params(IdempotencyHeader),
     request_body = GenerateBody,
     responses((
         status = 202,
@@ -49,9 +50,9 @@ const MAX_SCHEDULE_DAYS: i64 = 30;
 pub async fn generate(
     State(services): State<Services>,
     Extension(trace): Extension<TraceParent>,
-    Body(body): Body<GenerateBody>,
+    Keyed { key, body }: Keyed<GenerateBody>,
 ) -> Result<Accepted<JobBody>, ApiError> {
-    accept(&services, Submission { job: body.into_job(trace)?, key: None }).await
+    accept(&services, Submission { job: body.into_job(trace)?, key }).await
 }
 
 /// What is to be written, for whom and how.
@@ -142,7 +143,8 @@ impl RequestBody for GenerateBody {
 }
 
 impl GenerateBody {
-    fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
+    /// The job that it becomes.
+    pub fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
         let created_at = clock::now();
         let deadline_seconds = self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
         let request = GenerateRequest {

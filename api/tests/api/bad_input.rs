@@ -22,6 +22,13 @@ fn operations() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
+/// The same and the batch, whose lines are refused one by one.
+fn operations_and_batch() -> Vec<(Method, &'static str, Value)> {
+    let mut operations = operations();
+    operations.push((Method::POST, "/api/generate/batch", json!({"requests": [generate()]})));
+    operations
+}
+
 async fn answer(request: RequestBuilder) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
@@ -31,7 +38,7 @@ async fn a_body_that_is_no_json_is_malformed(pool: PgPool) {
     let service = Service::start(&pool).await;
     let deep = format!("{{\"metadata\": {}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let deep_objects = format!("{{\"x\": {}1{}}}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
-    for (method, path, _) in operations() {
+    for (method, path, _) in operations_and_batch() {
         let broken: [&[u8]; 14] = [
             b"",
             b"  \n",
@@ -62,7 +69,7 @@ async fn a_body_that_is_no_json_is_malformed(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_body_of_another_kind_or_size_is_refused(pool: PgPool) {
     let service = Service::start(&pool).await;
-    for (method, path, body) in operations() {
+    for (method, path, body) in operations_and_batch() {
         let text = body.to_string();
         for kind in
             ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/xml", "", "\u{1}"]

@@ -119,7 +119,7 @@ async fn a_client_that_leaves_leaves_no_half_job(pool: PgPool) {
     let hold = Hold::jobs(&pool).await;
     let request = service.request(reqwest::Method::POST, "/api/generate").json(&generate());
     let client = tokio::spawn(request.send());
-    hold.until_somebody_waits_then(|| client.abort()).await;
+    hold.until_somebody_waits_and(async { client.abort() }).await;
     service.queue_has(JobKind::Generate, Depth { ready: 1, ..Depth::default() }).await;
     assert_eq!(count(&pool, "select count(*) from jobs").await, 1);
 }

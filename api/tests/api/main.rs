@@ -4,6 +4,7 @@
 
 mod accept;
 mod bad_input;
+mod batch;
 mod batches;
 mod binary;
 mod business;
@@ -11,6 +12,7 @@ mod document;
 mod edge;
 mod feedback;
 mod health;
+mod idempotency;
 mod reference;
 mod service;
 mod wait;

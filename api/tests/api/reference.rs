@@ -50,6 +50,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/businesses/{business_id}/documents",
             "POST /api/feedback",
             "POST /api/generate",
+            "POST /api/generate/batch",
             "PUT /api/businesses/{business_id}",
         ]
     );

@@ -219,16 +219,16 @@ impl<'a> Hold<'a> {
 
     /// Lets go as soon as a reader is held up: the server has its request in hand.
     pub(crate) async fn until_somebody_waits(self) {
-        self.until_somebody_waits_then(|| {}).await;
+        self.until_somebody_waits_and(async {}).await;
     }
 
-    /// The same, with something that happens while the reader is still held up.
-    pub(crate) async fn until_somebody_waits_then(self, meanwhile: impl FnOnce()) {
+    /// The same, once something more has happened while the reader is held up.
+    pub(crate) async fn until_somebody_waits_and(self, meanwhile: impl Future<Output = ()>) {
         let waiters =
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
         let found = async { while sqlx::query_scalar::<_, i64>(waiters).fetch_one(self.pool).await.unwrap() == 0 {} };
         tokio::time::timeout(Duration::from_secs(20), found).await.expect("nobody reads a job");
-        meanwhile();
+        meanwhile.await;
         self.lock.rollback().await.unwrap();
     }
 }

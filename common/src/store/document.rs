@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::job::{Columns, changed_a_row, named};
+use super::idempotency::{self, Once, Operation, Scope};
+use super::job::{Columns, IdempotencyKey, changed_a_row, named};
 use super::{Store, StoreError};
 use crate::business::BusinessId;
 use crate::document::{Chunk, Document, DocumentId, DocumentStatus, MediaType, NewChunk, NewDocument};
@@ -13,22 +14,37 @@ use crate::generation::Format;
 use crate::job::{NewJob, Problem, StartedJob};
 
 /// Stores a document and accepts the job that indexes it, in one transaction. `job` is made from
-/// the document's id: the given one, or that of the document which it replaces.
+/// the document's id: the given one, or that of the document which it replaces. With a key, the
+/// request's `answer` is kept with them.
 pub async fn put(
     store: &Store,
     document: &NewDocument,
+    key: Option<&IdempotencyKey>,
     job: impl Fn(DocumentId) -> NewJob,
-) -> Result<(Document, NewJob), StoreError> {
-    let job = &job;
-    store.retry(|| put_once(store, document, job)).await.and_then(|(row, job)| Ok((row.try_into()?, job)))
+    answer: impl Fn(&Document, &NewJob) -> serde_json::Value,
+) -> Result<Once<(Document, NewJob)>, StoreError> {
+    let scope = key.map(|key| Scope { operation: Operation::AddDocument, business_id: &document.business_id, key });
+    let (job, answer) = (&job, &answer);
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        if let Some(scope) = scope
+            && let Some(known) = idempotency::claim(&mut tx, scope).await?
+        {
+            return Ok(known);
+        }
+        let document = upsert(&mut tx, document).await?;
+        let job = job(document.id);
+        Columns::of([(&job, None)]).insert(&mut *tx).await?;
+        if let Some(scope) = scope {
+            idempotency::keep(&mut tx, scope, &answer(&document, &job)).await?;
+        }
+        tx.commit().await?;
+        Ok(Once::Done((document, job)))
+    };
+    store.retry(query).await
 }
 
-async fn put_once(
-    store: &Store,
-    document: &NewDocument,
-    job: impl Fn(DocumentId) -> NewJob,
-) -> Result<(DocumentRow, NewJob), sqlx::Error> {
-    let mut tx = store.pool.begin().await?;
+async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Result<Document, sqlx::Error> {
     let row = sqlx::query_as!(
         DocumentRow,
         r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body)
@@ -48,12 +64,9 @@ async fn put_once(
         document.url,
         document.text,
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut **tx)
     .await?;
-    let job = job(DocumentId(row.id));
-    Columns::of([(&job, None)]).insert(&mut *tx).await?;
-    tx.commit().await?;
-    Ok((row, job))
+    row.try_into().map_err(|error: StoreError| sqlx::Error::Decode(error.into()))
 }
 
 struct DocumentRow {

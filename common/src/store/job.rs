@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::idempotency::{self, Once, Operation, Scope};
 use super::{Store, StoreError};
 use crate::business::BusinessId;
 use crate::generation::GenerationId;
@@ -112,22 +113,28 @@ struct KeyHolder {
     fingerprint: Vec<u8>,
 }
 
-/// Idempotency keys are kept for so long.
-const KEYS_KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
-
-/// Frees idempotency keys that are a day old. Returns how many.
-pub async fn forget_keys(store: &Store) -> Result<u64, StoreError> {
-    let before = crate::clock::now() - KEYS_KEPT;
+/// Accepts jobs of one request under one key, all or none, and keeps the request's answer with them.
+/// The key is the business's.
+pub async fn accept_batch(
+    store: &Store,
+    jobs: &[NewJob],
+    business_id: &BusinessId,
+    key: &IdempotencyKey,
+    answer: &serde_json::Value,
+) -> Result<Once<()>, StoreError> {
+    let columns = Columns::of(jobs.iter().map(|job| (job, None)));
+    let scope = Scope { operation: Operation::GenerateBatch, business_id, key };
     let query = || async {
-        sqlx::query!(
-            "update jobs set idempotency_key = null, idempotency_fingerprint = null
-             where idempotency_key is not null and created_at < $1",
-            before
-        )
-        .execute(&store.pool)
-        .await
+        let mut tx = store.pool.begin().await?;
+        if let Some(known) = idempotency::claim(&mut tx, scope).await? {
+            return Ok(known);
+        }
+        columns.insert(&mut *tx).await?;
+        idempotency::keep(&mut tx, scope, answer).await?;
+        tx.commit().await?;
+        Ok(Once::Done(()))
     };
-    Ok(store.retry(query).await?.rows_affected())
+    store.retry(query).await
 }
 
 /// New jobs, turned into one array a column: what `unnest` takes.

@@ -1,0 +1,204 @@
+//! `POST /api/generate/batch`: many texts are asked for in one call, each accepted or refused on its
+//! own line.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use copydesk_common::job::{NewJob, Problem};
+use copydesk_common::store;
+use copydesk_common::store::idempotency::Once;
+use copydesk_common::store::job::{IdempotencyKey, Submission};
+use copydesk_common::trace::TraceParent;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::generate::GenerateBody;
+use crate::accept::{self, AcceptError};
+use crate::accepted::IDEMPOTENCY_REPLAYED;
+use crate::error::ApiError;
+use crate::extract::body::{self, RequestBody};
+use crate::extract::{IdempotencyHeader, Keyed};
+use crate::representation::JobBody;
+use crate::state::Services;
+
+/// Requests in one call.
+const MAX_REQUESTS: usize = 1_000;
+/// The largest body, in bytes: room for a thousand requests of the longest kind.
+pub const BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Ask for many texts.
+///
+/// Up to 1,000 requests, each as `POST /api/generate` takes it. The answer is 200 also where some, or
+/// all, of them were refused: each has a line of its own, in the order of the requests, with the
+/// `status` and the body that it would have had alone. The `errors` of a refused one point into the
+/// whole body, such as `/requests/7/topic`. All that are accepted are stored in one step before this
+/// answers.
+#[utoipa::path(
+    post,
+    path = "/api/generate/batch",
+    operation_id = "generate_batch",
+    tag = "Jobs",
+    params(IdempotencyHeader),
+    request_body = BatchBody,
+    responses(
+        (status = 200, description = "Each request's own answer.", body = BatchAnswer),
+        (
+            status = 409,
+            description = "The first request with this `Idempotency-Key` is still being served: try again after \
+                `Retry-After` seconds.",
+            body = Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn generate_batch(
+    State(services): State<Services>,
+    Extension(trace): Extension<TraceParent>,
+    Keyed { key, body }: Keyed<BatchBody>,
+) -> Result<Response, ApiError> {
+    let batch = Batch::read(&body, trace);
+    match key {
+        // Where nothing can be accepted, nothing can be done twice.
+        _ if batch.jobs.is_empty() => Ok(Json(batch.answer).into_response()),
+        None => batch.store_each(&services).await,
+        Some(key) => batch.store_once(&services, &key).await,
+    }
+}
+
+/// A batch, read line by line.
+struct Batch {
+    answer: BatchAnswer,
+    /// What can be accepted, and the lines where its answers stand.
+    jobs: Vec<NewJob>,
+    lines: Vec<usize>,
+}
+
+impl Batch {
+    fn read(body: &BatchBody, trace: TraceParent) -> Self {
+        let mut batch = Self { answer: BatchAnswer { data: Vec::new() }, jobs: Vec::new(), lines: Vec::new() };
+        for (index, request) in body.requests.iter().enumerate() {
+            let job = body::parse::<GenerateBody>(request.get().as_bytes()).and_then(|body| body.into_job(trace));
+            let line = match job {
+                Ok(job) => {
+                    let line = BatchLine::accepted(index, &job);
+                    batch.jobs.push(job);
+                    batch.lines.push(index);
+                    line
+                }
+                Err(error) => BatchLine::refused(index, error),
+            };
+            batch.answer.data.push(line);
+        }
+        batch
+    }
+
+    /// Stores what can be stored: a job that the database refuses is refused on its line.
+    async fn store_each(mut self, services: &Services) -> Result<Response, ApiError> {
+        let submissions: Vec<_> = self.jobs.into_iter().map(|job| Submission { job, key: None }).collect();
+        let stored = async { Ok::<_, ApiError>(accept::insert(&services.store, &submissions).await) };
+        let outcomes = services.within(stored).await?;
+        if let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err())
+            && outcomes.iter().all(Result::is_err)
+        {
+            return Err(AcceptError::Store(Arc::clone(error)).into());
+        }
+        let mut accepted = Vec::with_capacity(submissions.len());
+        for ((submission, outcome), line) in submissions.into_iter().zip(outcomes).zip(self.lines) {
+            match outcome {
+                Ok(_) => accepted.push(submission.job),
+                Err(error) => self.answer.data[line] = BatchLine::refused(line, AcceptError::Store(error).into()),
+            }
+        }
+        services.announce(&accepted).await;
+        Ok(Json(self.answer).into_response())
+    }
+
+    /// Stores all jobs and the answer under the key, or answers as before.
+    async fn store_once(self, services: &Services, key: &IdempotencyKey) -> Result<Response, ApiError> {
+        let answer = serde_json::to_value(&self.answer).map_err(|error| ApiError::Internal(error.into()))?;
+        // There is a first job; its business's name keeps the keys of different businesses apart.
+        let Some(first) = self.jobs.first() else { return Ok(Json(answer).into_response()) };
+        let once = store::job::accept_batch(&services.store, &self.jobs, &first.business_id, key, &answer);
+        match services.within(once).await? {
+            Once::Done(()) => {
+                services.announce(&self.jobs).await;
+                Ok(Json(answer).into_response())
+            }
+            Once::Before(answer) => Ok(([(IDEMPOTENCY_REPLAYED, "true")], Json(answer)).into_response()),
+            Once::KeyReused => Err(ApiError::KeyReused),
+            Once::Running => Err(ApiError::StillRunning),
+        }
+    }
+}
+
+/// Many texts to be written.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GenerateBatchRequest, example = <BatchBody as RequestBody>::example)]
+pub struct BatchBody {
+    /// 1 to 1,000 requests. They may be of several businesses.
+    #[garde(custom(some_requests))]
+    #[schema(value_type = Vec<GenerateBody>, min_items = 1, max_items = 1000)]
+    requests: Vec<Box<RawValue>>,
+}
+
+impl RequestBody for BatchBody {
+    const MAX_BYTES: Option<usize> = Some(BATCH_BODY_BYTES);
+    const HOLDS_BODIES: bool = true;
+
+    fn example() -> Value {
+        json!({ "requests": [GenerateBody::example()] })
+    }
+}
+
+fn some_requests(requests: &[Box<RawValue>], (): &()) -> garde::Result {
+    if (1..=MAX_REQUESTS).contains(&requests.len()) {
+        Ok(())
+    } else {
+        Err(garde::Error::new(format!("must have 1 to {MAX_REQUESTS} requests, not {}", requests.len())))
+    }
+}
+
+/// Each request's own answer, in the order of the requests.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GenerateBatchAnswer)]
+pub struct BatchAnswer {
+    /// A line a request.
+    data: Vec<BatchLine>,
+}
+
+/// One request's own answer: the job where it was accepted, else the error.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchLine {
+    /// The request's place in the batch, from 0.
+    index: usize,
+    /// The status that the request would have been answered with alone: 202 where it was accepted.
+    status: u16,
+    /// The job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<JobBody>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Problem>,
+}
+
+impl BatchLine {
+    fn accepted(index: usize, job: &NewJob) -> Self {
+        let status = StatusCode::ACCEPTED.as_u16();
+        Self { index, status, job: Some(JobBody::of_new(job.clone())), error: None }
+    }
+
+    fn refused(index: usize, error: ApiError) -> Self {
+        let mut problem = error.into_problem();
+        for error in &mut problem.errors {
+            error.pointer = format!("/requests/{index}{}", error.pointer);
+        }
+        Self { index, status: problem.status, job: None, error: Some(problem) }
+    }
+}

@@ -1,0 +1,105 @@
+//! The table `idempotent_answers`: the first answers to keyed requests that are more than one job,
+//! stored in the transaction that does their work. The keys of single jobs are in their own rows:
+//! see [`super::job::accept`].
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgTransaction;
+
+use super::job::IdempotencyKey;
+use super::{Store, StoreError};
+use crate::business::BusinessId;
+use crate::job::named_enum;
+
+/// Keys are kept for so long.
+const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+named_enum! {
+    /// What a key was given for: the same key may be used once for each.
+    Operation {
+        /// A document is added.
+        AddDocument = "add_document",
+        /// Many generations are asked for.
+        GenerateBatch = "generate_batch",
+    }
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Once<T> {
+    /// Its work is committed, with its answer.
+    Done(T),
+    /// The work was done before, for the same request, which was answered with this.
+    Before(Value),
+    /// The key was used for another request.
+    KeyReused,
+    /// The first request of this key is still being served.
+    Running,
+}
+
+/// Whose key it is, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) operation: Operation,
+    pub(super) business_id: &'a BusinessId,
+    pub(super) key: &'a IdempotencyKey,
+}
+
+/// Takes the key until the transaction ends. `None` where it is free: the work is to be done now.
+pub(super) async fn claim<T>(tx: &mut PgTransaction<'_>, scope: Scope<'_>) -> Result<Option<Once<T>>, sqlx::Error> {
+    let Scope { operation, business_id, key } = scope;
+    let name = format!("{operation} {business_id} {}", key.key);
+    let taken = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "taken!""#, name)
+        .fetch_one(&mut **tx)
+        .await?;
+    if !taken {
+        return Ok(Some(Once::Running));
+    }
+    let kept = sqlx::query!(
+        "select fingerprint, answer from idempotent_answers where operation = $1 and business_id = $2 and key = $3",
+        operation.as_str(),
+        business_id.as_str(),
+        key.key,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(kept.map(|row| if row.fingerprint == key.fingerprint { Once::Before(row.answer) } else { Once::KeyReused }))
+}
+
+/// Keeps the answer to the work that the transaction does.
+pub(super) async fn keep(tx: &mut PgTransaction<'_>, scope: Scope<'_>, answer: &Value) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into idempotent_answers (operation, business_id, key, fingerprint, answer) values ($1, $2, $3, $4, $5)",
+        scope.operation.as_str(),
+        scope.business_id.as_str(),
+        scope.key.key,
+        scope.key.fingerprint.as_slice(),
+        answer,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Frees idempotency keys that are a day old, those of single jobs too. Returns how many.
+pub async fn forget(store: &Store) -> Result<u64, StoreError> {
+    let before = crate::clock::now() - KEPT;
+    Ok(store.retry(|| forget_of_jobs(store, before)).await? + store.retry(|| forget_answers(store, before)).await?)
+}
+
+async fn forget_of_jobs(store: &Store, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let freed = sqlx::query!(
+        "update jobs set idempotency_key = null, idempotency_fingerprint = null
+         where idempotency_key is not null and created_at < $1",
+        before
+    )
+    .execute(&store.pool)
+    .await?;
+    Ok(freed.rows_affected())
+}
+
+async fn forget_answers(store: &Store, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let freed =
+        sqlx::query!("delete from idempotent_answers where created_at < $1", before).execute(&store.pool).await?;
+    Ok(freed.rows_affected())
+}
