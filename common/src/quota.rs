@@ -9,9 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::business::BusinessId;
 use crate::clock;
 use crate::config::ProvidersConfig;
-use crate::job::{JobId, StartedJob, named_enum};
+use crate::job::{JobId, named_enum};
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 
@@ -62,35 +63,30 @@ impl Policy {
     }
 }
 
-/// Who asks for a call, and by what right it goes before others: a job under way before a new one,
-/// an older one before a younger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who asks for a call, and by what right it goes before others.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rank {
     ticket: JobId,
-    started: bool,
-    accepted_at: DateTime<Utc>,
+    business_id: BusinessId,
+    /// When a job that holds paid calls was accepted: it goes before all new ones, by age. New ones
+    /// take turns by business.
+    under_way_since: Option<DateTime<Utc>>,
 }
 
 impl Rank {
-    /// A job that may hold paid stages already.
-    pub fn of(job: &StartedJob) -> Self {
-        Self { ticket: job.id, started: job.stages_completed > 0, accepted_at: job.created_at }
+    /// A job that this provider has answered before.
+    pub fn under_way(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
+        Self { ticket, business_id, under_way_since: Some(accepted_at) }
     }
 
-    /// A caller that is no pipeline, such as a test: `ticket` names it.
-    pub fn new(ticket: JobId, started: bool, accepted_at: DateTime<Utc>) -> Self {
-        Self { ticket, started, accepted_at }
-    }
-
-    /// The place in the line: lower goes first. Milliseconds, a new job's beyond all started ones.
-    fn score(self) -> i64 {
-        const NEW: i64 = 10_000_000_000_000;
-        self.accepted_at.timestamp_millis() + if self.started { 0 } else { NEW }
+    /// A job's first call.
+    pub fn new_job(ticket: JobId, business_id: BusinessId) -> Self {
+        Self { ticket, business_id, under_way_since: None }
     }
 }
 
 /// What a caller asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// Who asks.
     pub rank: Rank,
@@ -243,8 +239,10 @@ impl Quota {
             .key(&self.keys.granted)
             .key(&self.keys.amounts)
             .key(&self.keys.flying)
+            .key(&self.keys.clocks)
+            .key(&self.keys.absent)
             .arg(rank.ticket.to_string())
-            .arg(rank.score())
+            .arg(rank.under_way_since.map(|time| time.timestamp_millis().to_string()).unwrap_or_default())
             .arg(policy.limit)
             .arg(millis(policy.window))
             .arg(id.to_string())
@@ -253,6 +251,7 @@ impl Quota {
             .arg(policy.tokens.unwrap_or(0))
             .arg(policy.per_day.unwrap_or(0))
             .arg(policy.at_once.unwrap_or(0))
+            .arg(rank.business_id.as_str())
             .invoke_async(&mut self.redis.commands())
             .await?;
         let until = clock::from_millis(until_ms);

@@ -7,6 +7,7 @@ use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::cancel::Cancellations;
 use crate::pipeline::PipelineDeps;
 
 /// What every handler of this process shares.
@@ -18,6 +19,8 @@ pub struct Context {
     pub redis: Redis,
     /// Wakes clients that wait for a job.
     pub notifier: Notifier,
+    /// Hears of jobs that were cancelled.
+    pub cancellations: Cancellations,
     /// What generations are made with.
     pub pipeline: PipelineDeps,
     /// Names this process in leases: host, process and a random part, so that no two are alike.
@@ -43,7 +46,11 @@ pub struct Leaving {
 impl Context {
     /// The name of this process: host, process id, and a part that no restart repeats.
     pub fn process_name() -> String {
-        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".into());
-        format!("{host}-{}-{:08x}", std::process::id(), rand::random::<u32>())
+        format!("{}-{}-{:08x}", Self::host_name(), std::process::id(), rand::random::<u32>())
+    }
+
+    /// The name of this machine, as far as its environment tells.
+    pub fn host_name() -> String {
+        std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".into())
     }
 }

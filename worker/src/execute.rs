@@ -14,6 +14,7 @@ use copydesk_common::trace::TraceParent;
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use crate::cancel::Cancellation;
 use crate::context::Context;
 use crate::outcome::Interruption;
 use crate::{feedback, ingest, metric, pipeline, retry};
@@ -28,6 +29,8 @@ const STORE_AWAY: Duration = Duration::from_secs(5);
 /// so that there is nothing to say.
 pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
     let id = claim.message().job_id;
+    // Before the job begins: a cancellation after it is heard.
+    let cancellation = context.cancellations.of(id);
     let job = match store::job::begin(&context.store, id, claim.epoch(), &context.owner).await {
         Ok(Some(job)) => job,
         // It ended, or a later lease holds it: this message is one too many.
@@ -40,7 +43,7 @@ pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
     context.notifier.publish(id).await;
     let begun = Instant::now();
     let span = span(&job);
-    let handled = handle(context, claim, &job).instrument(span.clone()).await;
+    let handled = handle(context, claim, &job, cancellation).instrument(span.clone()).await;
     let next = conclude(context, &job, handled).instrument(span).await;
     metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
     context.notifier.publish(id).await;
@@ -62,8 +65,14 @@ fn span(job: &StartedJob) -> tracing::Span {
     )
 }
 
-/// Runs the handler of the job's kind until it ends, the lease is lost, or the worker must leave.
-async fn handle(context: &Context, claim: &Claim, job: &StartedJob) -> Result<(), Interruption> {
+/// Runs the handler of the job's kind until it ends, the lease is lost, the job is cancelled, or the
+/// worker must leave.
+async fn handle(
+    context: &Context,
+    claim: &Claim,
+    job: &StartedJob,
+    mut cancellation: Cancellation,
+) -> Result<(), Interruption> {
     if job.takeovers > MAX_TAKEOVERS {
         return Err(poisoned(job).into());
     }
@@ -80,6 +89,7 @@ async fn handle(context: &Context, claim: &Claim, job: &StartedJob) -> Result<()
     tokio::select! {
         biased;
         () = claim.lost().cancelled() => Err(Interruption::Superseded),
+        () = cancellation.requested() => Err(Interruption::Superseded),
         () = context.leaving.grace_over.cancelled() => Err(Interruption::Draining),
         // A panic is the attempt's failure, not the worker's.
         handled = AssertUnwindSafe(handler).catch_unwind() => {

@@ -8,14 +8,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::notify::Notifier;
+use copydesk_common::presence::WorkerInfo;
 use copydesk_common::queue::backend::BackendOptions;
 use copydesk_common::redis::{Redis, RedisError};
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
 use tokio_util::sync::CancellationToken;
 
+pub mod cancel;
 pub mod consume;
 pub mod context;
 mod execute;
@@ -26,11 +29,13 @@ mod metric;
 mod ops;
 pub mod outcome;
 pub mod pipeline;
+mod presence;
 pub mod prompt;
 pub mod provider;
 mod retry;
 pub mod sweep;
 
+use cancel::Cancellations;
 use consume::Receiving;
 use context::{Context, Leaving};
 use pipeline::PipelineDeps;
@@ -79,6 +84,7 @@ pub fn build(config: Config) -> Result<Worker, WorkerError> {
     let pipeline = PipelineDeps::new(&config, store.clone(), &redis, notifier.clone(), leaving.draining.clone())?;
     let context = Context {
         store,
+        cancellations: Cancellations::listen(&redis),
         redis,
         notifier,
         pipeline,
@@ -111,6 +117,7 @@ impl Worker {
         );
         tokio::spawn(draining.clone().run_until_cancelled_owned(sweep.run()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(telemetry::upkeep()));
+        tokio::spawn(presence::tell(self.context.redis.clone(), self.present(), draining.clone()));
         let options = BackendOptions {
             concurrency: usize::from(self.config.worker.concurrency),
             lease_ms: self.config.worker.lease_ms,
@@ -135,6 +142,16 @@ impl Worker {
         }
         tracing::info!("the worker has left");
         Ok(())
+    }
+
+    fn present(&self) -> WorkerInfo {
+        WorkerInfo {
+            id: self.context.owner.clone(),
+            host: Context::host_name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            concurrency: self.config.worker.concurrency,
+            started_at: clock::now(),
+        }
     }
 
     async fn serve_ops(&self, stop: CancellationToken) -> Result<std::convert::Infallible, WorkerError> {

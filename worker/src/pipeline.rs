@@ -168,6 +168,7 @@ impl<'a> Run<'a> {
         for result in &stored {
             usage.add(&result.usage);
         }
+        calls.resume(&usage);
         Ok(Self { deps, job, calls, stored, usage, completed: 0 })
     }
 

@@ -5,9 +5,11 @@
 --        4 state (hash: closed_until, an operator's limits, tokens_used, day, day_calls)
 --        5 breaker (hash)  6 granted (zset: grant by its ms)  7 amounts (hash: a grant's tokens)
 --        8 flying (zset: grant by the ms at which its call is over at the latest)
--- ARGV   1 ticket (the job)  2 rank (lower goes first)  3 limit (calls a window)  4 window in ms
+--        9 clocks (hash: a business's virtual clock)  10 absent (zset: ticket by rank)
+-- ARGV   1 ticket (the job)  2 ms at which a job under way was accepted; '' for a new one  3 limit (calls a window)  4 window in ms
 --        5 grant id  6 longest duration of a call in ms  7 tokens that the call may take
 --        8 limit of tokens a window  9 of calls a day (UTC)  10 of calls at once; 0 for no limit
+--        11 business
 -- RETURNS { 'granted', 0 } | { 'probe', 0 } (granted, and its outcome decides on the breaker)
 --         | { 'throttled', ms to ask again at } | { 'open', ms to ask again at }
 --
@@ -21,13 +23,17 @@
 -- Grants are ordered, not raced: whoever waits stands in line by rank, and a slot that is free goes
 -- to the caller only where nobody before it in the line could use it. Everybody is told the moment
 -- at which its own slot comes free, so that nobody asks in vain. A waiter that does not come back
--- loses its place after a grace; coming back later it takes its place by rank again.
+-- steps out of the line after a grace; coming back later it takes its old place.
+--
+-- Jobs under way go before new ones, by age: what is half paid is finished first. New ones take
+-- turns by business, by virtual time as in the queue: a business of a thousand jobs does not make
+-- another's first one wait.
 
-local GRACE_MS, PURGED, DAY_MS, POLL_MS = 5000, 200, 86400000, 200
-local ticket, rank, grant = ARGV[1], ARGV[2], ARGV[5]
+local GRACE_MS, PURGED, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
+local ticket, grant = ARGV[1], ARGV[5]
 local window, call_ms, tokens = tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local state = redis.call('HMGET', KEYS[4], 'limit', 'tokens', 'per_day', 'at_once', 'closed_until',
-  'tokens_used', 'day', 'day_calls')
+  'tokens_used', 'day', 'day_calls', 'virtual')
 local limit, token_limit = tonumber(state[1] or ARGV[3]), tonumber(state[2] or ARGV[8])
 local per_day, at_once = tonumber(state[3] or ARGV[9]), tonumber(state[4] or ARGV[10])
 local time = redis.call('TIME')
@@ -42,11 +48,28 @@ if breaker[1] == 'half_open' and breaker[3] and now < tonumber(breaker[3]) then
 end
 
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - GRACE_MS, 'LIMIT', 0, PURGED)) do
+  local place = redis.call('ZSCORE', KEYS[2], gone)
+  if place then
+    redis.call('ZADD', KEYS[10], place, gone)
+    redis.call('PEXPIRE', KEYS[10], DAY_MS)
+  end
   redis.call('ZREM', KEYS[3], gone)
   redis.call('ZREM', KEYS[2], gone)
 end
 
-redis.call('ZADD', KEYS[2], rank, ticket)
+local virtual = tonumber(state[9] or 0)
+local rank = tonumber(ARGV[2])
+if not rank then
+  rank = tonumber(redis.call('ZSCORE', KEYS[2], ticket) or redis.call('ZSCORE', KEYS[10], ticket) or 0)
+  if rank < NEW then
+    local turn = math.max(virtual, tonumber(redis.call('HGET', KEYS[9], ARGV[11]) or 0)) + 1
+    redis.call('HSET', KEYS[9], ARGV[11], turn)
+    redis.call('PEXPIRE', KEYS[9], DAY_MS)
+    rank = NEW + turn
+  end
+end
+redis.call('ZREM', KEYS[10], ticket)
+redis.call('ZADD', KEYS[2], string.format('%.0f', rank), ticket)
 local place = redis.call('ZRANK', KEYS[2], ticket)
 
 -- When the slot comes free that is the caller's once everybody before it has taken one.
@@ -112,6 +135,14 @@ end
 
 redis.call('ZREM', KEYS[2], ticket)
 redis.call('ZREM', KEYS[3], ticket)
+if rank - NEW > virtual then
+  redis.call('HSET', KEYS[4], 'virtual', rank - NEW)
+end
+local clock = redis.call('HGET', KEYS[9], ARGV[11])
+if clock and tonumber(clock) <= math.max(virtual, rank - NEW) then
+  -- The business has nobody left in the line: its clock is the line's own.
+  redis.call('HDEL', KEYS[9], ARGV[11])
+end
 redis.call('LPUSH', KEYS[1], now)
 redis.call('LTRIM', KEYS[1], 0, limit - 1)
 redis.call('PEXPIRE', KEYS[1], 2 * window)

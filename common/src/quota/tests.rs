@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Admission, Ask, BreakerState, Grant, Health, LimitOverrides, Policy, Quota, Rank, Settlement};
+use crate::business::BusinessId;
 use crate::clock;
 use crate::job::JobId;
 use crate::redis::Redis;
@@ -30,7 +31,15 @@ fn quota(limit: u32, window_ms: u64) -> Quota {
 }
 
 fn anybody() -> Rank {
-    Rank::new(JobId::new(), false, clock::now())
+    new_of("company_123")
+}
+
+fn new_of(business: &str) -> Rank {
+    Rank::new_job(JobId::new(), BusinessId::parse(business).unwrap())
+}
+
+fn under_way(accepted_at: DateTime<Utc>) -> Rank {
+    Rank::under_way(JobId::new(), BusinessId::parse("company_123").unwrap(), accepted_at)
 }
 
 async fn grant(quota: &Quota, rank: Rank) -> Grant {
@@ -40,8 +49,8 @@ async fn grant(quota: &Quota, rank: Rank) -> Grant {
     }
 }
 
-async fn throttled(quota: &Quota, rank: Rank) -> DateTime<Utc> {
-    match quota.admit(rank).await.unwrap() {
+async fn throttled(quota: &Quota, rank: &Rank) -> DateTime<Utc> {
+    match quota.admit(rank.clone()).await.unwrap() {
         Admission::Throttled { until } => until,
         other => panic!("{other:?}"),
     }
@@ -54,7 +63,7 @@ async fn settle(quota: &Quota, grant: Grant, health: Health) -> BreakerState {
 /// Asks until it is granted, each time at the moment that it was told.
 async fn granted_at(quota: &Quota, rank: Rank) -> DateTime<Utc> {
     loop {
-        match quota.admit(rank).await.unwrap() {
+        match quota.admit(rank.clone()).await.unwrap() {
             Admission::Granted(_) => return clock::now(),
             Admission::Throttled { until } | Admission::BreakerOpen { until } => sleep_until(until).await,
         }
@@ -92,28 +101,46 @@ async fn who_waits_is_served_by_rank_and_told_its_own_moment() {
     for _ in 0..2 {
         let _ = grant(&quota, anybody()).await;
     }
-    let young = Rank::new(JobId::new(), false, now + TimeDelta::seconds(2));
-    let old = Rank::new(JobId::new(), false, now + TimeDelta::seconds(1));
-    let started = Rank::new(JobId::new(), true, now + TimeDelta::seconds(3));
-    let (first, second) = (throttled(&quota, young).await, throttled(&quota, old).await);
+    let new = anybody();
+    let young = under_way(now + TimeDelta::seconds(2));
+    let old = under_way(now + TimeDelta::seconds(1));
+    let (first, second) = (throttled(&quota, &new).await, throttled(&quota, &young).await);
     assert!(first <= now + TimeDelta::milliseconds(600), "alone in the line: the next slot");
     assert!(second <= first + TimeDelta::milliseconds(50));
-    let third = throttled(&quota, started).await;
-    assert!(third <= now + TimeDelta::milliseconds(600), "a job under way goes before new ones");
-    // Three wait for two slots: the youngest new one is told the window after.
-    assert!(throttled(&quota, young).await > first + TimeDelta::milliseconds(400));
+    let third = throttled(&quota, &old).await;
+    assert!(third <= now + TimeDelta::milliseconds(600), "an older job goes before a younger");
+    // Three wait for two slots: the new one is told the window after.
+    assert!(throttled(&quota, &new).await > first + TimeDelta::milliseconds(400));
     sleep_until(third.max(second)).await;
-    assert!(matches!(quota.admit(young).await.unwrap(), Admission::Throttled { .. }), "both slots belong to others");
-    let _ = grant(&quota, started).await;
+    throttled(&quota, &new).await;
+    let _ = grant(&quota, young).await;
     let _ = grant(&quota, old).await;
+}
+
+#[tokio::test]
+async fn businesses_take_turns_however_many_jobs_each_has() {
+    let quota = quota(1, 60_000);
+    let _ = grant(&quota, anybody()).await;
+    let big: Vec<Rank> = (0..20).map(|_| new_of("big")).collect();
+    for rank in &big {
+        throttled(&quota, rank).await;
+    }
+    let small = new_of("small");
+    throttled(&quota, &small).await;
+    assert_eq!(quota.ahead_of(small.ticket).await.unwrap(), Some(1), "behind the first of the big one's");
+    assert_eq!(quota.ahead_of(big[19].ticket).await.unwrap(), Some(20));
+    throttled(&quota, &big[19]).await;
+    assert_eq!(quota.ahead_of(big[19].ticket).await.unwrap(), Some(20), "asking again moves nobody");
+    throttled(&quota, &under_way(clock::now())).await;
+    assert_eq!(quota.ahead_of(small.ticket).await.unwrap(), Some(2));
 }
 
 #[tokio::test]
 async fn a_waiter_that_never_comes_back_does_not_block_the_line() {
     let quota = quota(1, 50);
     let _ = grant(&quota, anybody()).await;
-    let gone = Rank::new(JobId::new(), true, clock::now());
-    let until = throttled(&quota, gone).await;
+    let gone = under_way(clock::now());
+    let until = throttled(&quota, &gone).await;
     let waiting = anybody();
     // Until the grace of 5 s is over the slot is kept for the one that was told to come.
     let granted = granted_at(&quota, waiting).await;
@@ -127,7 +154,7 @@ async fn a_providers_own_word_closes_it_for_everybody() {
     let first = grant(&quota, anybody()).await;
     let closed_for = Some(Duration::from_millis(300));
     quota.settle(first, Settlement { health: Health::Neutral, closed_for, tokens: None }).await.unwrap();
-    let until = throttled(&quota, anybody()).await;
+    let until = throttled(&quota, &anybody()).await;
     assert!(until > clock::now() + TimeDelta::milliseconds(200));
     assert!(quota.status().await.unwrap().closed_until.is_some());
     sleep_until(until).await;
@@ -227,7 +254,7 @@ async fn tokens_are_reserved_on_an_estimate_and_settled_on_what_was_used() {
     let used = Settlement { health: Health::Healthy, closed_for: None, tokens: Some(300) };
     quota.settle(first, used).await.unwrap();
     let waiting = ask(700);
-    let Admission::Throttled { until } = quota.admit(waiting).await.unwrap() else {
+    let Admission::Throttled { until } = quota.admit(waiting.clone()).await.unwrap() else {
         panic!("there would be room, but an earlier one was told that it is next")
     };
     sleep_until(until).await;
@@ -243,7 +270,7 @@ async fn a_window_of_tokens_is_never_overrun() {
         tokio::spawn(async move {
             let ask = Ask { rank: anybody(), tokens: 300 };
             loop {
-                match quota.admit(ask).await.unwrap() {
+                match quota.admit(ask.clone()).await.unwrap() {
                     Admission::Granted(_) => return clock::now(),
                     Admission::Throttled { until } | Admission::BreakerOpen { until } => sleep_until(until).await,
                 }
@@ -266,7 +293,7 @@ async fn calls_at_once_and_calls_a_day_are_bounded() {
     let first = grant(&quota, anybody()).await;
     let _second = grant(&quota, anybody()).await;
     let waiting = anybody();
-    throttled(&quota, waiting).await;
+    throttled(&quota, &waiting).await;
     settle(&quota, first, Health::Healthy).await;
     let _ = grant(&quota, waiting).await;
 
@@ -274,7 +301,7 @@ async fn calls_at_once_and_calls_a_day_are_bounded() {
     for _ in 0..3 {
         let _ = grant(&quota, anybody()).await;
     }
-    let until = throttled(&quota, anybody()).await;
+    let until = throttled(&quota, &anybody()).await;
     assert_eq!(until.timestamp() % 86_400, 0, "until the next day: {until}");
 }
 
@@ -283,7 +310,7 @@ async fn an_operators_limits_hold_from_the_next_call_on() {
     let quota = quota(1, 60_000);
     let _ = grant(&quota, anybody()).await;
     let waiting = anybody();
-    throttled(&quota, waiting).await;
+    throttled(&quota, &waiting).await;
     quota.set_limits(LimitOverrides { limit: Some(2), ..LimitOverrides::default() }).await.unwrap();
     let _ = grant(&quota, waiting).await;
     assert_eq!(quota.status().await.unwrap().limit, 2);

@@ -44,12 +44,24 @@ impl Keys {
             granted: key("granted"),
             amounts: key("amounts"),
             flying: key("flying"),
+            clocks: key("clocks"),
+            absent: key("absent"),
         }
     }
 
     /// Channel: a job changed. Published by whoever changed it, heard by every API process.
     pub fn job_events(&self) -> String {
         format!("{}:jobs", self.prefix)
+    }
+
+    /// Channel: a job was cancelled. Published by the API, heard by every worker.
+    pub fn job_cancellations(&self) -> String {
+        format!("{}:cancelled", self.prefix)
+    }
+
+    /// Hash, no end: what each worker tells of itself, and when it last did. Owner: `presence`.
+    pub fn workers(&self) -> String {
+        format!("{}:workers", self.prefix)
     }
 
     /// String, a few seconds: the worker that sweeps. Owner: the sweep.
@@ -107,4 +119,8 @@ pub struct QuotaKeys {
     pub amounts: String,
     /// Sorted set: calls under way by the ms at which they are over, where their number is limited.
     pub flying: String,
+    /// Hash: a business's virtual clock, while it is ahead of the line's own.
+    pub clocks: String,
+    /// Sorted set, a day: jobs that did not come back at their moment, by the rank that they keep.
+    pub absent: String,
 }

@@ -13,6 +13,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    PRESENCE_BEAT = "presence/beat.lua";
     QUEUE_PUSH = "queue/push.lua";
     QUEUE_CLAIM = "queue/claim.lua";
     QUEUE_RENEW = "queue/renew.lua";

@@ -2,6 +2,7 @@
 //! counted. Also what becomes of a job whose call failed, since that depends on whether it has
 //! another chance.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,15 +58,34 @@ pub enum StageError {
 #[derive(Debug, Clone)]
 pub struct Calls {
     providers: Providers,
-    rank: Rank,
     job: Arc<StartedJob>,
+    /// Whether the LLM has answered it before: then it goes before new jobs.
+    under_way: Arc<AtomicBool>,
     usage: Arc<Mutex<Usage>>,
 }
 
 impl Calls {
-    /// Calls by the rank of `job`.
+    /// Calls on behalf of `job`.
     pub fn new(providers: Providers, job: &StartedJob) -> Self {
-        Self { providers, rank: Rank::of(job), job: Arc::new(job.clone()), usage: Arc::default() }
+        Self { providers, job: Arc::new(job.clone()), under_way: Arc::default(), usage: Arc::default() }
+    }
+
+    /// What earlier attempts used says whether the job is under way.
+    pub fn resume(&self, used: &Usage) {
+        if used.calls.contains_key(provider::LLM) {
+            self.under_way.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A job under way goes before new ones at the LLM. A job searches but once, so that there all
+    /// are new.
+    fn rank(&self, provider: &str) -> Rank {
+        let job = &self.job;
+        if provider == provider::LLM && self.under_way.load(Ordering::Relaxed) {
+            Rank::under_way(job.id, job.business_id.clone(), job.created_at)
+        } else {
+            Rank::new_job(job.id, job.business_id.clone())
+        }
     }
 
     /// The model that plans, writes and revises.
@@ -85,7 +105,9 @@ impl Calls {
 
     /// One answer of a model.
     pub async fn complete(&self, model: &Model, request: &ChatRequest) -> Result<Answer, StageError> {
-        let answer = self.patiently(provider::LLM, |timeout| model.complete(self.rank, timeout, request)).await?;
+        let answer =
+            self.patiently(provider::LLM, |timeout| model.complete(self.rank(provider::LLM), timeout, request)).await?;
+        self.under_way.store(true, Ordering::Relaxed);
         metric::tokens(provider::LLM, answer.prompt_tokens, answer.completion_tokens);
         let mut usage = self.usage();
         usage.prompt_tokens += answer.prompt_tokens;
@@ -96,7 +118,7 @@ impl Calls {
     /// The pages that fit a query; none where there is no search.
     pub async fn search(&self, query: &str) -> Result<Vec<Found>, StageError> {
         let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
-        self.patiently(provider::SEARCH, |timeout| search.search(self.rank, timeout, query)).await
+        self.patiently(provider::SEARCH, |timeout| search.search(self.rank(provider::SEARCH), timeout, query)).await
     }
 
     /// Makes a call, after waits that are too short to give the slot back for.

@@ -60,7 +60,7 @@ impl Simulated {
 }
 
 fn rank() -> Rank {
-    Rank::new(JobId::new(), false, copydesk_common::clock::now())
+    Rank::new_job(JobId::new(), copydesk_common::business::BusinessId::parse("company_123").unwrap())
 }
 
 fn request() -> ChatRequest {

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::{Admission, BreakerState, Grant, Health, Policy, Quota, Rank, Settlement};
+use crate::business::BusinessId;
 use crate::clock;
 use crate::job::JobId;
 use crate::redis::Redis;
@@ -156,6 +157,7 @@ async fn wait(quota: &Quota, units: i64) {
 async fn run(operations: &[Operation]) {
     let quota = Quota::new(&Redis::of_test(), "groq", "m", policy());
     let began = clock::now();
+    let business = BusinessId::parse("company_123").unwrap();
     let callers: Vec<JobId> = (0..12).map(|_| JobId::new()).collect();
     let mut model = Model {
         now: 0,
@@ -177,15 +179,16 @@ async fn run(operations: &[Operation]) {
             Operation::Admit(caller) => {
                 let rank = i64::try_from(caller).unwrap();
                 let accepted_at = began + TimeDelta::milliseconds(rank);
-                let verdict = match quota.admit(Rank::new(callers[caller], false, accepted_at)).await.unwrap() {
-                    Admission::Granted(grant) => {
-                        let probe = grant.is_probe;
-                        grants.push(Some(grant));
-                        Verdict::Granted { probe }
-                    }
-                    Admission::Throttled { until } => Verdict::Throttled(units(until, model.now)),
-                    Admission::BreakerOpen { until } => Verdict::Open(units(until, model.now)),
-                };
+                let verdict =
+                    match quota.admit(Rank::under_way(callers[caller], business.clone(), accepted_at)).await.unwrap() {
+                        Admission::Granted(grant) => {
+                            let probe = grant.is_probe;
+                            grants.push(Some(grant));
+                            Verdict::Granted { probe }
+                        }
+                        Admission::Throttled { until } => Verdict::Throttled(units(until, model.now)),
+                        Admission::BreakerOpen { until } => Verdict::Open(units(until, model.now)),
+                    };
                 let number = if matches!(verdict, Verdict::Granted { .. }) { grants.len() - 1 } else { grants.len() };
                 assert_eq!(verdict, model.admit(rank, number));
             }
