@@ -2,7 +2,7 @@
 //!
 //! Imports point one way: the domain modules ([`job`], [`generation`], [`feedback`], [`business`],
 //! [`document`], [`stage`], [`trace`]) know no tokio, sqlx or redis; [`redis`], [`queue`],
-//! [`quota`] and [`store`] are built on them. Code with one user lives with that user, in `api` or
+//! [`quota`], [`notify`], [`presence`] and [`store`] are built on them. Code with one user lives with that user, in `api` or
 //! `worker`.
 
 pub mod business;
@@ -13,6 +13,7 @@ pub mod feedback;
 pub mod generation;
 pub mod job;
 pub mod notify;
+pub mod presence;
 pub mod queue;
 pub mod quota;
 pub mod redis;

@@ -1,5 +1,6 @@
-//! Hints that a job changed, from workers to waiting clients, by Redis' publish and subscribe. A
-//! hint can be lost: who waits reads Postgres now and then all the same.
+//! Hints that a job changed, from workers to waiting clients, and that one was cancelled, from
+//! clients to workers, by Redis' publish and subscribe. A hint can be lost: who waits reads Postgres
+//! now and then all the same.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,21 +20,33 @@ const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Notifier {
     redis: Redis,
-    channel: String,
+    changes: String,
+    cancellations: String,
 }
 
 impl Notifier {
-    /// Publishes on this installation's channel.
+    /// Publishes on this installation's channels.
     pub fn new(redis: &Redis) -> Self {
-        Self { redis: redis.clone(), channel: redis.keys().job_events() }
+        let keys = redis.keys();
+        Self { redis: redis.clone(), changes: keys.job_events(), cancellations: keys.job_cancellations() }
     }
 
     /// Tells whoever waits for the job that it changed. A failure is logged only: the change itself
     /// is in Postgres.
     pub async fn publish(&self, id: JobId) {
+        self.tell(&self.changes, id).await;
+    }
+
+    /// Tells the worker that runs the job that it was cancelled, and whoever waits for it. A failure
+    /// is logged only: the worker's next write is refused.
+    pub async fn cancelled(&self, id: JobId) {
+        tokio::join!(self.tell(&self.cancellations, id), self.tell(&self.changes, id));
+    }
+
+    async fn tell(&self, channel: &str, id: JobId) {
         let mut connection = self.redis.commands();
         let mut publish = redis::cmd("PUBLISH");
-        publish.arg(&self.channel).arg(id.to_string());
+        publish.arg(channel).arg(id.to_string());
         if let Err(error) = publish.query_async::<()>(&mut connection).await {
             tracing::debug!(error = &error as &dyn std::error::Error, job.id = %id, "a hint was not published");
         }
@@ -49,13 +62,24 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Starts to listen, until `stop`; reconnects for ever.
+    /// Hears of every change, until `stop`; reconnects for ever.
     pub fn start(redis: Redis, stop: CancellationToken) -> Self {
+        let changes = redis.keys().job_events();
+        Self::of(redis, changes, stop)
+    }
+
+    /// Hears of cancellations only.
+    pub fn of_cancellations(redis: Redis, stop: CancellationToken) -> Self {
+        let cancellations = redis.keys().job_cancellations();
+        Self::of(redis, cancellations, stop)
+    }
+
+    fn of(redis: Redis, channel: String, stop: CancellationToken) -> Self {
         let waiters = Waiters::default();
         let heard = Arc::clone(&waiters);
         tokio::spawn(stop.run_until_cancelled_owned(async move {
             loop {
-                if let Err(error) = listen_once(&redis, &heard).await {
+                if let Err(error) = listen_once(&redis, &channel, &heard).await {
                     tracing::debug!(error = &error as &dyn std::error::Error, "the subscription to job events broke");
                 }
                 tokio::time::sleep(RESUBSCRIBE_AFTER).await;
@@ -72,9 +96,9 @@ impl Listener {
     }
 }
 
-async fn listen_once(redis: &Redis, waiters: &Waiters) -> Result<(), RedisError> {
+async fn listen_once(redis: &Redis, channel: &str, waiters: &Waiters) -> Result<(), RedisError> {
     let mut subscriber = redis.subscriber().await?;
-    subscriber.subscribe(redis.keys().job_events()).await?;
+    subscriber.subscribe(channel).await?;
     let mut messages = subscriber.on_message();
     while let Some(message) = messages.next().await {
         let Some(id) = message.get_payload::<String>().ok().as_deref().and_then(parse_job_id) else { continue };

@@ -23,6 +23,8 @@ use message::Message;
 /// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
 /// keeps below Lua's limit of arguments.
 const BATCH: usize = 500;
+/// The field of a queue's state that `claim.lua` looks at: it hands out nothing while it is there.
+const PAUSED: &str = "paused";
 
 /// The queue could not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +174,28 @@ impl Queue {
         };
         let rank = redis::cmd("ZRANK").arg(ready).arg(id.to_string()).query_async(&mut self.redis.commands()).await?;
         Ok(rank)
+    }
+
+    /// Hands out no more jobs, until [`Self::resume`]: what runs goes on, what comes gathers. A flush
+    /// of Redis ends the pause.
+    pub async fn pause(&self) -> Result<(), QueueError> {
+        let mut pause = redis::cmd("HSET");
+        pause.arg(&self.keys.state).arg(PAUSED).arg(1);
+        Ok(pause.query_async(&mut self.redis.commands()).await?)
+    }
+
+    /// Hands out jobs again: an idle worker is woken at once, the others look within a second.
+    pub async fn resume(&self) -> Result<(), QueueError> {
+        let mut resume = redis::pipe();
+        resume.hdel(&self.keys.state, PAUSED).ignore().rpush(&self.keys.bell, 1).ignore();
+        Ok(resume.query_async(&mut self.redis.commands()).await?)
+    }
+
+    /// Whether it is paused.
+    pub async fn is_paused(&self) -> Result<bool, QueueError> {
+        let mut asked = redis::cmd("HEXISTS");
+        asked.arg(&self.keys.state).arg(PAUSED);
+        Ok(asked.query_async(&mut self.redis.commands()).await?)
     }
 
     /// Leases up to `most` ready jobs. Also answers after how many milliseconds the next delayed

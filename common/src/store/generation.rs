@@ -1,5 +1,6 @@
 //! The table `generations`: finished texts, written once, in the transaction that ends their job.
 
+use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -72,8 +73,9 @@ pub async fn get(
 ) -> Result<Option<Generation>, StoreError> {
     let business_id = business_id.map(BusinessId::as_str);
     let query = || async {
-        sqlx::query!(
-            r#"select g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
+        sqlx::query_as!(
+            GenerationRow,
+            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
                       g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
                       g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
                       g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
@@ -88,32 +90,93 @@ pub async fn get(
         .fetch_optional(&store.pool)
         .await
     };
-    let Some(row) = store.retry(query).await? else { return Ok(None) };
-    let format = named::<Format>(&row.content_type)?;
-    let feedback = row.feedback_id.zip(row.reviewed_at).map(|(feedback_id, created_at)| Feedback {
-        feedback_id: FeedbackId(feedback_id),
-        human_approved: row.human_approved,
-        human_score: row.human_score,
-        human_feedback: row.human_feedback,
-        created_at,
-    });
-    Ok(Some(Generation {
-        generation_id: id,
-        business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("generations", e))?,
-        topic: row.topic,
-        format: format.name().to_owned(),
-        content_type: format,
-        voice: row.voice,
-        language: row.language,
-        title: row.title,
-        content: row.content,
-        sources: row.sources.0,
-        review: row.review.map(|review| review.0),
-        lessons_applied: row.lessons_applied.0,
-        degraded: row.degraded.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
-        models: row.models.0,
-        usage: row.usage.0,
-        feedback,
-        created_at: row.created_at,
-    }))
+    store.retry(query).await?.map(Generation::try_from).transpose()
+}
+
+/// A business's texts, the last ones asked for first: up to `limit`, those before the generation
+/// `before`.
+pub async fn list(
+    store: &Store,
+    business_id: &BusinessId,
+    before: Option<GenerationId>,
+    limit: u16,
+) -> Result<Vec<Generation>, StoreError> {
+    let query = || async {
+        sqlx::query_as!(
+            GenerationRow,
+            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
+                      g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
+                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
+                      g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
+                      l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
+                      l.human_score as "human_score?", l.human_feedback as "human_feedback?",
+                      l.reviewed_at as "reviewed_at?"
+               from generations g left join reviewer_learning l using (generation_id)
+               where g.business_id = $1 and ($2::uuid is null or g.generation_id < $2)
+               order by g.generation_id desc limit $3"#,
+            business_id.as_str(),
+            before.map(|id| id.0),
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(Generation::try_from).collect()
+}
+
+struct GenerationRow {
+    generation_id: Uuid,
+    business_id: String,
+    topic: String,
+    content_type: String,
+    voice: String,
+    language: String,
+    title: String,
+    content: String,
+    sources: Json<Vec<Source>>,
+    review: Option<Json<Review>>,
+    lessons_applied: Json<Vec<AppliedLesson>>,
+    degraded: Vec<String>,
+    models: Json<Models>,
+    usage: Json<Usage>,
+    created_at: DateTime<Utc>,
+    feedback_id: Option<Uuid>,
+    human_approved: Option<bool>,
+    human_score: Option<f64>,
+    human_feedback: Option<String>,
+    reviewed_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<GenerationRow> for Generation {
+    type Error = StoreError;
+
+    fn try_from(row: GenerationRow) -> Result<Self, StoreError> {
+        let format = named::<Format>(&row.content_type)?;
+        let feedback = row.feedback_id.zip(row.reviewed_at).map(|(feedback_id, created_at)| Feedback {
+            feedback_id: FeedbackId(feedback_id),
+            human_approved: row.human_approved,
+            human_score: row.human_score,
+            human_feedback: row.human_feedback,
+            created_at,
+        });
+        Ok(Self {
+            generation_id: GenerationId(row.generation_id),
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("generations", e))?,
+            topic: row.topic,
+            format: format.name().to_owned(),
+            content_type: format,
+            voice: row.voice,
+            language: row.language,
+            title: row.title,
+            content: row.content,
+            sources: row.sources.0,
+            review: row.review.map(|review| review.0),
+            lessons_applied: row.lessons_applied.0,
+            degraded: row.degraded.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
+            models: row.models.0,
+            usage: row.usage.0,
+            feedback,
+            created_at: row.created_at,
+        })
+    }
 }

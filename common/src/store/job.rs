@@ -18,6 +18,9 @@ use crate::job::{
 use crate::stage::{Stage, StageResult};
 use crate::trace::TraceParent;
 
+pub mod intervene;
+pub mod list;
+
 /// A client's own name for a request, so that sending it again creates nothing new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {

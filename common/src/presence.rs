@@ -1,0 +1,120 @@
+//! Which workers are there: each tells of itself every few seconds, for the operator's view. Nothing
+//! depends on it: leases say who runs what.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock;
+use crate::redis::script::PRESENCE_BEAT;
+use crate::redis::{Redis, RedisError};
+
+/// How often a worker tells of itself.
+pub const BEAT: Duration = Duration::from_secs(5);
+/// A worker that has not for this long, in milliseconds, is gone.
+const GONE_MS: i64 = 30_000;
+
+/// What a worker tells of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerInfo {
+    /// The name in its leases: host, process and a random part.
+    pub id: String,
+    /// The machine.
+    pub host: String,
+    /// The release.
+    pub version: String,
+    /// Jobs of each kind that it runs at once.
+    pub concurrency: u16,
+    /// When it started, by its own clock.
+    pub started_at: DateTime<Utc>,
+}
+
+/// A worker that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenWorker {
+    /// What it tells of itself.
+    pub info: WorkerInfo,
+    /// When it last did, by Redis' clock.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// Tells that a worker is there.
+pub async fn beat(redis: &Redis, worker: &WorkerInfo) -> Result<(), RedisError> {
+    // Strings and numbers only: none of them can fail to serialise.
+    let told = serde_json::to_string(worker).unwrap_or_default();
+    let mut beat = PRESENCE_BEAT.key(redis.keys().workers());
+    beat.arg(&worker.id).arg(told);
+    Ok(beat.invoke_async(&mut redis.commands()).await?)
+}
+
+/// Tells that a worker has left.
+pub async fn leave(redis: &Redis, worker: &WorkerInfo) -> Result<(), RedisError> {
+    forget(redis, std::slice::from_ref(&worker.id)).await
+}
+
+/// The workers that are there, by name. Forgets those that are gone.
+pub async fn workers(redis: &Redis) -> Result<Vec<SeenWorker>, RedisError> {
+    let ((seconds, _), told): ((i64, i64), Vec<(String, String)>) =
+        redis::pipe().cmd("TIME").hgetall(redis.keys().workers()).query_async(&mut redis.commands()).await?;
+    let (mut present, mut gone) = (Vec::new(), Vec::new());
+    for (id, told) in told {
+        match read(&told).filter(|worker| seconds * 1_000 - worker.seen_at.timestamp_millis() < GONE_MS) {
+            Some(worker) => present.push(worker),
+            None => gone.push(id),
+        }
+    }
+    if !gone.is_empty() {
+        forget(redis, &gone).await?;
+    }
+    present.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+    Ok(present)
+}
+
+async fn forget(redis: &Redis, ids: &[String]) -> Result<(), RedisError> {
+    Ok(redis::cmd("HDEL").arg(redis.keys().workers()).arg(ids).query_async(&mut redis.commands()).await?)
+}
+
+fn read(told: &str) -> Option<SeenWorker> {
+    let (seen_ms, info) = told.split_once('|')?;
+    Some(SeenWorker { info: serde_json::from_str(info).ok()?, seen_at: clock::from_millis(seen_ms.parse().ok()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn worker(id: &str) -> WorkerInfo {
+        WorkerInfo {
+            id: id.to_owned(),
+            host: "host".to_owned(),
+            version: "0.1.0".to_owned(),
+            concurrency: 64,
+            started_at: clock::now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn workers_are_there_until_they_leave_or_fall_silent() {
+        let redis = Redis::of_test();
+        for id in ["b", "a", "silent"] {
+            beat(&redis, &worker(id)).await.unwrap();
+        }
+        let old = format!("{}|{}", clock::now().timestamp_millis() - GONE_MS, r#"{"id":"silent"}"#);
+        let mut connection = redis.commands();
+        redis::cmd("HSET")
+            .arg(redis.keys().workers())
+            .arg("silent")
+            .arg(old)
+            .query_async::<()>(&mut connection)
+            .await
+            .unwrap();
+        let seen = workers(&redis).await.unwrap();
+        assert_eq!(seen.iter().map(|worker| worker.info.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!((clock::now() - seen[0].seen_at).abs() < chrono::TimeDelta::seconds(5));
+        leave(&redis, &worker("a")).await.unwrap();
+        assert_eq!(workers(&redis).await.unwrap().len(), 1);
+    }
+}

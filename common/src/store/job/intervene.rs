@@ -1,0 +1,147 @@
+//! What people do to jobs: cancel, retry, put aside. No lease is asked: whoever runs the job is
+//! fenced off by a later epoch, and every rule is in the statement itself.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::list::DeadFilter;
+use super::{OpenJob, named};
+use crate::business::BusinessId;
+use crate::job::{JobId, JobKind, Priority};
+use crate::store::{Store, StoreError};
+use crate::trace::TraceParent;
+
+/// Cancels a job that has not ended. False where it has, or where there is no such job. A document
+/// whose ingest is cancelled will not become searchable, and says so.
+pub async fn cancel(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<bool, StoreError> {
+    let business_id = business_id.map(BusinessId::as_str);
+    let query = || async {
+        sqlx::query_scalar!(
+            r#"with cancelled as (
+                   update jobs set status = 'cancelled', finished_at = now(), updated_at = now(),
+                                   lease_epoch = lease_epoch + 1, lease_owner = null,
+                                   wait_reason = null, wait_provider = null, wait_until = null
+                   where id = $1 and ($2::text is null or business_id = $2)
+                     and status in ('queued', 'waiting', 'running')
+                   returning id, kind, business_id, payload
+               ), document as (
+                   update brand_documents d
+                   set status = 'failed', error = 'Its indexing was cancelled.', updated_at = now()
+                   from cancelled c
+                   where c.kind = 'ingest' and d.id = (c.payload->>'document_id')::uuid and d.status = 'pending'
+                     -- A later revision has a job of its own.
+                     and not exists (
+                         select 1 from jobs j
+                         where j.status in ('queued', 'waiting', 'running') and j.kind = 'ingest' and j.id <> c.id
+                           and j.business_id = c.business_id and j.payload->>'document_id' = d.id::text
+                     )
+               )
+               select exists (select 1 from cancelled) as "cancelled!""#,
+            id.0,
+            business_id,
+        )
+        .fetch_one(&store.pool)
+        .await
+    };
+    store.retry(query).await
+}
+
+/// Opens a failed job again: it goes on after its last finished stage, with all its attempts and as
+/// much time as it had at first. `None` where it has not failed, or where there is no such job.
+pub async fn retry(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<Option<OpenJob>, StoreError> {
+    let business_id = business_id.map(BusinessId::as_str);
+    let query = || async {
+        sqlx::query_as!(
+            Reopened,
+            "update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
+                             takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
+                             deadline_at = now() + least(deadline_at - created_at, interval '7 days')
+             where id = $1 and ($2::text is null or business_id = $2) and status = 'failed'
+             returning id, kind, business_id, priority, wait_until, traceparent",
+            id.0,
+            business_id,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    store.retry(query).await?.map(OpenJob::try_from).transpose()
+}
+
+/// Does the same to dead letters: up to `limit`, the oldest first.
+pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
+    let query = || async {
+        sqlx::query_as!(
+            Reopened,
+            "update jobs set status = 'queued', error = null, finished_at = null, attempt = 1, takeovers = 0,
+                             lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
+                             deadline_at = now() + least(deadline_at - created_at, interval '7 days')
+             where id in (
+                 select id from jobs
+                 where status = 'failed' and discarded_at is null and ($1::uuid is null or id = $1)
+                   and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
+                   and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
+                 order by id limit $6 for update skip locked
+             )
+             returning id, kind, business_id, priority, wait_until, traceparent",
+            filter.id.map(|id| id.0),
+            filter.kind.map(JobKind::as_str),
+            filter.business_id.as_ref().map(BusinessId::as_str),
+            filter.error_type,
+            filter.stage,
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(OpenJob::try_from).collect()
+}
+
+/// Puts dead letters aside, up to `limit`, the oldest first: they stay failed. Returns how many.
+pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<u64, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set discarded_at = now(), updated_at = now()
+             where id in (
+                 select id from jobs
+                 where status = 'failed' and discarded_at is null and ($1::uuid is null or id = $1)
+                   and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
+                   and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
+                 order by id limit $6 for update skip locked
+             )",
+            filter.id.map(|id| id.0),
+            filter.kind.map(JobKind::as_str),
+            filter.business_id.as_ref().map(BusinessId::as_str),
+            filter.error_type,
+            filter.stage,
+            i64::from(limit),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    Ok(store.retry(query).await?.rows_affected())
+}
+
+struct Reopened {
+    id: Uuid,
+    kind: String,
+    business_id: String,
+    priority: String,
+    wait_until: Option<DateTime<Utc>>,
+    traceparent: String,
+}
+
+impl TryFrom<Reopened> for OpenJob {
+    type Error = StoreError;
+
+    fn try_from(row: Reopened) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: JobId(row.id),
+            kind: named::<JobKind>(&row.kind)?,
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
+            priority: named::<Priority>(&row.priority)?,
+            not_before: row.wait_until,
+            running: false,
+            trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
+        })
+    }
+}
