@@ -5,6 +5,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_common::job::Job;
 use copydesk_common::store::job::Submission;
 use serde::Serialize;
 
@@ -41,6 +42,14 @@ pub struct Accepted<T> {
     pub replayed: bool,
     /// What is told of it.
     pub body: T,
+}
+
+impl Accepted<JobBody> {
+    /// A job that is open again.
+    pub fn of_job(job: Job) -> Self {
+        let body = JobBody::of(job, None);
+        Self { location: body.links.itself.clone(), replayed: false, body }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Accepted<T> {

@@ -8,6 +8,7 @@ use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use copydesk_common::job::{FieldProblem, Problem};
+use copydesk_common::queue::QueueError;
 use copydesk_common::store::StoreError;
 use copydesk_knowledge::KnowledgeError;
 
@@ -52,6 +53,9 @@ pub enum ApiError {
     /// The database is away, or did not answer in time.
     #[error("a part of the service is not available: try again in a moment")]
     Unavailable(#[source] Option<Arc<StoreError>>),
+    /// Redis is away, and nothing can be done without it.
+    #[error("a part of the service is not available: try again in a moment")]
+    QueueUnavailable(#[source] QueueError),
     /// More requests wait than can be served in time.
     #[error("the service has more requests than it can take: try again in a moment")]
     Overloaded,
@@ -75,7 +79,7 @@ impl ApiError {
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -87,6 +91,9 @@ impl ApiError {
                 tracing::warn!(error = &**error as &dyn StdError, "the database is away: a request was refused");
             }
             Self::Unavailable(None) => tracing::warn!("a request took too long and was given up"),
+            Self::QueueUnavailable(error) => {
+                tracing::warn!(error = error as &dyn StdError, "Redis is away: a request was refused");
+            }
             Self::Overloaded => tracing::warn!("too many requests wait to be accepted: one was refused"),
             Self::Internal(error) => {
                 tracing::error!(error = &**error as &dyn StdError, "a request could not be served");
@@ -140,7 +147,7 @@ impl ApiError {
     /// Seconds after which the client may try again, where that may help.
     fn retry_after(&self) -> Option<u16> {
         match self {
-            Self::Unavailable(_) | Self::Overloaded => Some(RETRY_AFTER_SECONDS),
+            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::Overloaded => Some(RETRY_AFTER_SECONDS),
             Self::StillRunning => Some(1),
             _ => None,
         }
@@ -169,6 +176,12 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(_) => Self::Unavailable(Some(error.into())),
             error => Self::Internal(error.into()),
         }
+    }
+}
+
+impl From<QueueError> for ApiError {
+    fn from(error: QueueError) -> Self {
+        Self::QueueUnavailable(error)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod limit;
 pub mod metric;
 pub mod observe;
 pub mod openapi;
+pub mod page;
 pub mod problem;
 pub mod representation;
 pub mod request_id;

@@ -61,9 +61,13 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (takes_body, StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
         (takes_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
         (takes_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not taken."),
-        (path.contains("{id}"), StatusCode::NOT_FOUND, "There is no such thing."),
+        (path.contains("{id}") || path.contains("{kind}"), StatusCode::NOT_FOUND, "There is no such thing."),
         (true, StatusCode::UNPROCESSABLE_ENTITY, "Values are wrong: `errors` names all of them."),
-        (true, StatusCode::SERVICE_UNAVAILABLE, "The database is away: try again after `Retry-After` seconds."),
+        (
+            true,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The database, or what else it takes, is away: try again after `Retry-After` seconds.",
+        ),
         (true, StatusCode::INTERNAL_SERVER_ERROR, "Our fault; it was logged under the `x-request-id`."),
     ];
     for (_, status, description) in by_presence.into_iter().filter(|(present, ..)| *present) {

@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::page;
+
 /// A job: what was asked for, where it stands and how it ended.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job, example = job_example)]
@@ -53,6 +55,25 @@ pub struct JobBody {
     pub metadata: Value,
     /// Where to go on from here.
     pub links: Links,
+}
+
+/// A page of jobs, newest first. The texts are left out: `result` is null for a job that wrote one, and
+/// `links.generation` leads to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobPage {
+    /// The jobs.
+    data: Vec<JobBody>,
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required = true)]
+    next_cursor: Option<JobId>,
+}
+
+impl JobPage {
+    /// The page of what was read for it: see [`page::read_limit`].
+    pub fn of(jobs: Vec<Job>, limit: u16) -> Self {
+        let (jobs, next_cursor) = page::cut(jobs, limit, |last| last.id);
+        Self { data: jobs.into_iter().map(|job| JobBody::of(job, None)).collect(), next_cursor }
+    }
 }
 
 /// What came of a job.

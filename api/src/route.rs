@@ -13,4 +13,5 @@ pub mod health;
 pub mod job;
 pub mod learning;
 pub mod metrics;
+pub mod ops;
 pub mod search;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use copydesk_common::config::Config;
 use copydesk_common::job::{JobKind, NewJob};
-use copydesk_common::notify::Listener;
+use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::queue::Queue;
 use copydesk_common::quota::{Policy, Quota};
 use copydesk_common::redis::Redis;
@@ -42,6 +42,8 @@ pub struct Parts {
     pub acceptor: Acceptor,
     /// What the workers are allowed to call, by `provider/model`.
     pub quotas: Vec<(String, Quota)>,
+    /// Tells of jobs that are changed here.
+    pub notifier: Notifier,
     /// Hints that a job changed.
     pub listener: Listener,
     /// The passages of every business.
@@ -82,6 +84,7 @@ impl Services {
             acceptor: Acceptor::start(&store, &queues, work),
             queues,
             quotas: quotas(config, &redis),
+            notifier: Notifier::new(&redis),
             listener: Listener::start(redis.clone(), closing.clone()),
             knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES),
             max_body_bytes: config.api.max_body_bytes,
@@ -102,6 +105,11 @@ impl Services {
         operation: impl Future<Output = Result<T, E>>,
     ) -> Result<T, ApiError> {
         timeout(STORE_TIMEOUT, operation).await.map_err(|_| ApiError::Unavailable(None))?.map_err(Into::into)
+    }
+
+    /// The queue of a kind.
+    pub fn queue(&self, kind: JobKind) -> Result<&Queue, ApiError> {
+        self.queues.iter().find(|queue| queue.kind() == kind).ok_or(ApiError::NotFound("queue"))
     }
 
     /// Makes jobs that were just accepted known to the workers.

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use copydesk_common::business::BusinessId;
 use copydesk_common::document::DocumentId;
 use copydesk_common::generation::GenerationId;
-use copydesk_common::job::JobId;
+use copydesk_common::job::{JobId, JobKind};
 
 use crate::error::ApiError;
 
@@ -54,6 +54,19 @@ impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id = parameter(parts, state, "id").await.and_then(|id| id.parse().ok());
         id.map(Self).ok_or(ApiError::NotFound(T::WHAT))
+    }
+}
+
+/// The path's `{kind}` of job.
+#[derive(Debug)]
+pub struct Kind(pub JobKind);
+
+impl<S: Send + Sync> FromRequestParts<S> for Kind {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let kind = parameter(parts, state, "kind").await.and_then(|kind| kind.parse().ok());
+        kind.map(Self).ok_or(ApiError::NotFound("queue"))
     }
 }
 

@@ -20,11 +20,9 @@ use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline
 use crate::error::ApiError;
 use crate::extract::{Business, Id, IdempotencyHeader, Parameters, RequestBody, Upload};
 use crate::limit::{self, chars, number, web_url};
+use crate::page;
 use crate::representation::JobBody;
 use crate::state::Services;
-
-/// Documents on a page where the client does not say.
-const DEFAULT_LIMIT: i64 = 50;
 
 /// Add a document.
 ///
@@ -114,13 +112,9 @@ pub async fn list(
     Business(business_id): Business,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<DocumentPage>, ApiError> {
-    let limit = u16::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(u16::MAX);
-    // One more than is shown tells whether there is another page.
-    let found = store::document::list(&services.store, &business_id, query.cursor, limit.saturating_add(1));
-    let mut data = services.within(found).await?;
-    let more = data.len() > usize::from(limit);
-    data.truncate(usize::from(limit));
-    let next_cursor = data.last().filter(|_| more).map(|last| last.id);
+    let limit = page::limit(query.limit);
+    let found = store::document::list(&services.store, &business_id, query.cursor, page::read_limit(limit));
+    let (data, next_cursor) = page::cut(services.within(found).await?, limit, |last| last.id);
     Ok(Json(DocumentPage { data, next_cursor }))
 }
 

@@ -1,15 +1,67 @@
-//! `GET /api/generations/{id}`: a finished text.
+//! `/api/generations`: finished texts.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use copydesk_common::business::BusinessId;
 use copydesk_common::generation::{Generation, GenerationId};
 use copydesk_common::store;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::entity_tag;
 use crate::error::ApiError;
-use crate::extract::Id;
+use crate::extract::{Id, Parameters};
+use crate::limit::number;
 use crate::state::Services;
+use crate::{entity_tag, page};
+
+/// A business's finished texts, the last ones asked for first.
+#[utoipa::path(
+    get,
+    path = "/api/generations",
+    operation_id = "list_generations",
+    tag = "Generations",
+    params(GenerationsQuery),
+    responses((status = 200, description = "A page of generations.", body = GenerationPage))
+)]
+pub async fn list(
+    State(services): State<Services>,
+    Parameters(query): Parameters<GenerationsQuery>,
+) -> Result<Json<GenerationPage>, ApiError> {
+    let limit = page::limit(query.limit);
+    let found = store::generation::list(&services.store, &query.business_id, query.cursor, page::read_limit(limit));
+    let (data, next_cursor) = page::cut(services.within(found).await?, limit, |last| last.generation_id);
+    Ok(Json(GenerationPage { data, next_cursor }))
+}
+
+/// A page of generations.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GenerationPage {
+    /// The generations.
+    data: Vec<Generation>,
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required = true)]
+    next_cursor: Option<GenerationId>,
+}
+
+/// Whose, and which page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct GenerationsQuery {
+    /// The business.
+    #[garde(skip)]
+    business_id: BusinessId,
+    /// Generations on a page.
+    #[garde(inner(custom(number(1..=200))))]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[garde(skip)]
+    #[param(value_type = Option<String>)]
+    cursor: Option<GenerationId>,
+}
 
 /// A finished text, with the verdict that holds for it.
 ///

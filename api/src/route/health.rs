@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::state::{Environment, Services};
 
 /// A part that has not answered by then is away.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the service does.
 ///
@@ -161,7 +161,7 @@ struct Pool {
 
 /// A provider's limit.
 #[derive(Debug, Serialize, ToSchema)]
-struct LimitCheck {
+pub struct LimitCheck {
     /// The provider.
     provider: String,
     /// Calls in any minute, by all workers together.
@@ -226,7 +226,7 @@ fn answer(up: bool) -> Answer {
 }
 
 /// Each quota by `provider/model`, as far as Redis tells.
-async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
+pub async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
     let asked = services.quotas.iter().map(|(name, quota): &(String, Quota)| async move {
         let status = timeout(CHECK_TIMEOUT, quota.status()).await.ok()?.ok()?;
         Some((name.clone(), status))
@@ -235,7 +235,7 @@ async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
 }
 
 /// Models of one provider share its limit.
-fn limits(quotas: Vec<(String, QuotaStatus)>) -> Vec<LimitCheck> {
+pub fn limits(quotas: Vec<(String, QuotaStatus)>) -> Vec<LimitCheck> {
     let by_provider: BTreeMap<_, _> = quotas.into_iter().map(|(_, status)| (status.provider.clone(), status)).collect();
     by_provider
         .into_values()

@@ -1,27 +1,38 @@
-//! `GET /api/jobs/{id}`: where a job stands, now or as soon as it has ended.
+//! `/api/jobs`: where jobs stand, now or as soon as they have ended; and how they are stopped and
+//! tried again.
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use copydesk_common::business::BusinessId;
 use copydesk_common::generation::Generation;
-use copydesk_common::job::{Job, JobId, JobKind, JobStatus};
+use copydesk_common::job::{Job, JobId, JobKind, JobStatus, Problem};
+use copydesk_common::queue::Entry;
+use copydesk_common::queue::message::Message;
 use copydesk_common::store;
+use copydesk_common::store::job::list::{Filter, of_business};
+use copydesk_common::store::job::{OpenJob, intervene};
+use futures_util::future::join_all;
 use garde::Validate;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use utoipa::IntoParams;
 
-use crate::entity_tag;
+use crate::accepted::Accepted;
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
 use crate::limit::number;
-use crate::representation::JobBody;
+use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
+use crate::{accept, entity_tag, page};
 
 /// A hint that a job changed can be lost: who waits looks again after about this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a request waits for its hints to be sent.
+const HINT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Where a job stands.
 #[utoipa::path(
@@ -88,7 +99,8 @@ async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Job, Ap
     }
 }
 
-async fn read(services: &Services, id: JobId) -> Result<Job, ApiError> {
+/// The job as it stands.
+pub async fn read(services: &Services, id: JobId) -> Result<Job, ApiError> {
     let job = services.within(store::job::get(&services.store, None, id)).await?;
     job.ok_or(ApiError::NotFound("job"))
 }
@@ -101,4 +113,124 @@ async fn text(services: &Services, job: &Job) -> Result<Option<Generation>, ApiE
         }
         _ => Ok(None),
     }
+}
+
+/// A business's jobs, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/jobs",
+    operation_id = "list_jobs",
+    tag = "Jobs",
+    params(JobsQuery),
+    responses((status = 200, description = "A page of jobs.", body = JobPage))
+)]
+pub async fn list(
+    State(services): State<Services>,
+    Parameters(query): Parameters<JobsQuery>,
+) -> Result<Json<JobPage>, ApiError> {
+    let limit = page::limit(query.limit);
+    let filter = Filter { status: query.status, kind: query.kind };
+    let read_limit = page::read_limit(limit);
+    let found = of_business(&services.store, &query.business_id, filter, query.cursor, read_limit);
+    Ok(Json(JobPage::of(services.within(found).await?, limit)))
+}
+
+/// Whose jobs, which of them, and which page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct JobsQuery {
+    /// The business.
+    #[garde(skip)]
+    business_id: BusinessId,
+    /// Those only that stand like this.
+    #[garde(skip)]
+    status: Option<JobStatus>,
+    /// Those of this kind only.
+    #[garde(skip)]
+    kind: Option<JobKind>,
+    /// Jobs on a page.
+    #[garde(inner(custom(number(1..=200))))]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[garde(skip)]
+    #[param(value_type = Option<String>)]
+    cursor: Option<JobId>,
+}
+
+/// Stop a job.
+///
+/// It ends at once, whether it is queued, waiting or running; a worker that has it in hand drops its
+/// call within a second, and whatever it would still write is refused.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/cancel",
+    operation_id = "cancel_job",
+    tag = "Jobs",
+    params(("id" = JobId, Path, description = "The job.")),
+    responses(
+        (status = 200, description = "The job is cancelled.", body = JobBody),
+        (
+            status = 409,
+            description = "The job has ended.",
+            body = Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Json<JobBody>, ApiError> {
+    let cancelled = services.within(intervene::cancel(&services.store, None, id)).await?;
+    let job = read(&services, id).await?;
+    if !cancelled {
+        return Err(ApiError::Conflict(format!("the job has ended: it is {}", job.status)));
+    }
+    // Where Redis is away, the worker learns it from its next write.
+    let _ = timeout(HINT_TIMEOUT, services.notifier.cancelled(id)).await;
+    Ok(Json(JobBody::of(job, None)))
+}
+
+/// Try a failed job again.
+///
+/// It goes on after its last finished stage, with all its attempts and as much time as it had at first.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/retry",
+    operation_id = "retry_job",
+    tag = "Jobs",
+    params(("id" = JobId, Path, description = "The job.")),
+    responses(
+        (
+            status = 202,
+            description = "The job is open again.",
+            body = JobBody,
+            headers(
+                ("Location" = String, description = "The job's path."),
+                ("Retry-After" = u16, description = "Seconds after which to look first."),
+            ),
+        ),
+        (
+            status = 409,
+            description = "The job has not failed.",
+            body = Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
+    let opened = services.within(intervene::retry(&services.store, None, id)).await?;
+    let job = read(&services, id).await?;
+    let Some(opened) = opened else {
+        return Err(ApiError::Conflict(format!("only failed jobs can be retried: this one is {}", job.status)));
+    };
+    reopened(&services, &[opened]).await;
+    Ok(Accepted::of_job(job))
+}
+
+/// Makes jobs that are open again known to the workers, and to who follows them.
+pub async fn reopened(services: &Services, jobs: &[OpenJob]) {
+    let entries =
+        jobs.iter().map(|job| Entry { message: Message::of_open(job), not_before: job.not_before, weight: 1 });
+    accept::announce(&services.queues, entries.collect()).await;
+    let hints = join_all(jobs.iter().map(|job| services.notifier.publish(job.id)));
+    let _ = timeout(HINT_TIMEOUT, hints).await;
 }

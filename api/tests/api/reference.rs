@@ -17,7 +17,7 @@ fn object<'a>(value: &'a Value, pointer: &str) -> &'a Map<String, Value> {
 
 /// The path with names in it that can be there.
 fn concrete(path: &str) -> String {
-    path.replace("{business_id}", "acme").replace("{id}", &Uuid::now_v7().to_string())
+    path.replace("{business_id}", "acme").replace("{id}", &Uuid::now_v7().to_string()).replace("{kind}", "generate")
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -40,9 +40,13 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/businesses/{business_id}/documents",
             "GET /api/businesses/{business_id}/documents/{id}",
             "GET /api/businesses/{business_id}/search",
+            "GET /api/generations",
             "GET /api/generations/{id}",
+            "GET /api/jobs",
             "GET /api/jobs/{id}",
             "GET /api/learning/stats/{business_id}",
+            "GET /api/ops/dead",
+            "GET /api/ops/overview",
             "GET /health",
             "GET /health/live",
             "GET /health/ready",
@@ -51,6 +55,14 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/feedback",
             "POST /api/generate",
             "POST /api/generate/batch",
+            "POST /api/jobs/{id}/cancel",
+            "POST /api/jobs/{id}/retry",
+            "POST /api/ops/dead/discard",
+            "POST /api/ops/dead/retry",
+            "POST /api/ops/dead/{id}/discard",
+            "POST /api/ops/dead/{id}/retry",
+            "POST /api/ops/queues/{kind}/pause",
+            "POST /api/ops/queues/{kind}/resume",
             "PUT /api/businesses/{business_id}",
         ]
     );
@@ -110,6 +122,7 @@ async fn the_schemas_of_requests_say_what_is_taken(pool: PgPool) {
         (Method::POST, "/api/feedback", "FeedbackRequest"),
         (Method::PUT, "/api/businesses/acme", "BusinessRequest"),
         (Method::POST, "/api/businesses/acme/documents", "DocumentRequest"),
+        (Method::POST, "/api/ops/dead/retry", "DeadLettersRequest"),
     ] {
         let schema = &reference["components"]["schemas"][name];
         assert_eq!(schema["additionalProperties"], false, "{name}");

@@ -204,6 +204,26 @@ pub(crate) async fn finish(pool: &PgPool, job_id: &str) {
     .unwrap();
 }
 
+/// Moves a job on, as a worker does; `status` is `running`, `waiting` or `failed`.
+pub(crate) async fn moved(pool: &PgPool, job: &Value, status: &str) {
+    let id: Uuid = job["id"].as_str().unwrap().parse().unwrap();
+    sqlx::query(
+        r#"update jobs set status = $2, lease_epoch = 7, lease_owner = 'test', stage = 'draft', stages_completed = 5,
+               attempt = 3, takeovers = 2, started_at = now(), updated_at = now(),
+               wait_reason = case when $2 = 'waiting' then 'backoff' end,
+               wait_until = case when $2 = 'waiting' then now() + interval '1 hour' end,
+               finished_at = case when $2 = 'failed' then now() end,
+               error = case when $2 = 'failed' then '{"type": "/problems/attempts-exhausted", "title": "Every attempt failed",
+                                                      "status": 502, "detail": "All 3 attempts failed."}'::jsonb end
+           where id = $1"#,
+    )
+    .bind(id)
+    .bind(status)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
 /// Holds every read of a job up until dropped.
 pub(crate) struct Hold<'a> {
     pool: &'a PgPool,

@@ -2,6 +2,7 @@
 //! that are real HTTP servers with scripted behaviour.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod cancel;
 mod crash;
 mod durability;
 mod path;

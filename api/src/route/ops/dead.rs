@@ -1,0 +1,256 @@
+//! `/api/ops/dead`: failed jobs that nobody has looked after yet, with the error and the stage that
+//! failed. They can be tried again or put aside, one by one or by what they have in common.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use copydesk_common::business::BusinessId;
+use copydesk_common::job::{Job, JobId, JobKind, JobStatus, Problem};
+use copydesk_common::store;
+use copydesk_common::store::job::list::DeadFilter;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::accepted::Accepted;
+use crate::error::ApiError;
+use crate::extract::{Body, Id, Parameters, RequestBody};
+use crate::limit::{self, chars, number};
+use crate::page;
+use crate::representation::{JobBody, JobPage};
+use crate::route::job::{read, reopened};
+use crate::state::Services;
+
+/// Dead letters that one bulk call takes at most.
+const MAX_BULK: i64 = 1_000;
+
+/// Dead letters, newest first.
+///
+/// Jobs of every business that failed and were not put aside. `error` tells why, `progress.stage` where.
+#[utoipa::path(
+    get,
+    path = "/api/ops/dead",
+    operation_id = "list_dead",
+    tag = "Operators",
+    params(DeadQuery),
+    responses((status = 200, description = "A page of dead letters.", body = JobPage))
+)]
+pub async fn list(
+    State(services): State<Services>,
+    Parameters(query): Parameters<DeadQuery>,
+) -> Result<Json<JobPage>, ApiError> {
+    let (limit, cursor) = (page::limit(query.limit), query.cursor);
+    let filter = DeadFilter {
+        id: None,
+        kind: query.kind,
+        business_id: query.business_id,
+        error_type: query.error_type,
+        stage: query.stage,
+    };
+    let found = store::job::list::dead(&services.store, &filter, cursor, page::read_limit(limit));
+    Ok(Json(JobPage::of(services.within(found).await?, limit)))
+}
+
+/// Try a dead letter again.
+///
+/// As `POST /api/jobs/{id}/retry` does.
+#[utoipa::path(
+    post,
+    path = "/api/ops/dead/{id}/retry",
+    operation_id = "retry_dead",
+    tag = "Operators",
+    params(("id" = JobId, Path, description = "The job.")),
+    responses(
+        (
+            status = 202,
+            description = "The job is open again.",
+            body = JobBody,
+            headers(
+                ("Location" = String, description = "The job's path."),
+                ("Retry-After" = u16, description = "Seconds after which to look first."),
+            ),
+        ),
+        (
+            status = 409,
+            description = "The job is no dead letter.",
+            body = Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
+    let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
+    let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, 1)).await?;
+    if opened.is_empty() {
+        return Err(no_dead_letter(&read(&services, id).await?));
+    }
+    reopened(&services, &opened).await;
+    Ok(Accepted::of_job(read(&services, id).await?))
+}
+
+/// Put a dead letter aside.
+///
+/// The job stays failed, and can still be retried by its client.
+#[utoipa::path(
+    post,
+    path = "/api/ops/dead/{id}/discard",
+    operation_id = "discard_dead",
+    tag = "Operators",
+    params(("id" = JobId, Path, description = "The job.")),
+    responses(
+        (status = 204, description = "It is no dead letter any more."),
+        (
+            status = 409,
+            description = "The job is no dead letter.",
+            body = Problem,
+            content_type = "application/problem+json",
+        ),
+    )
+)]
+pub async fn discard(State(services): State<Services>, Id(id): Id<JobId>) -> Result<StatusCode, ApiError> {
+    let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
+    match services.within(store::job::intervene::discard_dead(&services.store, &filter, 1)).await? {
+        0 => Err(no_dead_letter(&read(&services, id).await?)),
+        _ => Ok(StatusCode::NO_CONTENT),
+    }
+}
+
+fn no_dead_letter(job: &Job) -> ApiError {
+    ApiError::Conflict(match job.status {
+        JobStatus::Failed => "the job was put aside: its client can still retry it".to_owned(),
+        status => format!("only failed jobs are dead letters: this one is {status}"),
+    })
+}
+
+/// Try many dead letters again.
+///
+/// The oldest first, up to `limit` in one call: `more` says whether to call again.
+#[utoipa::path(
+    post,
+    path = "/api/ops/dead/retry",
+    operation_id = "retry_many_dead",
+    tag = "Operators",
+    request_body = BulkBody,
+    responses((status = 200, description = "The jobs are open again.", body = BulkAnswer))
+)]
+pub async fn retry_many(
+    State(services): State<Services>,
+    Body(body): Body<BulkBody>,
+) -> Result<Json<BulkAnswer>, ApiError> {
+    let (filter, limit) = body.into_filter();
+    let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, limit)).await?;
+    reopened(&services, &opened).await;
+    tracing::info!(jobs = opened.len(), "dead letters were opened again");
+    Ok(Json(BulkAnswer::of(opened.len(), limit)))
+}
+
+/// Put many dead letters aside.
+///
+/// The oldest first, up to `limit` in one call: `more` says whether to call again.
+#[utoipa::path(
+    post,
+    path = "/api/ops/dead/discard",
+    operation_id = "discard_many_dead",
+    tag = "Operators",
+    request_body = BulkBody,
+    responses((status = 200, description = "They are no dead letters any more.", body = BulkAnswer))
+)]
+pub async fn discard_many(
+    State(services): State<Services>,
+    Body(body): Body<BulkBody>,
+) -> Result<Json<BulkAnswer>, ApiError> {
+    let (filter, limit) = body.into_filter();
+    let discarded = services.within(store::job::intervene::discard_dead(&services.store, &filter, limit)).await?;
+    tracing::info!(jobs = discarded, "dead letters were put aside");
+    Ok(Json(BulkAnswer::of(usize::try_from(discarded).unwrap_or(usize::MAX), limit)))
+}
+
+/// Which dead letters, and which page of them.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeadQuery {
+    /// Those of this kind only.
+    #[garde(skip)]
+    kind: Option<JobKind>,
+    /// Those of this business only.
+    #[garde(skip)]
+    #[param(value_type = Option<String>)]
+    business_id: Option<BusinessId>,
+    /// Those only whose error is of this `type`.
+    #[garde(inner(custom(chars(1..=200)), custom(limit::no_nul)))]
+    #[param(min_length = 1, max_length = 200, example = "/problems/attempts-exhausted")]
+    error_type: Option<String>,
+    /// Those only that failed in this stage.
+    #[garde(inner(custom(chars(1..=50)), custom(limit::no_nul)))]
+    #[param(min_length = 1, max_length = 50, example = "draft")]
+    stage: Option<String>,
+    /// Jobs on a page.
+    #[garde(inner(custom(number(1..=200))))]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[garde(skip)]
+    #[param(value_type = Option<String>)]
+    cursor: Option<JobId>,
+}
+
+/// What the dead letters have in common: all of them where nothing is given.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeadLettersRequest, example = <BulkBody as RequestBody>::example)]
+pub struct BulkBody {
+    /// Those of this kind only.
+    #[garde(skip)]
+    kind: Option<JobKind>,
+    /// Those of this business only.
+    #[garde(skip)]
+    business_id: Option<BusinessId>,
+    /// Those only whose error is of this `type`.
+    #[garde(inner(custom(chars(1..=200))))]
+    #[schema(min_length = 1, max_length = 200)]
+    error_type: Option<String>,
+    /// Those only that failed in this stage.
+    #[garde(inner(custom(chars(1..=50))))]
+    #[schema(min_length = 1, max_length = 50)]
+    stage: Option<String>,
+    /// Jobs at most.
+    #[garde(inner(custom(number(1..=MAX_BULK))))]
+    #[schema(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<i64>,
+}
+
+impl RequestBody for BulkBody {
+    fn example() -> Value {
+        json!({ "kind": "generate", "error_type": "/problems/attempts-exhausted" })
+    }
+}
+
+impl BulkBody {
+    fn into_filter(self) -> (DeadFilter, u16) {
+        let limit = u16::try_from(self.limit.unwrap_or(MAX_BULK)).unwrap_or(u16::MAX);
+        let filter = DeadFilter {
+            id: None,
+            kind: self.kind,
+            business_id: self.business_id,
+            error_type: self.error_type,
+            stage: self.stage,
+        };
+        (filter, limit)
+    }
+}
+
+/// What became of many dead letters.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulkAnswer {
+    /// How many jobs it were.
+    jobs: usize,
+    /// Whether there may be more of them.
+    more: bool,
+}
+
+impl BulkAnswer {
+    fn of(jobs: usize, limit: u16) -> Self {
+        Self { jobs, more: jobs >= usize::from(limit) }
+    }
+}

@@ -1,0 +1,177 @@
+//! `GET /api/ops/overview`: queues, workers, limits and breakers at a glance.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use copydesk_common::clock;
+use copydesk_common::job::JobKind;
+use copydesk_common::presence::{self, SeenWorker};
+use copydesk_common::queue::{Depth, Queue};
+use copydesk_common::quota::BreakerState;
+use copydesk_common::store;
+use copydesk_common::store::job::list::Load;
+use futures_util::future::join_all;
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::route::health::{CHECK_TIMEOUT, LimitCheck, limits, quotas};
+use crate::state::Services;
+
+/// The operator's view.
+///
+/// Counts of jobs are Postgres'; what only Redis knows is null or empty while it is away.
+#[utoipa::path(
+    get,
+    path = "/api/ops/overview",
+    operation_id = "get_overview",
+    tag = "Operators",
+    responses((status = 200, description = "How it stands now.", body = Overview))
+)]
+pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>, ApiError> {
+    let loads = services.within(store::job::list::load(&services.store));
+    let in_flight = services.within(store::job::list::in_flight(&services.store));
+    let seen = async { timeout(CHECK_TIMEOUT, presence::workers(&services.redis)).await.ok()?.ok() };
+    let (stored, quotas, seen) = tokio::join!(async { tokio::try_join!(loads, in_flight) }, quotas(&services), seen);
+    let (loads, in_flight) = stored?;
+    let breakers = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
+    Ok(Json(Overview {
+        timestamp: clock::now(),
+        redis: seen.is_some(),
+        queues: join_all(services.queues.iter().map(|queue| QueueView::of(queue, &loads))).await,
+        workers: WorkerView::all(seen.unwrap_or_default(), in_flight),
+        limits: limits(quotas),
+        breakers,
+    }))
+}
+
+/// The operator's view.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Overview {
+    /// When this was found.
+    timestamp: DateTime<Utc>,
+    /// Whether Redis answers.
+    redis: bool,
+    /// A queue a kind of job.
+    queues: Vec<QueueView>,
+    /// The workers that are there, or hold jobs.
+    workers: Vec<WorkerView>,
+    /// The providers' limits.
+    limits: Vec<LimitCheck>,
+    /// The breakers, by `provider/model`.
+    #[schema(value_type = BTreeMap<String, String>)]
+    breakers: BTreeMap<String, BreakerState>,
+}
+
+/// The jobs of a kind.
+#[derive(Debug, Serialize, ToSchema)]
+struct QueueView {
+    /// The kind.
+    kind: JobKind,
+    /// Whether an operator holds it back; null while Redis is away.
+    #[schema(required = true)]
+    paused: Option<bool>,
+    /// Accepted, and in no worker's hands.
+    queued: i64,
+    /// Waiting until a known time.
+    waiting: i64,
+    /// In some worker's hands.
+    running: i64,
+    /// How long the oldest queued job has been there, in seconds; null where there is none.
+    #[schema(required = true)]
+    oldest_age_seconds: Option<i64>,
+    /// Ended with a result within the last minute.
+    succeeded_last_minute: i64,
+    /// Failed within the last minute.
+    failed_last_minute: i64,
+    /// How Redis sees the queue; null while it is away. What it does not know yet, the sweep tells it.
+    #[schema(required = true)]
+    redis: Option<DepthView>,
+}
+
+/// How Redis sees a queue.
+#[derive(Debug, Serialize, ToSchema)]
+struct DepthView {
+    /// Could run now.
+    ready: u64,
+    /// Come later.
+    delayed: u64,
+    /// Under some worker's lease.
+    leased: u64,
+}
+
+impl QueueView {
+    async fn of(queue: &Queue, loads: &[Load]) -> Self {
+        let kind = queue.kind();
+        let asked = timeout(CHECK_TIMEOUT, async { tokio::try_join!(queue.depth(), queue.is_paused()) }).await;
+        let (depth, paused) = asked.ok().and_then(Result::ok).unzip();
+        let load = loads.iter().find(|load| load.kind == kind);
+        let oldest = load.and_then(|load| load.oldest_queued_at);
+        Self {
+            kind,
+            paused,
+            queued: load.map_or(0, |load| load.queued),
+            waiting: load.map_or(0, |load| load.waiting),
+            running: load.map_or(0, |load| load.running),
+            oldest_age_seconds: oldest.map(|oldest| (clock::now() - oldest).num_seconds().max(0)),
+            succeeded_last_minute: load.map_or(0, |load| load.succeeded_last_minute),
+            failed_last_minute: load.map_or(0, |load| load.failed_last_minute),
+            redis: depth.map(|Depth { ready, delayed, leased }| DepthView { ready, delayed, leased }),
+        }
+    }
+}
+
+/// A worker.
+#[derive(Debug, Serialize, ToSchema)]
+struct WorkerView {
+    /// Its name.
+    id: String,
+    /// The machine; null for a worker that has not been heard of lately.
+    #[schema(required = true)]
+    host: Option<String>,
+    /// Its release.
+    #[schema(required = true)]
+    version: Option<String>,
+    /// Jobs of each kind that it runs at once.
+    #[schema(required = true)]
+    concurrency: Option<u16>,
+    /// When it started.
+    #[schema(required = true)]
+    started_at: Option<DateTime<Utc>>,
+    /// When it was last heard of.
+    #[schema(required = true)]
+    last_seen_at: Option<DateTime<Utc>>,
+    /// Jobs in its hands. One that has not been heard of loses them when their leases end.
+    in_flight: i64,
+}
+
+impl WorkerView {
+    fn all(seen: Vec<SeenWorker>, in_flight: Vec<(String, i64)>) -> Vec<Self> {
+        let mut in_flight: BTreeMap<_, _> = in_flight.into_iter().collect();
+        let mut workers: Vec<_> = seen
+            .into_iter()
+            .map(|worker| Self {
+                in_flight: in_flight.remove(&worker.info.id).unwrap_or(0),
+                host: Some(worker.info.host),
+                version: Some(worker.info.version),
+                concurrency: Some(worker.info.concurrency),
+                started_at: Some(worker.info.started_at),
+                last_seen_at: Some(worker.seen_at),
+                id: worker.info.id,
+            })
+            .collect();
+        workers.extend(in_flight.into_iter().map(|(id, in_flight)| Self {
+            id,
+            host: None,
+            version: None,
+            concurrency: None,
+            started_at: None,
+            last_seen_at: None,
+            in_flight,
+        }));
+        workers
+    }
+}

@@ -1,0 +1,160 @@
+//! The operator's view, dead letters, and queues that are held back.
+
+use copydesk_common::clock;
+use copydesk_common::job::JobKind;
+use copydesk_common::presence::{self, WorkerInfo};
+use copydesk_common::queue::{Depth, Queue};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::control::pages;
+use crate::service::{NOBODY, Service, database_url, finish, generate, moved, with};
+
+async fn failed(service: &Service, pool: &PgPool, business_id: &str) -> Value {
+    let body = with(generate(), "business_id", business_id);
+    let job = service.post("/api/generate", &body).await.expect(202).body;
+    moved(pool, &job, "failed").await;
+    job
+}
+
+fn path(job: &Value, action: &str) -> String {
+    format!("/api/ops/dead/{}/{action}", job["id"].as_str().unwrap())
+}
+
+async fn dead(service: &Service, query: &str) -> Vec<Value> {
+    pages(service, &format!("/api/ops/dead?{query}")).await.into_iter().map(|job| job["id"].clone()).collect()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn dead_letters_are_listed_with_their_error_and_stage(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut ids = Vec::new();
+    for business in ["a", "b", "a"] {
+        ids.insert(0, failed(&service, &pool, business).await["id"].clone());
+    }
+    service.post("/api/generate", &generate()).await.expect(202);
+    let page = service.get("/api/ops/dead").await.expect(200).body;
+    assert_eq!(page["data"][0]["error"]["type"], "/problems/attempts-exhausted");
+    assert_eq!(page["data"][0]["progress"]["stage"], "draft");
+    assert_eq!(dead(&service, "").await, ids);
+    assert_eq!(dead(&service, "business_id=b").await, [ids[1].clone()]);
+    for none in ["kind=ingest", "stage=review", "error_type=/problems/poisoned"] {
+        assert!(dead(&service, none).await.is_empty(), "{none}");
+    }
+    let all = "kind=generate&stage=draft&error_type=/problems/attempts-exhausted";
+    assert_eq!(dead(&service, all).await, ids);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_dead_letter_is_retried_or_put_aside(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let (first, second) = (failed(&service, &pool, "a").await, failed(&service, &pool, "a").await);
+    let retried = service.post(&path(&first, "retry"), &json!({})).await.expect(202);
+    assert_eq!(retried.body["status"], "queued");
+    service.post(&path(&second, "discard"), &json!({})).await.expect(204);
+    assert!(dead(&service, "").await.is_empty());
+    for (job, action) in [(&first, "retry"), (&first, "discard"), (&second, "retry"), (&second, "discard")] {
+        service.post(&path(job, action), &json!({})).await.expect_problem(409);
+    }
+    let job = service.get(second["links"]["self"].as_str().unwrap()).await.expect(200).body;
+    assert_eq!(job["status"], "failed", "its client sees no difference");
+    service.post(&format!("/api/jobs/{}/retry", second["id"].as_str().unwrap()), &json!({})).await.expect(202);
+    for action in ["retry", "discard"] {
+        service.post(&format!("/api/ops/dead/{}/{action}", Uuid::now_v7()), &json!({})).await.expect_problem(404);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn dead_letters_are_handled_by_what_they_have_in_common(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for business in ["a", "b", "a", "b", "a"] {
+        failed(&service, &pool, business).await;
+    }
+    // Redis has forgotten them, as it forgets every job that has ended.
+    let service = Service::start(&pool).await;
+    let bulk = async |action: &str, body: Value| service.post(&format!("/api/ops/dead/{action}"), &body).await;
+    let answer = bulk("retry", json!({"business_id": "a", "limit": 2})).await.expect(200).body;
+    assert_eq!(answer, json!({"jobs": 2, "more": true}));
+    let answer = bulk("retry", json!({"business_id": "a", "error_type": "/problems/attempts-exhausted"})).await;
+    assert_eq!(answer.expect(200).body, json!({"jobs": 1, "more": false}));
+    service.queue_has(JobKind::Generate, Depth { ready: 3, ..Depth::default() }).await;
+    assert_eq!(bulk("discard", json!({"stage": "review"})).await.expect(200).body["jobs"], 0);
+    assert_eq!(bulk("discard", json!({})).await.expect(200).body["jobs"], 2);
+    assert!(dead(&service, "").await.is_empty());
+    assert_eq!(bulk("retry", json!({"limit": 0})).await.expect_problem(422).pointers(), ["/limit"]);
+    assert_eq!(bulk("discard", json!({"bussiness_id": "a"})).await.expect_problem(422).pointers(), ["/bussiness_id"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_queue_is_paused_and_resumed(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let queue = Queue::new(&service.redis(), JobKind::Generate);
+    for (action, paused) in [("pause", true), ("pause", true), ("resume", false), ("resume", false)] {
+        let answer = service.post(&format!("/api/ops/queues/generate/{action}"), &json!({})).await.expect(200).body;
+        assert_eq!(answer, json!({"kind": "generate", "paused": paused}));
+        assert_eq!(queue.is_paused().await.unwrap(), paused);
+        let overview = service.get("/api/ops/overview").await.expect(200).body;
+        assert_eq!(overview["queues"][0]["paused"], paused);
+        assert_eq!(overview["queues"][1]["paused"], false);
+    }
+    service.post("/api/ops/queues/poems/pause", &json!({})).await.expect_problem(404);
+
+    let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    let answer = alone.post("/api/ops/queues/generate/pause", &json!({})).await.expect_problem(503);
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_overview_shows_queues_workers_limits_and_breakers(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for status in ["queued", "queued", "waiting", "running", "failed", "succeeded"] {
+        let job = service.post("/api/generate", &generate()).await.expect(202).body;
+        match status {
+            "queued" => {}
+            "succeeded" => finish(&pool, job["id"].as_str().unwrap()).await,
+            status => moved(&pool, &job, status).await,
+        }
+    }
+    sqlx::query("update jobs set created_at = now() - interval '90 seconds' where status = 'queued'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let idle = WorkerInfo {
+        id: "idle-1".to_owned(),
+        host: "host".to_owned(),
+        version: "0.1.0".to_owned(),
+        concurrency: 64,
+        started_at: clock::now(),
+    };
+    presence::beat(&service.redis(), &idle).await.unwrap();
+    service.queue_has(JobKind::Generate, Depth { ready: 6, ..Depth::default() }).await;
+
+    let overview = service.get("/api/ops/overview").await.expect(200).body;
+    let queue = &overview["queues"][0];
+    assert_eq!(queue["kind"], "generate");
+    let counts =
+        ["queued", "waiting", "running", "succeeded_last_minute", "failed_last_minute"].map(|name| &queue[name]);
+    assert_eq!(counts, [2, 1, 1, 1, 1]);
+    assert!((89..120).contains(&queue["oldest_age_seconds"].as_i64().unwrap()), "{queue}");
+    assert_eq!(queue["redis"], json!({"ready": 6, "delayed": 0, "leased": 0}));
+    assert_eq!(
+        overview["queues"][2],
+        json!({"kind": "ingest", "paused": false, "queued": 0, "waiting": 0, "running": 0,
+        "oldest_age_seconds": null, "succeeded_last_minute": 0, "failed_last_minute": 0,
+        "redis": {"ready": 0, "delayed": 0, "leased": 0}})
+    );
+    let workers = overview["workers"].as_array().unwrap();
+    let shown: Vec<_> = workers
+        .iter()
+        .map(|worker| (&worker["id"], &worker["in_flight"], worker["last_seen_at"].is_string()))
+        .collect();
+    assert_eq!(shown, [(&json!("idle-1"), &json!(0), true), (&json!("test"), &json!(1), false)]);
+    assert_eq!(overview["limits"][0], json!({"provider": "groq", "capacity": 30, "remaining": 30, "waiting": 0}));
+    assert_eq!(overview["breakers"]["groq/llama-3.3-70b-versatile"], "closed");
+
+    let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    let overview = alone.get("/api/ops/overview").await.expect(200).body;
+    assert_eq!((&overview["redis"], &overview["queues"][0]["queued"]), (&json!(false), &json!(2)));
+    assert_eq!((&overview["queues"][0]["paused"], &overview["queues"][0]["redis"]), (&json!(null), &json!(null)));
+}
