@@ -4,6 +4,7 @@
 //! call through, whether the window has room, and whose turn it is. How a call is made is the
 //! worker's; `common/lua/quota` has the scripts and their contracts.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -211,13 +212,15 @@ pub struct Quota {
     keys: crate::redis::keys::QuotaKeys,
     provider: String,
     policy: Policy,
+    /// The generation of Redis' memory that this process has seen last; empty before the first.
+    generation: Arc<Mutex<String>>,
 }
 
 impl Quota {
     /// Models of one provider share its limit; each has a breaker of its own.
     pub fn new(redis: &Redis, provider: &str, model: &str, policy: Policy) -> Self {
         let keys = redis.keys().quota(provider, model);
-        Self { redis: redis.clone(), keys, provider: provider.to_owned(), policy }
+        Self { redis: redis.clone(), keys, provider: provider.to_owned(), policy, generation: Arc::default() }
     }
 
     /// The provider.
@@ -230,7 +233,8 @@ impl Quota {
         let Ask { rank, tokens } = ask.into();
         let id = Uuid::now_v7();
         let policy = &self.policy;
-        let (verdict, until_ms): (String, i64) = QUOTA_ADMIT
+        let known = self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (verdict, until_ms, generation): (String, i64, String) = QUOTA_ADMIT
             .key(&self.keys.calls)
             .key(&self.keys.waiters)
             .key(&self.keys.expected)
@@ -252,8 +256,10 @@ impl Quota {
             .arg(policy.per_day.unwrap_or(0))
             .arg(policy.at_once.unwrap_or(0))
             .arg(rank.business_id.as_str())
+            .arg(known)
             .invoke_async(&mut self.redis.commands())
             .await?;
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
         let until = clock::from_millis(until_ms);
         Ok(match verdict.as_str() {
             "granted" => Admission::Granted(Grant { id, is_probe: false }),

@@ -9,9 +9,10 @@
 -- ARGV   1 ticket (the job)  2 ms at which a job under way was accepted; '' for a new one  3 limit (calls a window)  4 window in ms
 --        5 grant id  6 longest duration of a call in ms  7 tokens that the call may take
 --        8 limit of tokens a window  9 of calls a day (UTC)  10 of calls at once; 0 for no limit
---        11 business
+--        11 business  12 the generation of Redis' memory that the caller knows; '' for none
 -- RETURNS { 'granted', 0 } | { 'probe', 0 } (granted, and its outcome decides on the breaker)
---         | { 'throttled', ms to ask again at } | { 'open', ms to ask again at }
+--         | { 'throttled', ms to ask again at } | { 'open', ms to ask again at }, each followed by
+--         the generation of Redis' memory
 --
 -- Atomic, since the check and the taking of a slot are one decision for the whole fleet: all that a
 -- call takes is taken at once, or nothing; and so is the choice of the one caller that probes a
@@ -29,6 +30,10 @@
 -- turns by business, by virtual time as in the queue: a business of a thousand jobs does not make
 -- another's first one wait.
 
+-- A flush makes Redis forget the calls of the window. The callers remember that there was another
+-- generation: the first one that says so closes the provider for a window, after which nothing that
+-- was forgotten counts any more.
+
 local GRACE_MS, PURGED, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
 local ticket, grant = ARGV[1], ARGV[5]
 local window, call_ms, tokens = tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -39,12 +44,23 @@ local per_day, at_once = tonumber(state[3] or ARGV[9]), tonumber(state[4] or ARG
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local generation = redis.call('HGET', KEYS[4], 'generation')
+local forgot = ARGV[12] ~= '' and ARGV[12] ~= generation
+if not generation then
+  generation = grant
+  redis.call('HSET', KEYS[4], 'generation', generation)
+end
+if forgot and redis.call('HGET', KEYS[4], 'closed_in') ~= generation then
+  state[5] = math.max(tonumber(state[5] or 0), now + window)
+  redis.call('HSET', KEYS[4], 'closed_in', generation, 'closed_until', string.format('%.0f', state[5]))
+end
+
 local breaker = redis.call('HMGET', KEYS[5], 'state', 'until', 'probe_until')
 if breaker[1] == 'open' and now < tonumber(breaker[2]) then
-  return { 'open', tonumber(breaker[2]) }
+  return { 'open', tonumber(breaker[2]), generation }
 end
 if breaker[1] == 'half_open' and breaker[3] and now < tonumber(breaker[3]) then
-  return { 'open', tonumber(breaker[3]) }
+  return { 'open', tonumber(breaker[3]), generation }
 end
 
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - GRACE_MS, 'LIMIT', 0, PURGED)) do
@@ -130,7 +146,7 @@ if at > now then
   redis.call('ZADD', KEYS[3], at, ticket)
   redis.call('PEXPIRE', KEYS[2], at - now + 2 * window)
   redis.call('PEXPIRE', KEYS[3], at - now + 2 * window)
-  return { 'throttled', at }
+  return { 'throttled', at, generation }
 end
 
 redis.call('ZREM', KEYS[2], ticket)
@@ -159,6 +175,6 @@ if per_day > 0 then
 end
 if breaker[1] then
   redis.call('HSET', KEYS[5], 'state', 'half_open', 'probe', grant, 'probe_until', now + call_ms)
-  return { 'probe', 0 }
+  return { 'probe', 0, generation }
 end
-return { 'granted', 0 }
+return { 'granted', 0, generation }

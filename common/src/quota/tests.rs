@@ -30,6 +30,13 @@ fn quota(limit: u32, window_ms: u64) -> Quota {
     Quota::new(&Redis::of_test(), "groq", "m", policy(limit, window_ms))
 }
 
+impl Quota {
+    /// The same quota, as a process that has not asked yet knows it.
+    fn clone_of_another_process(&self) -> Self {
+        Self { generation: std::sync::Arc::default(), ..self.clone() }
+    }
+}
+
 fn anybody() -> Rank {
     new_of("company_123")
 }
@@ -320,4 +327,29 @@ async fn an_operators_limits_hold_from_the_next_call_on() {
     assert!(matches!(quota.admit(anybody()).await.unwrap(), Admission::BreakerOpen { .. }));
     quota.set_breaker(None).await.unwrap();
     assert_eq!(quota.status().await.unwrap().breaker, BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn a_flush_that_forgets_the_window_closes_the_provider_for_one() {
+    let quota = quota(3, 500);
+    let other = quota.clone_of_another_process();
+    let newcomer = quota.clone_of_another_process();
+    for _ in 0..3 {
+        let _ = grant(&quota, anybody()).await;
+    }
+    throttled(&other, &anybody()).await;
+    let flushed = clock::now();
+    let keys = &quota.keys;
+    let mut delete = redis::cmd("DEL");
+    for key in [&keys.calls, &keys.waiters, &keys.expected, &keys.state, &keys.breaker, &keys.clocks, &keys.absent] {
+        delete.arg(key);
+    }
+    delete.query_async::<()>(&mut quota.redis.commands()).await.unwrap();
+    let _ = grant(&newcomer, anybody()).await;
+    let until = throttled(&quota, &anybody()).await;
+    assert!(until >= flushed + TimeDelta::milliseconds(500), "closed for a window: {}", until - flushed);
+    let waiting = anybody();
+    assert!(throttled(&other, &waiting).await <= until + TimeDelta::milliseconds(500), "and only once");
+    sleep_until(until).await;
+    let _ = grant(&other, waiting).await;
 }

@@ -109,7 +109,7 @@ pub struct QuotaKeys {
     /// Sorted set: the same jobs by the ms at which they will ask again.
     pub expected: String,
     /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
-    /// window, calls made on the day.
+    /// window, calls made on the day, the generation of Redis' memory.
     pub state: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
