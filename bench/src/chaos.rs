@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const CALLS_PER_JOB: u32 = 3;
 /// More than the jobs can use.
 const AMPLE_QUOTA: u32 = 60_000;
+/// The file that keeps them.
+const VERDICTS: &str = "verdicts.json";
 /// The columns of a verdict.
 const HEAD: [&str; 11] = [
     "fault",
@@ -97,20 +99,23 @@ impl Chaos {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let faults = if self.faults.is_empty() { Fault::all() } else { self.faults.clone() };
-        let out = self.ground.out("chaos")?;
+        let out = fresh_folder(&self.ground.out("chaos")?.join(format!("seed-{seed}")))?;
+        let ground = self.ground.with_copies(&out)?;
         eprintln!("seed {seed}; {} jobs a fault; logs in {}", self.jobs, out.display());
         let mut verdicts = Vec::new();
         for (number, fault) in faults.iter().enumerate() {
             eprintln!("[{}/{}] {fault}: {}", number + 1, faults.len(), fault.what());
             let folder = fresh_folder(&out.join(fault.to_string()))?;
-            let verdict = self.trial(*fault, seed, &folder).await.with_context(|| fault.to_string())?;
+            let verdict = self.trial(*fault, &ground, seed, &folder).await.with_context(|| fault.to_string())?;
             for broken in verdict.broken() {
                 eprintln!("      ✗ {broken}");
             }
             verdicts.push(verdict);
+            // After each: a run that is broken off has its results so far.
+            self.report(&out, seed, &verdicts)?;
         }
         println!("{}", table::render(&HEAD, &verdicts.iter().map(Verdict::cells).collect::<Vec<_>>()));
-        self.report(&out, seed, &verdicts)?;
+        println!("{}", out.join(VERDICTS).display());
         let broken = verdicts.iter().filter(|verdict| !verdict.broken().is_empty()).count();
         println!(
             "seed {seed}: {}",
@@ -120,14 +125,14 @@ impl Chaos {
     }
 
     /// One fault, from an empty system to the verdict.
-    async fn trial(&self, fault: Fault, seed: u64, folder: &Path) -> anyhow::Result<Verdict> {
+    async fn trial(&self, fault: Fault, ground: &Ground, seed: u64, folder: &Path) -> anyhow::Result<Verdict> {
         let began = Instant::now();
         // A fault's randomness is its own: it does not depend on which others are run.
         let mut rng = Rng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(fault as u64));
         let limit = self.limit(fault);
         let setup = self.setup(fault, rng.random(), limit);
         let name = format!("chaos_{}", fault.to_string().replace('-', "_"));
-        let mut system = System::start(&self.ground, folder, &name, setup).await?;
+        let mut system = System::start(ground, folder, &name, setup).await?;
         audit::install(&system.database).await?;
 
         let requests = client::requests(&mut rng, self.jobs, Duration::from_secs(self.seconds));
@@ -187,10 +192,8 @@ impl Chaos {
             workers: self.workers,
             verdicts,
         };
-        let path = out.join(format!("seed-{seed}.json"));
-        std::fs::write(&path, serde_json::to_vec_pretty(&report)?).with_context(|| path.display().to_string())?;
-        println!("{}", path.display());
-        Ok(())
+        let path = out.join(VERDICTS);
+        std::fs::write(&path, serde_json::to_vec_pretty(&report)?).with_context(|| path.display().to_string())
     }
 }
 

@@ -1,14 +1,18 @@
-//! `copydesk-bench`: breaks Copydesk on purpose and checks what it promised (`chaos`). Runs the real
-//! programs on servers that it may harm: `cargo xtask chaos` starts such.
+//! `copydesk-bench`: measures how fast Copydesk is (`bench`), and breaks it on purpose and checks what
+//! it promised (`chaos`). Runs the real programs on servers that it may harm: `cargo xtask` starts
+//! such.
 
+mod bench;
 mod chaos;
 mod database;
+mod load;
+mod measure;
 mod process;
 mod redis_server;
 mod system;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -16,7 +20,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
-/// Breaks Copydesk on purpose and checks what it promised.
+/// Measures how fast Copydesk is, and breaks it on purpose and checks what it promised.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -26,8 +30,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure how fast Copydesk is, beside its limits
+    Bench(bench::Bench),
     /// Run jobs while something breaks, then check that nothing was lost, doubled or paid twice
     Chaos(chaos::Chaos),
+    /// Serve what answers and does nothing: the benchmark's limit
+    #[command(hide = true)]
+    Bare { listen: std::net::SocketAddr },
 }
 
 /// What every run stands on.
@@ -56,6 +65,16 @@ impl Ground {
         Ok(own.parent().context("this program is in no folder")?.to_owned())
     }
 
+    /// The same with copies of the programs in `folder`: a build meanwhile must not change what runs.
+    fn with_copies(&self, folder: &Path) -> anyhow::Result<Self> {
+        let programs = self.programs()?;
+        for name in ["copydesk-api", "copydesk-worker"] {
+            let from = programs.join(name);
+            std::fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
+        }
+        Ok(Self { programs: Some(folder.to_owned()), ..self.clone() })
+    }
+
     /// A folder for what a command writes, made where it is missing.
     fn out(&self, name: &str) -> anyhow::Result<PathBuf> {
         let out = match &self.out {
@@ -73,7 +92,9 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let run = async {
         match Cli::parse().command {
+            Command::Bench(bench) => bench.run().await,
             Command::Chaos(chaos) => chaos.run().await,
+            Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
         }
     };
     // Leaving drops the run, and with it every process that it started.

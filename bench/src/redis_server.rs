@@ -77,7 +77,8 @@ impl RedisServer {
         Ok(())
     }
 
-    async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
+    /// A connection past every link.
+    pub(crate) async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
         let client = redis::Client::open(format!("redis://{}/0", self.address))?;
         Ok(client.get_multiplexed_async_connection().await?)
     }

@@ -85,6 +85,11 @@ impl System {
         format!("http://{}", self.address)
     }
 
+    /// The API's address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Starts one more worker.
     pub(crate) fn start_worker(&mut self) -> anyhow::Result<()> {
         let worker = self.process("copydesk-worker")?;

@@ -46,6 +46,27 @@ impl Chaos {
     }
 }
 
+/// Measure how fast Copydesk is, beside its limits.
+///
+/// Each row is measured in three rounds, in turns with what limits it; tables show the medians, and
+/// target/bench keeps the figures of every round. Nothing else should run on the machine meanwhile.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// accept, queue, latency, quota, order or poll [default: all]
+    #[arg(value_name = "ROWS")]
+    rows: Vec<String>,
+    /// For the program itself, such as `-- --jobs 1000000`
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+impl Bench {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let arguments = ["bench".to_owned()].into_iter().chain(self.rows).chain(self.arguments);
+        run(&arguments.collect::<Vec<_>>())
+    }
+}
+
 /// Builds the programs and runs `copydesk-bench`.
 fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;

@@ -41,6 +41,8 @@ enum Task {
     Up(up::Up),
     /// Check format, lints and query data, then run every test on throwaway Postgres and Redis
     Test(test::Test),
+    /// Measure how fast Copydesk is, beside its limits
+    Bench(harness::Bench),
     /// Break Copydesk on purpose and check what it promised
     Chaos(harness::Chaos),
     /// Rewrite .sqlx, the query data that builds without a database read
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let outcome = interrupt::listen().and_then(|()| match task {
         Task::Up(up) => up.run(),
         Task::Test(test) => test.run(),
+        Task::Bench(bench) => bench.run(),
         Task::Chaos(chaos) => chaos.run(),
         Task::Prepare(prepare) => prepare.run(),
     });

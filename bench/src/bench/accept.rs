@@ -1,0 +1,54 @@
+//! P1: how many generations a second are accepted, each committed to disk before its 202.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use serde_json::json;
+
+use super::Bench;
+use crate::load::{Load, Served};
+use crate::measure::{Findings, Mark};
+use crate::system::System;
+
+const ABOUT: &str = "POST /api/generate, one job a request, committed (synchronous_commit on) before the 202, no workers; beside a bare axum handler";
+const CONNECTIONS: [u64; 2] = [50, 1_000];
+
+pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Findings> {
+    let mut findings = Findings::new("P1 accept", ABOUT);
+    let system = System::start(&bench.ground, folder, "bench_accept", Bench::setup(0)).await?;
+    let (_process, bare) = bench.bare(folder).await?;
+    for _ in 0..bench.rounds {
+        for connections in CONNECTIONS {
+            for (name, address) in [("copydesk", system.address()), ("bare", bare)] {
+                let served = post(bench, address, connections).await?;
+                findings.add(&format!("{name}, {connections} connections"), "/s", served.per_second);
+                findings.add(&format!("{name}, {connections} connections, p99"), "ms", served.p99_ms);
+            }
+        }
+    }
+    for connections in CONNECTIONS {
+        let median = |name: &str| findings.median(&format!("{name}, {connections} connections"));
+        let share = median("copydesk") / median("bare");
+        findings.mark(&format!("of bare, {connections} connections"), share, Mark::AtLeast(0.4));
+    }
+    Ok(findings)
+}
+
+async fn post(bench: &Bench, address: SocketAddr, connections: u64) -> anyhow::Result<Served> {
+    let load = Load { address, connections, time: bench.time(), expects: StatusCode::ACCEPTED };
+    let body = json!({ "business_id": "bench", "topic": "AI in Healthcare", "format": "linkedin" }).to_string();
+    let body = Bytes::from(body);
+    load.put(move |_| {
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = hyper::Method::POST;
+        *request.uri_mut() = hyper::Uri::from_static("/api/generate");
+        let headers = request.headers_mut();
+        headers.insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("localhost"));
+        headers.insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+        request
+    })
+    .await
+}

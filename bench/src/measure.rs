@@ -1,0 +1,135 @@
+//! Figures: what was measured in each round, its median, and the mark that it is held against.
+
+use serde::Serialize;
+
+use crate::table;
+
+/// One figure over the rounds.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Series {
+    pub(crate) what: String,
+    pub(crate) unit: &'static str,
+    pub(crate) rounds: Vec<f64>,
+}
+
+/// A figure that has a mark.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Marked {
+    what: String,
+    value: f64,
+    mark: Mark,
+    met: bool,
+}
+
+/// Where a figure should lie.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mark {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// All that one row of the benchmark found.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Findings {
+    name: &'static str,
+    /// What was measured, how, and what is durable.
+    about: &'static str,
+    series: Vec<Series>,
+    marks: Vec<Marked>,
+}
+
+impl Findings {
+    pub(crate) fn new(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, series: Vec::new(), marks: Vec::new() }
+    }
+
+    /// Adds a round's figure to its series.
+    pub(crate) fn add(&mut self, what: &str, unit: &'static str, value: f64) {
+        match self.series.iter_mut().find(|series| series.what == what) {
+            Some(series) => series.rounds.push(value),
+            None => self.series.push(Series { what: what.to_owned(), unit, rounds: vec![value] }),
+        }
+    }
+
+    /// The median of a series; not a number where there is none.
+    pub(crate) fn median(&self, what: &str) -> f64 {
+        let series = self.series.iter().find(|series| series.what == what);
+        series.map_or(f64::NAN, |series| quantile(&mut series.rounds.clone(), 0.5))
+    }
+
+    /// Holds a figure against its mark.
+    pub(crate) fn mark(&mut self, what: &str, value: f64, mark: Mark) {
+        let met = match mark {
+            Mark::AtLeast(least) => value >= least,
+            Mark::AtMost(most) => value <= most,
+        };
+        self.marks.push(Marked { what: what.to_owned(), value, mark, met });
+    }
+
+    /// For people.
+    pub(crate) fn render(&self) -> String {
+        let series: Vec<Vec<String>> = self.series.iter().map(Series::cells).collect();
+        let marks: Vec<Vec<String>> = self.marks.iter().map(Marked::cells).collect();
+        let series = table::render(&["", "median", "", "rounds"], &series);
+        let marks = if marks.is_empty() { String::new() } else { table::render(&["", "is", "mark", ""], &marks) };
+        format!("── {}: {}\n\n{series}\n{marks}", self.name, self.about)
+    }
+}
+
+impl Series {
+    fn cells(&self) -> Vec<String> {
+        let rounds: Vec<String> = self.rounds.iter().map(|value| number(*value)).collect();
+        let median = quantile(&mut self.rounds.clone(), 0.5);
+        vec![self.what.clone(), number(median), self.unit.to_owned(), rounds.join("  ")]
+    }
+}
+
+impl Marked {
+    fn cells(&self) -> Vec<String> {
+        let mark = match self.mark {
+            Mark::AtLeast(least) => format!("≥ {}", number(least)),
+            Mark::AtMost(most) => format!("≤ {}", number(most)),
+        };
+        let met = if self.met { "✓" } else { "✗" };
+        vec![self.what.clone(), number(self.value), mark, met.to_owned()]
+    }
+}
+
+/// As exact as it is meant: whole numbers from 100 on.
+fn number(value: f64) -> String {
+    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// The value below which a share of all lies. Sorts; not a number where there is none.
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index within the values")]
+    let index = (last as f64 * share).round() as usize;
+    values.get(index).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_were_measured() {
+        assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
+        assert_eq!(quantile(&mut [1.0, 2.0, 3.0, 4.0, 100.0], 0.99), 100.0);
+        assert!(quantile(&mut [], 0.5).is_nan());
+    }
+
+    #[test]
+    fn a_mark_is_met_or_not() {
+        let mut findings = Findings::new("P0", "nothing");
+        for value in [1.0, 9.0, 2.0] {
+            findings.add("speed", "/s", value);
+        }
+        findings.mark("enough", findings.median("speed"), Mark::AtLeast(2.0));
+        findings.mark("little", findings.median("speed"), Mark::AtMost(1.0));
+        assert_eq!(findings.marks.iter().map(|mark| mark.met).collect::<Vec<_>>(), [true, false]);
+        assert!(findings.render().contains("≥ 2.00"));
+    }
+}
