@@ -2,21 +2,20 @@
 //! of the job afterwards, if it is there.
 //!
 //! Requests that come together are accepted together: a few lanes each take all that waits, insert
-//! it in one statement, answer, and push to the queue. While all lanes wait for their commits the
+//! it in one statement, answer, and announce the jobs. While all lanes wait for their commits the
 //! next batch gathers by itself, so that no timer ever holds up a lone request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use copydesk_common::job::{JobKind, NewJob};
-use copydesk_common::queue::message::Message;
-use copydesk_common::queue::{Entry, Queue, QueueError};
+use copydesk_common::job::NewJob;
 use copydesk_common::store::job::{self, Earlier, Submission};
 use copydesk_common::store::{Store, StoreError};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::announce::{self, Announcer};
 use crate::metric;
 
 /// Inserts under way at once, so that commits overlap.
@@ -28,8 +27,6 @@ const MAX_WAITING: usize = 4 * LANES * BATCH;
 /// How long a request waits for a lane, and then for its commit, at most. Long enough for one retry
 /// after a restart of Postgres, short enough that a client learns that it is away.
 const MAX_TIME: Duration = Duration::from_secs(10);
-/// An accepted job waits this long to be announced: it is safe already, and workers find it anyway.
-const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Why a job was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -72,13 +69,12 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Starts the lanes. They end once the last clone of this is gone and all that waits is answered
-    /// and announced.
-    pub fn start(store: &Store, queues: &[Queue], lanes: &TaskTracker) -> Self {
+    /// Starts the lanes. They end once the last clone of this is gone and all that waits is answered.
+    pub fn start(store: &Store, announcer: &Announcer, lanes: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..LANES {
-            let lane = Lane { store: store.clone(), queues: queues.to_vec(), waiting: Arc::clone(&receiver) };
+            let lane = Lane { store: store.clone(), announcer: announcer.clone(), waiting: Arc::clone(&receiver) };
             lanes.spawn(lane.run());
         }
         Self { waiting: sender }
@@ -97,7 +93,7 @@ impl Acceptor {
 /// Takes what waits, one batch after the other.
 struct Lane {
     store: Store,
-    queues: Vec<Queue>,
+    announcer: Announcer,
     waiting: Arc<Mutex<mpsc::Receiver<Waiting>>>,
 }
 
@@ -124,12 +120,12 @@ impl Lane {
         let mut entries = Vec::new();
         for ((submission, outcome), answer) in submissions.into_iter().zip(outcomes).zip(answers) {
             if matches!(outcome, Ok(job::Accepted::New)) {
-                entries.push(entry(&submission.job));
+                entries.push(announce::of_new(&submission.job));
             }
             // Nobody may be there any more to hear it.
             let _ = answer.send(accepted(submission.job, outcome));
         }
-        announce(&self.queues, entries).await;
+        self.announcer.announce(entries);
         true
     }
 }
@@ -185,46 +181,4 @@ fn accepted(job: NewJob, outcome: Result<job::Accepted, Arc<StoreError>>) -> Res
 /// The job that was accepted before for the same request: what the client chose is the same in both.
 fn as_before(job: NewJob, earlier: Earlier) -> NewJob {
     NewJob { id: earlier.id, generation_id: earlier.generation_id, created_at: earlier.created_at, ..job }
-}
-
-/// What the queue is told of a new job.
-pub fn entry(job: &NewJob) -> Entry {
-    Entry { message: Message::of(job), not_before: job.waits_until(), weight: 1 }
-}
-
-/// Makes committed jobs known to the workers, in one call a kind. Where Redis is away, they find them
-/// later, and that is all.
-pub async fn announce(queues: &[Queue], entries: Vec<Entry>) {
-    for queue in queues {
-        let of_kind: Vec<Entry> =
-            entries.iter().filter(|entry| entry.message.kind() == queue.kind()).cloned().collect();
-        if !of_kind.is_empty() {
-            announce_to(queue, &of_kind).await;
-        }
-    }
-}
-
-async fn announce_to(queue: &Queue, entries: &[Entry]) {
-    let error = match timeout(ANNOUNCE_TIMEOUT, queue.push(entries)).await {
-        Ok(Ok(_)) => return,
-        Ok(Err(error)) => Unannounced::Refused(error),
-        Err(elapsed) => Unannounced::Late(elapsed),
-    };
-    unannounced(queue.kind(), entries.len(), &error);
-}
-
-fn unannounced(kind: JobKind, jobs: usize, error: &Unannounced) {
-    let error = error as &dyn std::error::Error;
-    metrics::counter!(metric::JOBS_UNANNOUNCED, metric::KIND => kind.as_str())
-        .increment(u64::try_from(jobs).unwrap_or(u64::MAX));
-    tracing::warn!(error, job.kind = %kind, jobs, "accepted jobs could not be announced and wait for the sweep");
-}
-
-/// Why jobs were not announced.
-#[derive(Debug, thiserror::Error)]
-enum Unannounced {
-    #[error("the queue refused them")]
-    Refused(#[source] QueueError),
-    #[error("the queue did not answer in time")]
-    Late(#[source] tokio::time::error::Elapsed),
 }

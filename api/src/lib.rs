@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 pub mod accept;
 pub mod accepted;
+pub mod announce;
 pub mod drain;
 pub mod entity_tag;
 pub mod error;

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::{self, Acceptor};
+use crate::accept::Acceptor;
+use crate::announce::{self, Announcer};
 use crate::error::ApiError;
 use crate::metric;
 
@@ -38,6 +39,8 @@ pub struct Parts {
     pub redis: Redis,
     /// A queue a kind of job.
     pub queues: Vec<Queue>,
+    /// Tells the workers of committed jobs.
+    pub announcer: Announcer,
     /// Commits new jobs.
     pub acceptor: Acceptor,
     /// What the workers are allowed to call, by `provider/model`.
@@ -80,8 +83,10 @@ impl Services {
     /// `work`, and ends soon after the last clone of this is gone.
     pub fn new(config: &Config, store: Store, redis: Redis, closing: CancellationToken, work: &TaskTracker) -> Self {
         let queues: Vec<_> = JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect();
+        let announcer = Announcer::new(&queues, work);
         Self(Arc::new(Parts {
-            acceptor: Acceptor::start(&store, &queues, work),
+            acceptor: Acceptor::start(&store, &announcer, work),
+            announcer,
             queues,
             quotas: quotas(config, &redis),
             notifier: Notifier::new(&redis),
@@ -112,12 +117,12 @@ impl Services {
         self.queues.iter().find(|queue| queue.kind() == kind).ok_or(ApiError::NotFound("queue"))
     }
 
-    /// Makes jobs that were just accepted known to the workers.
-    pub async fn announce(&self, jobs: &[NewJob]) {
+    /// Counts jobs that were just accepted, and makes them known to the workers.
+    pub fn announce(&self, jobs: &[NewJob]) {
         for job in jobs {
             metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
         }
-        accept::announce(&self.queues, jobs.iter().map(accept::entry).collect()).await;
+        self.announcer.announce(jobs.iter().map(announce::of_new).collect());
     }
 }
 

@@ -115,7 +115,7 @@ impl Batch {
                 Err(error) => self.answer.data[line] = BatchLine::refused(line, AcceptError::Store(error).into()),
             }
         }
-        services.announce(&accepted).await;
+        services.announce(&accepted);
         Ok(Json(self.answer).into_response())
     }
 
@@ -127,7 +127,7 @@ impl Batch {
         let once = store::job::accept_batch(&services.store, &self.jobs, &first.business_id, key, &answer);
         match services.within(once).await? {
             Once::Done(()) => {
-                services.announce(&self.jobs).await;
+                services.announce(&self.jobs);
                 Ok(Json(answer).into_response())
             }
             Once::Before(answer) => Ok(([(IDEMPOTENCY_REPLAYED, "true")], Json(answer)).into_response()),

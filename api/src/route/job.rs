@@ -10,8 +10,6 @@ use axum::response::Response;
 use copydesk_common::business::BusinessId;
 use copydesk_common::generation::Generation;
 use copydesk_common::job::{Job, JobId, JobKind, JobStatus, Problem};
-use copydesk_common::queue::Entry;
-use copydesk_common::queue::message::Message;
 use copydesk_common::store;
 use copydesk_common::store::job::list::{Filter, of_business};
 use copydesk_common::store::job::{OpenJob, intervene};
@@ -27,7 +25,7 @@ use crate::extract::{Id, Parameters};
 use crate::limit::number;
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
-use crate::{accept, entity_tag, page};
+use crate::{announce, entity_tag, page};
 
 /// A hint that a job changed can be lost: who waits looks again after about this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -228,9 +226,7 @@ pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Resul
 
 /// Makes jobs that are open again known to the workers, and to who follows them.
 pub async fn reopened(services: &Services, jobs: &[OpenJob]) {
-    let entries =
-        jobs.iter().map(|job| Entry { message: Message::of_open(job), not_before: job.not_before, weight: 1 });
-    accept::announce(&services.queues, entries.collect()).await;
+    services.announcer.announce(jobs.iter().map(announce::of_open).collect());
     let hints = join_all(jobs.iter().map(|job| services.notifier.publish(job.id)));
     let _ = timeout(HINT_TIMEOUT, hints).await;
 }

@@ -2,6 +2,7 @@
 
 use axum::response::IntoResponse;
 use copydesk_api::accept::{AcceptError, AcceptedJob, Acceptor};
+use copydesk_api::announce::Announcer;
 use copydesk_api::error::ApiError;
 use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
@@ -47,7 +48,8 @@ async fn accept_all(
 ) -> Vec<Result<AcceptedJob, AcceptError>> {
     let queue = Queue::new(&service.redis(), JobKind::Generate);
     let lanes = TaskTracker::new();
-    let acceptor = Acceptor::start(&Store::from_pool(pool.clone()), &[queue], &lanes);
+    let announcer = Announcer::new(&[queue], &lanes);
+    let acceptor = Acceptor::start(&Store::from_pool(pool.clone()), &announcer, &lanes);
     let accepted = join_all(submissions.into_iter().map(|submission| acceptor.accept(submission))).await;
     drop(acceptor);
     lanes.close();

@@ -1,0 +1,86 @@
+//! Makes committed jobs known to the workers. Behind the answer, and in one call a kind: nobody waits
+//! for it. Where Redis is away, the workers find the jobs later, and that is all.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use copydesk_common::job::NewJob;
+use copydesk_common::queue::message::Message;
+use copydesk_common::queue::{Entry, Queue, QueueError};
+use copydesk_common::store::job::OpenJob;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::metric;
+
+/// A push that takes longer than this is given up: the workers' sweep is about as fast.
+const MAX_TIME: Duration = Duration::from_secs(2);
+
+/// Makes committed jobs known to the workers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Announcer {
+    queues: Arc<[Queue]>,
+    work: TaskTracker,
+}
+
+impl Announcer {
+    /// Announces to these queues. What is under way is tracked by `work`.
+    pub fn new(queues: &[Queue], work: &TaskTracker) -> Self {
+        Self { queues: queues.into(), work: work.clone() }
+    }
+
+    /// Announces jobs, without waiting for it.
+    pub fn announce(&self, entries: Vec<Entry>) {
+        if !entries.is_empty() {
+            let queues = Arc::clone(&self.queues);
+            self.work.spawn(async move { announce(&queues, &entries).await });
+        }
+    }
+}
+
+/// What the queue is told of a new job.
+pub fn of_new(job: &NewJob) -> Entry {
+    Entry { message: Message::of(job), not_before: job.waits_until(), weight: 1 }
+}
+
+/// What the queue is told of a job that is open again.
+pub fn of_open(job: &OpenJob) -> Entry {
+    Entry { message: Message::of_open(job), not_before: job.not_before, weight: 1 }
+}
+
+async fn announce(queues: &[Queue], entries: &[Entry]) {
+    for queue in queues {
+        let of_kind: Vec<Entry> =
+            entries.iter().filter(|entry| entry.message.kind() == queue.kind()).cloned().collect();
+        if !of_kind.is_empty() {
+            announce_to(queue, &of_kind).await;
+        }
+    }
+}
+
+async fn announce_to(queue: &Queue, entries: &[Entry]) {
+    let error = match timeout(MAX_TIME, queue.push(entries)).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => Unannounced::Refused(error),
+        Err(elapsed) => Unannounced::Late(elapsed),
+    };
+    let jobs = entries.len();
+    metrics::counter!(metric::JOBS_UNANNOUNCED, metric::KIND => queue.kind().as_str())
+        .increment(u64::try_from(jobs).unwrap_or(u64::MAX));
+    tracing::warn!(
+        error = &error as &dyn Error,
+        job.kind = %queue.kind(),
+        jobs,
+        "accepted jobs could not be announced and wait for the sweep"
+    );
+}
+
+/// Why jobs were not announced.
+#[derive(Debug, thiserror::Error)]
+enum Unannounced {
+    #[error("the queue refused them")]
+    Refused(#[source] QueueError),
+    #[error("the queue did not answer in time")]
+    Late(#[source] tokio::time::error::Elapsed),
+}
