@@ -463,20 +463,28 @@ pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> 
     changed_a_row(store.retry(query).await?.rows_affected())
 }
 
-/// Ends a running job with an error.
+/// Ends a running job with an error. A document that it was to index fails with it.
 pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
-            "update jobs set status = 'failed', error = $3, finished_at = now(), updated_at = now()
-             where id = $1 and lease_epoch = $2 and status in ('running', 'failed')",
+            "with job as (
+                 update jobs set status = 'failed', error = $3, finished_at = now(), updated_at = now()
+                 where id = $1 and lease_epoch = $2 and status in ('running', 'failed')
+                 returning id, kind, business_id, payload
+             ), document as (
+                 update brand_documents d set status = 'failed', error = $3::jsonb->>'detail', updated_at = now()
+                 from job where job.kind = 'ingest' and d.id = (job.payload->>'document_id')::uuid
+                   and d.business_id = job.business_id and d.status = 'pending'
+             )
+             select id from job",
             job.id.0,
             job.epoch.0,
             Json(problem) as _,
         )
-        .execute(&store.pool)
+        .fetch_optional(&store.pool)
         .await
     };
-    changed_a_row(store.retry(query).await?.rows_affected())
+    changed_a_row(store.retry(query).await?.is_some().into())
 }
 
 /// An open job as the sweep needs it: enough to write its message again.

@@ -133,3 +133,18 @@ async fn a_job_that_ends_its_workers_is_dead_after_a_few_and_blocks_nobody() {
     assert_eq!(system.ended(next).await["status"], "succeeded");
     worker.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_fails_with_the_job_that_was_to_index_it() {
+    let system = System::start().await;
+    let document = json!({ "title": "Handbook", "text": "We answer letters.", "media_type": "text/markdown" });
+    let job = system.submit("/api/businesses/riverside/documents", &document).await;
+    for epoch in 1..=7 {
+        store::job::begin(&system.store, job, LeaseEpoch(epoch), "doomed").await.unwrap().unwrap();
+    }
+    let worker = system.worker();
+    assert_eq!(system.ended(job).await["status"], "failed");
+    let (_, documents) = system.get("/api/businesses/riverside/documents").await;
+    assert_eq!(documents["data"][0]["status"], "failed", "{documents}");
+    worker.leave().await;
+}
