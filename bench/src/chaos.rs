@@ -99,7 +99,9 @@ impl Chaos {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let faults = if self.faults.is_empty() { Fault::all() } else { self.faults.clone() };
-        let out = fresh_folder(&self.ground.out("chaos")?.join(format!("seed-{seed}")))?;
+        // Two runs with one seed must not share a folder either.
+        let run = format!("seed-{seed}-{}", std::process::id());
+        let out = fresh_folder(&self.ground.out("chaos")?.join(run))?;
         let ground = self.ground.with_copies(&out)?;
         eprintln!("seed {seed}; {} jobs a fault; logs in {}", self.jobs, out.display());
         let mut verdicts = Vec::new();
@@ -115,6 +117,8 @@ impl Chaos {
             self.report(&out, seed, &verdicts)?;
         }
         println!("{}", table::render(&HEAD, &verdicts.iter().map(Verdict::cells).collect::<Vec<_>>()));
+        // They are large, and say nothing.
+        ground.remove_copies()?;
         println!("{}", out.join(VERDICTS).display());
         let broken = verdicts.iter().filter(|verdict| !verdict.broken().is_empty()).count();
         println!(

@@ -1,4 +1,5 @@
-//! A migrated database of a run's own, dropped with the next run of the same name.
+//! A migrated database of a run's own. It stays for whoever wants to look into it: the server is a
+//! throwaway.
 
 use anyhow::Context as _;
 use copydesk_common::store;
@@ -16,13 +17,15 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Makes a migrated database beside the one that `server` names; an older one of this name goes.
+    /// Makes a migrated database beside the one that `server` names. Its name begins with `name`: runs
+    /// at the same time, on one server, do not meet.
     pub(crate) async fn make(server: &Url, name: &str) -> anyhow::Result<Self> {
+        let name = format!("{name}_{}", std::process::id());
         let mut admin = PgConnection::connect(server.as_str()).await.context("Postgres cannot be reached")?;
         admin.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
         admin.execute(AssertSqlSafe(format!("create database {name}"))).await?;
         let mut uri = server.clone();
-        uri.set_path(name);
+        uri.set_path(&name);
         let pool = PgPoolOptions::new().max_connections(4).connect(uri.as_str()).await?;
         store::MIGRATOR.run(&pool).await.context("the migrations could not be applied")?;
         Ok(Self { uri, pool })

@@ -39,6 +39,9 @@ enum Command {
     Bare { listen: std::net::SocketAddr },
 }
 
+/// The programs that runs start.
+const PROGRAMS: [&str; 2] = ["copydesk-api", "copydesk-worker"];
+
 /// What every run stands on.
 #[derive(Debug, Clone, clap::Args)]
 struct Ground {
@@ -68,11 +71,17 @@ impl Ground {
     /// The same with copies of the programs in `folder`: a build meanwhile must not change what runs.
     fn with_copies(&self, folder: &Path) -> anyhow::Result<Self> {
         let programs = self.programs()?;
-        for name in ["copydesk-api", "copydesk-worker"] {
+        for name in PROGRAMS {
             let from = programs.join(name);
             std::fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
         }
         Ok(Self { programs: Some(folder.to_owned()), ..self.clone() })
+    }
+
+    /// Removes the copies again.
+    fn remove_copies(&self) -> anyhow::Result<()> {
+        let folder = self.programs()?;
+        Ok(PROGRAMS.iter().try_for_each(|name| std::fs::remove_file(folder.join(name)))?)
     }
 
     /// A folder for what a command writes, made where it is missing.

@@ -10,7 +10,7 @@ fn nothing_is_lost_doubled_or_paid_twice_while_workers_and_redis_and_the_api_die
         std::env::var("POSTGRES_URI").expect("POSTGRES_URI names the server for tests: use `cargo xtask test`");
     let run = Command::new(env!("CARGO_BIN_EXE_copydesk-bench"))
         .args(["chaos", "--seed", "7", "--jobs", "50", "--seconds", "7", "--outage", "3", "--quota", "60000"])
-        .args(["--workers", "2", "--faults", "worker-kill,redis-flush,api-kill", "--postgres", &postgres])
+        .args(["--workers", "2", "--faults", "worker-kill,redis-restart,api-kill", "--postgres", &postgres])
         .output()
         .expect("the program starts");
     let said = format!("{}{}", String::from_utf8_lossy(&run.stderr), String::from_utf8_lossy(&run.stdout));
