@@ -322,6 +322,8 @@ pub struct StartedJob {
     pub max_attempts: u16,
     /// Times in a row that a worker vanished with it before it finished another stage.
     pub takeovers: u16,
+    /// Whether the last of them vanished just now: the job was begun and never given back.
+    pub is_takeover: bool,
     /// When it was accepted: older jobs go first at the quota.
     pub created_at: DateTime<Utc>,
     /// It fails where it has not ended by then.

@@ -76,6 +76,10 @@ async fn handle(
     if job.takeovers > MAX_TAKEOVERS {
         return Err(poisoned(job).into());
     }
+    if let Some(wait) = retry::suspicion(job.takeovers).filter(|_| job.is_takeover) {
+        let until = clock::now() + wait;
+        return Err(Interruption::Wait(Waiting { reason: WaitReason::Backoff, provider: None, until }));
+    }
     if job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
         return Err(too_late(job).into());
     }

@@ -15,6 +15,16 @@ pub(crate) fn backoff(first: Duration, failed: u16) -> Duration {
     first.saturating_mul(factor).min(LONGEST).mul_f64(0.75 + rand::random::<f64>() / 2.0)
 }
 
+/// The wait before a job runs again whose workers vanished `takeovers` times in a row, once that is
+/// more than chance. One of the jobs that ran there ends its workers; apart from each other, the
+/// others finish a stage and are cleared of it.
+pub(crate) fn suspicion(takeovers: u16) -> Option<Duration> {
+    let beyond_chance = u32::from(takeovers.checked_sub(2)?);
+    Some(
+        Duration::from_secs(2).saturating_mul(2_u32.saturating_pow(beyond_chance)).mul_f64(0.5 + rand::random::<f64>()),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +35,15 @@ mod tests {
         for (failed, ideal) in [(1, 5.0), (2, 20.0), (3, 80.0), (9, 600.0)] {
             let wait = backoff(first, failed).as_secs_f64();
             assert!((ideal * 0.75..=ideal * 1.25).contains(&wait), "after {failed}: {wait}");
+        }
+    }
+
+    #[test]
+    fn one_lost_worker_is_chance_and_more_of_them_keep_suspects_apart() {
+        assert_eq!((suspicion(0), suspicion(1)), (None, None));
+        for (takeovers, ideal) in [(2, 2.0), (3, 4.0), (5, 16.0)] {
+            let wait = suspicion(takeovers).map_or(0.0, |wait| wait.as_secs_f64());
+            assert!((ideal * 0.5..=ideal * 1.5).contains(&wait), "after {takeovers}: {wait}");
         }
     }
 }

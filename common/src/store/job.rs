@@ -328,15 +328,16 @@ impl TryFrom<JobRow> for Job {
 pub async fn begin(store: &Store, id: JobId, epoch: LeaseEpoch, owner: &str) -> Result<Option<StartedJob>, StoreError> {
     let query = || async {
         sqlx::query!(
-            "update jobs
+            r#"update jobs j
              set status = 'running', lease_epoch = $2, lease_owner = $3, wait_reason = null, wait_provider = null,
                  wait_until = null, started_at = coalesce(started_at, now()), updated_at = now(),
                  -- A job that was never given back lost its worker.
-                 takeovers = takeovers + (status = 'running' and lease_epoch < $2)::int::smallint
-             where id = $1 and status in ('queued', 'waiting', 'running')
+                 takeovers = takeovers + (j.status = 'running' and lease_epoch < $2)::int::smallint
+             from (select id, status from jobs where id = $1 for update) before
+             where j.id = before.id and j.status in ('queued', 'waiting', 'running')
                and (lease_epoch < $2 or (lease_epoch = $2 and lease_owner = $3))
              returning kind, business_id, generation_id, payload, attempt, max_attempts, takeovers, created_at,
-                       deadline_at, stages_completed, traceparent",
+                       deadline_at, stages_completed, traceparent, before.status = 'running' as "is_takeover!""#,
             id.0,
             epoch.0,
             owner,
@@ -354,6 +355,7 @@ pub async fn begin(store: &Store, id: JobId, epoch: LeaseEpoch, owner: &str) -> 
         attempt: to_u16(row.attempt),
         max_attempts: to_u16(row.max_attempts),
         takeovers: to_u16(row.takeovers),
+        is_takeover: row.is_takeover,
         created_at: row.created_at,
         deadline_at: row.deadline_at,
         stages_completed: to_u16(row.stages_completed),

@@ -56,6 +56,7 @@ impl Setting {
             attempt: 1,
             max_attempts: 3,
             takeovers: 0,
+            is_takeover: false,
             created_at: clock::now(),
             deadline_at: None,
             stages_completed: 4,
