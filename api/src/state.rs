@@ -7,7 +7,7 @@ use copydesk_common::config::Config;
 use copydesk_common::job::{JobKind, NewJob};
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::queue::Queue;
-use copydesk_common::quota::{Policy, Quota};
+use copydesk_common::quota::{Quota, Quotas};
 use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use copydesk_knowledge::Knowledge;
@@ -129,14 +129,10 @@ impl Services {
 /// The quotas and breakers that the workers share: the same names as theirs.
 fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
     let providers = &config.providers;
-    let llm = Policy::per_minute(providers.llm_requests_per_minute, providers.call_timeout());
-    let search = Policy::per_minute(providers.search_requests_per_minute, providers.call_timeout());
-    let shared = [
-        ("groq", providers.llm_model.as_str(), llm),
-        ("groq", providers.review_model.as_str(), llm),
-        ("tavily", "search", search),
-    ];
-    let named = shared
-        .map(|(provider, model, policy)| (format!("{provider}/{model}"), Quota::new(redis, provider, model, policy)));
-    named.into()
+    let Quotas { writer, reviewer, search } = Quotas::new(redis, providers);
+    vec![
+        (format!("{}/{}", Quotas::LLM, providers.llm_model), writer),
+        (format!("{}/{}", Quotas::LLM, providers.review_model), reviewer),
+        (format!("{}/search", Quotas::SEARCH), search),
+    ]
 }
