@@ -5,7 +5,7 @@
 //! worker's; `common/lua/quota` has the scripts and their contracts.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -69,20 +69,27 @@ impl Policy {
 pub struct Rank {
     ticket: JobId,
     business_id: BusinessId,
-    /// When a job that holds paid calls was accepted: it goes before all new ones, by age. New ones
-    /// take turns by business.
-    under_way_since: Option<DateTime<Utc>>,
+    accepted_at: DateTime<Utc>,
+    is_under_way: bool,
+    further_calls: u8,
 }
 
 impl Rank {
-    /// A job that this provider has answered before.
+    /// A job that this provider has answered before: it goes before all new ones, by age.
     pub fn under_way(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
-        Self { ticket, business_id, under_way_since: Some(accepted_at) }
+        Self { ticket, business_id, accepted_at, is_under_way: true, further_calls: 0 }
     }
 
-    /// A job's first call.
-    pub fn new_job(ticket: JobId, business_id: BusinessId) -> Self {
-        Self { ticket, business_id, under_way_since: None }
+    /// A job's first call: new ones take turns by business.
+    pub fn new_job(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
+        Self { ticket, business_id, accepted_at, is_under_way: false, further_calls: 0 }
+    }
+
+    /// Calls that the job is sure to make after this one, one upon the other's end: they keep their
+    /// places in the line, so that no younger job's take what they will need.
+    #[must_use]
+    pub fn before(self, further_calls: u8) -> Self {
+        Self { further_calls, ..self }
     }
 }
 
@@ -107,6 +114,8 @@ impl From<Rank> for Ask {
 #[must_use = "a grant must be settled"]
 pub struct Grant {
     id: Uuid,
+    ticket: JobId,
+    began: Instant,
     /// Whether the outcome decides on the breaker.
     pub is_probe: bool,
 }
@@ -245,25 +254,33 @@ impl Quota {
             .key(&self.keys.flying)
             .key(&self.keys.clocks)
             .key(&self.keys.absent)
+            .key(&self.keys.line)
+            .key(&self.keys.jobs)
             .arg(rank.ticket.to_string())
-            .arg(rank.under_way_since.map(|time| time.timestamp_millis().to_string()).unwrap_or_default())
-            .arg(policy.limit)
-            .arg(millis(policy.window))
+            .arg(rank.business_id.as_str())
+            .arg(rank.accepted_at.timestamp_millis())
+            .arg(u8::from(rank.is_under_way))
+            .arg(rank.further_calls)
             .arg(id.to_string())
-            .arg(millis(policy.longest_call))
             .arg(tokens)
+            .arg(known)
+            .arg(millis(policy.window))
+            .arg(millis(policy.longest_call))
+            .arg(policy.limit)
             .arg(policy.tokens.unwrap_or(0))
             .arg(policy.per_day.unwrap_or(0))
             .arg(policy.at_once.unwrap_or(0))
-            .arg(rank.business_id.as_str())
-            .arg(known)
             .invoke_async(&mut self.redis.commands())
             .await?;
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
         let until = clock::from_millis(until_ms);
         Ok(match verdict.as_str() {
-            "granted" => Admission::Granted(Grant { id, is_probe: false }),
-            "probe" => Admission::Granted(Grant { id, is_probe: true }),
+            "granted" | "probe" => Admission::Granted(Grant {
+                id,
+                ticket: rank.ticket,
+                began: Instant::now(),
+                is_probe: verdict == "probe",
+            }),
             "open" => Admission::BreakerOpen { until },
             _ => Admission::Throttled { until },
         })
@@ -276,12 +293,18 @@ impl Quota {
             .key(&self.keys.breaker)
             .key(&self.keys.amounts)
             .key(&self.keys.flying)
+            .key(&self.keys.waiters)
+            .key(&self.keys.expected)
+            .key(&self.keys.line)
+            .key(&self.keys.jobs)
             .arg(grant.id.to_string())
             .arg(settlement.health.as_str())
             .arg(settlement.closed_for.map_or(0, millis))
             .arg(self.policy.breaker_threshold)
             .arg(millis(self.policy.breaker_open))
             .arg(settlement.tokens.map_or(-1, i64::from))
+            .arg(grant.ticket.to_string())
+            .arg(millis(grant.began.elapsed()))
             .invoke_async(&mut self.redis.commands())
             .await?;
         Ok(state.parse().unwrap_or(BreakerState::Closed))

@@ -192,6 +192,7 @@ impl<'a> Run<'a> {
             return Err(obstacle);
         }
         let (started_at, began) = (clock::now(), Instant::now());
+        self.calls.begin(stage);
         let span = tracing::info_span!("stage", stage = stage.as_str(), round);
         let output = work.instrument(span).await.map_err(|error| self.calls.interruption(error))?;
         metric::stage_finished(stage, began.elapsed());

@@ -2,6 +2,7 @@
 //! order, by the ideal one, and by a pool whose callers race.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -30,7 +31,10 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     let mut findings = Findings::new("P6 order", ABOUT);
     let server = RedisServer::start(&bench.ground.redis_server, folder).await?;
     for round in 0..bench.rounds as u64 {
-        for (name, mut done) in [("ours", ours(&server, round).await?), ("ideal", ideal()), ("racing", racing(round))] {
+        let asks = AtomicUsize::new(0);
+        let ours = ours(&server, round, &asks).await?;
+        findings.add("round trips a grant", "", asks.into_inner() as f64 / (JOBS * CALLS) as f64);
+        for (name, mut done) in [("ours", ours), ("ideal", ideal()), ("racing", racing(round))] {
             findings.add(&format!("{name}, mean"), "windows", done.iter().sum::<f64>() / done.len() as f64);
             findings.add(&format!("{name}, p95"), "windows", quantile(&mut done, 0.95));
         }
@@ -60,7 +64,7 @@ fn racing(seed: u64) -> Vec<f64> {
 }
 
 /// The quota's order, with real waits.
-async fn ours(server: &RedisServer, round: u64) -> anyhow::Result<Vec<f64>> {
+async fn ours(server: &RedisServer, round: u64, asks: &AtomicUsize) -> anyhow::Result<Vec<f64>> {
     let redis = Redis::new(&RedisConfig::new(&format!("redis://{}/0", server.address()), &format!("o{round}")))?;
     let policy = Policy { window: WINDOW, ..Policy::per_minute(u32::try_from(LIMIT)?, Duration::from_secs(10)) };
     let quota = Quota::new(&redis, "groq", "any", policy);
@@ -68,26 +72,24 @@ async fn ours(server: &RedisServer, round: u64) -> anyhow::Result<Vec<f64>> {
     // In what order jobs of one burst are claimed is not theirs to choose.
     let mut ages: Vec<i64> = (0..i64::try_from(JOBS)?).collect();
     ages.shuffle(&mut rand::rngs::Xoshiro256PlusPlus::seed_from_u64(round));
-    let jobs = ages.into_iter().map(|age| job(&quota, accepted_at + chrono::TimeDelta::milliseconds(age), began));
+    let jobs = ages.into_iter().map(|age| job(&quota, accepted_at + chrono::TimeDelta::milliseconds(age), began, asks));
     try_join_all(jobs).await
 }
 
 /// Windows until a job's last call is granted.
-async fn job(quota: &Quota, accepted_at: DateTime<Utc>, began: Instant) -> anyhow::Result<f64> {
+async fn job(quota: &Quota, accepted_at: DateTime<Utc>, began: Instant, asks: &AtomicUsize) -> anyhow::Result<f64> {
     let (id, business_id) = (JobId::new(), BusinessId::parse("bench")?);
-    for call in 0..CALLS {
-        let rank = if call == 0 {
-            Rank::new_job(id, business_id.clone())
-        } else {
-            Rank::under_way(id, business_id.clone(), accepted_at)
-        };
-        granted(quota, rank).await?;
+    for further in (0..u8::try_from(CALLS)?).rev() {
+        let is_new = usize::from(further) + 1 == CALLS;
+        let rank = if is_new { Rank::new_job } else { Rank::under_way }(id, business_id.clone(), accepted_at);
+        granted(quota, rank.before(further), asks).await?;
     }
     Ok(began.elapsed().as_secs_f64() / WINDOW.as_secs_f64())
 }
 
-async fn granted(quota: &Quota, rank: Rank) -> anyhow::Result<()> {
+async fn granted(quota: &Quota, rank: Rank, asks: &AtomicUsize) -> anyhow::Result<()> {
     loop {
+        asks.fetch_add(1, Ordering::Relaxed);
         match quota.admit(rank.clone()).await? {
             Admission::Granted(grant) => {
                 quota.settle(grant, Settlement { health: Health::Healthy, closed_for: None, tokens: None }).await?;

@@ -30,18 +30,19 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     let mut findings = Findings::new("P5 quota", ABOUT);
     let server = RedisServer::start(&bench.ground.redis_server, folder).await?;
     let runs = LIMITS.map(|limit| run(&server, limit));
-    for (limit, arrivals) in LIMITS.iter().zip(try_join_all(runs).await?) {
+    for (limit, (arrivals, asks)) in LIMITS.iter().zip(try_join_all(runs).await?) {
         let most = most_within_a_minute(&arrivals);
         findings.add(&format!("{limit}/min: most in any minute"), "calls", most as f64);
         findings.add(&format!("{limit}/min: used when saturated"), "%", 100.0 * used(&arrivals, *limit as usize));
+        findings.add(&format!("{limit}/min: round trips a grant"), "", asks as f64 / arrivals.len() as f64);
         findings.mark(&format!("{limit}/min: most in any minute"), most as f64, Mark::AtMost(f64::from(*limit)));
         findings.mark(&format!("{limit}/min: used, %"), 100.0 * used(&arrivals, *limit as usize), Mark::AtLeast(99.0));
     }
     Ok(findings)
 }
 
-/// When the calls arrived, in ms.
-async fn run(server: &RedisServer, limit: u32) -> anyhow::Result<Vec<u64>> {
+/// When the calls arrived, in ms, and how often the quota was asked for them.
+async fn run(server: &RedisServer, limit: u32) -> anyhow::Result<(Vec<u64>, usize)> {
     let simulator = Simulator::start(SimulatorConfig::unlimited()).await?;
     let until = Instant::now() + TIME;
     let mut callers = Vec::new();
@@ -52,16 +53,19 @@ async fn run(server: &RedisServer, limit: u32) -> anyhow::Result<Vec<u64>> {
         let url = format!("{}/search", simulator.base_url());
         callers.extend((0..CALLERS).map(|_| tokio::spawn(call(quota.clone(), http.clone(), url.clone(), until))));
     }
+    let mut asks = 0;
     for caller in callers {
-        caller.await??;
+        asks += caller.await??;
     }
-    Ok(simulator.calls().search.accepted_at_ms.into())
+    Ok((simulator.calls().search.accepted_at_ms.into(), asks))
 }
 
-/// Calls as often as it may.
-async fn call(quota: Quota, http: reqwest::Client, url: String, until: Instant) -> anyhow::Result<()> {
-    let rank = Rank::new_job(JobId::new(), BusinessId::parse("bench")?);
+/// Calls as often as it may; how often it asked.
+async fn call(quota: Quota, http: reqwest::Client, url: String, until: Instant) -> anyhow::Result<usize> {
+    let rank = Rank::new_job(JobId::new(), BusinessId::parse("bench")?, clock::now());
+    let mut asks = 0;
     while Instant::now() < until {
+        asks += 1;
         match quota.admit(rank.clone()).await? {
             Admission::Granted(grant) => {
                 let answer = http.post(&url).bearer_auth("tvly-bench").json(&json!({ "query": "any" })).send().await?;
@@ -74,7 +78,7 @@ async fn call(quota: Quota, http: reqwest::Client, url: String, until: Instant) 
             }
         }
     }
-    Ok(())
+    Ok(asks)
 }
 
 fn most_within_a_minute(arrivals: &[u64]) -> usize {

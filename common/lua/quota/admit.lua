@@ -1,15 +1,18 @@
 -- Grants one call to a provider, or says when to ask again.
 --
 -- KEYS   1 calls (list: ms of past grants, newest first)  2 waiters (zset: ticket by rank)
---        3 expected (zset: ticket by the ms at which it was told to ask again)
---        4 state (hash: closed_until, an operator's limits, tokens_used, day, day_calls)
+--        3 expected (zset: ticket by the ms at which it was told to ask again, or is to be back)
+--        4 state (hash: closed_until, an operator's limits, tokens_used, day, day_calls, call_ms)
 --        5 breaker (hash)  6 granted (zset: grant by its ms)  7 amounts (hash: a grant's tokens)
 --        8 flying (zset: grant by the ms at which its call is over at the latest)
 --        9 clocks (hash: a business's virtual clock)  10 absent (zset: ticket by rank)
--- ARGV   1 ticket (the job)  2 ms at which a job under way was accepted; '' for a new one  3 limit (calls a window)  4 window in ms
---        5 grant id  6 longest duration of a call in ms  7 tokens that the call may take
---        8 limit of tokens a window  9 of calls a day (UTC)  10 of calls at once; 0 for no limit
---        11 business  12 the generation of Redis' memory that the caller knows; '' for none
+--        11 line (zset: calls to come by rank: `ticket` asked for, `ticket:n` promised)
+--        12 jobs (zset: ticket by rank, of every job with a call in the line)
+-- ARGV   1 ticket (the job)  2 business  3 ms at which the job was accepted  4 1 for a job under way
+--        5 calls that it will make after this one  6 grant id  7 tokens that the call may take
+--        8 the generation of Redis' memory that the caller knows; '' for none
+--        9 window in ms  10 longest duration of a call in ms  11 limit (calls a window)
+--        12 limit of tokens a window  13 of calls a day (UTC)  14 of calls at once; 0 for no limit
 -- RETURNS { 'granted', 0 } | { 'probe', 0 } (granted, and its outcome decides on the breaker)
 --         | { 'throttled', ms to ask again at } | { 'open', ms to ask again at }, each followed by
 --         the generation of Redis' memory
@@ -23,39 +26,54 @@
 --
 -- Grants are ordered, not raced: whoever waits stands in line by rank, and a slot that is free goes
 -- to the caller only where nobody before it in the line could use it. Everybody is told the moment
--- at which its own slot comes free, so that nobody asks in vain. A waiter that does not come back
--- steps out of the line after a grace; coming back later it takes its old place.
+-- at which its own slot comes free. A waiter that does not come back steps out of the line after a
+-- grace; coming back later it takes its old place.
 --
 -- Jobs under way go before new ones, by age: what is half paid is finished first. New ones take
 -- turns by business, by virtual time as in the queue: a business of a thousand jobs does not make
 -- another's first one wait.
-
+--
+-- A job asks for one call at a time. If a free slot went to whoever asks, all that come free at once
+-- would go to as many new jobs, and all would end late. So a job says how many calls it will make
+-- after this one, and they keep places in the line; a job is granted a call where those promised
+-- before it could be served as fast as they come. A promise that is not kept lapses.
+--
 -- A flush makes Redis forget the calls of the window. The callers remember that there was another
 -- generation: the first one that says so closes the provider for a window, after which nothing that
 -- was forgotten counts any more.
 
-local GRACE_MS, PURGED, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
-local ticket, grant = ARGV[1], ARGV[5]
-local window, call_ms, tokens = tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local state = redis.call('HMGET', KEYS[4], 'limit', 'tokens', 'per_day', 'at_once', 'closed_until',
-  'tokens_used', 'day', 'day_calls', 'virtual')
-local limit, token_limit = tonumber(state[1] or ARGV[3]), tonumber(state[2] or ARGV[8])
-local per_day, at_once = tonumber(state[3] or ARGV[9]), tonumber(state[4] or ARGV[10])
+local CALLS, WAITERS, EXPECTED, STATE, BREAKER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local GRANTED, AMOUNTS, FLYING, CLOCKS, ABSENT = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local LINE, JOBS = KEYS[11], KEYS[12]
+local GRACE_MS, BOUND, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
+-- Promised calls of a job that keep a place. A job lapses that is not back after so many mean calls,
+-- and this at least. Promised calls come as fast as the mean call is long; some are longer.
+local MAX_PROMISED, LAPSE_CALLS, LAPSE_MS, SPREAD = 9, 4, 2000, 1.5
+
+local ticket, business, accepted, is_new = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] ~= '1'
+local promises, grant, tokens = math.min(tonumber(ARGV[5]), MAX_PROMISED), ARGV[6], tonumber(ARGV[7])
+local window, longest_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
+local state = redis.call('HMGET', STATE, 'limit', 'tokens', 'per_day', 'at_once', 'closed_until',
+  'tokens_used', 'day', 'day_calls', 'virtual', 'call_ms', 'generation', 'closed_in')
+local limit, token_limit = tonumber(state[1] or ARGV[11]), tonumber(state[2] or ARGV[12])
+local per_day, at_once = tonumber(state[3] or ARGV[13]), tonumber(state[4] or ARGV[14])
+local closed_until, virtual, call_ms = tonumber(state[5] or 0), tonumber(state[9] or 0), tonumber(state[10] or 0)
+local lapse_ms = math.min(longest_ms, math.max(LAPSE_MS, LAPSE_CALLS * call_ms))
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local generation = redis.call('HGET', KEYS[4], 'generation')
-local forgot = ARGV[12] ~= '' and ARGV[12] ~= generation
+local generation = state[11]
+local forgot = ARGV[8] ~= '' and ARGV[8] ~= generation
 if not generation then
   generation = grant
-  redis.call('HSET', KEYS[4], 'generation', generation)
+  redis.call('HSET', STATE, 'generation', generation)
 end
-if forgot and redis.call('HGET', KEYS[4], 'closed_in') ~= generation then
-  state[5] = math.max(tonumber(state[5] or 0), now + window)
-  redis.call('HSET', KEYS[4], 'closed_in', generation, 'closed_until', string.format('%.0f', state[5]))
+if forgot and state[12] ~= generation then
+  closed_until = math.max(closed_until, now + window)
+  redis.call('HSET', STATE, 'closed_in', generation, 'closed_until', closed_until)
 end
 
-local breaker = redis.call('HMGET', KEYS[5], 'state', 'until', 'probe_until')
+local breaker = redis.call('HMGET', BREAKER, 'state', 'until', 'probe_until')
 if breaker[1] == 'open' and now < tonumber(breaker[2]) then
   return { 'open', tonumber(breaker[2]), generation }
 end
@@ -63,56 +81,104 @@ if breaker[1] == 'half_open' and breaker[3] and now < tonumber(breaker[3]) then
   return { 'open', tonumber(breaker[3]), generation }
 end
 
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - GRACE_MS, 'LIMIT', 0, PURGED)) do
-  local place = redis.call('ZSCORE', KEYS[2], gone)
-  if place then
-    redis.call('ZADD', KEYS[10], place, gone)
-    redis.call('PEXPIRE', KEYS[10], DAY_MS)
+local function leave_line(job)
+  local places = { job }
+  for n = 1, MAX_PROMISED do
+    places[n + 1] = job .. ':' .. n
   end
-  redis.call('ZREM', KEYS[3], gone)
-  redis.call('ZREM', KEYS[2], gone)
+  redis.call('ZREM', LINE, unpack(places))
+  redis.call('ZREM', JOBS, job)
+  redis.call('ZREM', WAITERS, job)
+  redis.call('ZREM', EXPECTED, job)
 end
 
-local virtual = tonumber(state[9] or 0)
-local rank = tonumber(ARGV[2])
-if not rank then
-  rank = tonumber(redis.call('ZSCORE', KEYS[2], ticket) or redis.call('ZSCORE', KEYS[10], ticket) or 0)
+-- A promised call stands right behind the job's earlier ones: by rank, and then by name.
+local function promise(rank)
+  for n = 1, promises do
+    redis.call('ZADD', LINE, rank, ticket .. ':' .. n)
+  end
+  redis.call('ZADD', JOBS, rank, ticket)
+end
+
+-- The line's keys outlive whoever was told the latest moment.
+local function keep_line(until_at)
+  for _, key in ipairs({ WAITERS, EXPECTED, LINE, JOBS }) do
+    redis.call('PEXPIRE', key, math.max(DAY_MS, until_at - now + window))
+  end
+end
+
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', EXPECTED, '-inf', now - GRACE_MS, 'LIMIT', 0, BOUND)) do
+  local rank = redis.call('ZSCORE', WAITERS, gone)
+  if rank then
+    redis.call('ZADD', ABSENT, rank, gone)
+    redis.call('PEXPIRE', ABSENT, DAY_MS)
+  end
+  leave_line(gone)
+end
+
+local function rank_of_new()
+  local rank = tonumber(redis.call('ZSCORE', WAITERS, ticket) or redis.call('ZSCORE', ABSENT, ticket) or 0)
   if rank < NEW then
-    local turn = math.max(virtual, tonumber(redis.call('HGET', KEYS[9], ARGV[11]) or 0)) + 1
-    redis.call('HSET', KEYS[9], ARGV[11], turn)
-    redis.call('PEXPIRE', KEYS[9], DAY_MS)
+    local turn = math.max(virtual, tonumber(redis.call('HGET', CLOCKS, business) or 0)) + 1
+    redis.call('HSET', CLOCKS, business, turn)
+    redis.call('PEXPIRE', CLOCKS, DAY_MS)
     rank = NEW + turn
   end
+  return rank
 end
-redis.call('ZREM', KEYS[10], ticket)
-redis.call('ZADD', KEYS[2], string.format('%.0f', rank), ticket)
-local place = redis.call('ZRANK', KEYS[2], ticket)
 
--- When the slot comes free that is the caller's once everybody before it has taken one.
+local rank = is_new and rank_of_new() or accepted
+redis.call('ZREM', ABSENT, ticket)
+leave_line(ticket)
+redis.call('ZADD', WAITERS, rank, ticket)
+redis.call('ZADD', LINE, rank, ticket)
+promise(rank)
+-- Those before the caller: jobs that wait, all jobs, and the calls that these promised.
+local waiting = redis.call('ZRANK', WAITERS, ticket)
+local jobs = redis.call('ZRANK', JOBS, ticket)
+local promised = redis.call('ZRANK', LINE, ticket) - waiting
+
+-- When the slot comes free that is the caller's once `n` calls have taken one.
 local function slot_at(n)
   local windows = math.floor(n / limit)
-  local taken = redis.call('LINDEX', KEYS[1], limit - 1 - n % limit)
+  local taken = redis.call('LINDEX', CALLS, limit - 1 - n % limit)
   local free_at = taken and tonumber(taken) + window or now
   return math.max(free_at, now) + windows * window
+end
+
+-- When the caller's turn is: there is a slot behind those who wait, and slots for what was promised
+-- by when it comes. Who is held up by promises alone, or by many, asks again halfway: promises that
+-- are not kept must leave no slot unused.
+local function turn_at()
+  local slot = slot_at(waiting)
+  if promised == 0 then
+    return slot
+  end
+  local patience = SPREAD * call_ms * promised / jobs
+  local turn = math.ceil(slot_at(waiting + promised) - patience)
+  if turn <= now then
+    return slot
+  end
+  return math.max(slot, math.min(turn, now + math.max(lapse_ms, math.ceil((turn - now) / 2))))
 end
 
 -- When the window has room for the caller's tokens. A call that is larger than the limit is let
 -- through alone: refusing it for ever would help nobody.
 local function room_at()
   local used = tonumber(state[6] or 0)
-  for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', now - window, 'LIMIT', 0, PURGED)) do
-    used = used - tonumber(redis.call('HGET', KEYS[7], old) or 0)
-    redis.call('ZREM', KEYS[6], old)
-    redis.call('HDEL', KEYS[7], old)
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', GRANTED, '-inf', now - window, 'LIMIT', 0, BOUND)) do
+    used = used - tonumber(redis.call('HGET', AMOUNTS, old) or 0)
+    redis.call('ZREM', GRANTED, old)
+    redis.call('HDEL', AMOUNTS, old)
   end
-  redis.call('HSET', KEYS[4], 'tokens_used', used)
+  redis.call('HSET', STATE, 'tokens_used', used)
   local needed = used + math.min(tokens, token_limit) - token_limit
   if needed <= 0 then
     return now
   end
-  local taken = redis.call('ZRANGE', KEYS[6], 0, PURGED - 1, 'WITHSCORES')
+  local taken = redis.call('ZRANGE', GRANTED, 0, BOUND - 1, 'WITHSCORES')
   for i = 1, #taken, 2 do
-    needed = needed - tonumber(redis.call('HGET', KEYS[7], taken[i]) or 0)
+    needed = needed - tonumber(redis.call('HGET', AMOUNTS, taken[i]) or 0)
     if needed <= 0 then
       return tonumber(taken[i + 1]) + window
     end
@@ -120,61 +186,66 @@ local function room_at()
   return now + window
 end
 
-local at = math.max(slot_at(place), tonumber(state[5] or 0))
+local at = math.max(turn_at(), closed_until)
 if token_limit > 0 then
   at = math.max(at, room_at())
-  if place > 0 then
+  if waiting > 0 then
     -- A small call does not slip past a large one that waits for room.
-    local first = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-    at = math.max(at, tonumber(redis.call('ZSCORE', KEYS[3], first) or 0))
+    local first = redis.call('ZRANGE', WAITERS, 0, 0)[1]
+    at = math.max(at, tonumber(redis.call('ZSCORE', EXPECTED, first) or 0))
   end
 end
 if at_once > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', now)
-  if redis.call('ZCARD', KEYS[8]) + place >= at_once then
-    -- Nobody knows when a call will end: ask again soon.
-    at = math.max(at, now + POLL_MS)
+  redis.call('ZREMRANGEBYSCORE', FLYING, '-inf', now)
+  local beyond = redis.call('ZCARD', FLYING) + waiting + 1 - at_once
+  if beyond > 0 then
+    -- Nobody knows when a call will end: about as many end in the time of one as run at once.
+    at = math.max(at, now + math.max(POLL_MS, math.ceil(call_ms * beyond / at_once)))
   end
 end
 local today = math.floor(now / DAY_MS)
 local day_calls = tonumber(state[7] or 0) == today and tonumber(state[8] or 0) or 0
-if per_day > 0 and day_calls + place >= per_day then
+if per_day > 0 and day_calls + waiting >= per_day then
   at = math.max(at, (today + 1) * DAY_MS)
 end
 
 if at > now then
-  redis.call('ZADD', KEYS[3], at, ticket)
-  redis.call('PEXPIRE', KEYS[2], at - now + 2 * window)
-  redis.call('PEXPIRE', KEYS[3], at - now + 2 * window)
+  redis.call('ZADD', EXPECTED, at, ticket)
+  keep_line(at)
   return { 'throttled', at, generation }
 end
 
-redis.call('ZREM', KEYS[2], ticket)
-redis.call('ZREM', KEYS[3], ticket)
-if rank - NEW > virtual then
-  redis.call('HSET', KEYS[4], 'virtual', rank - NEW)
+leave_line(ticket)
+if promises > 0 then
+  promise(accepted)
+  -- The grace is for those who wait: a promise lapses at its moment.
+  redis.call('ZADD', EXPECTED, now + lapse_ms - GRACE_MS, ticket)
+  keep_line(now)
 end
-local clock = redis.call('HGET', KEYS[9], ARGV[11])
+if rank - NEW > virtual then
+  redis.call('HSET', STATE, 'virtual', rank - NEW)
+end
+local clock = redis.call('HGET', CLOCKS, business)
 if clock and tonumber(clock) <= math.max(virtual, rank - NEW) then
   -- The business has nobody left in the line: its clock is the line's own.
-  redis.call('HDEL', KEYS[9], ARGV[11])
+  redis.call('HDEL', CLOCKS, business)
 end
-redis.call('LPUSH', KEYS[1], now)
-redis.call('LTRIM', KEYS[1], 0, limit - 1)
-redis.call('PEXPIRE', KEYS[1], 2 * window)
+redis.call('LPUSH', CALLS, now)
+redis.call('LTRIM', CALLS, 0, limit - 1)
+redis.call('PEXPIRE', CALLS, 2 * window)
 if token_limit > 0 then
-  redis.call('ZADD', KEYS[6], now, grant)
-  redis.call('HSET', KEYS[7], grant, tokens)
-  redis.call('HINCRBY', KEYS[4], 'tokens_used', tokens)
+  redis.call('ZADD', GRANTED, now, grant)
+  redis.call('HSET', AMOUNTS, grant, tokens)
+  redis.call('HINCRBY', STATE, 'tokens_used', tokens)
 end
 if at_once > 0 then
-  redis.call('ZADD', KEYS[8], now + call_ms, grant)
+  redis.call('ZADD', FLYING, now + longest_ms, grant)
 end
 if per_day > 0 then
-  redis.call('HSET', KEYS[4], 'day', today, 'day_calls', day_calls + 1)
+  redis.call('HSET', STATE, 'day', today, 'day_calls', day_calls + 1)
 end
 if breaker[1] then
-  redis.call('HSET', KEYS[5], 'state', 'half_open', 'probe', grant, 'probe_until', now + call_ms)
+  redis.call('HSET', BREAKER, 'state', 'half_open', 'probe', grant, 'probe_until', now + longest_ms)
   return { 'probe', 0, generation }
 end
 return { 'granted', 0, generation }

@@ -1,11 +1,13 @@
 -- Records how a granted call ended: what it really took, for the breaker, and where the provider
 -- closed itself.
 --
--- KEYS   1 state (hash: closed_until, tokens_used)  2 breaker (hash)  3 amounts (hash: a grant's
---        tokens)  4 flying (zset: grant)
+-- KEYS   1 state (hash: closed_until, tokens_used, call_ms)  2 breaker (hash)  3 amounts (hash: a
+--        grant's tokens)  4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
+--        7 line (zset: calls to come)  8 jobs (zset)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
 --        for none)  4 failures in a row that open the breaker  5 ms that it stays open
---        6 tokens that it took (-1 for unknown: what was reserved stays)
+--        6 tokens that it took (-1 for unknown: what was reserved stays)  7 ticket (the job)
+--        8 ms that the call took
 -- RETURNS the breaker's state after that: closed | open | half_open
 --
 -- Atomic, since the failures of all workers count in one row, and since only the one probe may
@@ -26,6 +28,21 @@ local took, reserved = tonumber(ARGV[6]), redis.call('HGET', KEYS[3], grant)
 if took >= 0 and reserved then
   redis.call('HSET', KEYS[3], grant, took)
   redis.call('HINCRBY', KEYS[1], 'tokens_used', took - tonumber(reserved))
+end
+
+-- How long calls take, as a moving mean: by when the promised ones will come.
+local CALLS_IN_MEAN, MAX_PROMISED = 8, 9
+local ticket, call_ms = ARGV[7], tonumber(ARGV[8])
+if health == 'healthy' then
+  local mean = tonumber(redis.call('HGET', KEYS[1], 'call_ms') or call_ms)
+  redis.call('HSET', KEYS[1], 'call_ms', mean + (call_ms - mean) / CALLS_IN_MEAN)
+elseif not redis.call('ZSCORE', KEYS[5], ticket) then
+  -- Nobody knows when the job comes back: what it promised keeps no places.
+  for n = 1, MAX_PROMISED do
+    redis.call('ZREM', KEYS[7], ticket .. ':' .. n)
+  end
+  redis.call('ZREM', KEYS[6], ticket)
+  redis.call('ZREM', KEYS[8], ticket)
 end
 
 local function open()

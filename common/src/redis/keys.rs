@@ -46,6 +46,8 @@ impl Keys {
             flying: key("flying"),
             clocks: key("clocks"),
             absent: key("absent"),
+            line: key("line"),
+            jobs: key("jobs"),
         }
     }
 
@@ -98,18 +100,18 @@ pub struct QueueKeys {
     pub bell: String,
 }
 
-/// Keys of a provider's quota. The first three expire two windows after the last use; the others
-/// hold what one window, or the calls under way, need.
+/// Keys of a provider's quota. They hold what one window, the calls under way and those who wait
+/// need. The calls expire two windows after the last one, the line a day after the last ask.
 #[derive(Debug, Clone)]
 pub struct QuotaKeys {
     /// List: the ms of the grants of the last window, newest first.
     pub calls: String,
     /// Sorted set: jobs that wait for a grant, by rank.
     pub waiters: String,
-    /// Sorted set: the same jobs by the ms at which they will ask again.
+    /// Sorted set: jobs with a call in the line by the ms at which they will ask again.
     pub expected: String,
     /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
-    /// window, calls made on the day, the generation of Redis' memory.
+    /// window, calls made on the day, the mean length of a call, the generation of Redis' memory.
     pub state: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
@@ -123,4 +125,8 @@ pub struct QuotaKeys {
     pub clocks: String,
     /// Sorted set, a day: jobs that did not come back at their moment, by the rank that they keep.
     pub absent: String,
+    /// Sorted set: calls to come by rank, those asked for (`job`) and those promised (`job:n`).
+    pub line: String,
+    /// Sorted set: jobs with a call in the line, by rank.
+    pub jobs: String,
 }

@@ -2,7 +2,7 @@
 //! counted. Also what becomes of a job whose call failed, since that depends on whether it has
 //! another chance.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,13 +61,21 @@ pub struct Calls {
     job: Arc<StartedJob>,
     /// Whether the LLM has answered it before: then it goes before new jobs.
     under_way: Arc<AtomicBool>,
+    /// Calls to the LLM that are sure to follow the next one.
+    further: Arc<AtomicU8>,
     usage: Arc<Mutex<Usage>>,
 }
 
 impl Calls {
     /// Calls on behalf of `job`.
     pub fn new(providers: Providers, job: &StartedJob) -> Self {
-        Self { providers, job: Arc::new(job.clone()), under_way: Arc::default(), usage: Arc::default() }
+        Self {
+            providers,
+            job: Arc::new(job.clone()),
+            under_way: Arc::default(),
+            further: Arc::default(),
+            usage: Arc::default(),
+        }
     }
 
     /// What earlier attempts used says whether the job is under way.
@@ -77,15 +85,27 @@ impl Calls {
         }
     }
 
+    /// Calls made from now on are this stage's. The calls of the stages that are sure to follow it
+    /// keep their places in the line meanwhile; whether a review asks for a revision is not known.
+    pub fn begin(&self, stage: Stage) {
+        let further = match stage {
+            Stage::Outline => 2,
+            Stage::Draft | Stage::Revise => 1,
+            _ => 0,
+        };
+        self.further.store(further, Ordering::Relaxed);
+    }
+
     /// A job under way goes before new ones at the LLM. A job searches but once, so that there all
     /// are new.
     fn rank(&self, provider: &str) -> Rank {
         let job = &self.job;
-        if provider == provider::LLM && self.under_way.load(Ordering::Relaxed) {
-            Rank::under_way(job.id, job.business_id.clone(), job.created_at)
-        } else {
-            Rank::new_job(job.id, job.business_id.clone())
+        if provider != provider::LLM {
+            return Rank::new_job(job.id, job.business_id.clone(), job.created_at);
         }
+        let is_under_way = self.under_way.load(Ordering::Relaxed);
+        let rank = if is_under_way { Rank::under_way } else { Rank::new_job };
+        rank(job.id, job.business_id.clone(), job.created_at).before(self.further.load(Ordering::Relaxed))
     }
 
     /// The model that plans, writes and revises.

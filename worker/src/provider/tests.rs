@@ -60,7 +60,8 @@ impl Simulated {
 }
 
 fn rank() -> Rank {
-    Rank::new_job(JobId::new(), copydesk_common::business::BusinessId::parse("company_123").unwrap())
+    let business = copydesk_common::business::BusinessId::parse("company_123").unwrap();
+    Rank::new_job(JobId::new(), business, copydesk_common::clock::now())
 }
 
 fn request() -> ChatRequest {

@@ -23,6 +23,27 @@ async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_is_too_small_for_all_jobs_finishes_some_of_them() {
+    let system = System::start_with(|config| config.providers.llm_requests_per_minute = 9).await;
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        let body = json!({ "business_id": "company_123", "topic": format!("Text {n}"), "format": "linkedin", "max_rounds": 0 });
+        ids.push(system.submit("/api/generate", &body).await);
+    }
+    let worker = system.worker();
+    let mut statuses = Vec::new();
+    for id in ids {
+        let job = system.until(id, |job| job["status"] == "succeeded" || job["status"] == "waiting").await;
+        statuses.push((job["status"].clone(), job["usage"]["calls"]["groq"].as_u64().unwrap_or(0)));
+    }
+    statuses.sort_by_key(|(_, calls)| *calls);
+    let expected =
+        [("waiting", 0), ("waiting", 0), ("waiting", 0), ("succeeded", 3), ("succeeded", 3), ("succeeded", 3)];
+    assert_eq!(statuses, expected.map(|(status, calls)| (json!(status), calls)), "nine calls are three whole texts");
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_providers_429_closes_it_for_all_and_costs_no_attempt() {
     let system = System::start().await;
     system.fault(&json!({ "endpoint": "chat", "times": 1, "kind": { "rate_limited": { "retry_after": 1 } } }));

@@ -1,7 +1,6 @@
 //! The quota's and the breaker's scripts against a plain model, step by step, with random operations.
 //!
-//! Time is moved in the data: every stored time is set back by tens of seconds, which to the scripts
-//! is the same as waiting. What a case really takes is far below that unit.
+//! Time is moved in the data, in units of 100 s. What a case really takes is far below that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,22 +14,24 @@ use crate::clock;
 use crate::job::JobId;
 use crate::redis::Redis;
 
-/// The unit of the model's time, in seconds.
-const UNIT: i64 = 10;
+/// The unit of the model's time, in ms.
+const UNIT: i64 = 100_000;
 const LIMIT: usize = 4;
-const WINDOW: i64 = 6;
+const WINDOW: i64 = 6 * UNIT;
 const THRESHOLD: u32 = 3;
-const OPEN: i64 = 5;
-const PROBE: i64 = 2;
+const OPEN: i64 = 5 * UNIT;
+const LONGEST_CALL: i64 = 5 * UNIT;
+const GRACE: i64 = 5_000;
+const CALLERS: usize = 8;
 
 fn policy() -> Policy {
-    let units = |units: i64| Duration::from_secs(u64::try_from(units * UNIT).unwrap());
+    let ms = |ms: i64| Duration::from_millis(ms.unsigned_abs());
     Policy {
         limit: u32::try_from(LIMIT).unwrap(),
-        window: units(WINDOW),
+        window: ms(WINDOW),
         breaker_threshold: THRESHOLD,
-        breaker_open: units(OPEN),
-        longest_call: units(PROBE),
+        breaker_open: ms(OPEN),
+        longest_call: ms(LONGEST_CALL),
         tokens: None,
         per_day: None,
         at_once: None,
@@ -39,14 +40,15 @@ fn policy() -> Policy {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Admit(usize),
+    Admit { caller: usize, promises: u8, slow: bool },
     Settle { grant: usize, health: u8, closed_units: i64 },
     Wait(i64),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        6 => (0..12usize).prop_map(Operation::Admit),
+        6 => (0..CALLERS, 0..4u8, any::<bool>())
+            .prop_map(|(caller, promises, slow)| Operation::Admit { caller, promises, slow }),
         5 => (any::<usize>(), 0..6u8, prop_oneof![9 => Just(0i64), 1 => 1..4i64])
             .prop_map(|(grant, health, closed_units)| Operation::Settle { grant, health, closed_units }),
         2 => (1..8i64).prop_map(Operation::Wait),
@@ -67,49 +69,89 @@ enum Verdict {
     Open(i64),
 }
 
-/// The quota as its documentation describes it, in units of time.
+impl Verdict {
+    /// The model's time stands still while a case runs: what the scripts say is later by up to that.
+    fn assert_is(&self, expected: &Self, drift: i64) {
+        let (Self::Throttled(until) | Self::Open(until)) = self else { return assert_eq!(self, expected) };
+        assert_eq!(std::mem::discriminant(self), std::mem::discriminant(expected), "{self:?} for {expected:?}");
+        let (Self::Throttled(wanted) | Self::Open(wanted)) = expected else { return };
+        assert!((-2..=drift + 2).contains(&(until - wanted)), "{self:?} for {expected:?}");
+    }
+}
+
+/// A job in the line.
+#[derive(Debug)]
+struct Standing {
+    waits: bool,
+    promises: usize,
+    /// When it is out of the line.
+    gone_at: i64,
+}
+
+/// The quota as its documentation describes it, in ms.
 #[derive(Debug)]
 struct Model {
     now: i64,
     calls: Vec<i64>,
-    /// When each waiter was told to come, by its rank.
-    waiters: BTreeMap<i64, i64>,
+    /// The line, by rank.
+    line: BTreeMap<usize, Standing>,
     closed_until: i64,
     breaker: Breaker,
 }
 
 impl Model {
-    fn admit(&mut self, rank: i64, grant: usize) -> Verdict {
+    fn admit(&mut self, rank: usize, promises: usize, call_ms: i64, grant: usize) -> Verdict {
         match self.breaker {
             Breaker::Open { until } | Breaker::HalfOpen { probe: Some((_, until)) } if self.now < until => {
                 return Verdict::Open(until);
             }
             _ => {}
         }
-        // The grace of a waiter is shorter than a unit.
-        self.waiters.retain(|_, told| *told >= self.now);
-        self.waiters.entry(rank).or_insert(i64::MAX);
-        let place = self.waiters.range(..rank).count();
-        let (windows, rest) = (place / LIMIT, place % LIMIT);
-        let recent: Vec<i64> = self.calls.iter().rev().copied().take(LIMIT).collect();
-        let free_at = recent.get(LIMIT - 1 - rest).map_or(self.now, |call| call + WINDOW);
-        let at = (free_at.max(self.now) + i64::try_from(windows).unwrap() * WINDOW).max(self.closed_until);
+        self.line.retain(|_, standing| standing.gone_at > self.now);
+        let lapse = (4 * call_ms).clamp(2_000, LONGEST_CALL);
+        let at = self.turn_at(rank, call_ms, lapse).max(self.closed_until);
         if at > self.now {
-            self.waiters.insert(rank, at);
+            self.line.insert(rank, Standing { waits: true, promises, gone_at: at + GRACE });
             return Verdict::Throttled(at);
         }
-        self.waiters.remove(&rank);
+        self.line.remove(&rank);
+        if promises > 0 {
+            self.line.insert(rank, Standing { waits: false, promises, gone_at: self.now + lapse });
+        }
         self.calls.push(self.now);
         let probe = !matches!(self.breaker, Breaker::Closed { .. });
         if probe {
-            self.breaker = Breaker::HalfOpen { probe: Some((grant, self.now + PROBE)) };
+            self.breaker = Breaker::HalfOpen { probe: Some((grant, self.now + LONGEST_CALL)) };
         }
         Verdict::Granted { probe }
     }
 
-    fn settle(&mut self, grant: usize, health: Health, closed: i64) -> BreakerState {
+    fn turn_at(&self, rank: usize, call_ms: i64, lapse: i64) -> i64 {
+        let before = || self.line.range(..rank).map(|(_, standing)| standing);
+        let waiting = before().filter(|standing| standing.waits).count();
+        let promised: usize = before().map(|standing| standing.promises).sum();
+        let slot = self.slot_at(waiting);
+        if promised == 0 {
+            return slot;
+        }
+        let (jobs, number) = (i64::try_from(before().count()).unwrap(), i64::try_from(promised).unwrap());
+        let turn = self.slot_at(waiting + promised) - 3 * call_ms * number / jobs / 2;
+        let halfway = self.now + lapse.max((turn - self.now) / 2);
+        if turn <= self.now { slot } else { slot.max(turn.min(halfway)) }
+    }
+
+    fn slot_at(&self, n: usize) -> i64 {
+        let recent: Vec<i64> = self.calls.iter().rev().copied().take(LIMIT).collect();
+        let free_at = recent.get(LIMIT - 1 - n % LIMIT).map_or(self.now, |call| call + WINDOW);
+        free_at.max(self.now) + i64::try_from(n / LIMIT).unwrap() * WINDOW
+    }
+
+    fn settle(&mut self, grant: usize, rank: usize, health: Health, closed: i64) -> BreakerState {
         if closed > 0 {
             self.closed_until = self.closed_until.max(self.now + closed);
+        }
+        if health != Health::Healthy && self.line.get(&rank).is_some_and(|standing| !standing.waits) {
+            self.line.remove(&rank);
         }
         let open = Breaker::Open { until: self.now + OPEN };
         self.breaker = match (self.breaker, health) {
@@ -131,86 +173,65 @@ impl Model {
     }
 }
 
-/// Sets every stored time back: to the scripts, so much time has passed.
-async fn wait(quota: &Quota, units: i64) {
-    let keys = &quota.keys;
-    let script = redis::Script::new(
-        r"
-        local ms = tonumber(ARGV[1])
-        for i, at in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-          redis.call('LSET', KEYS[1], i - 1, tonumber(at) - ms)
-        end
-        local told = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
-        for i = 1, #told, 2 do redis.call('ZADD', KEYS[2], tonumber(told[i + 1]) - ms, told[i]) end
-        for _, field in ipairs({ 'closed_until', 'until', 'probe_until' }) do
-          for _, key in ipairs({ KEYS[3], KEYS[4] }) do
-            local at = redis.call('HGET', key, field)
-            if at then redis.call('HSET', key, field, string.format('%.0f', tonumber(at) - ms)) end
-          end
-        end",
-    );
-    let mut call = script.key(&keys.calls);
-    call.key(&keys.expected).key(&keys.state).key(&keys.breaker).arg(units * UNIT * 1_000);
-    call.invoke_async::<()>(&mut quota.redis.commands()).await.unwrap();
-}
-
 async fn run(operations: &[Operation]) {
     let quota = Quota::new(&Redis::of_test(), "groq", "m", policy());
     let began = clock::now();
     let business = BusinessId::parse("company_123").unwrap();
-    let callers: Vec<JobId> = (0..12).map(|_| JobId::new()).collect();
+    let callers: Vec<JobId> = (0..CALLERS).map(|_| JobId::new()).collect();
     let mut model = Model {
         now: 0,
         calls: Vec::new(),
-        waiters: BTreeMap::new(),
+        line: BTreeMap::new(),
         closed_until: 0,
         breaker: Breaker::Closed { failures: 0 },
     };
-    let mut grants: Vec<Option<Grant>> = Vec::new();
-    // The model's time of a time that a script answered.
-    let units = |until: chrono::DateTime<chrono::Utc>, now: i64| {
-        let ahead = (until - began).as_seconds_f64() / 10.0;
-        #[expect(clippy::cast_possible_truncation, reason = "a few units")]
-        let ahead = ahead.round() as i64;
-        now + ahead
-    };
+    let mut grants: Vec<Option<(Grant, usize)>> = Vec::new();
     for operation in operations {
         match *operation {
-            Operation::Admit(caller) => {
-                let rank = i64::try_from(caller).unwrap();
-                let accepted_at = began + TimeDelta::milliseconds(rank);
-                let verdict =
-                    match quota.admit(Rank::under_way(callers[caller], business.clone(), accepted_at)).await.unwrap() {
-                        Admission::Granted(grant) => {
-                            let probe = grant.is_probe;
-                            grants.push(Some(grant));
-                            Verdict::Granted { probe }
-                        }
-                        Admission::Throttled { until } => Verdict::Throttled(units(until, model.now)),
-                        Admission::BreakerOpen { until } => Verdict::Open(units(until, model.now)),
-                    };
-                let number = if matches!(verdict, Verdict::Granted { .. }) { grants.len() - 1 } else { grants.len() };
-                assert_eq!(verdict, model.admit(rank, number));
+            Operation::Admit { caller, promises, slow } => {
+                let call_ms = if slow { UNIT } else { 0 };
+                redis::cmd("HSET")
+                    .arg(&[quota.keys.state.as_str(), "call_ms", &call_ms.to_string()])
+                    .query_async::<()>(&mut quota.redis.commands())
+                    .await
+                    .unwrap();
+                let accepted_at = began + TimeDelta::milliseconds(i64::try_from(caller).unwrap());
+                let rank = Rank::under_way(callers[caller], business.clone(), accepted_at).before(promises);
+                let admission = quota.admit(rank).await.unwrap();
+                let number = grants.len();
+                let expected = model.admit(caller, usize::from(promises), call_ms, number);
+                let drift = clock::now() - began;
+                let since = |until: chrono::DateTime<chrono::Utc>| model.now + (until - began).num_milliseconds();
+                let verdict = match admission {
+                    Admission::Granted(grant) => {
+                        let probe = grant.is_probe;
+                        grants.push(Some((grant, caller)));
+                        Verdict::Granted { probe }
+                    }
+                    Admission::Throttled { until } => Verdict::Throttled(since(until)),
+                    Admission::BreakerOpen { until } => Verdict::Open(since(until)),
+                };
+                verdict.assert_is(&expected, drift.num_milliseconds());
             }
             Operation::Settle { grant, health, closed_units } => {
                 if grants.is_empty() {
                     continue;
                 }
                 let number = grant % grants.len();
-                let Some(grant) = grants[number].take() else { continue };
+                let Some((grant, rank)) = grants[number].take() else { continue };
                 let health = match health {
                     0..=2 => Health::Unhealthy,
                     3 | 4 => Health::Healthy,
                     _ => Health::Neutral,
                 };
-                let closed_for = Duration::from_secs(u64::try_from(closed_units * UNIT).unwrap());
-                let closed_for = (closed_units > 0).then_some(closed_for);
+                let closed = closed_units * UNIT;
+                let closed_for = (closed > 0).then_some(Duration::from_millis(closed.unsigned_abs()));
                 let state = quota.settle(grant, Settlement { health, closed_for, tokens: None }).await.unwrap();
-                assert_eq!(state, model.settle(number, health, closed_units));
+                assert_eq!(state, model.settle(number, rank, health, closed));
             }
             Operation::Wait(units) => {
-                wait(&quota, units).await;
-                model.now += units;
+                quota.set_back(units * UNIT).await;
+                model.now += units * UNIT;
             }
         }
     }
