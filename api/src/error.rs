@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use copydesk_common::job::{FieldProblem, Problem};
 use copydesk_common::queue::QueueError;
+use copydesk_common::quota::QuotaError;
 use copydesk_common::store::StoreError;
 use copydesk_knowledge::KnowledgeError;
 
@@ -32,6 +33,9 @@ pub enum ApiError {
     /// What the path names does not exist, or is another business's.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// The path names a provider that Copydesk does not call.
+    #[error("no such provider: there are {0}")]
+    UnknownProvider(String),
     /// The request does not fit the state of what it speaks of.
     #[error("{0}")]
     Conflict(String),
@@ -56,6 +60,9 @@ pub enum ApiError {
     /// Redis is away, and nothing can be done without it.
     #[error("a part of the service is not available: try again in a moment")]
     QueueUnavailable(#[source] QueueError),
+    /// Redis is away, and the quota cannot be changed without it.
+    #[error("a part of the service is not available: try again in a moment")]
+    QuotaUnavailable(#[from] QuotaError),
     /// More requests wait than can be served in time.
     #[error("the service has more requests than it can take: try again in a moment")]
     Overloaded,
@@ -74,12 +81,14 @@ impl ApiError {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::UnknownRoute | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::StillRunning => StatusCode::CONFLICT,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::QuotaUnavailable(_) | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -92,6 +101,9 @@ impl ApiError {
             }
             Self::Unavailable(None) => tracing::warn!("a request took too long and was given up"),
             Self::QueueUnavailable(error) => {
+                tracing::warn!(error = error as &dyn StdError, "Redis is away: a request was refused");
+            }
+            Self::QuotaUnavailable(error) => {
                 tracing::warn!(error = error as &dyn StdError, "Redis is away: a request was refused");
             }
             Self::Overloaded => tracing::warn!("too many requests wait to be accepted: one was refused"),
@@ -147,7 +159,9 @@ impl ApiError {
     /// Seconds after which the client may try again, where that may help.
     fn retry_after(&self) -> Option<u16> {
         match self {
-            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::Overloaded => Some(RETRY_AFTER_SECONDS),
+            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::QuotaUnavailable(_) | Self::Overloaded => {
+                Some(RETRY_AFTER_SECONDS)
+            }
             Self::StillRunning => Some(1),
             _ => None,
         }

@@ -9,6 +9,6 @@ pub mod upload;
 
 pub use body::{Body, RequestBody};
 pub use idempotency::{IdempotencyHeader, Keyed};
-pub use path::{Business, Id, Kind};
+pub use path::{Business, Id, Kind, Provider};
 pub use query::Parameters;
 pub use upload::{UPLOAD_BODY_BYTES, Upload};

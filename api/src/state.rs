@@ -45,6 +45,8 @@ pub struct Parts {
     pub acceptor: Acceptor,
     /// What the workers are allowed to call, by `provider/model`.
     pub quotas: Vec<(String, Quota)>,
+    /// The models whose calls count as free because no price is known, by `provider/model`.
+    pub unpriced: Vec<String>,
     /// Tells of jobs that are changed here.
     pub notifier: Notifier,
     /// Hints that a job changed.
@@ -89,6 +91,12 @@ impl Services {
             announcer,
             queues,
             quotas: quotas(config, &redis),
+            unpriced: config
+                .providers
+                .models_without_price()
+                .into_iter()
+                .map(|model| format!("{}/{model}", Quotas::LLM))
+                .collect(),
             notifier: Notifier::new(&redis),
             listener: Listener::start(redis.clone(), closing.clone()),
             knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES),
@@ -115,6 +123,19 @@ impl Services {
     /// The queue of a kind.
     pub fn queue(&self, kind: JobKind) -> Result<&Queue, ApiError> {
         self.queues.iter().find(|queue| queue.kind() == kind).ok_or(ApiError::NotFound("queue"))
+    }
+
+    /// The quotas of a provider, by `provider/model`.
+    pub fn quotas_of(&self, provider: &str) -> impl Iterator<Item = &(String, Quota)> {
+        self.quotas.iter().filter(move |(_, quota)| quota.provider() == provider)
+    }
+
+    /// The providers that are called.
+    pub fn providers(&self) -> Vec<&str> {
+        let mut providers: Vec<_> = self.quotas.iter().map(|(_, quota)| quota.provider()).collect();
+        providers.sort_unstable();
+        providers.dedup();
+        providers
     }
 
     /// Counts jobs that were just accepted, and makes them known to the workers.

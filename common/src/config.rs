@@ -10,6 +10,8 @@ use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::quota::money::Prices;
+
 /// Everything that Copydesk's processes can be told.
 #[derive(Debug, Clone, confique::Config)]
 pub struct Config {
@@ -230,6 +232,27 @@ pub struct ProvidersConfig {
     /// Calls to the LLM provider at once, by all workers together; 0 for no limit.
     #[config(env = "COPYDESK_LLM_CONCURRENCY", default = 0)]
     pub llm_concurrency: u32,
+    /// Money for the LLM provider on any day (UTC), in US dollars; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_USD_PER_DAY", default = 0.0)]
+    pub llm_usd_per_day: f64,
+    /// Money for the search provider on any day (UTC), in US dollars; 0 for no limit.
+    #[config(env = "COPYDESK_SEARCH_USD_PER_DAY", default = 0.0)]
+    pub search_usd_per_day: f64,
+    /// Calls to all providers that each business may have on any day (UTC); 0 for no limit.
+    #[config(env = "COPYDESK_BUSINESS_CALLS_PER_DAY", default = 0)]
+    pub business_calls_per_day: u32,
+    /// Money for all providers that each business may have on any day (UTC), in US dollars; 0 for no
+    /// limit.
+    #[config(env = "COPYDESK_BUSINESS_USD_PER_DAY", default = 0.0)]
+    pub business_usd_per_day: f64,
+    /// What models cost, in US dollars for a million tokens that they read and write:
+    /// `model=0.59/0.79, other=0/0`. Groq's for the models used by default are known; a model
+    /// without a price counts as free.
+    #[config(env = "COPYDESK_PRICES", default = "")]
+    pub prices: String,
+    /// What a search costs, in US dollars.
+    #[config(env = "COPYDESK_SEARCH_USD_PER_CALL", default = 0.008)]
+    pub search_usd_per_call: f64,
     /// The longest that a call to a provider may take, in milliseconds.
     #[config(env = "COPYDESK_CALL_TIMEOUT_MS", default = 60_000)]
     pub call_timeout_ms: u64,
@@ -258,7 +281,44 @@ impl ProvidersConfig {
         if self.call_timeout_ms == 0 {
             return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
         }
+        self.validate_money()
+    }
+
+    fn validate_money(&self) -> Result<(), String> {
+        for (name, usd) in [
+            ("COPYDESK_LLM_USD_PER_DAY", self.llm_usd_per_day),
+            ("COPYDESK_SEARCH_USD_PER_DAY", self.search_usd_per_day),
+            ("COPYDESK_BUSINESS_USD_PER_DAY", self.business_usd_per_day),
+            ("COPYDESK_SEARCH_USD_PER_CALL", self.search_usd_per_call),
+        ] {
+            if !(0.0..=1e9).contains(&usd) {
+                return Err(format!("{name} takes an amount of US dollars from 0"));
+            }
+        }
+        Prices::parse(&self.prices).map_err(|error| format!("COPYDESK_PRICES: {error}"))?;
+        let limits = [
+            ("COPYDESK_LLM_USD_PER_DAY", self.llm_usd_per_day),
+            ("COPYDESK_BUSINESS_USD_PER_DAY", self.business_usd_per_day),
+        ];
+        for (name, _) in limits.into_iter().filter(|(_, usd)| *usd > 0.0) {
+            if let Some(model) = self.models_without_price().first() {
+                return Err(format!("{name} needs the price of {model}: set COPYDESK_PRICES={model}=0.59/0.79"));
+            }
+        }
         Ok(())
+    }
+
+    /// What models cost.
+    pub fn prices(&self) -> Prices {
+        // A list that cannot be read has stopped the start.
+        Prices::parse(&self.prices).unwrap_or_default()
+    }
+
+    /// The models whose calls count as free because nobody said what they cost.
+    pub fn models_without_price(&self) -> Vec<&str> {
+        let prices = self.prices();
+        let models = [self.llm_model.as_str(), self.review_model.as_str()];
+        models.into_iter().filter(|model| prices.of(model).is_none()).collect()
     }
 
     /// The longest that a call to a provider may take.
@@ -398,6 +458,22 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter"));
         let wrong = Config::for_servers("mysql://u:hunter2@h/db", "redis://h/0", "p").unwrap_err();
         assert_eq!(wrong.to_string(), "POSTGRES_URI takes postgres://user:password@host:port/database");
+    }
+
+    #[test]
+    fn limits_of_money_need_prices() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let mut providers = ProvidersConfig { llm_usd_per_day: 5.0, ..config.providers };
+        assert_eq!(providers.validate(), Ok(()));
+        providers.llm_model = "mine".into();
+        let wrong = providers.validate().unwrap_err();
+        assert_eq!(wrong, "COPYDESK_LLM_USD_PER_DAY needs the price of mine: set COPYDESK_PRICES=mine=0.59/0.79");
+        providers.prices = "mine=1/2".into();
+        assert_eq!(providers.validate(), Ok(()));
+        providers.prices = "mine:1".into();
+        assert!(providers.validate().unwrap_err().starts_with("COPYDESK_PRICES: \"mine:1\" is no price"));
+        let wrong = ProvidersConfig { prices: String::new(), business_usd_per_day: -1.0, ..providers }.validate();
+        assert_eq!(wrong.unwrap_err(), "COPYDESK_BUSINESS_USD_PER_DAY takes an amount of US dollars from 0");
     }
 
     #[test]

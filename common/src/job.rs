@@ -129,6 +129,8 @@ named_enum! {
     WaitReason {
         /// The provider's shared quota is used up.
         RateLimited = "rate_limited",
+        /// The business has used up what it may have on a day (UTC).
+        OverBudget = "over_budget",
         /// The provider's shared breaker is open.
         BreakerOpen = "breaker_open",
         /// An attempt failed; the next one comes later.

@@ -17,6 +17,12 @@ use crate::job::{JobId, named_enum};
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 
+pub mod limits;
+pub mod money;
+
+use limits::LimitsInForce;
+use money::MicroUsd;
+
 /// The window of the limits.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Grants are told apart here, but counted where the provider sees the calls: one may be faster on
@@ -38,6 +44,10 @@ pub struct Policy {
     pub per_day: Option<u32>,
     /// Calls at once.
     pub at_once: Option<u32>,
+    /// Money on any day (UTC).
+    pub usd_per_day: Option<MicroUsd>,
+    /// What each business may have of all providers.
+    pub budget: Budget,
     /// The window.
     pub window: Duration,
     /// Failures in a row that open the breaker.
@@ -48,6 +58,15 @@ pub struct Policy {
     pub longest_call: Duration,
 }
 
+/// What a business may have on any day (UTC), of all providers together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Calls.
+    pub calls_per_day: Option<u32>,
+    /// Money.
+    pub usd_per_day: Option<MicroUsd>,
+}
+
 impl Policy {
     /// So many calls a minute, each no longer than `longest_call`.
     pub fn per_minute(limit: u32, longest_call: Duration) -> Self {
@@ -56,10 +75,24 @@ impl Policy {
             tokens: None,
             per_day: None,
             at_once: None,
+            usd_per_day: None,
+            budget: Budget::default(),
             window: WINDOW + JITTER,
             breaker_threshold: BREAKER_THRESHOLD,
             breaker_open: BREAKER_OPEN,
             longest_call: longest_call + Duration::from_secs(5),
+        }
+    }
+
+    /// The limits as they are configured.
+    fn limits(&self) -> LimitsInForce {
+        let or_none = |limit: Option<u32>| u64::from(limit.unwrap_or(0));
+        LimitsInForce {
+            calls_per_minute: self.limit.into(),
+            tokens_per_minute: or_none(self.tokens),
+            calls_per_day: or_none(self.per_day),
+            calls_at_once: or_none(self.at_once),
+            micro_usd_per_day: self.usd_per_day.unwrap_or_default().0,
         }
     }
 }
@@ -100,12 +133,14 @@ pub struct Ask {
     pub rank: Rank,
     /// Tokens that the call may take: reserved, and settled on what it really took.
     pub tokens: u32,
+    /// What it may cost: reserved and settled in the same way.
+    pub cost: MicroUsd,
 }
 
 impl From<Rank> for Ask {
-    /// A call that takes no tokens.
+    /// A call that takes no tokens and costs nothing.
     fn from(rank: Rank) -> Self {
-        Self { rank, tokens: 0 }
+        Self { rank, tokens: 0, cost: MicroUsd::default() }
     }
 }
 
@@ -115,7 +150,11 @@ impl From<Rank> for Ask {
 pub struct Grant {
     id: Uuid,
     ticket: JobId,
+    business_id: BusinessId,
     began: Instant,
+    /// The day on which its cost was reserved.
+    day: i64,
+    cost: MicroUsd,
     /// Whether the outcome decides on the breaker.
     pub is_probe: bool,
 }
@@ -133,6 +172,11 @@ pub enum Admission {
     },
     /// The provider is down: ask again then.
     BreakerOpen {
+        /// When to ask again.
+        until: DateTime<Utc>,
+    },
+    /// The business has had what it may have on a day: ask again on the next one.
+    OverBudget {
         /// When to ask again.
         until: DateTime<Utc>,
     },
@@ -171,36 +215,36 @@ pub struct Settlement {
     pub closed_for: Option<Duration>,
     /// Tokens that it took; what was reserved stays reserved where that is unknown.
     pub tokens: Option<u32>,
+    /// What it cost; what was reserved stays reserved where that is unknown.
+    pub cost: Option<MicroUsd>,
+}
+
+impl Settlement {
+    /// A call of which no more is known.
+    pub fn of(health: Health) -> Self {
+        Self { health, closed_for: None, tokens: None, cost: None }
+    }
 }
 
 /// Where a provider stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// The provider.
     pub provider: String,
-    /// Calls in any window.
-    pub limit: u32,
-    /// Calls left in this one.
-    pub remaining: u32,
+    /// The limits in force.
+    pub limits: LimitsInForce,
+    /// Calls left in this window.
+    pub remaining: u64,
     /// Jobs that wait for a grant.
-    pub waiting: u32,
+    pub waiting: u64,
+    /// Calls made today (UTC).
+    pub calls_today: u64,
+    /// Money spent today (UTC), as far as prices are known.
+    pub spent_today: MicroUsd,
     /// The breaker.
     pub breaker: BreakerState,
     /// Until when the provider closed itself.
     pub closed_until: Option<DateTime<Utc>>,
-}
-
-/// Limits that an operator sets in place of the configured ones; `None` leaves the configured one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LimitOverrides {
-    /// Calls in any window, from 1.
-    pub limit: Option<u32>,
-    /// Tokens in any window; 0 for no limit.
-    pub tokens: Option<u32>,
-    /// Calls on any day; 0 for no limit.
-    pub per_day: Option<u32>,
-    /// Calls at once; 0 for no limit.
-    pub at_once: Option<u32>,
 }
 
 /// The quota could not be asked: no call may be made.
@@ -239,11 +283,11 @@ impl Quota {
 
     /// Asks for one call. One round trip.
     pub async fn admit(&self, ask: impl Into<Ask>) -> Result<Admission, QuotaError> {
-        let Ask { rank, tokens } = ask.into();
+        let Ask { rank, tokens, cost } = ask.into();
         let id = Uuid::now_v7();
         let policy = &self.policy;
         let known = self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (verdict, until_ms, generation): (String, i64, String) = QUOTA_ADMIT
+        let (verdict, at, generation): (String, i64, String) = QUOTA_ADMIT
             .key(&self.keys.calls)
             .key(&self.keys.waiters)
             .key(&self.keys.expected)
@@ -256,6 +300,7 @@ impl Quota {
             .key(&self.keys.absent)
             .key(&self.keys.line)
             .key(&self.keys.jobs)
+            .key(self.keys.spent(&rank.business_id))
             .arg(rank.ticket.to_string())
             .arg(rank.business_id.as_str())
             .arg(rank.accepted_at.timestamp_millis())
@@ -266,22 +311,26 @@ impl Quota {
             .arg(known)
             .arg(millis(policy.window))
             .arg(millis(policy.longest_call))
-            .arg(policy.limit)
-            .arg(policy.tokens.unwrap_or(0))
-            .arg(policy.per_day.unwrap_or(0))
-            .arg(policy.at_once.unwrap_or(0))
+            .arg(&policy.limits().in_order())
+            .arg(policy.budget.calls_per_day.unwrap_or(0))
+            .arg(policy.budget.usd_per_day.unwrap_or_default().0)
+            .arg(cost.0)
             .invoke_async(&mut self.redis.commands())
             .await?;
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
-        let until = clock::from_millis(until_ms);
+        let until = clock::from_millis(at);
         Ok(match verdict.as_str() {
             "granted" | "probe" => Admission::Granted(Grant {
                 id,
                 ticket: rank.ticket,
+                business_id: rank.business_id,
                 began: Instant::now(),
+                day: at,
+                cost,
                 is_probe: verdict == "probe",
             }),
             "open" => Admission::BreakerOpen { until },
+            "over_budget" => Admission::OverBudget { until },
             _ => Admission::Throttled { until },
         })
     }
@@ -297,6 +346,7 @@ impl Quota {
             .key(&self.keys.expected)
             .key(&self.keys.line)
             .key(&self.keys.jobs)
+            .key(self.keys.spent(&grant.business_id))
             .arg(grant.id.to_string())
             .arg(settlement.health.as_str())
             .arg(settlement.closed_for.map_or(0, millis))
@@ -305,6 +355,9 @@ impl Quota {
             .arg(settlement.tokens.map_or(-1, i64::from))
             .arg(grant.ticket.to_string())
             .arg(millis(grant.began.elapsed()))
+            .arg(grant.day)
+            .arg(grant.cost.0)
+            .arg(settlement.cost.map_or(-1, |cost| i64::try_from(cost.0).unwrap_or(i64::MAX)))
             .invoke_async(&mut self.redis.commands())
             .await?;
         Ok(state.parse().unwrap_or(BreakerState::Closed))
@@ -318,54 +371,32 @@ impl Quota {
         Ok(rank.query_async(&mut self.redis.commands()).await?)
     }
 
-    /// Sets limits for the whole fleet, from the next call on. Those that are `None` become the
-    /// configured ones again.
-    pub async fn set_limits(&self, overrides: LimitOverrides) -> Result<(), QuotaError> {
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        for (field, value) in [
-            ("limit", overrides.limit.filter(|limit| *limit > 0)),
-            ("tokens", overrides.tokens),
-            ("per_day", overrides.per_day),
-            ("at_once", overrides.at_once),
-        ] {
-            match value {
-                Some(value) => pipeline.hset(&self.keys.state, field, value).ignore(),
-                None => pipeline.hdel(&self.keys.state, field).ignore(),
-            };
-        }
-        pipeline.query_async::<()>(&mut self.redis.commands()).await?;
-        Ok(())
-    }
-
-    /// Opens the breaker for `time`, or closes it: an operator's word.
-    pub async fn set_breaker(&self, open_for: Option<Duration>) -> Result<(), QuotaError> {
-        let mut pipeline = redis::pipe();
-        pipeline.atomic().del(&self.keys.breaker).ignore();
-        if let Some(time) = open_for {
-            let until = clock::now().timestamp_millis().saturating_add_unsigned(millis(time));
-            pipeline.hset_multiple(&self.keys.breaker, &[("state", "open"), ("until", &until.to_string())]).ignore();
-        }
-        pipeline.query_async::<()>(&mut self.redis.commands()).await?;
-        Ok(())
-    }
-
     /// Where the provider stands now.
     pub async fn status(&self) -> Result<Status, QuotaError> {
-        let (limit, used, waiting, breaker, closed_until): (u32, u32, u32, String, i64) = QUOTA_STATUS
-            .key(&self.keys.calls)
-            .key(&self.keys.waiters)
-            .key(&self.keys.state)
-            .key(&self.keys.breaker)
-            .arg(self.policy.limit)
-            .arg(millis(self.policy.window))
-            .invoke_async(&mut self.redis.commands())
-            .await?;
+        type Standing = (String, i64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
+        let (breaker, closed_until, waiting, used, calls_today, spent, calls, tokens, per_day, at_once, usd): Standing =
+            QUOTA_STATUS
+                .key(&self.keys.calls)
+                .key(&self.keys.waiters)
+                .key(&self.keys.state)
+                .key(&self.keys.breaker)
+                .arg(millis(self.policy.window))
+                .arg(&self.policy.limits().in_order())
+                .invoke_async(&mut self.redis.commands())
+                .await?;
         Ok(Status {
             provider: self.provider.clone(),
-            limit,
-            remaining: limit.saturating_sub(used),
+            limits: LimitsInForce {
+                calls_per_minute: calls,
+                tokens_per_minute: tokens,
+                calls_per_day: per_day,
+                calls_at_once: at_once,
+                micro_usd_per_day: usd,
+            },
+            remaining: calls.saturating_sub(used),
             waiting,
+            calls_today,
+            spent_today: MicroUsd(spent),
             breaker: breaker.parse().unwrap_or(BreakerState::Closed),
             closed_until: (closed_until > 0).then(|| clock::from_millis(closed_until)),
         })
@@ -392,13 +423,24 @@ impl Quotas {
     /// The quotas as they are configured.
     pub fn new(redis: &Redis, config: &ProvidersConfig) -> Self {
         let some = |limit: u32| (limit > 0).then_some(limit);
+        let some_usd = |limit: f64| (limit > 0.0).then(|| MicroUsd::from_usd(limit));
+        let budget = Budget {
+            calls_per_day: some(config.business_calls_per_day),
+            usd_per_day: some_usd(config.business_usd_per_day),
+        };
         let llm = Policy {
             tokens: some(config.llm_tokens_per_minute),
             per_day: some(config.llm_requests_per_day),
             at_once: some(config.llm_concurrency),
+            usd_per_day: some_usd(config.llm_usd_per_day),
+            budget,
             ..Policy::per_minute(config.llm_requests_per_minute, config.call_timeout())
         };
-        let search = Policy::per_minute(config.search_requests_per_minute, config.call_timeout());
+        let search = Policy {
+            usd_per_day: some_usd(config.search_usd_per_day),
+            budget,
+            ..Policy::per_minute(config.search_requests_per_minute, config.call_timeout())
+        };
         Self {
             writer: Quota::new(redis, Self::LLM, &config.llm_model, llm),
             reviewer: Quota::new(redis, Self::LLM, &config.review_model, llm),

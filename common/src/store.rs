@@ -18,6 +18,7 @@ pub mod feedback;
 pub mod generation;
 pub mod idempotency;
 pub mod job;
+pub mod limit;
 
 /// The schema's migrations, embedded.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

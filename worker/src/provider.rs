@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::config::ProvidersConfig;
+use copydesk_common::quota::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
 
@@ -19,7 +20,7 @@ pub mod tavily;
 
 use call::CallError;
 use chat::{Answer, ChatClient, ChatRequest};
-use gate::Gate;
+use gate::{Gate, Taken};
 use tavily::{Found, TavilyClient};
 
 /// The LLM provider's name in quotas, usage and metrics.
@@ -35,6 +36,14 @@ pub enum ProviderError {
     /// It takes no calls before this moment.
     #[error("{provider} takes no calls before {until}")]
     Throttled {
+        /// The provider.
+        provider: &'static str,
+        /// When to ask again.
+        until: DateTime<Utc>,
+    },
+    /// The business has used up what it may have on a day, until then.
+    #[error("the business has used up its budget of the day: no call to {provider} before {until}")]
+    OverBudget {
         /// The provider.
         provider: &'static str,
         /// When to ask again.
@@ -128,11 +137,16 @@ impl Providers {
             .map_err(ClientError::Client)?;
         let chat = ChatClient::new(http.clone(), &config.llm_base_url, config.groq_api_key.as_ref())?;
         let quotas = Quotas::new(redis, config);
+        let prices = config.prices();
+        for model in config.models_without_price() {
+            tracing::warn!(model, "no price is known: its calls count as free; see COPYDESK_PRICES");
+        }
         let model = |name: &str, variable, quota: &Quota| Model {
             name: name.to_owned(),
             variable,
             client: chat.clone(),
             gate: Gate::new(LLM, quota.clone()),
+            price: prices.of(name),
             takes_schemas: AtomicBool::new(true),
         };
         Ok(Self {
@@ -153,6 +167,7 @@ pub struct Model {
     variable: &'static str,
     client: ChatClient,
     gate: Gate,
+    price: Option<Price>,
     takes_schemas: AtomicBool,
 }
 
@@ -169,10 +184,20 @@ impl Model {
         timeout: Duration,
         request: &ChatRequest,
     ) -> Result<Answer, ProviderError> {
-        let ask = Ask { rank, tokens: request.most_tokens() };
-        let took = |answer: &Answer| u32::try_from(answer.prompt_tokens + answer.completion_tokens).ok();
+        let (prompt, completion) = request.most_tokens();
+        let most = self.price.map(|price| price.of(prompt.into(), completion.into())).unwrap_or_default();
+        let ask = Ask { rank, tokens: prompt.saturating_add(completion), cost: most };
+        let took = |answer: &Answer| Taken {
+            tokens: u32::try_from(answer.prompt_tokens + answer.completion_tokens).ok(),
+            cost: Some(self.cost(answer)),
+        };
         let result = self.gate.call(ask, self.client.complete(&self.name, request, timeout), took).await;
         result.map_err(|error| error.naming("GROQ_API_KEY", self.variable))
+    }
+
+    /// What an answer cost; nothing where no price is known.
+    pub fn cost(&self, answer: &Answer) -> MicroUsd {
+        self.price.map(|price| price.of(answer.prompt_tokens, answer.completion_tokens)).unwrap_or_default()
     }
 
     /// Whether it takes a JSON schema for its answer, as far as is known.
@@ -191,6 +216,7 @@ impl Model {
 pub struct Search {
     client: TavilyClient,
     gate: Gate,
+    cost: MicroUsd,
 }
 
 impl Search {
@@ -201,13 +227,21 @@ impl Search {
         Ok(Some(Self {
             client: TavilyClient::new(http, &config.search_base_url, config.tavily_api_key.as_ref())?,
             gate: Gate::new(SEARCH, quota),
+            cost: MicroUsd::from_usd(config.search_usd_per_call),
         }))
     }
 
     /// One search, at most `timeout` long.
     pub async fn search(&self, rank: Rank, timeout: Duration, query: &str) -> Result<Vec<Found>, ProviderError> {
-        let result = self.gate.call(rank, self.client.search(query, timeout), |_| None).await;
+        let ask = Ask { cost: self.cost, ..rank.into() };
+        let took = |_: &Vec<Found>| Taken { tokens: None, cost: Some(self.cost) };
+        let result = self.gate.call(ask, self.client.search(query, timeout), took).await;
         result.map_err(|error| error.naming("TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"))
+    }
+
+    /// What a search costs.
+    pub fn cost(&self) -> MicroUsd {
+        self.cost
     }
 }
 

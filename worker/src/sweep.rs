@@ -1,6 +1,7 @@
 //! The sweep: makes every open job known to Redis that it does not know. What was committed in
 //! Postgres is thus never lost, whatever happens to Redis, or to an API process between its commit
-//! and its push. Idempotency keys that are a day old are freed on the way.
+//! and its push. On the way, idempotency keys that are a day old are freed, and Redis is told of the
+//! limits that operators set, which it forgets in a flush.
 //!
 //! One worker sweeps at a time. Redis' own memory says when it was flushed: the mark that the last
 //! whole pass left is gone. Then every open job is looked at; otherwise the latest ones, and a page
@@ -14,6 +15,7 @@ use copydesk_common::clock;
 use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::queue::message::Message;
 use copydesk_common::queue::{Entry, Queue, QueueError};
+use copydesk_common::quota::{QuotaError, limits};
 use copydesk_common::redis::{Mark, Redis, RedisError};
 use copydesk_common::store::job::OpenJob;
 use copydesk_common::store::{self, Store, StoreError};
@@ -43,6 +45,9 @@ pub enum SweepError {
     /// Redis.
     #[error("the sweep could not reach the queue")]
     Queue(#[from] QueueError),
+    /// Redis.
+    #[error("the sweep could not reach the quota")]
+    Quota(#[from] QuotaError),
     /// Redis.
     #[error("the sweep could not reach Redis")]
     Redis(#[from] RedisError),
@@ -98,7 +103,15 @@ impl Sweep {
             Mark::Absent => self.look_at_all().await,
         }?;
         self.forget_keys().await?;
+        self.enforce_limits().await?;
         Ok(pushed)
+    }
+
+    async fn enforce_limits(&self) -> Result<(), SweepError> {
+        for set in store::limit::all(&self.store).await? {
+            limits::enforce(&self.redis, &set.provider, &set.limits, set.version).await?;
+        }
+        Ok(())
     }
 
     /// Frees old idempotency keys, now and then.

@@ -12,6 +12,7 @@ use copydesk_common::generation::GenerationId;
 use copydesk_common::job::{JobId, JobKind};
 
 use crate::error::ApiError;
+use crate::state::Services;
 
 /// The path's `{business_id}`.
 #[derive(Debug)]
@@ -67,6 +68,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Kind {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let kind = parameter(parts, state, "kind").await.and_then(|kind| kind.parse().ok());
         kind.map(Self).ok_or(ApiError::NotFound("queue"))
+    }
+}
+
+/// The path's `{provider}`: one that Copydesk calls.
+#[derive(Debug)]
+pub struct Provider(pub String);
+
+impl FromRequestParts<Services> for Provider {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, ApiError> {
+        let name = parameter(parts, services, "provider").await.unwrap_or_default();
+        let is_known = services.quotas_of(&name).next().is_some();
+        if is_known { Ok(Self(name)) } else { Err(ApiError::UnknownProvider(services.providers().join(", "))) }
     }
 }
 

@@ -161,15 +161,15 @@ struct Pool {
 
 /// A provider's limit.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LimitCheck {
+struct LimitCheck {
     /// The provider.
     provider: String,
     /// Calls in any minute, by all workers together.
-    capacity: u32,
+    capacity: u64,
     /// Calls left.
-    remaining: u32,
+    remaining: u64,
     /// Jobs that wait for a call.
-    waiting: u32,
+    waiting: u64,
 }
 
 /// The jobs of one queue.
@@ -235,13 +235,13 @@ pub async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
 }
 
 /// Models of one provider share its limit.
-pub fn limits(quotas: Vec<(String, QuotaStatus)>) -> Vec<LimitCheck> {
+fn limits(quotas: Vec<(String, QuotaStatus)>) -> Vec<LimitCheck> {
     let by_provider: BTreeMap<_, _> = quotas.into_iter().map(|(_, status)| (status.provider.clone(), status)).collect();
     by_provider
         .into_values()
         .map(|status| LimitCheck {
             provider: status.provider,
-            capacity: status.limit,
+            capacity: status.limits.calls_per_minute,
             remaining: status.remaining,
             waiting: status.waiting,
         })

@@ -1,6 +1,7 @@
 //! The operator's view, dead letters, and queues that are held back.
 
 use copydesk_common::clock;
+use copydesk_common::config::Config;
 use copydesk_common::job::JobKind;
 use copydesk_common::presence::{self, WorkerInfo};
 use copydesk_common::queue::{Depth, Queue};
@@ -150,11 +151,88 @@ async fn the_overview_shows_queues_workers_limits_and_breakers(pool: PgPool) {
         .map(|worker| (&worker["id"], &worker["in_flight"], worker["last_seen_at"].is_string()))
         .collect();
     assert_eq!(shown, [(&json!("idle-1"), &json!(0), true), (&json!("test"), &json!(1), false)]);
-    assert_eq!(overview["limits"][0], json!({"provider": "groq", "capacity": 30, "remaining": 30, "waiting": 0}));
+    let unset = json!({"calls_per_minute": null, "tokens_per_minute": null, "calls_per_day": null,
+        "calls_at_once": null, "usd_per_day": null});
+    let limit = json!({"provider": "groq", "capacity": 30, "remaining": 30, "waiting": 0, "calls_today": 0,
+        "usd_today": 0.0, "closed_until": null, "set": unset, "in_force": with(unset.clone(), "calls_per_minute", 30)});
+    assert_eq!(overview["limits"][0], limit);
     assert_eq!(overview["breakers"]["groq/llama-3.3-70b-versatile"], "closed");
 
     let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
     let overview = alone.get("/api/ops/overview").await.expect(200).body;
     assert_eq!((&overview["redis"], &overview["queues"][0]["queued"]), (&json!(false), &json!(2)));
     assert_eq!((&overview["queues"][0]["paused"], &overview["queues"][0]["redis"]), (&json!(null), &json!(null)));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_operator_sets_limits_and_takes_them_back(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let path = "/api/ops/limits/groq";
+    let answer = service.put(path, &json!({"calls_per_minute": 60, "usd_per_day": 2.5, "calls_at_once": 0})).await;
+    let answer = answer.expect(200).body;
+    assert_eq!(answer["provider"], "groq");
+    let limits = |of: &str| ["calls_per_minute", "usd_per_day", "calls_at_once"].map(|name| answer[of][name].clone());
+    assert_eq!(limits("set"), [json!(60), json!(2.5), json!(0)]);
+    assert_eq!(limits("in_force"), [json!(60), json!(2.5), json!(null)], "0 is no limit");
+    let overview = service.get("/api/ops/overview").await.expect(200).body;
+    let shown = &overview["limits"][0];
+    assert_eq!(
+        (&shown["capacity"], &shown["set"], &shown["in_force"]),
+        (&json!(60), &answer["set"], &answer["in_force"])
+    );
+
+    let answer = service.put(path, &json!({"tokens_per_minute": null})).await.expect(200).body;
+    assert_eq!(
+        (&answer["set"]["calls_per_minute"], &answer["in_force"]["calls_per_minute"]),
+        (&json!(null), &json!(30))
+    );
+
+    let answer = service.put("/api/ops/limits/poems", &json!({})).await.expect_problem(404);
+    assert_eq!(answer.body["detail"], "no such provider: there are groq, tavily");
+    let wrong = json!({"calls_per_minute": 0, "tokens_per_minute": -1, "usd_per_day": -0.5, "calls": 1});
+    let answer = service.put(path, &wrong).await.expect_problem(422);
+    assert_eq!(answer.pointers(), ["/calls", "/calls_per_minute", "/tokens_per_minute", "/usd_per_day"]);
+
+    let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    let answer = alone.put(path, &json!({"calls_per_day": 7})).await.expect(200).body;
+    assert_eq!(
+        (&answer["set"]["calls_per_day"], &answer["in_force"]),
+        (&json!(7), &json!(null)),
+        "stored all the same"
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn money_is_limited_only_where_its_price_is_known(pool: PgPool) {
+    let unpriced = |config: &mut Config| config.providers.llm_model = "mine".to_owned();
+    let service = Service::start_with(&pool, unpriced).await;
+    let answer = service.put("/api/ops/limits/groq", &json!({"usd_per_day": 1})).await.expect_problem(422);
+    assert_eq!(answer.pointers(), ["/usd_per_day"]);
+    assert!(answer.text.contains("groq/mine") && answer.text.contains("COPYDESK_PRICES"), "{answer:?}");
+    service.put("/api/ops/limits/tavily", &json!({"usd_per_day": 1})).await.expect(200);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_operator_opens_and_closes_a_providers_breakers(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let before = clock::now();
+    let open = service.post("/api/ops/breakers/groq/open?seconds=600", &json!({})).await.expect(200).body;
+    let until: chrono::DateTime<chrono::Utc> = open["until"].as_str().unwrap().parse().unwrap();
+    assert!((598..=601).contains(&(until - before).num_seconds()), "{open}");
+    assert_eq!(open["breakers"], json!({"groq/llama-3.3-70b-versatile": "open", "groq/openai/gpt-oss-20b": "open"}));
+    let shown = async || service.get("/api/ops/overview").await.expect(200).body["breakers"].clone();
+    assert_eq!(shown().await, with(open["breakers"].clone(), "tavily/search", "closed"));
+    let closed = service.post("/api/ops/breakers/groq/close", &json!({})).await.expect(200).body;
+    assert_eq!((&closed["provider"], &closed["until"]), (&json!("groq"), &json!(null)));
+    assert!(shown().await.as_object().unwrap().values().all(|state| state == "closed"));
+
+    for action in ["open", "close"] {
+        service.post(&format!("/api/ops/breakers/poems/{action}"), &json!({})).await.expect_problem(404);
+    }
+    for seconds in ["0", "86401", "soon"] {
+        let path = format!("/api/ops/breakers/groq/open?seconds={seconds}");
+        assert!(service.post(&path, &json!({})).await.status.is_client_error(), "{seconds}");
+    }
+    let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    alone.post("/api/ops/breakers/groq/open", &json!({})).await.expect_problem(503);
 }

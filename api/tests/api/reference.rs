@@ -17,7 +17,10 @@ fn object<'a>(value: &'a Value, pointer: &str) -> &'a Map<String, Value> {
 
 /// The path with names in it that can be there.
 fn concrete(path: &str) -> String {
-    path.replace("{business_id}", "acme").replace("{id}", &Uuid::now_v7().to_string()).replace("{kind}", "generate")
+    path.replace("{business_id}", "acme")
+        .replace("{id}", &Uuid::now_v7().to_string())
+        .replace("{kind}", "generate")
+        .replace("{provider}", "groq")
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -57,6 +60,8 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/generate/batch",
             "POST /api/jobs/{id}/cancel",
             "POST /api/jobs/{id}/retry",
+            "POST /api/ops/breakers/{provider}/close",
+            "POST /api/ops/breakers/{provider}/open",
             "POST /api/ops/dead/discard",
             "POST /api/ops/dead/retry",
             "POST /api/ops/dead/{id}/discard",
@@ -64,6 +69,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/ops/queues/{kind}/pause",
             "POST /api/ops/queues/{kind}/resume",
             "PUT /api/businesses/{business_id}",
+            "PUT /api/ops/limits/{provider}",
         ]
     );
     for operation in operations {

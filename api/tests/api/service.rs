@@ -34,7 +34,17 @@ impl Service {
         Self::start_on(&database_url(pool), &redis).await
     }
 
+    /// The same with another configuration.
+    pub(crate) async fn start_with(pool: &PgPool, change: impl FnOnce(&mut Config)) -> Self {
+        let redis = std::env::var("REDIS_URL").expect("REDIS_URL says where a Redis is");
+        Self::start_changed(&database_url(pool), &redis, change).await
+    }
+
     pub(crate) async fn start_on(postgres: &str, redis: &str) -> Self {
+        Self::start_changed(postgres, redis, |_| {}).await
+    }
+
+    async fn start_changed(postgres: &str, redis: &str, change: impl FnOnce(&mut Config)) -> Self {
         let prefix = format!("test-{}", Uuid::now_v7());
         let layer = json!({
             "postgres": {"uri": postgres},
@@ -42,7 +52,8 @@ impl Service {
             "telemetry": {}, "api": {}, "worker": {}, "providers": {},
         });
         let layer = serde_json::from_value(layer).unwrap();
-        let config = <Config as confique::Config>::builder().preloaded(layer).load().unwrap();
+        let mut config = <Config as confique::Config>::builder().preloaded(layer).load().unwrap();
+        change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();

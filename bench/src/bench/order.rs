@@ -92,10 +92,10 @@ async fn granted(quota: &Quota, rank: Rank, asks: &AtomicUsize) -> anyhow::Resul
         asks.fetch_add(1, Ordering::Relaxed);
         match quota.admit(rank.clone()).await? {
             Admission::Granted(grant) => {
-                quota.settle(grant, Settlement { health: Health::Healthy, closed_for: None, tokens: None }).await?;
+                quota.settle(grant, Settlement::of(Health::Healthy)).await?;
                 return Ok(());
             }
-            Admission::Throttled { until } | Admission::BreakerOpen { until } => {
+            Admission::Throttled { until } | Admission::BreakerOpen { until } | Admission::OverBudget { until } => {
                 tokio::time::sleep((until - clock::now()).to_std().unwrap_or_default()).await;
             }
         }

@@ -70,9 +70,11 @@ async fn call(quota: Quota, http: reqwest::Client, url: String, until: Instant) 
             Admission::Granted(grant) => {
                 let answer = http.post(&url).bearer_auth("tvly-bench").json(&json!({ "query": "any" })).send().await?;
                 ensure!(answer.status().is_success(), "the simulator answered with {}", answer.status());
-                quota.settle(grant, Settlement { health: Health::Healthy, closed_for: None, tokens: None }).await?;
+                quota.settle(grant, Settlement::of(Health::Healthy)).await?;
             }
-            Admission::Throttled { until: at } | Admission::BreakerOpen { until: at } => {
+            Admission::Throttled { until: at }
+            | Admission::BreakerOpen { until: at }
+            | Admission::OverBudget { until: at } => {
                 let wait = (at - clock::now()).to_std().unwrap_or_default();
                 tokio::time::sleep(wait.min(until.saturating_duration_since(Instant::now()))).await;
             }

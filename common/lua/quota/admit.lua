@@ -2,20 +2,24 @@
 --
 -- KEYS   1 calls (list: ms of past grants, newest first)  2 waiters (zset: ticket by rank)
 --        3 expected (zset: ticket by the ms at which it was told to ask again, or is to be back)
---        4 state (hash: closed_until, an operator's limits, tokens_used, day, day_calls, call_ms)
+--        4 state (hash: closed_until, an operator's limits, tokens_used, call_ms, day, day_calls,
+--        day_usd)
 --        5 breaker (hash)  6 granted (zset: grant by its ms)  7 amounts (hash: a grant's tokens)
 --        8 flying (zset: grant by the ms at which its call is over at the latest)
 --        9 clocks (hash: a business's virtual clock)  10 absent (zset: ticket by rank)
 --        11 line (zset: calls to come by rank: `ticket` asked for, `ticket:n` promised)
 --        12 jobs (zset: ticket by rank, of every job with a call in the line)
+--        13 spent (hash: what the business had on a day, of all providers: day, calls, usd)
 -- ARGV   1 ticket (the job)  2 business  3 ms at which the job was accepted  4 1 for a job under way
 --        5 calls that it will make after this one  6 grant id  7 tokens that the call may take
 --        8 the generation of Redis' memory that the caller knows; '' for none
 --        9 window in ms  10 longest duration of a call in ms  11 limit (calls a window)
---        12 limit of tokens a window  13 of calls a day (UTC)  14 of calls at once; 0 for no limit
--- RETURNS { 'granted', 0 } | { 'probe', 0 } (granted, and its outcome decides on the breaker)
---         | { 'throttled', ms to ask again at } | { 'open', ms to ask again at }, each followed by
---         the generation of Redis' memory
+--        12 limit of tokens a window  13 of calls a day (UTC)  14 of calls at once  15 of micro-USD a
+--        day  16 the business's of calls a day  17 the business's of micro-USD a day; 0 for no limit
+--        18 micro-USD that the call may cost
+-- RETURNS { 'granted', day } | { 'probe', day } (granted, and its outcome decides on the breaker)
+--         | { 'throttled' | 'open' | 'over_budget', ms to ask again at }, each followed by the
+--         generation of Redis' memory
 --
 -- Atomic, since the check and the taking of a slot are one decision for the whole fleet: all that a
 -- call takes is taken at once, or nothing; and so is the choice of the one caller that probes a
@@ -44,7 +48,7 @@
 
 local CALLS, WAITERS, EXPECTED, STATE, BREAKER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local GRANTED, AMOUNTS, FLYING, CLOCKS, ABSENT = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local LINE, JOBS = KEYS[11], KEYS[12]
+local LINE, JOBS, SPENT = KEYS[11], KEYS[12], KEYS[13]
 local GRACE_MS, BOUND, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
 -- Promised calls of a job that keep a place. A job lapses that is not back after so many mean calls,
 -- and this at least. Promised calls come as fast as the mean call is long; some are longer.
@@ -54,13 +58,18 @@ local ticket, business, accepted, is_new = ARGV[1], ARGV[2], tonumber(ARGV[3]), 
 local promises, grant, tokens = math.min(tonumber(ARGV[5]), MAX_PROMISED), ARGV[6], tonumber(ARGV[7])
 local window, longest_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
 local state = redis.call('HMGET', STATE, 'limit', 'tokens', 'per_day', 'at_once', 'closed_until',
-  'tokens_used', 'day', 'day_calls', 'virtual', 'call_ms', 'generation', 'closed_in')
+  'tokens_used', 'day', 'day_calls', 'virtual', 'call_ms', 'generation', 'closed_in',
+  'usd_per_day', 'day_usd')
 local limit, token_limit = tonumber(state[1] or ARGV[11]), tonumber(state[2] or ARGV[12])
 local per_day, at_once = tonumber(state[3] or ARGV[13]), tonumber(state[4] or ARGV[14])
+local usd_limit, cost = tonumber(state[13] or ARGV[15]), tonumber(ARGV[18])
+local budget_calls, budget_usd = tonumber(ARGV[16]), tonumber(ARGV[17])
 local closed_until, virtual, call_ms = tonumber(state[5] or 0), tonumber(state[9] or 0), tonumber(state[10] or 0)
 local lapse_ms = math.min(longest_ms, math.max(LAPSE_MS, LAPSE_CALLS * call_ms))
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local today = math.floor(now / DAY_MS)
+local tomorrow_at = (today + 1) * DAY_MS
 
 local generation = state[11]
 local forgot = ARGV[8] ~= '' and ARGV[8] ~= generation
@@ -92,6 +101,14 @@ local function leave_line(job)
   redis.call('ZREM', EXPECTED, job)
 end
 
+-- Calls and micro-USD of today, out of the fields `day`, calls and usd.
+local function of_today(day, calls, usd)
+  if tonumber(day or 0) ~= today then
+    return 0, 0
+  end
+  return tonumber(calls or 0), tonumber(usd or 0)
+end
+
 -- A promised call stands right behind the job's earlier ones: by rank, and then by name.
 local function promise(rank)
   for n = 1, promises do
@@ -114,6 +131,17 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', EXPECTED, '-inf', now - GRACE_
     redis.call('PEXPIRE', ABSENT, DAY_MS)
   end
   leave_line(gone)
+end
+
+-- Whoever is over its budget stands in no line: it would hold up those behind it until tomorrow.
+local business_calls, business_usd = 0, 0
+if budget_calls > 0 or budget_usd > 0 then
+  business_calls, business_usd = of_today(unpack(redis.call('HMGET', SPENT, 'day', 'calls', 'usd')))
+  if (budget_calls > 0 and business_calls >= budget_calls)
+    or (budget_usd > 0 and business_usd + cost > budget_usd) then
+    leave_line(ticket)
+    return { 'over_budget', tomorrow_at, generation }
+  end
 end
 
 local function rank_of_new()
@@ -203,10 +231,9 @@ if at_once > 0 then
     at = math.max(at, now + math.max(POLL_MS, math.ceil(call_ms * beyond / at_once)))
   end
 end
-local today = math.floor(now / DAY_MS)
-local day_calls = tonumber(state[7] or 0) == today and tonumber(state[8] or 0) or 0
-if per_day > 0 and day_calls + waiting >= per_day then
-  at = math.max(at, (today + 1) * DAY_MS)
+local day_calls, day_usd = of_today(state[7], state[8], state[14])
+if (per_day > 0 and day_calls + waiting >= per_day) or (usd_limit > 0 and day_usd + cost > usd_limit) then
+  at = math.max(at, tomorrow_at)
 end
 
 if at > now then
@@ -241,11 +268,13 @@ end
 if at_once > 0 then
   redis.call('ZADD', FLYING, now + longest_ms, grant)
 end
-if per_day > 0 then
-  redis.call('HSET', STATE, 'day', today, 'day_calls', day_calls + 1)
+redis.call('HSET', STATE, 'day', today, 'day_calls', day_calls + 1, 'day_usd', day_usd + cost)
+if budget_calls > 0 or budget_usd > 0 then
+  redis.call('HSET', SPENT, 'day', today, 'calls', business_calls + 1, 'usd', business_usd + cost)
+  redis.call('PEXPIRE', SPENT, DAY_MS)
 end
 if breaker[1] then
   redis.call('HSET', BREAKER, 'state', 'half_open', 'probe', grant, 'probe_until', now + longest_ms)
-  return { 'probe', 0, generation }
+  return { 'probe', today, generation }
 end
-return { 'granted', 0, generation }
+return { 'granted', today, generation }

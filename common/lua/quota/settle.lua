@@ -1,13 +1,14 @@
 -- Records how a granted call ended: what it really took, for the breaker, and where the provider
 -- closed itself.
 --
--- KEYS   1 state (hash: closed_until, tokens_used, call_ms)  2 breaker (hash)  3 amounts (hash: a
+-- KEYS   1 state (hash: closed_until, tokens_used, call_ms, day, day_usd)  2 breaker (hash)  3 amounts (hash: a
 --        grant's tokens)  4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
---        7 line (zset: calls to come)  8 jobs (zset)
+--        7 line (zset: calls to come)  8 jobs (zset)  9 spent (hash: the business's day, usd)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
 --        for none)  4 failures in a row that open the breaker  5 ms that it stays open
 --        6 tokens that it took (-1 for unknown: what was reserved stays)  7 ticket (the job)
---        8 ms that the call took
+--        8 ms that the call took  9 the day of the grant  10 micro-USD that were reserved
+--        11 micro-USD that it cost (-1 for unknown: what was reserved stays)
 -- RETURNS the breaker's state after that: closed | open | half_open
 --
 -- Atomic, since the failures of all workers count in one row, and since only the one probe may
@@ -28,6 +29,16 @@ local took, reserved = tonumber(ARGV[6]), redis.call('HGET', KEYS[3], grant)
 if took >= 0 and reserved then
   redis.call('HSET', KEYS[3], grant, took)
   redis.call('HINCRBY', KEYS[1], 'tokens_used', took - tonumber(reserved))
+end
+
+local cost = tonumber(ARGV[11])
+if cost >= 0 then
+  for key, field in pairs({ [KEYS[1]] = 'day_usd', [KEYS[9]] = 'usd' }) do
+    -- What was reserved on another day is forgotten with it.
+    if redis.call('HGET', key, 'day') == ARGV[9] then
+      redis.call('HINCRBY', key, field, cost - tonumber(ARGV[10]))
+    end
+  end
 end
 
 -- How long calls take, as a moving mean: by when the promised ones will come.

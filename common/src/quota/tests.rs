@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Admission, Ask, BreakerState, Grant, Health, LimitOverrides, Policy, Quota, Rank, Settlement};
+use super::limits::{self, SetLimits};
+use super::money::MicroUsd;
+use super::{Admission, Ask, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::business::BusinessId;
 use crate::clock;
 use crate::job::JobId;
@@ -24,6 +26,8 @@ fn policy(limit: u32, window_ms: u64) -> Policy {
         tokens: None,
         per_day: None,
         at_once: None,
+        usd_per_day: None,
+        budget: Budget::default(),
     }
 }
 
@@ -88,7 +92,11 @@ async fn throttled(quota: &Quota, rank: &Rank) -> DateTime<Utc> {
 }
 
 async fn settle(quota: &Quota, grant: Grant, health: Health) -> BreakerState {
-    quota.settle(grant, Settlement { health, closed_for: None, tokens: None }).await.unwrap()
+    quota.settle(grant, Settlement::of(health)).await.unwrap()
+}
+
+async fn set_limits(quota: &Quota, limits: &SetLimits, version: i64) -> bool {
+    limits::enforce(&quota.redis, "groq", limits, version).await.unwrap()
 }
 
 /// Asks until it is granted, each time at the moment that it was told.
@@ -97,6 +105,7 @@ async fn granted_at(quota: &Quota, rank: Rank) -> DateTime<Utc> {
         match quota.admit(rank.clone()).await.unwrap() {
             Admission::Granted(_) => return clock::now(),
             Admission::Throttled { until } | Admission::BreakerOpen { until } => sleep_until(until).await,
+            other @ Admission::OverBudget { .. } => panic!("{other:?}"),
         }
     }
 }
@@ -184,7 +193,7 @@ async fn a_providers_own_word_closes_it_for_everybody() {
     let quota = quota(100, 60_000);
     let first = grant(&quota, anybody()).await;
     let closed_for = Some(Duration::from_millis(300));
-    quota.settle(first, Settlement { health: Health::Neutral, closed_for, tokens: None }).await.unwrap();
+    quota.settle(first, Settlement { closed_for, ..Settlement::of(Health::Neutral) }).await.unwrap();
     let until = throttled(&quota, &anybody()).await;
     assert!(until > clock::now() + TimeDelta::milliseconds(200));
     assert!(quota.status().await.unwrap().closed_until.is_some());
@@ -266,7 +275,8 @@ async fn the_status_counts_what_is_left() {
         let _ = grant(&quota, anybody()).await;
     }
     let status = quota.status().await.unwrap();
-    assert_eq!((status.limit, status.remaining, status.waiting), (5, 2, 0));
+    assert_eq!((status.limits.calls_per_minute, status.remaining, status.waiting), (5, 2, 0));
+    assert_eq!(status.calls_today, 3);
     assert_eq!(status.breaker, BreakerState::Closed);
 }
 
@@ -279,10 +289,10 @@ fn with(change: impl FnOnce(&mut Policy)) -> Quota {
 #[tokio::test]
 async fn tokens_are_reserved_on_an_estimate_and_settled_on_what_was_used() {
     let quota = with(|policy| policy.tokens = Some(1_000));
-    let ask = |tokens| Ask { rank: anybody(), tokens };
+    let ask = |tokens| Ask { tokens, ..anybody().into() };
     let Admission::Granted(first) = quota.admit(ask(900)).await.unwrap() else { panic!("there is room") };
     assert!(matches!(quota.admit(ask(200)).await.unwrap(), Admission::Throttled { .. }));
-    let used = Settlement { health: Health::Healthy, closed_for: None, tokens: Some(300) };
+    let used = Settlement { tokens: Some(300), ..Settlement::of(Health::Healthy) };
     quota.settle(first, used).await.unwrap();
     let waiting = ask(700);
     let Admission::Throttled { until } = quota.admit(waiting.clone()).await.unwrap() else {
@@ -299,11 +309,12 @@ async fn a_window_of_tokens_is_never_overrun() {
     let asks = (0..12).map(|_| {
         let quota = quota.clone();
         tokio::spawn(async move {
-            let ask = Ask { rank: anybody(), tokens: 300 };
+            let ask = Ask { tokens: 300, ..anybody().into() };
             loop {
                 match quota.admit(ask.clone()).await.unwrap() {
                     Admission::Granted(_) => return clock::now(),
                     Admission::Throttled { until } | Admission::BreakerOpen { until } => sleep_until(until).await,
+                    other @ Admission::OverBudget { .. } => panic!("{other:?}"),
                 }
             }
         })
@@ -342,13 +353,16 @@ async fn an_operators_limits_hold_from_the_next_call_on() {
     let _ = grant(&quota, anybody()).await;
     let waiting = anybody();
     throttled(&quota, &waiting).await;
-    quota.set_limits(LimitOverrides { limit: Some(2), ..LimitOverrides::default() }).await.unwrap();
+    let two = SetLimits { calls_per_minute: Some(2), ..SetLimits::default() };
+    assert!(set_limits(&quota, &two, 7).await);
     let _ = grant(&quota, waiting).await;
-    assert_eq!(quota.status().await.unwrap().limit, 2);
-    quota.set_limits(LimitOverrides::default()).await.unwrap();
-    assert_eq!(quota.status().await.unwrap().limit, 1);
-    quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
-    assert!(matches!(quota.admit(anybody()).await.unwrap(), Admission::BreakerOpen { .. }));
+    assert_eq!(quota.status().await.unwrap().limits.calls_per_minute, 2);
+    assert!(!set_limits(&quota, &SetLimits::default(), 6).await, "an older word changes nothing");
+    assert!(set_limits(&quota, &SetLimits::default(), 8).await);
+    assert_eq!(quota.status().await.unwrap().limits.calls_per_minute, 1);
+    let open_until = quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
+    let Admission::BreakerOpen { until } = quota.admit(anybody()).await.unwrap() else { panic!("it is open") };
+    assert_eq!(Some(until), open_until);
     quota.set_breaker(None).await.unwrap();
     assert_eq!(quota.status().await.unwrap().breaker, BreakerState::Closed);
 }
@@ -377,4 +391,57 @@ async fn a_flush_that_forgets_the_window_closes_the_provider_for_one() {
     assert!(throttled(&other, &waiting).await <= until + TimeDelta::milliseconds(500), "and only once");
     sleep_until(until).await;
     let _ = grant(&other, waiting).await;
+}
+
+fn costing(rank: Rank, micro_usd: u64) -> Ask {
+    Ask { cost: MicroUsd(micro_usd), ..rank.into() }
+}
+
+fn tomorrow(until: DateTime<Utc>) -> bool {
+    until.timestamp() % 86_400 == 0 && (TimeDelta::zero()..=TimeDelta::days(1)).contains(&(until - clock::now()))
+}
+
+#[tokio::test]
+async fn money_is_reserved_on_an_estimate_and_settled_on_what_a_call_cost() {
+    let quota = with(|policy| policy.usd_per_day = Some(MicroUsd(1_000)));
+    let Admission::Granted(first) = quota.admit(costing(anybody(), 700)).await.unwrap() else {
+        panic!("there is money")
+    };
+    let Admission::Throttled { until } = quota.admit(costing(anybody(), 400)).await.unwrap() else {
+        panic!("too much")
+    };
+    assert!(tomorrow(until), "{until}");
+    let cost = Some(MicroUsd(250));
+    quota.settle(first, Settlement { cost, ..Settlement::of(Health::Healthy) }).await.unwrap();
+    let Admission::Granted(second) = quota.admit(costing(anybody(), 400)).await.unwrap() else {
+        panic!("it cost less")
+    };
+    quota.settle(second, Settlement::of(Health::Unhealthy)).await.unwrap();
+    assert_eq!(quota.status().await.unwrap().spent_today, MicroUsd(650), "what is not known stays reserved");
+    assert!(matches!(quota.admit(costing(anybody(), 351)).await.unwrap(), Admission::Throttled { .. }));
+    let more = SetLimits { micro_usd_per_day: Some(0), ..SetLimits::default() };
+    set_limits(&quota, &more, 1).await;
+    assert!(matches!(quota.admit(costing(anybody(), 5_000)).await.unwrap(), Admission::Granted(_)), "0 is no limit");
+}
+
+#[tokio::test]
+async fn a_business_has_one_budget_for_all_providers_and_holds_up_nobody_else() {
+    let budget = Budget { calls_per_day: Some(3), usd_per_day: Some(MicroUsd(1_000)) };
+    let llm = with(|policy| policy.budget = budget);
+    let keys = llm.redis.keys().quota("tavily", "search");
+    let search = Quota { keys, ..llm.clone_of_another_process() };
+    let (poor, other) = (new_of("poor"), new_of("other"));
+    let Admission::Granted(first) = llm.admit(costing(poor.clone(), 900)).await.unwrap() else { panic!("it has all") };
+    let Admission::OverBudget { until } = search.admit(costing(poor.clone(), 200)).await.unwrap() else {
+        panic!("one budget for all")
+    };
+    assert!(tomorrow(until), "{until}");
+    let cost = Some(MicroUsd(100));
+    llm.settle(first, Settlement { cost, ..Settlement::of(Health::Healthy) }).await.unwrap();
+    for _ in 0..2 {
+        assert!(matches!(search.admit(costing(poor.clone(), 200)).await.unwrap(), Admission::Granted(_)));
+    }
+    assert!(matches!(llm.admit(poor).await.unwrap(), Admission::OverBudget { .. }), "three calls are all");
+    assert_eq!(llm.status().await.unwrap().waiting, 0, "it stands in no line");
+    let _ = grant(&llm, other).await;
 }

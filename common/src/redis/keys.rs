@@ -1,7 +1,8 @@
 //! Every key, as a function, with its type, its life and its owner. Braces are hash tags: all keys
-//! of one queue, or of one provider, live in one slot, so that a script may touch them together on
+//! of one queue, and all of the quota, live in one slot, so that a script may touch them together on
 //! Redis Cluster.
 
+use crate::business::BusinessId;
 use crate::job::JobKind;
 
 /// The keys of one installation: they all begin with its prefix.
@@ -34,12 +35,12 @@ impl Keys {
 
     /// The keys of a provider's quota and of the breaker of one of its models.
     pub fn quota(&self, provider: &str, model: &str) -> QuotaKeys {
-        let key = |name: &str| format!("{{{}:quota:{provider}}}:{name}", self.prefix);
+        let key = |name: &str| format!("{{{}:quota}}:{provider}:{name}", self.prefix);
         QuotaKeys {
             calls: key("calls"),
             waiters: key("waiters"),
             expected: key("expected"),
-            state: key("state"),
+            state: self.quota_state(provider),
             breaker: key(&format!("breaker:{model}")),
             granted: key("granted"),
             amounts: key("amounts"),
@@ -48,7 +49,13 @@ impl Keys {
             absent: key("absent"),
             line: key("line"),
             jobs: key("jobs"),
+            spent: format!("{{{}:quota}}:spent", self.prefix),
         }
+    }
+
+    /// The state of a provider's quota: see [`QuotaKeys::state`].
+    pub fn quota_state(&self, provider: &str) -> String {
+        format!("{{{}:quota}}:{provider}:state", self.prefix)
     }
 
     /// Channel: a job changed. Published by whoever changed it, heard by every API process.
@@ -111,7 +118,8 @@ pub struct QuotaKeys {
     /// Sorted set: jobs with a call in the line by the ms at which they will ask again.
     pub expected: String,
     /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
-    /// window, calls made on the day, the mean length of a call, the generation of Redis' memory.
+    /// window, calls and micro-USD of the day, the mean length of a call, the generation of Redis'
+    /// memory.
     pub state: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
@@ -129,4 +137,13 @@ pub struct QuotaKeys {
     pub line: String,
     /// Sorted set: jobs with a call in the line, by rank.
     pub jobs: String,
+    spent: String,
+}
+
+impl QuotaKeys {
+    /// Hash, a day: calls and micro-USD that a business had on a day, of all providers; where
+    /// businesses have budgets.
+    pub fn spent(&self, business_id: &BusinessId) -> String {
+        format!("{}:{business_id}", self.spent)
+    }
 }

@@ -20,6 +20,8 @@ scripts! {
     QUEUE_READOPT = "queue/readopt.lua";
     QUEUE_SETTLE = "queue/settle.lua";
     QUOTA_ADMIT = "quota/admit.lua";
+    QUOTA_BREAKER = "quota/breaker.lua";
+    QUOTA_LIMITS = "quota/limits.lua";
     QUOTA_SETTLE = "quota/settle.lua";
     QUOTA_STATUS = "quota/status.lua";
 }

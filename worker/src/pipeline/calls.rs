@@ -132,13 +132,17 @@ impl Calls {
         let mut usage = self.usage();
         usage.prompt_tokens += answer.prompt_tokens;
         usage.completion_tokens += answer.completion_tokens;
+        usage.cost_usd += model.cost(&answer).usd();
         Ok(answer)
     }
 
     /// The pages that fit a query; none where there is no search.
     pub async fn search(&self, query: &str) -> Result<Vec<Found>, StageError> {
         let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
-        self.patiently(provider::SEARCH, |timeout| search.search(self.rank(provider::SEARCH), timeout, query)).await
+        let call = |timeout| search.search(self.rank(provider::SEARCH), timeout, query);
+        let found = self.patiently(provider::SEARCH, call).await?;
+        self.usage().cost_usd += search.cost().usd();
+        Ok(found)
     }
 
     /// Makes a call, after waits that are too short to give the slot back for.
@@ -216,6 +220,7 @@ impl Calls {
             // Waiting spends no attempt: only the deadline ends it.
             StageError::Provider(
                 ProviderError::Throttled { .. }
+                | ProviderError::OverBudget { .. }
                 | ProviderError::BreakerOpen { .. }
                 | ProviderError::QuotaUnavailable { .. },
             ) => self.is_near_deadline(),
@@ -237,6 +242,9 @@ impl Calls {
         match error {
             StageError::Provider(ProviderError::Throttled { provider, until }) => {
                 wait(WaitReason::RateLimited, provider, until)
+            }
+            StageError::Provider(ProviderError::OverBudget { provider, until }) => {
+                wait(WaitReason::OverBudget, provider, until)
             }
             StageError::Provider(ProviderError::BreakerOpen { provider, until }) => {
                 wait(WaitReason::BreakerOpen, provider, until)

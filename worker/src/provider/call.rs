@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use copydesk_common::quota::money::MicroUsd;
 use copydesk_common::quota::{Health, Settlement};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -74,7 +75,9 @@ impl CallError {
             // It answered, if badly.
             Self::TooLarge | Self::Malformed(_) | Self::NoChoice => Health::Neutral,
         };
-        Settlement { health, closed_for: self.closed_for(), tokens: None }
+        // A refusal costs nothing; what became of a call without an answer is not known.
+        let cost = matches!(self, Self::Status { .. }).then(MicroUsd::default);
+        Settlement { closed_for: self.closed_for(), cost, ..Settlement::of(health) }
     }
 
     /// How long the provider takes no calls, where that is what it said. 498 is Groq's "flex

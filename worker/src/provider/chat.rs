@@ -26,10 +26,11 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// The most tokens that it may take: about four characters of the prompt make one, in English.
-    pub fn most_tokens(&self) -> u32 {
+    /// The most tokens that a model may read and write: about four characters of the prompt make one,
+    /// in English.
+    pub fn most_tokens(&self) -> (u32, u32) {
         let prompt = (self.system.len() + self.user.len()).div_ceil(4);
-        u32::try_from(prompt).unwrap_or(u32::MAX).saturating_add(self.max_completion_tokens)
+        (u32::try_from(prompt).unwrap_or(u32::MAX), self.max_completion_tokens)
     }
 }
 

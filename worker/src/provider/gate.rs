@@ -4,11 +4,21 @@
 use std::time::Instant;
 
 use copydesk_common::clock;
+use copydesk_common::quota::money::MicroUsd;
 use copydesk_common::quota::{Admission, Ask, BreakerState, Grant, Health, Quota, Settlement};
 
 use super::ProviderError;
 use super::call::CallError;
 use crate::metric;
+
+/// What an answer really took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taken {
+    /// Tokens, where it says so.
+    pub(super) tokens: Option<u32>,
+    /// What it cost, where that is known.
+    pub(super) cost: Option<MicroUsd>,
+}
 
 /// One provider's (and model's) quota and breaker.
 #[derive(Debug)]
@@ -43,20 +53,23 @@ impl Gate {
         Self { provider, quota }
     }
 
-    /// Makes `call` where the quota and the breaker let it through. `took` reads off an answer how
-    /// many tokens it took.
+    /// Makes `call` where the quota and the breaker let it through. `took` reads off an answer what
+    /// it took.
     pub(super) async fn call<T>(
         &self,
         ask: impl Into<Ask>,
         call: impl Future<Output = Result<T, CallError>>,
-        took: impl Fn(&T) -> Option<u32>,
+        took: impl Fn(&T) -> Taken,
     ) -> Result<T, Failure> {
         let grant = self.admit(ask.into()).await.map_err(|error| Failure { error })?;
         let granted = Granted { quota: &self.quota, grant: Some(grant) };
         let began = Instant::now();
         let result = call.await;
         let settlement = match &result {
-            Ok(answer) => Settlement { health: Health::Healthy, closed_for: None, tokens: took(answer) },
+            Ok(answer) => {
+                let Taken { tokens, cost } = took(answer);
+                Settlement { tokens, cost, ..Settlement::of(Health::Healthy) }
+            }
             Err(error) => error.settlement(),
         };
         metric::provider_called(self.provider, result.as_ref().err().map_or("ok", CallError::outcome), began.elapsed());
@@ -75,6 +88,7 @@ impl Gate {
         let (error, by) = match self.quota.admit(ask).await {
             Ok(Admission::Granted(grant)) => return Ok(grant),
             Ok(Admission::Throttled { until }) => (ProviderError::Throttled { provider, until }, "quota"),
+            Ok(Admission::OverBudget { until }) => (ProviderError::OverBudget { provider, until }, "budget"),
             Ok(Admission::BreakerOpen { until }) => (ProviderError::BreakerOpen { provider, until }, "breaker"),
             Err(source) => (ProviderError::QuotaUnavailable { provider, source }, "redis"),
         };
@@ -118,8 +132,7 @@ impl Drop for Granted<'_> {
         // Outside of a runtime there is no call under way either.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let quota = self.quota.clone();
-            let dropped = Settlement { health: Health::Neutral, closed_for: None, tokens: None };
-            runtime.spawn(async move { settle(&quota, grant, dropped).await });
+            runtime.spawn(async move { settle(&quota, grant, Settlement::of(Health::Neutral)).await });
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Quota and breaker as jobs see them: waiting gives the slot back, and nothing is spent.
 
+use std::time::Instant;
+
 use serde_json::json;
 
-use crate::system::System;
+use crate::system::{PATIENCE, System};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
@@ -74,5 +76,65 @@ async fn a_broken_provider_opens_the_breaker_and_jobs_wait_for_it() {
     assert!((5..=7).contains(&system.simulator.calls().chat.faulted), "{:?}", system.simulator.calls().chat);
     let (_, health) = system.get("/health").await;
     assert_eq!(health["status"], "degraded", "{health}");
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_limit_holds_at_once_and_outlives_a_flush() {
+    let system = System::start_with(|config| config.providers.llm_requests_per_minute = 1).await;
+    let worker = system.worker();
+    let id = system.generate("company_123", "Hurried", "linkedin").await;
+    system.until(id, |job| job["status"] == "waiting").await;
+    let (status, answer) = system.put("/api/ops/limits/groq", &json!({ "calls_per_minute": 6_000 })).await;
+    assert_eq!((status, &answer["in_force"]["calls_per_minute"]), (200, &json!(6_000)), "{answer}");
+    let job = system.ended(id).await;
+    assert_eq!(job["status"], "succeeded", "it did not sleep until the moment that it was told: {job:#}");
+
+    system.flush_redis().await;
+    let give_up = Instant::now() + PATIENCE;
+    while system.get("/api/ops/overview").await.1["limits"][0]["capacity"] != 6_000 {
+        assert!(Instant::now() < give_up, "the flush lost the limit");
+    }
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_business_is_over_budget_waits_for_the_next_day_and_holds_up_nobody() {
+    let system = System::start_with(|config| config.providers.business_calls_per_day = 4).await;
+    let worker = system.worker();
+    // A search, an outline, a draft and a review are all that each business may have.
+    let text =
+        |business: &str| json!({ "business_id": business, "topic": "Any", "format": "linkedin", "max_rounds": 0 });
+    let first = system.submit("/api/generate", &text("poor")).await;
+    assert_eq!(system.ended(first).await["status"], "succeeded");
+    let second = system.submit("/api/generate", &text("poor")).await;
+    let job = system.until(second, |job| job["status"] == "waiting").await;
+    assert_eq!((&job["waiting"]["reason"], &job["attempt"]), (&json!("over_budget"), &json!(1)));
+    let until = job["waiting"]["until"].as_str().unwrap();
+    assert!(until.contains("T00:00:00"), "the next day begins then: {until}");
+    let other = system.submit("/api/generate", &text("other")).await;
+    assert_eq!(system.ended(other).await["status"], "succeeded");
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_says_what_it_cost() {
+    let system = System::start_with(|config| {
+        config.providers.search_usd_per_call = 1.0;
+        config.providers.prices =
+            format!("{}=500000/0,{}=0/0", config.providers.llm_model, config.providers.review_model);
+    })
+    .await;
+    let worker = system.worker();
+    let body = json!({ "business_id": "company_123", "topic": "Dear", "format": "linkedin", "max_rounds": 0 });
+    let id = system.submit("/api/generate", &body).await;
+    let job = system.ended(id).await;
+    // Half a dollar a token that the writer read, and one for the search; the review is free.
+    let cost = job["usage"]["cost_usd"].as_f64().unwrap();
+    let read = job["usage"]["prompt_tokens"].as_f64().unwrap();
+    assert!(cost > 1.0 && (2.0 * cost).fract() == 0.0 && cost < read / 2.0 + 1.0, "{}", job["usage"]);
+    let (_, overview) = system.get("/api/ops/overview").await;
+    let spent: f64 = (0..2).map(|n| overview["limits"][n]["usd_today"].as_f64().unwrap()).sum();
+    assert!((spent - cost).abs() < 1e-6, "settled on what it cost: {spent} of {cost}");
     worker.leave().await;
 }

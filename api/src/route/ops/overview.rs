@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::route::health::{CHECK_TIMEOUT, LimitCheck, limits, quotas};
+use crate::route::health::{CHECK_TIMEOUT, quotas};
+use crate::route::ops::limits::LimitView;
 use crate::state::Services;
 
 /// The operator's view.
@@ -35,15 +36,17 @@ pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>
     let loads = services.within(store::job::list::load(&services.store));
     let in_flight = services.within(store::job::list::in_flight(&services.store));
     let seen = async { timeout(CHECK_TIMEOUT, presence::workers(&services.redis)).await.ok()?.ok() };
-    let (stored, quotas, seen) = tokio::join!(async { tokio::try_join!(loads, in_flight) }, quotas(&services), seen);
-    let (loads, in_flight) = stored?;
+    let set = services.within(store::limit::all(&services.store));
+    let stored = async { tokio::try_join!(loads, in_flight, set) };
+    let (stored, quotas, seen) = tokio::join!(stored, quotas(&services), seen);
+    let (loads, in_flight, set) = stored?;
     let breakers = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
     Ok(Json(Overview {
         timestamp: clock::now(),
         redis: seen.is_some(),
         queues: join_all(services.queues.iter().map(|queue| QueueView::of(queue, &loads))).await,
         workers: WorkerView::all(seen.unwrap_or_default(), in_flight),
-        limits: limits(quotas),
+        limits: LimitView::all(quotas, &set),
         breakers,
     }))
 }
@@ -60,7 +63,7 @@ pub struct Overview {
     /// The workers that are there, or hold jobs.
     workers: Vec<WorkerView>,
     /// The providers' limits.
-    limits: Vec<LimitCheck>,
+    limits: Vec<LimitView>,
     /// The breakers, by `provider/model`.
     #[schema(value_type = BTreeMap<String, String>)]
     breakers: BTreeMap<String, BreakerState>,

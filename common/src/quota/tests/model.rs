@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Admission, BreakerState, Grant, Health, Policy, Quota, Rank, Settlement};
+use super::{Admission, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::business::BusinessId;
 use crate::clock;
 use crate::job::JobId;
@@ -35,6 +35,8 @@ fn policy() -> Policy {
         tokens: None,
         per_day: None,
         at_once: None,
+        usd_per_day: None,
+        budget: Budget::default(),
     }
 }
 
@@ -210,6 +212,7 @@ async fn run(operations: &[Operation]) {
                     }
                     Admission::Throttled { until } => Verdict::Throttled(since(until)),
                     Admission::BreakerOpen { until } => Verdict::Open(since(until)),
+                    Admission::OverBudget { .. } => panic!("there are no budgets"),
                 };
                 verdict.assert_is(&expected, drift.num_milliseconds());
             }
@@ -226,7 +229,7 @@ async fn run(operations: &[Operation]) {
                 };
                 let closed = closed_units * UNIT;
                 let closed_for = (closed > 0).then_some(Duration::from_millis(closed.unsigned_abs()));
-                let state = quota.settle(grant, Settlement { health, closed_for, tokens: None }).await.unwrap();
+                let state = quota.settle(grant, Settlement { closed_for, ..Settlement::of(health) }).await.unwrap();
                 assert_eq!(state, model.settle(number, rank, health, closed));
             }
             Operation::Wait(units) => {

@@ -109,6 +109,7 @@ async fn run(load: &Load) -> Run {
             Admission::Throttled { until } | Admission::BreakerOpen { until } => {
                 asks.push(Reverse((passed + (until - began).num_milliseconds(), job)));
             }
+            Admission::OverBudget { .. } => panic!("there are no budgets"),
         }
     }
     run

@@ -162,3 +162,17 @@ pub async fn in_flight(store: &Store) -> Result<Vec<(String, i64)>, StoreError> 
     };
     Ok(store.retry(query).await?.into_iter().map(|row| (row.owner, row.jobs)).collect())
 }
+
+/// Up to `limit` jobs that wait for a provider, the oldest first.
+pub async fn waiting_for(store: &Store, provider: &str, limit: u16) -> Result<Vec<JobId>, StoreError> {
+    let query = || async {
+        sqlx::query_scalar!(
+            "select id from jobs where status = 'waiting' and wait_provider = $1 order by id limit $2",
+            provider,
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    Ok(store.retry(query).await?.into_iter().map(JobId).collect())
+}

@@ -1,0 +1,119 @@
+//! Money: amounts in US dollars, and what models' tokens cost. Counting it is the quota's, showing it
+//! the API's.
+
+use std::collections::BTreeMap;
+
+/// An amount in millionths of a US dollar: whole numbers add up without error, in Redis too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MicroUsd(pub u64);
+
+impl MicroUsd {
+    /// An amount in dollars, rounded up; 0 for what is no amount.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of floats saturates")]
+    pub fn from_usd(usd: f64) -> Self {
+        // What differs by less is how floats count, no money.
+        Self((usd * 1e6 - 1e-6).ceil() as u64)
+    }
+
+    /// The amount in dollars.
+    #[expect(clippy::cast_precision_loss, reason = "exact up to nine billion dollars")]
+    pub fn usd(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+/// What a model's tokens cost, in US dollars a million.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    /// Tokens that it reads.
+    pub prompt: f64,
+    /// Tokens that it writes.
+    pub completion: f64,
+}
+
+impl Price {
+    /// What a call costs.
+    #[expect(clippy::cast_precision_loss, reason = "a call has fewer tokens than floats have digits")]
+    pub fn of(&self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
+        MicroUsd::from_usd((prompt_tokens as f64 * self.prompt + completion_tokens as f64 * self.completion) / 1e6)
+    }
+}
+
+/// Prices by model. A model that is not there has none: its calls count as free, and are shown as such.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prices(BTreeMap<String, Price>);
+
+/// What Groq asks for the models that are used by default, as of 2026.
+const KNOWN: [(&str, Price); 4] = [
+    ("llama-3.3-70b-versatile", Price { prompt: 0.59, completion: 0.79 }),
+    ("llama-3.1-8b-instant", Price { prompt: 0.05, completion: 0.08 }),
+    ("openai/gpt-oss-20b", Price { prompt: 0.075, completion: 0.30 }),
+    ("openai/gpt-oss-120b", Price { prompt: 0.15, completion: 0.60 }),
+];
+
+/// A list of prices that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no price: it takes model=prompt/completion, in US dollars a million tokens")]
+pub struct NoPrice(String);
+
+impl Default for Prices {
+    /// The known prices.
+    fn default() -> Self {
+        Self(KNOWN.iter().map(|(model, price)| ((*model).to_owned(), *price)).collect())
+    }
+}
+
+impl Prices {
+    /// The known prices, and in their place or beside them those of a list such as
+    /// `my-model=0.5/1.5, other=0/0`.
+    pub fn parse(list: &str) -> Result<Self, NoPrice> {
+        let Self(mut prices) = Self::default();
+        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (model, price) = parse_entry(entry).ok_or_else(|| NoPrice(entry.to_owned()))?;
+            prices.insert(model.to_owned(), price);
+        }
+        Ok(Self(prices))
+    }
+
+    /// The price of a model, where it is known.
+    pub fn of(&self, model: &str) -> Option<Price> {
+        self.0.get(model).copied()
+    }
+}
+
+fn parse_entry(entry: &str) -> Option<(&str, Price)> {
+    let (model, price) = entry.rsplit_once('=')?;
+    let (prompt, completion) = price.split_once('/')?;
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|price| (0.0..1e6).contains(price));
+    let price = Price { prompt: number(prompt)?, completion: number(completion)? };
+    (!model.trim().is_empty()).then_some((model.trim(), price))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn prices_are_known_given_or_refused() {
+        let prices = Prices::parse(" a/b:c = 0.5/1.5, openai/gpt-oss-20b=1/2 ,").unwrap();
+        assert_eq!(prices.of("a/b:c"), Some(Price { prompt: 0.5, completion: 1.5 }));
+        assert_eq!(prices.of("openai/gpt-oss-20b"), Some(Price { prompt: 1.0, completion: 2.0 }));
+        assert!(prices.of("llama-3.3-70b-versatile").is_some());
+        assert_eq!(prices.of("other"), None);
+        for wrong in ["a", "a=1", "a=1/x", "=1/2", "a=-1/2", "a=1/NaN", "a=inf/1"] {
+            assert_eq!(Prices::parse(wrong), Err(NoPrice(wrong.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_call_costs_what_its_tokens_cost() {
+        let price = Price { prompt: 0.59, completion: 0.79 };
+        assert_eq!(price.of(1_000_000, 1_000_000), MicroUsd(1_380_000));
+        assert_eq!(price.of(912, 208), MicroUsd(703), "rounded up");
+        assert_eq!(MicroUsd::from_usd(0.008), MicroUsd(8_000));
+        assert_eq!(MicroUsd::from_usd(f64::NAN), MicroUsd(0));
+        assert_eq!(MicroUsd::from_usd(1e300), MicroUsd(u64::MAX));
+        assert_eq!(MicroUsd(703).usd(), 0.000_703);
+    }
+}
