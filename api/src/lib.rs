@@ -25,6 +25,7 @@ pub mod limit;
 pub mod metric;
 pub mod observe;
 pub mod openapi;
+pub mod outlook;
 pub mod page;
 pub mod problem;
 pub mod representation;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::outlook::Outlook;
 use crate::page;
 
 /// A job: what was asked for, where it stands and how it ended.
@@ -30,6 +31,15 @@ pub struct JobBody {
     pub waiting: Option<Waiting>,
     /// How far it has come.
     pub progress: Progress,
+    /// About which place it has in the line, from 1: of the queue, or of those that wait for quota.
+    /// Null for any other job, where it is not known, and in lists.
+    #[schema(required = true)]
+    pub position: Option<u64>,
+    /// About how many seconds it will take until it is done, by the provider's limit and the calls of the
+    /// jobs before it. An estimate in steps of 5 seconds, which knows nothing of revisions, failures
+    /// and busy workers. Null where `position` is, and before calls were made.
+    #[schema(required = true)]
+    pub eta_seconds: Option<i64>,
     /// The attempt under way, or the last one; from 1.
     pub attempt: u16,
     /// Attempts before it fails.
@@ -112,6 +122,8 @@ impl JobBody {
             status: if waiting.is_some() { JobStatus::Waiting } else { JobStatus::Queued },
             waiting,
             progress: Progress { stage: String::new(), completed: 0, total: 1 },
+            position: None,
+            eta_seconds: None,
             attempt: 1,
             max_attempts: job.max_attempts,
             created_at: job.created_at,
@@ -142,6 +154,8 @@ impl JobBody {
             status: job.status,
             waiting: job.waiting,
             progress: job.progress,
+            position: None,
+            eta_seconds: None,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             created_at: job.created_at,
@@ -154,6 +168,13 @@ impl JobBody {
     }
 }
 
+impl JobBody {
+    /// The same with what it may expect.
+    pub fn expecting(self, outlook: Outlook) -> Self {
+        Self { position: outlook.position, eta_seconds: outlook.eta_seconds, ..self }
+    }
+}
+
 fn job_example() -> Value {
     json!({
         "id": "01938c5e-7a00-7000-8000-000000000001",
@@ -163,6 +184,8 @@ fn job_example() -> Value {
         "status": "waiting",
         "waiting": {"reason": "rate_limited", "provider": "groq", "until": "2026-11-24T06:31:12.250Z"},
         "progress": {"stage": "draft", "completed": 5, "total": 8},
+        "position": 12,
+        "eta_seconds": 45,
         "attempt": 1,
         "max_attempts": 3,
         "created_at": "2026-11-24T06:30:41.103Z",

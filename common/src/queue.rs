@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
+use crate::job::{JobId, JobKind, LeaseEpoch};
 use crate::redis::keys::QueueKeys;
 use crate::redis::script::{QUEUE_CLAIM, QUEUE_PUSH, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
 use crate::redis::{Redis, RedisError};
@@ -180,15 +180,17 @@ impl Queue {
         Ok(Depth { ready: interactive + bulk, delayed, leased })
     }
 
-    /// How many jobs of its class are claimed before this one, roughly: where it is ready. One round
-    /// trip.
-    pub async fn ahead_of(&self, priority: Priority, id: JobId) -> Result<Option<u64>, QueueError> {
-        let ready = match priority {
-            Priority::Interactive => &self.keys.ready_interactive,
-            Priority::Bulk => &self.keys.ready_bulk,
-        };
-        let rank = redis::cmd("ZRANK").arg(ready).arg(id.to_string()).query_async(&mut self.redis.commands()).await?;
-        Ok(rank)
+    /// How many jobs are claimed before this one, roughly: where it is ready. One round trip.
+    pub async fn ahead_of(&self, id: JobId) -> Result<Option<u64>, QueueError> {
+        let (keys, id) = (&self.keys, id.to_string());
+        let mut ranks = redis::pipe();
+        ranks.cmd("ZRANK").arg(&keys.ready_interactive).arg(&id);
+        ranks.cmd("ZRANK").arg(&keys.ready_bulk).arg(&id).zcard(&keys.ready_interactive);
+        let (interactive, bulk, urgent): (Option<u64>, Option<u64>, u64) =
+            ranks.query_async(&mut self.redis.commands()).await?;
+        // Nine interactive jobs go before each bulk one, as long as there are some.
+        let behind = bulk.map(|bulk| bulk + urgent.min(9 * (bulk + 1)));
+        Ok(interactive.or(behind))
     }
 
     /// Hands out no more jobs, until [`Self::resume`]: what runs goes on, what comes gathers. A flush

@@ -19,6 +19,7 @@ use crate::redis::{Redis, RedisError};
 
 pub mod limits;
 pub mod money;
+pub mod outlook;
 
 use limits::LimitsInForce;
 use money::MicroUsd;
@@ -361,14 +362,6 @@ impl Quota {
             .invoke_async(&mut self.redis.commands())
             .await?;
         Ok(state.parse().unwrap_or(BreakerState::Closed))
-    }
-
-    /// How many jobs stand before this one in the line for a grant: `None` where it stands in none.
-    /// One round trip.
-    pub async fn ahead_of(&self, ticket: JobId) -> Result<Option<u64>, QuotaError> {
-        let mut rank = redis::cmd("ZRANK");
-        rank.arg(&self.keys.waiters).arg(ticket.to_string());
-        Ok(rank.query_async(&mut self.redis.commands()).await?)
     }
 
     /// Where the provider stands now.

@@ -23,6 +23,7 @@ use crate::accepted::Accepted;
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
 use crate::limit::number;
+use crate::outlook::Outlook;
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
 use crate::{announce, entity_tag, page};
@@ -62,7 +63,11 @@ pub async fn get(
     let wait = Duration::from_secs(query.wait.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0));
     let job = if wait.is_zero() { read(&services, id).await? } else { ended(&services, id, wait).await? };
     let generation = text(&services, &job).await?;
-    Ok(entity_tag::respond(&headers, &JobBody::of(job, generation)))
+    let job = JobBody::of(job, generation);
+    match Outlook::of(&services, &job).await {
+        Some(outlook) => Ok(entity_tag::respond(&headers, &job.expecting(outlook))),
+        None => Ok(entity_tag::respond(&headers, &job)),
+    }
 }
 
 /// How long to wait.

@@ -15,6 +15,7 @@ mod feedback;
 mod health;
 mod idempotency;
 mod ops;
+mod outlook;
 mod reference;
 mod service;
 mod wait;

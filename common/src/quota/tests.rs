@@ -99,6 +99,13 @@ async fn set_limits(quota: &Quota, limits: &SetLimits, version: i64) -> bool {
     limits::enforce(&quota.redis, "groq", limits, version).await.unwrap()
 }
 
+/// How many jobs stand before it in the line.
+async fn before(quota: &Quota, rank: &Rank) -> u64 {
+    let outlook = quota.outlook(rank.ticket, 1, 0).await.unwrap();
+    assert!(outlook.waits);
+    outlook.jobs_before
+}
+
 /// Asks until it is granted, each time at the moment that it was told.
 async fn granted_at(quota: &Quota, rank: Rank) -> DateTime<Utc> {
     loop {
@@ -151,6 +158,8 @@ async fn who_waits_is_served_by_rank_and_told_its_own_moment() {
     assert!(third <= now + TimeDelta::milliseconds(600), "an older job goes before a younger");
     // Three wait for two slots: the new one is told the window after.
     assert!(throttled(&quota, &new).await > first + TimeDelta::milliseconds(400));
+    // The second slot may come free a moment after the first.
+    let second = throttled(&quota, &young).await;
     sleep_until(third.max(second)).await;
     throttled(&quota, &new).await;
     let _ = grant(&quota, young).await;
@@ -167,12 +176,12 @@ async fn businesses_take_turns_however_many_jobs_each_has() {
     }
     let small = new_of("small");
     throttled(&quota, &small).await;
-    assert_eq!(quota.ahead_of(small.ticket).await.unwrap(), Some(1), "behind the first of the big one's");
-    assert_eq!(quota.ahead_of(big[19].ticket).await.unwrap(), Some(20));
+    assert_eq!(before(&quota, &small).await, 1, "behind the first of the big one's");
+    assert_eq!(before(&quota, &big[19]).await, 20);
     throttled(&quota, &big[19]).await;
-    assert_eq!(quota.ahead_of(big[19].ticket).await.unwrap(), Some(20), "asking again moves nobody");
+    assert_eq!(before(&quota, &big[19]).await, 20, "asking again moves nobody");
     throttled(&quota, &under_way(clock::now())).await;
-    assert_eq!(quota.ahead_of(small.ticket).await.unwrap(), Some(2));
+    assert_eq!(before(&quota, &small).await, 2);
 }
 
 #[tokio::test]
@@ -444,4 +453,30 @@ async fn a_business_has_one_budget_for_all_providers_and_holds_up_nobody_else() 
     assert!(matches!(llm.admit(poor).await.unwrap(), Admission::OverBudget { .. }), "three calls are all");
     assert_eq!(llm.status().await.unwrap().waiting, 0, "it stands in no line");
     let _ = grant(&llm, other).await;
+}
+
+#[tokio::test]
+async fn a_job_can_foresee_when_its_calls_are_granted() {
+    let quota = quota(2, 60_000);
+    let id = JobId::new();
+    let first = quota.outlook(id, 3, 0).await.unwrap();
+    assert_eq!((first.jobs_before, first.waits, first.call), (0, false, None));
+    let in_windows = |at: Option<DateTime<Utc>>| ((at.unwrap() - clock::now()).as_seconds_f64() / 60.0).round();
+    assert_eq!(in_windows(first.last_call_at), 1.0, "two calls now, the third in a minute");
+    assert_eq!(in_windows(quota.outlook(id, 2, 0).await.unwrap().last_call_at), 0.0);
+    assert_eq!(in_windows(quota.outlook(id, 3, 7).await.unwrap().last_call_at), 4.0, "it is the tenth");
+    let one = grant(&quota, anybody()).await;
+    let one = Grant { began: Instant::now() - Duration::from_secs(3), ..one };
+    settle(&quota, one, Health::Healthy).await;
+    let _ = grant(&quota, anybody()).await;
+    let waiting = anybody().before(2);
+    throttled(&quota, &waiting).await;
+    throttled(&quota, &anybody()).await;
+    let second = quota.outlook(id, 1, 0).await.unwrap();
+    assert_eq!((second.jobs_before, second.call.map(|call| call.as_secs())), (2, Some(3)));
+    assert_eq!(in_windows(second.last_call_at), 3.0, "four calls come before it");
+    let own = quota.outlook(waiting.ticket, 3, 99).await.unwrap();
+    assert_eq!((own.jobs_before, own.waits, in_windows(own.last_call_at)), (0, true, 2.0));
+    quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
+    assert_eq!(quota.outlook(id, 1, 0).await.unwrap().last_call_at, None, "nobody knows");
 }

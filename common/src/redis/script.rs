@@ -21,6 +21,7 @@ scripts! {
     QUEUE_SETTLE = "queue/settle.lua";
     QUOTA_ADMIT = "quota/admit.lua";
     QUOTA_BREAKER = "quota/breaker.lua";
+    QUOTA_FORESEE = "quota/foresee.lua";
     QUOTA_LIMITS = "quota/limits.lua";
     QUOTA_SETTLE = "quota/settle.lua";
     QUOTA_STATUS = "quota/status.lua";

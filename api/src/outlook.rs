@@ -1,0 +1,125 @@
+//! What an open job may expect: its place in the line, and when it will be done. Asked of Redis for
+//! jobs only that are queued or wait for quota; the others know, or nobody does.
+//!
+//! Estimates, from the provider's limit and the calls that the jobs before it will make. They do not
+//! know of revisions, of failures, of workers that are missing or busy, or of a business's turn that
+//! comes earlier.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use copydesk_common::clock;
+use copydesk_common::job::{JobKind, JobStatus, WaitReason};
+use copydesk_common::quota::outlook::Outlook as QuotaOutlook;
+use copydesk_common::quota::{Quota, Quotas};
+use tokio::time::timeout;
+
+use crate::representation::JobBody;
+use crate::state::Services;
+
+/// A poll waits no longer than this for an estimate.
+const TIMEOUT: Duration = Duration::from_millis(250);
+/// Calls to the LLM that a text takes at least: an outline, a draft and a review.
+const CALLS: u64 = 3;
+/// Estimates are shown in steps of so many seconds: who polls is spared what is no news.
+const STEP_SECONDS: i64 = 5;
+
+/// What an open job may expect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Its place in the line: 1 is next.
+    pub position: Option<u64>,
+    /// Seconds until it is done.
+    pub eta_seconds: Option<i64>,
+}
+
+impl Outlook {
+    /// The outlook of a job that is queued or waits for quota; `None` for any other, at no cost.
+    /// Where Redis is away, nothing is known.
+    pub async fn of(services: &Services, job: &JobBody) -> Option<Self> {
+        if job.kind != JobKind::Generate {
+            return None;
+        }
+        let outlook = match (job.status, &job.waiting) {
+            (JobStatus::Queued, _) => timeout(TIMEOUT, Self::of_queued(services, job)).await,
+            (JobStatus::Waiting, Some(waiting)) if waiting.reason == WaitReason::RateLimited => {
+                let provider = waiting.provider.as_deref().unwrap_or(Quotas::LLM);
+                timeout(TIMEOUT, Self::of_waiting(services, job, provider)).await
+            }
+            _ => return None,
+        };
+        Some(outlook.ok().flatten().unwrap_or_default())
+    }
+
+    /// Before it: the jobs in the queue, and those that wait in the line already.
+    async fn of_queued(services: &Services, job: &JobBody) -> Option<Self> {
+        let queue = services.queue(job.kind).ok()?;
+        let jobs_before = queue.ahead_of(job.id).await.ok()??;
+        let llm = quota(services, Quotas::LLM)?;
+        let (outlook, paused) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.is_paused());
+        let outlook = outlook.ok()?;
+        let eta = eta(&outlook, CALLS).filter(|_| matches!(paused, Ok(false)));
+        Some(Self { position: Some(jobs_before + outlook.jobs_before + 1), eta_seconds: eta.map(shown) })
+    }
+
+    async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Option<Self> {
+        let is_llm = provider == Quotas::LLM;
+        let calls = if is_llm { calls_left(&job.progress.stage) } else { 1 };
+        let outlook = quota(services, provider)?.outlook(job.id, calls, 0).await.ok()?;
+        if !outlook.waits {
+            // It was refused by the provider itself, or missed its moment.
+            return None;
+        }
+        let mut done = eta(&outlook, calls);
+        if !is_llm {
+            let before = outlook.jobs_before * CALLS;
+            let then = quota(services, Quotas::LLM)?.outlook(job.id, CALLS, before).await.ok()?;
+            done = done.zip(eta(&then, CALLS)).map(|(search, text)| search.max(text));
+        }
+        Some(Self { position: Some(outlook.jobs_before + 1), eta_seconds: done.map(shown) })
+    }
+}
+
+fn quota<'a>(services: &'a Services, provider: &'a str) -> Option<&'a Quota> {
+    services.quotas_of(provider).next().map(|(_, quota)| quota)
+}
+
+/// Calls to the LLM that a text takes from this stage on, at least.
+fn calls_left(stage: &str) -> u64 {
+    match stage {
+        "draft" | "revise" => 2,
+        "review" => 1,
+        _ => CALLS,
+    }
+}
+
+/// The last call is granted at its time, but not before the earlier ones are through.
+fn eta(outlook: &QuotaOutlook, calls: u64) -> Option<TimeDelta> {
+    let call = TimeDelta::from_std(outlook.call?).ok()?;
+    let granted = outlook.last_call_at? - clock::now() + call;
+    Some(granted.max(call * i32::try_from(calls).ok()?))
+}
+
+fn shown(eta: TimeDelta) -> i64 {
+    eta.num_seconds().max(0).div_euclid(STEP_SECONDS) * STEP_SECONDS + STEP_SECONDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_no_shorter_than_the_calls_take() {
+        let outlook = |at_seconds: i64| QuotaOutlook {
+            jobs_before: 0,
+            waits: true,
+            last_call_at: Some(clock::now() + TimeDelta::seconds(at_seconds)),
+            call: Some(Duration::from_secs(4)),
+        };
+        assert_eq!(eta(&outlook(0), 3), Some(TimeDelta::seconds(12)));
+        let late = eta(&outlook(60), 3).map(shown);
+        assert_eq!(late, Some(65));
+        assert_eq!(eta(&QuotaOutlook { call: None, ..outlook(0) }, 3), None);
+        assert_eq!(eta(&QuotaOutlook { last_call_at: None, ..outlook(0) }, 3), None);
+    }
+}

@@ -1,0 +1,29 @@
+-- Foresees when a job's calls will be granted, as the line stands now.
+--
+-- KEYS   1 calls (list)  2 waiters (zset)  3 line (zset)  4 state (hash)  5 breaker (hash)
+-- ARGV   1 ticket (the job)  2 window in ms  3 limit (calls a window)  4 calls that will come before
+--        it and are not in the line yet, where it does not stand there itself  5 calls that it will
+--        make after its next one
+-- RETURNS { jobs that wait before it, 1 where it waits in the line itself,
+--           ms at which its last call is granted (-1 for unknown), ms of a mean call (-1 for unknown) }
+--
+-- Atomic, since figures of different moments would contradict each other. A guess: jobs make more
+-- calls than they promised, others end early, and a provider may close itself.
+
+local state = redis.call('HMGET', KEYS[4], 'limit', 'closed_until', 'call_ms')
+local window, limit = tonumber(ARGV[2]), tonumber(state[1] or ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local place = redis.call('ZRANK', KEYS[2], ARGV[1])
+local jobs = place or redis.call('ZCARD', KEYS[2])
+local first = place and redis.call('ZRANK', KEYS[3], ARGV[1]) or redis.call('ZCARD', KEYS[3]) + tonumber(ARGV[4])
+local n = first + tonumber(ARGV[5])
+local taken = redis.call('LINDEX', KEYS[1], limit - 1 - n % limit)
+local free_at = taken and tonumber(taken) + window or now
+local last_at = math.max(free_at, now, tonumber(state[2] or 0)) + math.floor(n / limit) * window
+if redis.call('HEXISTS', KEYS[5], 'state') == 1 then
+  -- Nobody knows when the provider will be back.
+  last_at = -1
+end
+return { jobs, place and 1 or 0, last_at, state[3] and math.floor(tonumber(state[3])) or -1 }
