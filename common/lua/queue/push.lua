@@ -14,7 +14,12 @@
 -- clock, which never runs behind the class's. Businesses thus take turns by weight however many
 -- jobs each has, and a business's own jobs keep their order.
 
+--
+-- A command a kind of write, not one a job: that is most of what a push costs, here and in the
+-- append-only file.
+
 local TICKS = 1000000
+local FIELDS = 5
 local ready = { interactive = KEYS[2], bulk = KEYS[3] }
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,28 +29,66 @@ local virtual = {
   bulk = tonumber(redis.call('HGET', KEYS[6], 'virtual:bulk') or 0),
 }
 
+local ids = {}
+for i = 1, #ARGV, FIELDS do
+  ids[#ids + 1] = ARGV[i]
+end
+local known = redis.call('HMGET', KEYS[1], unpack(ids))
+
+-- A clock as this call has moved it; read when the first job of its business comes.
+local clocks = {}
+local function finish_of(class, business, weight)
+  local name = class .. ':' .. business
+  local start = math.max(virtual[class], clocks[name] or tonumber(redis.call('HGET', KEYS[5], name) or 0))
+  clocks[name] = start + math.floor(TICKS / weight)
+  return string.format('%.0f', clocks[name])
+end
+
+local seen, messages, delayed, entries = {}, {}, {}, { interactive = {}, bulk = {} }
+local function append(list, a, b)
+  list[#list + 1] = a
+  list[#list + 1] = b
+end
+
 local new, rung = 0, 0
-for i = 1, #ARGV, 5 do
-  local id, class, due, business, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4]
-  if redis.call('HSETNX', KEYS[1], id, record) == 1 then
+for n, id in ipairs(ids) do
+  if not known[n] and not seen[id] then
+    local at = (n - 1) * FIELDS
+    local class, due, business, record = ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5]
+    seen[id] = true
     new = new + 1
+    append(messages, id, record)
     if due > now_ms then
-      redis.call('ZADD', KEYS[4], due, id)
+      append(delayed, due, id)
     else
       local weight = tonumber(string.match(record, '^(%d+)|'))
-      local clock = class .. ':' .. business
-      local start = math.max(virtual[class], tonumber(redis.call('HGET', KEYS[5], clock) or 0))
-      local finish = string.format('%.0f', start + math.floor(TICKS / weight))
-      redis.call('HSET', KEYS[5], clock, finish)
-      redis.call('ZADD', ready[class], finish, id)
+      append(entries[class], finish_of(class, business, weight), id)
       rung = rung + 1
     end
   end
 end
 
--- One note a job wakes one idle worker each; more than that many workers find the rest by polling.
-local notes = math.min(rung, 32 - redis.call('LLEN', KEYS[7]))
-for _ = 1, notes do
-  redis.call('RPUSH', KEYS[7], '1')
+local function write(command, key, list)
+  if #list > 0 then
+    redis.call(command, key, unpack(list))
+  end
 end
+
+local moved = {}
+for name, finish in pairs(clocks) do
+  append(moved, name, string.format('%.0f', finish))
+end
+write('HSET', KEYS[1], messages)
+write('HSET', KEYS[5], moved)
+write('ZADD', KEYS[4], delayed)
+for class, key in pairs(ready) do
+  write('ZADD', key, entries[class])
+end
+
+-- One note a job wakes one idle worker each; more than that many workers find the rest by polling.
+local notes = {}
+for _ = 1, math.min(rung, 32 - redis.call('LLEN', KEYS[7])) do
+  notes[#notes + 1] = '1'
+end
+write('RPUSH', KEYS[7], notes)
 return new
