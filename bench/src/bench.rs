@@ -57,7 +57,7 @@ pub(crate) struct Bench {
     /// How long load is put on, in seconds
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// The largest backlog and table, in jobs
+    /// The largest backlog, in jobs; the largest table has ten times as many
     #[arg(long, default_value_t = 100_000)]
     jobs: usize,
 }
@@ -105,6 +105,7 @@ impl Bench {
             llm_requests_per_minute: 1_000_000,
             environment: vec![("COPYDESK_LOG", "error".into())],
             providers: SimulatorConfig::unlimited(),
+            linked: false,
         }
     }
 

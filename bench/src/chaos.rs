@@ -180,6 +180,7 @@ impl Chaos {
                 delay: fault.call_takes(),
                 ..SimulatorConfig::unlimited()
             },
+            linked: true,
         }
     }
 

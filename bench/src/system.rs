@@ -1,5 +1,5 @@
 //! A whole Copydesk: the real API and workers as processes, a simulator of the providers in this
-//! one, and Postgres and Redis behind links that can be cut and slowed.
+//! one, and Postgres and Redis, behind links that can be cut and slowed where that is wanted.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,9 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// How the providers behave.
     pub(crate) providers: SimulatorConfig,
+    /// Whether Postgres and Redis are behind the links. Who measures goes without: what a link
+    /// costs would be counted against Copydesk.
+    pub(crate) linked: bool,
 }
 
 /// A running Copydesk. Its processes end when it is dropped.
@@ -148,10 +151,13 @@ impl System {
     }
 
     fn configure(&self, command: &mut Command, writer: &str) {
-        let mut postgres = through(&self.database.uri, &self.postgres_link);
+        let (mut postgres, redis) = if self.setup.linked {
+            (through(&self.database.uri, &self.postgres_link), self.redis_link.address())
+        } else {
+            (self.database.uri.clone(), self.redis.address())
+        };
         // Triggers read it: they tell the writes of one process from those of another.
         postgres.query_pairs_mut().append_pair("options[copydesk.writer]", writer);
-        let redis = self.redis_link.address();
         command
             .env("POSTGRES_URI", postgres.as_str())
             .env("REDIS_URL", format!("redis://{redis}/0"))

@@ -1,20 +1,22 @@
-//! P1: how many generations a second are accepted, each committed to disk before its 202.
+//! P1: how many generations a second are accepted, each committed to disk before its 202; one a
+//! request, and many a request.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Bench;
 use crate::load::{Load, Served};
 use crate::measure::{Findings, Mark};
 use crate::system::System;
 
-const ABOUT: &str = "POST /api/generate, one job a request, committed (synchronous_commit on) before the 202, no workers; beside a bare axum handler";
+const ABOUT: &str = "POST /api/generate, one job a request, committed (synchronous_commit on) before the 202, no workers; beside a bare axum handler. Batched: POST /api/generate/batch, 100 jobs a request";
 const CONNECTIONS: [u64; 2] = [50, 1_000];
+const BATCH: usize = 100;
+const BATCH_CONNECTIONS: u64 = 8;
 
 pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Findings> {
     let mut findings = Findings::new("P1 accept", ABOUT);
@@ -23,11 +25,21 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     for _ in 0..bench.rounds {
         for connections in CONNECTIONS {
             for (name, address) in [("copydesk", system.address()), ("bare", bare)] {
-                let served = post(bench, address, connections).await?;
+                let load = Load { address, connections, time: bench.time(), expects: StatusCode::ACCEPTED };
+                let served = post(load, "/api/generate", request()).await?;
                 findings.add(&format!("{name}, {connections} connections"), "/s", served.per_second);
                 findings.add(&format!("{name}, {connections} connections, p99"), "ms", served.p99_ms);
             }
         }
+        let load = Load {
+            address: system.address(),
+            connections: BATCH_CONNECTIONS,
+            time: bench.time(),
+            expects: StatusCode::OK,
+        };
+        let served = post(load, "/api/generate/batch", json!({ "requests": vec![request(); BATCH] })).await?;
+        findings.add("copydesk, batched", "jobs/s", served.per_second * BATCH as f64);
+        findings.add("copydesk, batched, p99 of a batch", "ms", served.p99_ms);
     }
     for connections in CONNECTIONS {
         let median = |name: &str| findings.median(&format!("{name}, {connections} connections"));
@@ -37,14 +49,16 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     Ok(findings)
 }
 
-async fn post(bench: &Bench, address: SocketAddr, connections: u64) -> anyhow::Result<Served> {
-    let load = Load { address, connections, time: bench.time(), expects: StatusCode::ACCEPTED };
-    let body = json!({ "business_id": "bench", "topic": "AI in Healthcare", "format": "linkedin" }).to_string();
-    let body = Bytes::from(body);
+fn request() -> Value {
+    json!({ "business_id": "bench", "topic": "AI in Healthcare", "format": "linkedin" })
+}
+
+async fn post(load: Load, path: &'static str, body: Value) -> anyhow::Result<Served> {
+    let body = Bytes::from(body.to_string());
     load.put(move |_| {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = hyper::Method::POST;
-        *request.uri_mut() = hyper::Uri::from_static("/api/generate");
+        *request.uri_mut() = hyper::Uri::from_static(path);
         let headers = request.headers_mut();
         headers.insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("localhost"));
         headers.insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
