@@ -18,12 +18,13 @@ use tokio_util::task::TaskTracker;
 use crate::announce::{self, Announcer};
 use crate::metric;
 
-/// Inserts under way at once, so that commits overlap.
-const LANES: usize = 4;
+/// Inserts under way at once: one gathers while the other commits. More of them would make batches
+/// smaller, and a batch costs the database about what forty rows do.
+const LANES: usize = 2;
 /// Jobs that one statement inserts at most.
 const BATCH: usize = 256;
 /// Requests that wait for a lane at most: a few rounds of full batches.
-const MAX_WAITING: usize = 4 * LANES * BATCH;
+const MAX_WAITING: usize = 16 * BATCH;
 /// How long a request waits for a lane, and then for its commit, at most. Long enough for one retry
 /// after a restart of Postgres, short enough that a client learns that it is away.
 const MAX_TIME: Duration = Duration::from_secs(10);
@@ -125,6 +126,7 @@ impl Lane {
             // Nobody may be there any more to hear it.
             let _ = answer.send(accepted(submission.job, outcome));
         }
+        metric::count_accepted(&entries.iter().map(|entry| entry.message.kind()));
         self.announcer.announce(entries);
         true
     }
@@ -168,10 +170,7 @@ pub async fn insert(store: &Store, submissions: &[Submission]) -> Vec<Result<job
 /// The job as its client is told of it.
 fn accepted(job: NewJob, outcome: Result<job::Accepted, Arc<StoreError>>) -> Result<AcceptedJob, AcceptError> {
     match outcome {
-        Ok(job::Accepted::New) => {
-            metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
-            Ok(AcceptedJob { job, replayed: false })
-        }
+        Ok(job::Accepted::New) => Ok(AcceptedJob { job, replayed: false }),
         Ok(job::Accepted::Before(earlier)) => Ok(AcceptedJob { job: as_before(job, earlier), replayed: true }),
         Ok(job::Accepted::KeyReused) => Err(AcceptError::KeyReused),
         Err(error) => Err(AcceptError::Store(error)),

@@ -5,7 +5,6 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use copydesk_common::job::Job;
 use copydesk_common::store::job::Submission;
 use serde::Serialize;
 
@@ -46,8 +45,7 @@ pub struct Accepted<T> {
 
 impl Accepted<JobBody> {
     /// A job that is open again.
-    pub fn of_job(job: Job) -> Self {
-        let body = JobBody::of(job, None);
+    pub fn of_job(body: JobBody) -> Self {
         Self { location: body.links.itself.clone(), replayed: false, body }
     }
 }

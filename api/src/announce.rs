@@ -34,7 +34,7 @@ impl Announcer {
     pub fn announce(&self, entries: Vec<Entry>) {
         if !entries.is_empty() {
             let queues = Arc::clone(&self.queues);
-            self.work.spawn(async move { announce(&queues, &entries).await });
+            self.work.spawn(async move { announce(&queues, entries).await });
         }
     }
 }
@@ -49,13 +49,14 @@ pub fn of_open(job: &OpenJob) -> Entry {
     Entry { message: Message::of_open(job), not_before: job.not_before, weight: 1 }
 }
 
-async fn announce(queues: &[Queue], entries: &[Entry]) {
+async fn announce(queues: &[Queue], entries: Vec<Entry>) {
+    let mut left = entries;
     for queue in queues {
-        let of_kind: Vec<Entry> =
-            entries.iter().filter(|entry| entry.message.kind() == queue.kind()).cloned().collect();
+        let (of_kind, others): (Vec<_>, _) = left.into_iter().partition(|entry| entry.message.kind() == queue.kind());
         if !of_kind.is_empty() {
             announce_to(queue, &of_kind).await;
         }
+        left = others;
     }
 }
 

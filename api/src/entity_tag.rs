@@ -1,6 +1,6 @@
 //! `ETag` and `If-None-Match` (RFC 9110): a client that polls is spared what it has seen.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -13,20 +13,39 @@ const TAG_BYTES: usize = 16;
 
 /// 200 with the body as JSON, or 304 where the client has exactly that already.
 pub fn respond<T: Serialize>(request: &HeaderMap, body: &T) -> Response {
-    let json = match serde_json::to_vec(body) {
-        Ok(json) => json,
-        Err(error) => return ApiError::Internal(error.into()).into_response(),
-    };
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&json)[..TAG_BYTES]));
-    let mut response = if matches(request, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
-    };
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
+    match Tagged::of(body) {
+        Ok(body) => body.respond(request),
+        Err(error) => ApiError::Internal(error.into()).into_response(),
     }
-    response
+}
+
+/// A body as JSON, with its tag: both are made once, however many are answered with it.
+#[derive(Debug)]
+pub struct Tagged {
+    json: Bytes,
+    tag: String,
+}
+
+impl Tagged {
+    /// Writes the body down.
+    pub fn of<T: Serialize>(body: &T) -> Result<Self, serde_json::Error> {
+        let json = serde_json::to_vec(body)?;
+        let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&json)[..TAG_BYTES]));
+        Ok(Self { json: json.into(), tag })
+    }
+
+    /// 200 with the body, or 304 where the client has exactly that already.
+    pub fn respond(&self, request: &HeaderMap) -> Response {
+        let mut response = if matches(request, &self.tag) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            ([(header::CONTENT_TYPE, "application/json")], Body::from(self.json.clone())).into_response()
+        };
+        if let Ok(tag) = HeaderValue::from_str(&self.tag) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
 }
 
 /// Weak comparison, as `If-None-Match` wants it: a proxy may have weakened the tag.

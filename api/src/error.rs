@@ -14,6 +14,7 @@ use copydesk_common::store::StoreError;
 use copydesk_knowledge::KnowledgeError;
 
 use crate::accept::AcceptError;
+use crate::read::ReadError;
 
 /// Seconds after which a client may try again when a part of the service was away.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -106,7 +107,7 @@ impl ApiError {
             Self::QuotaUnavailable(error) => {
                 tracing::warn!(error = error as &dyn StdError, "Redis is away: a request was refused");
             }
-            Self::Overloaded => tracing::warn!("too many requests wait to be accepted: one was refused"),
+            Self::Overloaded => tracing::warn!("too many requests wait for the database: one was refused"),
             Self::Internal(error) => {
                 tracing::error!(error = &**error as &dyn StdError, "a request could not be served");
             }
@@ -186,9 +187,16 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::Unavailable(Some(error.into())),
-            error => Self::Internal(error.into()),
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<StoreError>> for ApiError {
+    fn from(error: Arc<StoreError>) -> Self {
+        if matches!(*error, StoreError::Unavailable(_)) {
+            Self::Unavailable(Some(error))
+        } else {
+            Self::Internal(error.into())
         }
     }
 }
@@ -205,8 +213,17 @@ impl From<AcceptError> for ApiError {
             AcceptError::Full => Self::Overloaded,
             AcceptError::Late => Self::Unavailable(None),
             AcceptError::KeyReused => Self::KeyReused,
-            AcceptError::Store(error) if matches!(*error, StoreError::Unavailable(_)) => Self::Unavailable(Some(error)),
-            AcceptError::Store(error) => Self::Internal(error.into()),
+            AcceptError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Full => Self::Overloaded,
+            ReadError::Late => Self::Unavailable(None),
+            ReadError::Store(error) => error.into(),
         }
     }
 }

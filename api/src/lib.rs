@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use copydesk_common::config::Config;
 use copydesk_common::redis::{Redis, RedisError};
 use copydesk_common::store::Store;
@@ -28,10 +27,12 @@ pub mod openapi;
 pub mod outlook;
 pub mod page;
 pub mod problem;
+pub mod read;
 pub mod representation;
 pub mod request_id;
 pub mod route;
 pub mod router;
+mod serve;
 pub mod state;
 
 /// How long requests may take to finish once the process is told to end.
@@ -74,33 +75,22 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
 impl App {
     /// Serves until `stop`. Then takes no more connections, answers who waits for a job with the
     /// job as it stands, and lets other requests finish, for 10 seconds at most.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let closing = self.closing.clone();
         let stopped = async move {
             stop.await;
             tracing::info!("shutting down");
             closing.cancel();
         };
-        // An answer is one small write: waiting for more to send with it only delays it.
-        let listener = listener.tap_io(|connection| {
-            let _ = connection.set_nodelay(true);
-        });
-        let served = axum::serve(listener, self.router).with_graceful_shutdown(stopped);
-        let result = tokio::select! {
-            result = served => result,
+        tokio::select! {
+            () = serve::serve(listener, self.router, serve::HEAD_TIME, stopped) => {}
             () = overdue(self.closing) => {
                 tracing::warn!(grace_seconds = GRACE.as_secs(), "requests that had not finished were cut off");
-                Ok(())
             }
-        };
+        }
         self.work.close();
         // Out of time: the workers' sweep finds what was not announced.
         let _ = timeout(LAST_WORDS, self.work.wait()).await;
-        result
     }
 }
 

@@ -1,4 +1,6 @@
-//! The names and labels of the API's metrics.
+//! The names and labels of the API's metrics, and what is counted in more than one place.
+
+use copydesk_common::job::JobKind;
 
 /// Counter: requests served. Labels: [`METHOD`], [`ROUTE`], [`STATUS`].
 pub const REQUESTS: &str = "copydesk_http_requests_total";
@@ -23,3 +25,13 @@ pub const STATUS: &str = "status";
 pub const KIND: &str = "kind";
 /// Label: what the connection does.
 pub const STATE: &str = "state";
+
+/// Counts jobs whose rows were committed: once a kind, however many there are.
+pub fn count_accepted(kinds: &(impl Iterator<Item = JobKind> + Clone)) {
+    for kind in JobKind::ALL {
+        let jobs = kinds.clone().filter(|other| other == kind).count();
+        if jobs > 0 {
+            metrics::counter!(JOBS_ACCEPTED, KIND => kind.as_str()).increment(u64::try_from(jobs).unwrap_or(u64::MAX));
+        }
+    }
+}

@@ -2,24 +2,30 @@
 //! never query strings. Also the last stop of every refusal on its way out, so that each carries an
 //! id and is a problem document.
 
-use std::time::Instant;
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use copydesk_common::trace::TraceParent;
+use metrics::{Counter, Histogram};
 use tracing::Instrument;
 
 use crate::{metric, problem, request_id};
 
 /// Serves one request and tells of it. Puts the request's [`TraceParent`] in its extensions.
-pub async fn observe(mut request: Request, next: Next) -> Response {
+pub async fn observe<F>(mut request: Request, serve: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
     let id = request_id::of(request.headers());
     let trace = trace_of(request.headers());
     let method = known(request.method());
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", |path| path.as_str()).to_owned();
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
     let uri = request.uri().clone();
     let span = tracing::info_span!(
         "request",
@@ -31,12 +37,12 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(trace);
 
     let response = async {
-        let response = problem::render(next.run(request).await, &uri);
-        log(&route, response.status().as_u16(), started);
+        let response = problem::render(serve(request).await, &uri);
+        log(route, response.status().as_u16(), started);
         response
     };
     let mut response = response.instrument(span).await;
-    measure(method, route, response.status().as_str(), started);
+    measure(method, route, response.status(), started);
     response.headers_mut().insert(request_id::X_REQUEST_ID, id);
     response
 }
@@ -71,10 +77,40 @@ fn log(route: &str, status: u16, started: Instant) {
     }
 }
 
-fn measure(method: &'static str, route: String, status: &str, started: Instant) {
-    let status = status.to_owned();
-    metrics::counter!(metric::REQUESTS, metric::METHOD => method, metric::ROUTE => route.clone(), metric::STATUS => status)
-        .increment(1);
-    metrics::histogram!(metric::REQUEST_DURATION, metric::METHOD => method, metric::ROUTE => route)
-        .record(started.elapsed());
+fn measure(method: &'static str, route: &str, status: StatusCode, started: Instant) {
+    let elapsed = started.elapsed();
+    let known = METERS.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(meters) = known.get(route).and_then(|of_route| of_route.get(&(method, status))) {
+        return meters.count(elapsed);
+    }
+    drop(known);
+    let meters = Meters::new(method, route, status);
+    meters.count(elapsed);
+    let mut known = METERS.write().unwrap_or_else(PoisonError::into_inner);
+    known.entry(route.to_owned()).or_default().insert((method, status), meters);
+}
+
+/// The meters of answers of one kind, by route, then by method and status. To look them up by their
+/// labels in the registry would take longer than all else that is done for most requests.
+static METERS: LazyLock<RwLock<HashMap<String, OfRoute>>> = LazyLock::new(RwLock::default);
+type OfRoute = HashMap<(&'static str, StatusCode), Meters>;
+
+struct Meters {
+    requests: Counter,
+    duration: Histogram,
+}
+
+impl Meters {
+    fn new(method: &'static str, route: &str, status: StatusCode) -> Self {
+        let (route, status) = (route.to_owned(), status.as_str().to_owned());
+        Self {
+            requests: metrics::counter!(metric::REQUESTS, metric::METHOD => method, metric::ROUTE => route.clone(), metric::STATUS => status),
+            duration: metrics::histogram!(metric::REQUEST_DURATION, metric::METHOD => method, metric::ROUTE => route),
+        }
+    }
+
+    fn count(&self, elapsed: Duration) {
+        self.requests.increment(1);
+        self.duration.record(elapsed);
+    }
 }

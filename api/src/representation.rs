@@ -12,7 +12,7 @@ use crate::outlook::Outlook;
 use crate::page;
 
 /// A job: what was asked for, where it stands and how it ended.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Job, example = job_example)]
 pub struct JobBody {
     /// Its id.
@@ -87,7 +87,7 @@ impl JobPage {
 }
 
 /// What came of a job.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum JobResult {
     /// The text, of a generate job.
@@ -98,7 +98,7 @@ pub enum JobResult {
 }
 
 /// Paths of what belongs together.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Links {
     /// The job.
     #[serde(rename = "self")]

@@ -1,21 +1,25 @@
 //! Every route, and what every request passes through.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use futures_util::FutureExt;
 use tokio::time::timeout;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::ApiError;
-use crate::extract::{UPLOAD_BODY_BYTES, query};
+use crate::extract::UPLOAD_BODY_BYTES;
+use crate::extract::query::{self, KnownParameters};
 use crate::openapi::{Reference, complete};
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
@@ -28,7 +32,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 pub fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::with_openapi(Reference::openapi())
         .routes(routes!(route::generate::generate))
-        .routes(routes!(route::batch::generate_batch).layer(DefaultBodyLimit::max(route::batch::BATCH_BODY_BYTES)))
+        .routes(routes!(route::batch::generate_batch))
         .routes(routes!(route::feedback::feedback))
         .routes(routes!(route::job::list))
         .routes(routes!(route::job::get))
@@ -70,31 +74,40 @@ pub fn reference() -> utoipa::openapi::OpenApi {
 pub fn router(services: Services) -> Router {
     let reference = reference();
     let known = query::known_parameters(&reference);
-    let max_body_bytes = services.max_body_bytes;
+    // Written once: a handler is cloned for every request that it serves.
+    let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
     let (routes, _) = routes().split_for_parts();
     let routes = routes
         .with_state(services)
-        .route("/openapi.json", get(move || async { Json(reference) }))
+        .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
-        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
-        .layer(DefaultBodyLimit::max(max_body_bytes))
-        .layer(from_fn_with_state(known, query::refuse_unknown));
-    guard(routes)
+        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")));
+    guard(routes, known, REQUEST_TIMEOUT)
 }
 
-/// What every request passes through: the later a layer is added, the earlier it sees the request.
-fn guard(routes: Router) -> Router {
-    routes
-        .fallback(|| async { ApiError::UnknownRoute })
-        .layer(CatchPanicLayer::custom(problem::of_panic))
-        .layer(from_fn(limit_time))
-        .layer(from_fn(observe::observe))
-        .layer(from_fn(drain::drain))
+/// What every request passes through. One layer: each costs every request some allocations.
+fn guard(routes: Router, known: KnownParameters, most: Duration) -> Router {
+    let layer = from_fn_with_state(known, move |State(known), request, next| serve(known, most, request, next));
+    routes.fallback(|| async { ApiError::UnknownRoute }).layer(layer)
 }
 
-async fn limit_time(request: Request, next: Next) -> Response {
-    let served = timeout(REQUEST_TIMEOUT, next.run(request)).await;
-    served.unwrap_or_else(|_| ApiError::Unavailable(None).into_response())
+async fn serve(known: KnownParameters, most: Duration, request: Request, next: Next) -> Response {
+    let route = async |request: Request| match query::refused(&known, &request) {
+        Some(error) => error.into_response(),
+        None => next.run(request).await,
+    };
+    let bounded = |request| limit_time(most, route(request));
+    observe::observe(request, |request| drain::drain(request, bounded)).await
+}
+
+/// The response, whether its handler panics or never ends.
+async fn limit_time(most: Duration, response: impl Future<Output = Response>) -> Response {
+    // Nothing is left half changed for others to see: what a handler shares locks itself.
+    let response = AssertUnwindSafe(response).catch_unwind();
+    match timeout(most, response).await {
+        Ok(response) => response.unwrap_or_else(problem::of_panic),
+        Err(_) => ApiError::Unavailable(None).into_response(),
+    }
 }
 
 #[cfg(test)]
@@ -102,10 +115,16 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use axum::body::{Body, to_bytes};
     use axum::http::StatusCode;
+    use axum::routing::MethodRouter;
     use copydesk_common::job::Problem;
     use tower::ServiceExt;
 
     use super::*;
+
+    /// A route behind the guard, which gives up soon.
+    fn guarded(path: &str, route: MethodRouter) -> Router {
+        guard(Router::new().route(path, route), KnownParameters::default(), Duration::from_millis(50))
+    }
 
     async fn panics() -> &'static str {
         panic!("the secret is 42")
@@ -113,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_problem_that_tells_nothing() {
-        let service = guard(Router::new().route("/panics", get(panics)));
+        let service = guarded("/panics", get(panics));
         let response = service.oneshot(Request::get("/panics").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
@@ -124,9 +143,9 @@ mod tests {
         assert!(!problem.detail.contains("42"), "{}", problem.detail);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_request_that_takes_for_ever_is_given_up() {
-        let service = guard(Router::new().route("/hangs", get(std::future::pending::<()>)));
+        let service = guarded("/hangs", get(std::future::pending::<()>));
         let response = service.oneshot(Request::get("/hangs").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key("retry-after"));

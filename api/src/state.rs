@@ -19,6 +19,7 @@ use crate::accept::Acceptor;
 use crate::announce::{self, Announcer};
 use crate::error::ApiError;
 use crate::metric;
+use crate::read::Reader;
 
 /// A client waits this long for the store at most. Long enough for one retry after a restart of
 /// Postgres, short enough that a client learns that it is away.
@@ -43,6 +44,8 @@ pub struct Parts {
     pub announcer: Announcer,
     /// Commits new jobs.
     pub acceptor: Acceptor,
+    /// Reads jobs as they stand.
+    pub reader: Reader,
     /// What the workers are allowed to call, by `provider/model`.
     pub quotas: Vec<(String, Quota)>,
     /// The models whose calls count as free because no price is known, by `provider/model`.
@@ -88,6 +91,7 @@ impl Services {
         let announcer = Announcer::new(&queues, work);
         Self(Arc::new(Parts {
             acceptor: Acceptor::start(&store, &announcer, work),
+            reader: Reader::start(&store, work),
             announcer,
             queues,
             quotas: quotas(config, &redis),
@@ -140,9 +144,7 @@ impl Services {
 
     /// Counts jobs that were just accepted, and makes them known to the workers.
     pub fn announce(&self, jobs: &[NewJob]) {
-        for job in jobs {
-            metrics::counter!(metric::JOBS_ACCEPTED, metric::KIND => job.kind.as_str()).increment(1);
-        }
+        metric::count_accepted(&jobs.iter().map(|job| job.kind));
         self.announcer.announce(jobs.iter().map(announce::of_new).collect());
     }
 }

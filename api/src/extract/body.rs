@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Bytes, HttpBody, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use copydesk_common::job::FieldProblem;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
@@ -22,8 +23,7 @@ pub const MAX_PROBLEMS: usize = 50;
 
 /// A type that a JSON body can be read into. Denies unknown fields.
 pub trait RequestBody: DeserializeOwned + garde::Validate<Context = ()> {
-    /// The largest body, in bytes, where that is not the configured limit: the route's
-    /// `DefaultBodyLimit` enforces it.
+    /// The largest body, in bytes, where that is not the configured limit.
     const MAX_BYTES: Option<usize> = None;
 
     /// Its parts are bodies of their own, checked when they are read.
@@ -47,7 +47,7 @@ impl<T: RequestBody> FromRequest<Services> for Body<T> {
     }
 }
 
-/// Reads a JSON body of at most `limit_bytes`, which the route's `DefaultBodyLimit` enforces.
+/// Reads a JSON body of at most `limit_bytes`.
 pub async fn bytes(request: Request, limit_bytes: usize) -> Result<Bytes, ApiError> {
     if request.body().is_end_stream() {
         return Err(ApiError::Malformed("the body is empty: it takes a JSON object".to_owned()));
@@ -55,12 +55,13 @@ pub async fn bytes(request: Request, limit_bytes: usize) -> Result<Bytes, ApiErr
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType("application/json"));
     }
-    match timeout(MAX_TIME, Bytes::from_request(request, &())).await {
+    match timeout(MAX_TIME, to_bytes(request.into_body(), limit_bytes)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(ApiError::TooLarge(limit_bytes))
-        }
-        Ok(Err(_)) => Err(ApiError::Malformed("the body ended early".to_owned())),
+        Ok(Err(error)) => Err(if error.into_inner().is::<LengthLimitError>() {
+            ApiError::TooLarge(limit_bytes)
+        } else {
+            ApiError::Malformed("the body ended early".to_owned())
+        }),
         Err(_) => Err(ApiError::TooSlow(MAX_TIME.as_secs())),
     }
 }
@@ -70,8 +71,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
     let kind = text(header::CONTENT_TYPE).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    plain && (kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_special = |kind: &str| {
+        let kind = kind.to_ascii_lowercase();
+        kind.starts_with("application/") && kind.ends_with("+json")
+    };
+    plain && (kind.eq_ignore_ascii_case("application/json") || is_special(kind))
 }
 
 /// Reads and checks a JSON body.
@@ -107,7 +112,11 @@ fn none_or_invalid(errors: Vec<FieldProblem>) -> Result<(), ApiError> {
     if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
 }
 
+/// The body, or where it is wrong. What is right is read without keeping track of where.
 fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, FieldProblem> {
+    if let Ok(body) = serde_json::from_str(text) {
+        return Ok(body);
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let body = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| FieldProblem { pointer: pointer(error.path()), detail: error.inner().to_string() })?;

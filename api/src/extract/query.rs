@@ -1,14 +1,12 @@
 //! Query strings: typed and checked. Names that a route does not know are refused by
-//! [`refuse_unknown`], for all routes in one place.
+//! [`refused`], for all routes in one place.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use copydesk_common::job::FieldProblem;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -69,14 +67,14 @@ fn names(operation: &Operation) -> HashSet<String> {
     parameters.collect()
 }
 
-/// Refuses query parameters that the route does not know, or that are there twice: a misspelt
-/// `?wiat=30` that were ignored would be found much later.
-pub async fn refuse_unknown(State(known): State<KnownParameters>, request: Request, next: Next) -> Response {
-    let Some(query) = request.uri().query() else { return next.run(request).await };
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let Some(names) = known.get(&(request.method().clone(), route)) else { return next.run(request).await };
+/// Why the request is refused for query parameters that its route does not know, or that are there
+/// twice: a misspelt `?wiat=30` that were ignored would be found much later.
+pub fn refused(known: &KnownParameters, request: &Request) -> Option<ApiError> {
+    let query = request.uri().query()?;
+    let route = request.extensions().get::<MatchedPath>()?.as_str();
+    let names = known.get(&(request.method().clone(), route.to_owned()))?;
     let errors = misused(query, names);
-    if errors.is_empty() { next.run(request).await } else { ApiError::Invalid(errors).into_response() }
+    if errors.is_empty() { None } else { Some(ApiError::Invalid(errors)) }
 }
 
 fn misused(query: &str, names: &HashSet<String>) -> Vec<FieldProblem> {

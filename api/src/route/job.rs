@@ -1,6 +1,7 @@
 //! `/api/jobs`: where jobs stand, now or as soon as they have ended; and how they are stopped and
 //! tried again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -8,9 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use copydesk_common::business::BusinessId;
-use copydesk_common::generation::Generation;
-use copydesk_common::job::{Job, JobId, JobKind, JobStatus, Problem};
-use copydesk_common::store;
+use copydesk_common::job::{JobId, JobKind, JobStatus, Problem};
 use copydesk_common::store::job::list::{Filter, of_business};
 use copydesk_common::store::job::{OpenJob, intervene};
 use futures_util::future::join_all;
@@ -24,6 +23,7 @@ use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
 use crate::limit::number;
 use crate::outlook::Outlook;
+use crate::read::Standing;
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
 use crate::{announce, entity_tag, page};
@@ -61,13 +61,12 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wait = Duration::from_secs(query.wait.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0));
-    let job = if wait.is_zero() { read(&services, id).await? } else { ended(&services, id, wait).await? };
-    let generation = text(&services, &job).await?;
-    let job = JobBody::of(job, generation);
-    match Outlook::of(&services, &job).await {
-        Some(outlook) => Ok(entity_tag::respond(&headers, &job.expecting(outlook))),
-        None => Ok(entity_tag::respond(&headers, &job)),
+    let job = if wait.is_zero() { look(&services, id).await? } else { ended(&services, id, wait).await? };
+    if let Some(outlook) = Outlook::of(&services, &job.body).await {
+        return Ok(entity_tag::respond(&headers, &job.body.clone().expecting(outlook)));
     }
+    let shown = job.shown().map_err(|error| ApiError::Internal(error.into()))?;
+    Ok(shown.respond(&headers))
 }
 
 /// How long to wait.
@@ -82,14 +81,14 @@ pub struct WaitQuery {
 
 /// The job once it has ended, or as it stands when the time is over or this process is leaving.
 /// Holds no connection while it waits; dropping it frees everything.
-async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Job, ApiError> {
+async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Arc<Standing>, ApiError> {
     let deadline = Instant::now() + wait;
     // Before the first look: a change after it is heard.
     let mut hints = services.listener.subscribe(id);
     loop {
-        let job = read(services, id).await?;
+        let job = look(services, id).await?;
         let left = deadline.saturating_duration_since(Instant::now());
-        if job.status.is_final() || left.is_zero() || services.closing.is_cancelled() {
+        if job.body.status.is_final() || left.is_zero() || services.closing.is_cancelled() {
             return Ok(job);
         }
         // Spread, so that many who wait do not look at once.
@@ -102,20 +101,13 @@ async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Job, Ap
     }
 }
 
-/// The job as it stands.
-pub async fn read(services: &Services, id: JobId) -> Result<Job, ApiError> {
-    let job = services.within(store::job::get(&services.store, None, id)).await?;
-    job.ok_or(ApiError::NotFound("job"))
+async fn look(services: &Services, id: JobId) -> Result<Arc<Standing>, ApiError> {
+    services.within(services.reader.read(id)).await?.ok_or(ApiError::NotFound("job"))
 }
 
-/// The text that the job made.
-async fn text(services: &Services, job: &Job) -> Result<Option<Generation>, ApiError> {
-    match (job.kind, job.status, job.generation_id) {
-        (JobKind::Generate, JobStatus::Succeeded, Some(id)) => {
-            services.within(store::generation::get(&services.store, Some(&job.business_id), id)).await
-        }
-        _ => Ok(None),
-    }
+/// The job as it stands.
+pub async fn read(services: &Services, id: JobId) -> Result<JobBody, ApiError> {
+    look(services, id).await.map(|job| job.body.clone())
 }
 
 /// A business's jobs, newest first.
@@ -189,7 +181,7 @@ pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Resu
     }
     // Where Redis is away, the worker learns it from its next write.
     let _ = timeout(HINT_TIMEOUT, services.notifier.cancelled(id)).await;
-    Ok(Json(JobBody::of(job, None)))
+    Ok(Json(job))
 }
 
 /// Try a failed job again.

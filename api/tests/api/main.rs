@@ -16,6 +16,7 @@ mod health;
 mod idempotency;
 mod ops;
 mod outlook;
+mod reads;
 mod reference;
 mod service;
 mod wait;

@@ -23,7 +23,7 @@ pub(crate) struct Service {
     pub(crate) base: String,
     pub(crate) config: Config,
     pub(crate) stop: CancellationToken,
-    pub(crate) served: JoinHandle<std::io::Result<()>>,
+    pub(crate) served: JoinHandle<()>,
     pub(crate) client: reqwest::Client,
 }
 

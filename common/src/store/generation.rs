@@ -93,6 +93,36 @@ pub async fn get(
     store.retry(query).await?.map(Generation::try_from).transpose()
 }
 
+/// The texts of jobs of several businesses, in one round trip and no order: those of these that there
+/// are, each only where it belongs to the business beside it.
+pub async fn of_businesses(
+    store: &Store,
+    asked: &[(GenerationId, BusinessId)],
+) -> Result<Vec<(GenerationId, Result<Generation, StoreError>)>, StoreError> {
+    let (ids, businesses): (Vec<_>, Vec<_>) = asked.iter().map(|(id, business)| (id.0, business.as_str())).unzip();
+    let query = || async {
+        sqlx::query_as!(
+            GenerationRow,
+            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
+                      g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
+                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
+                      g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
+                      l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
+                      l.human_score as "human_score?", l.human_feedback as "human_feedback?",
+                      l.reviewed_at as "reviewed_at?"
+               from unnest($1::uuid[], $2::text[]) as asked (id, business_id)
+               join generations g on g.generation_id = asked.id and g.business_id = asked.business_id
+               left join reviewer_learning l using (generation_id)"#,
+            &ids,
+            &businesses as &[&str],
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = store.retry(query).await?.into_iter();
+    Ok(rows.map(|row| (GenerationId(row.generation_id), row.try_into())).collect())
+}
+
 /// A business's texts, the last ones asked for first: up to `limit`, those before the generation
 /// `before`.
 pub async fn list(

@@ -75,7 +75,7 @@ pub async fn accept(store: &Store, submissions: &[Submission]) -> Result<Vec<Acc
 async fn accept_once(
     store: &Store,
     submissions: &[Submission],
-    columns: &Columns,
+    columns: &Columns<'_>,
 ) -> Result<Vec<Accepted>, sqlx::Error> {
     let inserted = columns.insert(store.pool()).await?;
     if inserted == submissions.len() {
@@ -142,25 +142,25 @@ pub async fn accept_batch(
 
 /// New jobs, turned into one array a column: what `unnest` takes.
 #[derive(Default)]
-pub(super) struct Columns {
+pub(super) struct Columns<'a> {
     id: Vec<Uuid>,
-    kind: Vec<String>,
-    business_id: Vec<String>,
+    kind: Vec<&'static str>,
+    business_id: Vec<&'a str>,
     generation_id: Vec<Option<Uuid>>,
-    priority: Vec<String>,
-    payload: Vec<serde_json::Value>,
-    metadata: Vec<serde_json::Value>,
+    priority: Vec<&'static str>,
+    payload: Vec<Json<&'a serde_json::Value>>,
+    metadata: Vec<Json<&'a serde_json::Value>>,
     max_attempts: Vec<i16>,
     created_at: Vec<DateTime<Utc>>,
     waits_until: Vec<Option<DateTime<Utc>>>,
     deadline_at: Vec<Option<DateTime<Utc>>>,
     traceparent: Vec<String>,
-    idempotency_key: Vec<Option<String>>,
-    fingerprint: Vec<Option<Vec<u8>>>,
+    idempotency_key: Vec<Option<&'a str>>,
+    fingerprint: Vec<Option<&'a [u8]>>,
 }
 
-impl Columns {
-    pub(super) fn of<'a>(jobs: impl IntoIterator<Item = (&'a NewJob, Option<&'a IdempotencyKey>)>) -> Self {
+impl<'a> Columns<'a> {
+    pub(super) fn of(jobs: impl IntoIterator<Item = (&'a NewJob, Option<&'a IdempotencyKey>)>) -> Self {
         let mut columns = Self::default();
         for (job, key) in jobs {
             columns.push(job, key);
@@ -168,21 +168,21 @@ impl Columns {
         columns
     }
 
-    fn push(&mut self, job: &NewJob, key: Option<&IdempotencyKey>) {
+    fn push(&mut self, job: &'a NewJob, key: Option<&'a IdempotencyKey>) {
         self.id.push(job.id.0);
-        self.kind.push(job.kind.to_string());
-        self.business_id.push(job.business_id.to_string());
+        self.kind.push(job.kind.as_str());
+        self.business_id.push(job.business_id.as_str());
         self.generation_id.push(job.generation_id.map(|id| id.0));
-        self.priority.push(job.priority.to_string());
-        self.payload.push(job.payload.clone());
-        self.metadata.push(job.metadata.clone());
+        self.priority.push(job.priority.as_str());
+        self.payload.push(Json(&job.payload));
+        self.metadata.push(Json(&job.metadata));
         self.max_attempts.push(to_i16(job.max_attempts));
         self.created_at.push(job.created_at);
         self.waits_until.push(job.waits_until());
         self.deadline_at.push(job.deadline_at);
         self.traceparent.push(job.trace.to_string());
-        self.idempotency_key.push(key.map(|key| key.key.clone()));
-        self.fingerprint.push(key.map(|key| key.fingerprint.to_vec()));
+        self.idempotency_key.push(key.map(|key| key.key.as_str()));
+        self.fingerprint.push(key.map(|key| &key.fingerprint[..]));
     }
 
     /// Inserts them in one statement; returns how many were new.
@@ -204,19 +204,19 @@ impl Columns {
              -- The id, where the answer to an earlier try was lost; or the idempotency key.
              on conflict do nothing",
             &self.id,
-            &self.kind,
-            &self.business_id,
+            &self.kind as &[&str],
+            &self.business_id as &[&str],
             &self.generation_id as &[Option<Uuid>],
-            &self.priority,
-            &self.payload,
-            &self.metadata,
+            &self.priority as &[&str],
+            &self.payload as _,
+            &self.metadata as _,
             &self.max_attempts,
             &self.created_at,
             &self.deadline_at as &[Option<DateTime<Utc>>],
             &self.waits_until as &[Option<DateTime<Utc>>],
             &self.traceparent,
-            &self.idempotency_key as &[Option<String>],
-            &self.fingerprint as &[Option<Vec<u8>>],
+            &self.idempotency_key as &[Option<&str>],
+            &self.fingerprint as &[Option<&[u8]>],
         )
         .execute(executor)
         .await?;
@@ -230,19 +230,19 @@ impl Columns {
                       j.idempotency_fingerprint as "fingerprint!"
                from unnest($1::text[], $2::text[], $3::text[]) as t (business_id, kind, key)
                join jobs j on j.business_id = t.business_id and j.kind = t.kind and j.idempotency_key = t.key"#,
-            &self.business_id,
-            &self.kind,
-            &self.idempotency_key as &[Option<String>],
+            &self.business_id as &[&str],
+            &self.kind as &[&str],
+            &self.idempotency_key as &[Option<&str>],
         )
         .fetch_all(&store.pool)
         .await
     }
 }
 
-/// A job as it stands, where there is one and it belongs to `business_id` (any business where that
-/// is `None`: the caller is an operator).
-pub async fn get(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<Option<Job>, StoreError> {
-    let business_id = business_id.map(BusinessId::as_str);
+/// Jobs as they stand, in one round trip and no order: those of these that there are, whosever they
+/// are. The caller judges who may see them.
+pub async fn get(store: &Store, ids: &[JobId]) -> Result<Vec<(JobId, Result<Job, StoreError>)>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let query = || async {
         sqlx::query_as!(
             JobRow,
@@ -250,14 +250,13 @@ pub async fn get(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> 
                       stages_completed, stages_total, priority, attempt, max_attempts, created_at, started_at,
                       finished_at, updated_at, usage as "usage: Json<Usage>", result,
                       error as "error: Json<Problem>", metadata
-               from jobs where id = $1 and ($2::text is null or business_id = $2)"#,
-            id.0,
-            business_id,
+               from jobs where id = any($1)"#,
+            &ids,
         )
-        .fetch_optional(&store.pool)
+        .fetch_all(&store.pool)
         .await
     };
-    store.retry(query).await?.map(Job::try_from).transpose()
+    Ok(store.retry(query).await?.into_iter().map(|row| (JobId(row.id), row.try_into())).collect())
 }
 
 /// A row of `jobs` as clients need it.

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use copydesk_common::business::BusinessId;
-use copydesk_common::job::{Job, JobId, JobKind, JobStatus, Problem};
+use copydesk_common::job::{JobId, JobKind, JobStatus, Problem};
 use copydesk_common::store;
 use copydesk_common::store::job::list::DeadFilter;
 use garde::Validate;
@@ -116,7 +116,7 @@ pub async fn discard(State(services): State<Services>, Id(id): Id<JobId>) -> Res
     }
 }
 
-fn no_dead_letter(job: &Job) -> ApiError {
+fn no_dead_letter(job: &JobBody) -> ApiError {
     ApiError::Conflict(match job.status {
         JobStatus::Failed => "the job was put aside: its client can still retry it".to_owned(),
         status => format!("only failed jobs are dead letters: this one is {status}"),
