@@ -12,6 +12,7 @@ use copydesk_common::quota::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
 
+mod allowance;
 pub mod call;
 pub mod chat;
 mod gate;
@@ -190,6 +191,7 @@ impl Model {
         let took = |answer: &Answer| Taken {
             tokens: u32::try_from(answer.prompt_tokens + answer.completion_tokens).ok(),
             cost: Some(self.cost(answer)),
+            closed_for: answer.closed_for,
         };
         let result = self.gate.call(ask, self.client.complete(&self.name, request, timeout), took).await;
         result.map_err(|error| error.naming("GROQ_API_KEY", self.variable))
@@ -234,7 +236,7 @@ impl Search {
     /// One search, at most `timeout` long.
     pub async fn search(&self, rank: Rank, timeout: Duration, query: &str) -> Result<Vec<Found>, ProviderError> {
         let ask = Ask { cost: self.cost, ..rank.into() };
-        let took = |_: &Vec<Found>| Taken { tokens: None, cost: Some(self.cost) };
+        let took = |_: &Vec<Found>| Taken { cost: Some(self.cost), ..Taken::default() };
         let result = self.gate.call(ask, self.client.search(query, timeout), took).await;
         result.map_err(|error| error.naming("TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"))
     }

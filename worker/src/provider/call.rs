@@ -10,7 +10,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
-use super::{ClientError, retry_after};
+use super::{ClientError, allowance, retry_after};
 
 /// The largest body that is read, in bytes. Real answers stay far below.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -117,20 +117,32 @@ pub(super) fn bearer(key: Option<&SecretString>, variable: &'static str) -> Resu
     Ok(headers)
 }
 
+/// An answer's body, and what its headers say.
+#[derive(Debug)]
+pub(super) struct Sent<T> {
+    pub(super) body: T,
+    /// How long the provider takes no further calls, where that is what it said.
+    pub(super) closed_for: Option<Duration>,
+}
+
 /// Sends a request and reads its answer, both within `timeout`.
-pub(super) async fn send<T: DeserializeOwned>(request: RequestBuilder, timeout: Duration) -> Result<T, CallError> {
+pub(super) async fn send<T>(request: RequestBuilder, timeout: Duration) -> Result<Sent<T>, CallError>
+where
+    T: DeserializeOwned,
+{
     let response = request.timeout(timeout).send().await.map_err(CallError::of)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = read(response).await;
     if !status.is_success() {
         return Err(refusal(status, &headers, &body.unwrap_or_default()));
     }
-    serde_json::from_slice(&body?).map_err(CallError::Malformed)
+    let body = serde_json::from_slice(&body?).map_err(CallError::Malformed)?;
+    Ok(Sent { body, closed_for: allowance::closed_for(&headers).map(|wait| wait.min(MAX_CLOSED_FOR)) })
 }
 
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let retry_after = retry_after::read(headers, error_text(&body));
+    let retry_after = retry_after::read(headers, error_text(&body)).or_else(|| allowance::closed_for(headers));
     CallError::Status { status: status.as_u16(), retry_after, body: ErrorBody(body) }
 }
 

@@ -68,6 +68,8 @@ pub struct Answer {
     pub prompt_tokens: u64,
     /// Tokens written.
     pub completion_tokens: u64,
+    /// How long the provider takes no further calls, where that is what it said.
+    pub closed_for: Option<Duration>,
 }
 
 impl std::fmt::Debug for Answer {
@@ -103,7 +105,7 @@ impl ChatClient {
         let body = WireRequest::of(model, request);
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
         match call::send::<WireAnswer>(sent, timeout).await {
-            Ok(answer) => answer.try_into(),
+            Ok(sent) => Ok(Answer { closed_for: sent.closed_for, ..sent.body.try_into()? }),
             Err(error) => failed_generation(error),
         }
     }
@@ -116,7 +118,7 @@ fn failed_generation(error: CallError) -> Result<Answer, CallError> {
     let Some(text) = body.0.pointer("/error/failed_generation").and_then(|text| text.as_str()) else {
         return Err(error);
     };
-    Ok(Answer { text: text.to_owned(), is_cut: false, prompt_tokens: 0, completion_tokens: 0 })
+    Ok(Answer { text: text.to_owned(), is_cut: false, prompt_tokens: 0, completion_tokens: 0, closed_for: None })
 }
 
 #[derive(Serialize)]
@@ -195,6 +197,7 @@ impl TryFrom<WireAnswer> for Answer {
             is_cut: choice.finish_reason.as_deref() == Some("length"),
             prompt_tokens: answer.usage.as_ref().map_or(0, |usage| usage.prompt_tokens),
             completion_tokens: answer.usage.as_ref().map_or(0, |usage| usage.completion_tokens),
+            closed_for: None,
         })
     }
 }

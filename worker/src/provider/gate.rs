@@ -1,7 +1,7 @@
 //! The way through which every call goes: a grant from the shared quota and breaker, the call, and
 //! the word of how it ended. One call a grant; whether there is another is the caller's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
 use copydesk_common::quota::money::MicroUsd;
@@ -18,6 +18,8 @@ pub(super) struct Taken {
     pub(super) tokens: Option<u32>,
     /// What it cost, where that is known.
     pub(super) cost: Option<MicroUsd>,
+    /// How long the provider takes no further calls, where that is what it said.
+    pub(super) closed_for: Option<Duration>,
 }
 
 /// One provider's (and model's) quota and breaker.
@@ -67,8 +69,8 @@ impl Gate {
         let result = call.await;
         let settlement = match &result {
             Ok(answer) => {
-                let Taken { tokens, cost } = took(answer);
-                Settlement { tokens, cost, ..Settlement::of(Health::Healthy) }
+                let Taken { tokens, cost, closed_for } = took(answer);
+                Settlement { health: Health::Healthy, closed_for, tokens, cost }
             }
             Err(error) => error.settlement(),
         };

@@ -34,7 +34,7 @@ fn in_text(text: &str) -> Option<Duration> {
 }
 
 /// `5.289s`, `2m59.56s`, `1h2m3s`, `12ms`.
-fn duration(mut text: &str) -> Option<Duration> {
+pub(super) fn duration(mut text: &str) -> Option<Duration> {
     let mut total = 0.0;
     while !text.is_empty() {
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;

@@ -45,7 +45,7 @@ impl TavilyClient {
     pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
         let body = WireQuery { query, search_depth: "basic", max_results: MAX_RESULTS };
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
-        Ok(call::send::<WireResults>(sent, timeout).await?.results)
+        Ok(call::send::<WireResults>(sent, timeout).await?.body.results)
     }
 }
 

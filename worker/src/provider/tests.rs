@@ -23,8 +23,12 @@ impl Simulated {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut ProvidersConfig)) -> Self {
+        Self::on(SimulatorConfig::unlimited(), change).await
+    }
+
+    async fn on(simulator: SimulatorConfig, change: impl FnOnce(&mut ProvidersConfig)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let simulator = Simulator::start(SimulatorConfig::unlimited()).await.unwrap();
+        let simulator = Simulator::start(simulator).await.unwrap();
         #[expect(clippy::expect_used, reason = "tests are told their server by the environment")]
         let redis_url =
             std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
@@ -166,6 +170,29 @@ async fn a_429_closes_the_provider_for_as_long_as_it_says() {
     simulated.fail(Fault::chat(precise));
     let wait = throttled_ms(simulated.ask().await);
     assert!((1_000..=1_500).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_provider_that_says_nothing_is_left_is_called_no_more() {
+    let of_day = SimulatorConfig { llm_requests_per_day: Some(1), ..SimulatorConfig::unlimited() };
+    let simulated = Simulated::on(of_day, |_| {}).await;
+    simulated.ask().await.unwrap();
+    let wait = throttled_ms(simulated.ask().await);
+    assert!((3_590_000..=3_600_000).contains(&wait), "a day, but no longer than an hour unasked: {wait}");
+    assert_eq!(simulated.simulator.calls().chat.accepted, 1);
+    assert_eq!(simulated.simulator.calls().chat.rejected_429, 0, "it was not asked to refuse");
+}
+
+#[tokio::test]
+async fn the_text_of_a_429_closes_the_provider_for_all() {
+    let text = "Rate limit reached. Limit 15000, Used 11972, Requested 4351. Please try again in 9.289s.";
+    let body = serde_json::json!({ "error": { "message": text, "type": "tokens", "code": "rate_limit_exceeded" } });
+    let simulated = Simulated::start().await;
+    let refusal = FaultKind::Status { code: 429, body: Some(body), retry_after: None, retry_after_ms: None };
+    simulated.fail(Fault::chat(refusal).times(1));
+    assert!((8_000..=9_289).contains(&throttled_ms(simulated.ask().await)));
+    assert!((8_000..=9_289).contains(&throttled_ms(simulated.ask().await)), "everybody is kept away");
+    assert_eq!(simulated.simulator.calls().chat.accepted, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,72 @@
+//! What a provider says is left of its own limits, in the `x-ratelimit-*` headers of any answer: when
+//! nothing is, the next call would be refused. Groq's `-requests` are a day's, its `-tokens` a minute's.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use reqwest::header::HeaderMap;
+
+use super::retry_after;
+
+/// How long the provider takes no calls, where nothing is left and it says when there will be.
+pub(super) fn closed_for(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| text(headers, name)?.parse::<u32>().ok();
+    let used_up = |what: &str| number(&format!("x-ratelimit-remaining-{what}")) == Some(0);
+    let reset = |what: &str| until(text(headers, &format!("x-ratelimit-reset-{what}"))?);
+    // A reset is when all of it is there again, and it comes back evenly: one request much earlier.
+    let requests = used_up("requests")
+        .then(|| reset("requests"))
+        .flatten()
+        .map(|all| all / number("x-ratelimit-limit-requests").unwrap_or(1).max(1));
+    let tokens = used_up("tokens").then(|| reset("tokens")).flatten();
+    requests.max(tokens)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// A duration such as `2m59.56s`, a number of seconds, or a moment as RFC 3339 has it.
+fn until(reset: &str) -> Option<Duration> {
+    let moment = || {
+        let moment = SystemTime::from(DateTime::parse_from_rfc3339(reset).ok()?);
+        Some(moment.duration_since(SystemTime::now()).unwrap_or_default())
+    };
+    let seconds = || Duration::try_from_secs_f64(reset.parse().ok()?).ok();
+    retry_after::duration(reset).or_else(seconds).or_else(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn closed(headers: &[(&'static str, &str)]) -> Option<Duration> {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        closed_for(&headers.collect())
+    }
+
+    #[test]
+    fn a_provider_is_left_alone_when_nothing_is_left() {
+        let requests = |remaining, reset| {
+            closed(&[
+                ("x-ratelimit-limit-requests", "1000"),
+                ("x-ratelimit-remaining-requests", remaining),
+                ("x-ratelimit-reset-requests", reset),
+            ])
+        };
+        assert_eq!(requests("0", "24h0m0s"), Some(Duration::from_millis(86_400)), "one comes back by then");
+        assert_eq!(requests("1", "23h58m33.6s"), None);
+        assert_eq!(requests("0", "soon"), None);
+        let tokens =
+            |reset: &str| closed(&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", reset)]);
+        assert_eq!(tokens("7.66s"), Some(Duration::from_millis(7_660)));
+        assert_eq!(tokens("120ms"), Some(Duration::from_millis(120)));
+        assert_eq!(tokens(" 3 "), Some(Duration::from_secs(3)));
+        let moment = (chrono::Utc::now() + chrono::TimeDelta::seconds(30)).to_rfc3339();
+        assert!((28..=30).contains(&tokens(&moment).unwrap().as_secs()));
+        assert_eq!(tokens("2020-01-01T00:00:00Z"), Some(Duration::ZERO));
+        assert_eq!(closed(&[("x-ratelimit-remaining-tokens", "0")]), None);
+        assert_eq!(closed(&[]), None);
+    }
+}
