@@ -121,7 +121,6 @@ impl Queue {
                 &keys.clocks,
                 &keys.state,
                 &keys.bell,
-                &keys.epochs,
             ] {
                 call.key(key);
             }

@@ -21,16 +21,6 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', KEYS[6], 'virtual:interactive', 'virtual:bulk', 'epoch', 'claimed', 'paused')
 local virtual = { interactive = tonumber(state[1] or 0), bulk = tonumber(state[2] or 0) }
 
--- weight, class and business of a job, from its record.
-local function parse(record)
-  return string.match(record, '^(%d+)|(%a+)|([^|]*)|')
-end
-
--- A job that was under way goes before all new ones of its class: its stages are half paid.
-local function to_front(id, class)
-  redis.call('ZADD', ready[class], string.format('%.0f', virtual[class]), id)
-end
-
 local function to_back(id, class, business, weight)
   local clock = class .. ':' .. business
   local start = math.max(virtual[class], tonumber(redis.call('HGET', KEYS[5], clock) or 0))
@@ -41,21 +31,33 @@ end
 
 for _, due in ipairs({ KEYS[4], KEYS[9] }) do
   local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now_ms, 'LIMIT', 0, MOVED)
-  for _, id in ipairs(ids) do
-    redis.call('ZREM', due, id)
-    local record = redis.call('HGET', KEYS[1], id)
-    if record then
-      local weight, class, business = parse(record)
-      if redis.call('HEXISTS', KEYS[8], id) == 1 then
-        to_front(id, class)
-      else
-        to_back(id, class, business, tonumber(weight))
+  if #ids > 0 then
+    redis.call('ZREM', due, unpack(ids))
+    local records = redis.call('HMGET', KEYS[1], unpack(ids))
+    local epochs = redis.call('HMGET', KEYS[8], unpack(ids))
+    local front = { interactive = {}, bulk = {} }
+    for i, id in ipairs(ids) do
+      if records[i] then
+        local weight, class, business = string.match(records[i], '^(%d+)|(%a+)|([^|]*)|')
+        if epochs[i] then
+          -- A job that was under way goes before all new ones of its class: its stages are half paid.
+          local entries = front[class]
+          entries[#entries + 1] = string.format('%.0f', virtual[class])
+          entries[#entries + 1] = id
+        else
+          to_back(id, class, business, tonumber(weight))
+        end
+      end
+    end
+    for class, entries in pairs(front) do
+      if #entries > 0 then
+        redis.call('ZADD', ready[class], unpack(entries))
       end
     end
   end
 end
 
-local claimed = {}
+local claimed, classes, finishes = {}, {}, {}
 local count = tonumber(state[4] or 0)
 
 -- Takes up to `n` jobs of a class; returns how many there were.
@@ -65,7 +67,9 @@ local function take(class, n)
   end
   local popped = redis.call('ZPOPMIN', ready[class], n)
   for i = 1, #popped, 2 do
-    claimed[#claimed + 1] = { popped[i], class, popped[i + 1] }
+    claimed[#claimed + 1] = popped[i]
+    classes[#claimed] = class
+    finishes[#claimed] = tonumber(popped[i + 1])
   end
   return #popped / 2
 end
@@ -80,26 +84,42 @@ end
 local epoch = math.max(time[1] * 1000000 + time[2], tonumber(state[3] or 0) + 1)
 local epoch_text = string.format('%.0f', epoch)
 local answer = { -1, epoch_text }
-for _, entry in ipairs(claimed) do
-  local id, class, finish = entry[1], entry[2], tonumber(entry[3])
-  local record = redis.call('HGET', KEYS[1], id)
-  if record then
-    local _, _, business = parse(record)
-    virtual[class] = math.max(virtual[class], finish)
-    -- A business whose last job was taken needs no clock: the class's own is as late.
-    local clock = class .. ':' .. business
-    local last = redis.call('HGET', KEYS[5], clock)
-    if last and tonumber(last) <= virtual[class] then
-      redis.call('HDEL', KEYS[5], clock)
-    end
-    redis.call('HSET', KEYS[8], id, epoch_text)
-    redis.call('ZADD', KEYS[9], now_ms + lease_ms, id)
-    answer[#answer + 1] = id
-    answer[#answer + 1] = string.match(record, '^%d+|%a+|[^|]*|(.*)$')
-  end
-end
-
 if #claimed > 0 then
+  -- Reads first, then one command a key with all of its entries: a command costs more than an entry.
+  local records = redis.call('HMGET', KEYS[1], unpack(claimed))
+  local epochs, leases, clocks, seen = {}, {}, {}, {}
+  for i, id in ipairs(claimed) do
+    local record, class = records[i], classes[i]
+    if record then
+      virtual[class] = math.max(virtual[class], finishes[i])
+      local business, message = string.match(record, '^%d+|%a+|([^|]*)|(.*)$')
+      local clock = class .. ':' .. business
+      if not seen[clock] then
+        seen[clock] = class
+        clocks[#clocks + 1] = clock
+      end
+      epochs[#epochs + 1] = id
+      epochs[#epochs + 1] = epoch_text
+      leases[#leases + 1] = now_ms + lease_ms
+      leases[#leases + 1] = id
+      answer[#answer + 1] = id
+      answer[#answer + 1] = message
+    end
+  end
+  if #epochs > 0 then
+    redis.call('HSET', KEYS[8], unpack(epochs))
+    redis.call('ZADD', KEYS[9], unpack(leases))
+    -- A business whose last job was taken needs no clock: the class's own is as late.
+    local idle = {}
+    for i, last in ipairs(redis.call('HMGET', KEYS[5], unpack(clocks))) do
+      if last and tonumber(last) <= virtual[seen[clocks[i]]] then
+        idle[#idle + 1] = clocks[i]
+      end
+    end
+    if #idle > 0 then
+      redis.call('HDEL', KEYS[5], unpack(idle))
+    end
+  end
   redis.call('HSET', KEYS[6], 'epoch', epoch_text, 'claimed', count + #claimed,
     'virtual:interactive', string.format('%.0f', virtual.interactive),
     'virtual:bulk', string.format('%.0f', virtual.bulk))

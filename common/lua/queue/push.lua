@@ -1,7 +1,7 @@
 -- Makes jobs known to a queue: ready at once, or delayed until their time.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
---        5 clocks (hash)  6 state (hash)  7 bell (list)  8 epochs (hash)
+--        5 clocks (hash)  6 state (hash)  7 bell (list)
 -- ARGV   five a job: id, class (interactive | bulk), due (ms since the epoch, 0 for now),
 --        business, record (weight|class|business|message); at most 500 jobs
 -- RETURNS how many were new; a job that the queue knows already is left as it is

@@ -10,16 +10,25 @@
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local until_ms = now_ms + tonumber(ARGV[1])
-local answer = {}
+local ids = {}
 for i = 2, #ARGV, 2 do
-  local id, epoch = ARGV[i], ARGV[i + 1]
-  if redis.call('HGET', KEYS[2], id) == epoch and redis.call('ZSCORE', KEYS[3], id) then
-    redis.call('ZADD', KEYS[3], until_ms, id)
-    answer[#answer + 1] = 1
+  ids[#ids + 1] = ARGV[i]
+end
+local epochs = redis.call('HMGET', KEYS[2], unpack(ids))
+local leased = redis.call('ZMSCORE', KEYS[3], unpack(ids))
+local answer, extended = {}, {}
+for i, id in ipairs(ids) do
+  if epochs[i] == ARGV[2 * i + 1] and leased[i] then
+    extended[#extended + 1] = until_ms
+    extended[#extended + 1] = id
+    answer[i] = 1
   elseif redis.call('HEXISTS', KEYS[1], id) == 0 then
-    answer[#answer + 1] = 2
+    answer[i] = 2
   else
-    answer[#answer + 1] = 0
+    answer[i] = 0
   end
+end
+if #extended > 0 then
+  redis.call('ZADD', KEYS[3], unpack(extended))
 end
 return answer

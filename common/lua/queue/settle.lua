@@ -8,32 +8,60 @@
 --
 -- Atomic, since the check of the epoch and the move are one decision: a worker whose lease was
 -- taken over must not remove the job from under its successor.
+--
+-- Reads first, then one command a key with all of its entries: a command costs more than an entry.
 
-local ready = { interactive = KEYS[2], bulk = KEYS[3] }
-local answer, rung = {}, 0
+local ids = {}
 for i = 1, #ARGV, 3 do
-  local id, epoch, next_step = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if redis.call('HGET', KEYS[7], id) == epoch and redis.call('ZREM', KEYS[8], id) == 1 then
-    answer[#answer + 1] = 1
+  ids[#ids + 1] = ARGV[i]
+end
+local epochs = redis.call('HMGET', KEYS[7], unpack(ids))
+local leased = redis.call('ZMSCORE', KEYS[8], unpack(ids))
+
+local answer, ended, done, delayed, back, seen = {}, {}, {}, {}, {}, {}
+for i = 1, #ids do
+  local id, next_step = ids[i], ARGV[3 * i]
+  if epochs[i] == ARGV[3 * i - 1] and leased[i] and not seen[id] then
+    seen[id] = true
+    answer[i] = 1
+    ended[#ended + 1] = id
     if next_step == 'done' then
-      redis.call('HDEL', KEYS[1], id)
-      redis.call('HDEL', KEYS[7], id)
+      done[#done + 1] = id
     elseif next_step == 'back' then
-      local record = redis.call('HGET', KEYS[1], id)
-      local class = record and string.match(record, '^%d+|(%a+)|')
-      if class then
-        redis.call('ZADD', ready[class], redis.call('HGET', KEYS[5], 'virtual:' .. class) or 0, id)
-        rung = rung + 1
-      end
+      back[#back + 1] = id
     else
-      redis.call('ZADD', KEYS[4], next_step, id)
+      delayed[#delayed + 1] = next_step
+      delayed[#delayed + 1] = id
     end
   else
-    answer[#answer + 1] = 0
+    answer[i] = 0
   end
 end
-local notes = math.min(rung, 32 - redis.call('LLEN', KEYS[6]))
-for _ = 1, notes do
-  redis.call('RPUSH', KEYS[6], '1')
+
+if #ended > 0 then
+  redis.call('ZREM', KEYS[8], unpack(ended))
+end
+if #done > 0 then
+  redis.call('HDEL', KEYS[1], unpack(done))
+  redis.call('HDEL', KEYS[7], unpack(done))
+end
+if #delayed > 0 then
+  redis.call('ZADD', KEYS[4], unpack(delayed))
+end
+if #back > 0 then
+  local state = redis.call('HMGET', KEYS[5], 'virtual:interactive', 'virtual:bulk')
+  local virtual = { interactive = state[1] or 0, bulk = state[2] or 0 }
+  local ready = { interactive = KEYS[2], bulk = KEYS[3] }
+  local rung = 0
+  for i, record in ipairs(redis.call('HMGET', KEYS[1], unpack(back))) do
+    local class = record and string.match(record, '^%d+|(%a+)|')
+    if class then
+      redis.call('ZADD', ready[class], virtual[class], back[i])
+      rung = rung + 1
+    end
+  end
+  for _ = 1, math.min(rung, 32 - redis.call('LLEN', KEYS[6])) do
+    redis.call('RPUSH', KEYS[6], '1')
+  end
 end
 return answer
