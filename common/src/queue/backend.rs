@@ -37,40 +37,43 @@ pub struct BackendOptions {
     pub stop: CancellationToken,
 }
 
-/// A job in this worker's hands: what its handler is called with.
+/// A job in this worker's hands: what its handler is called with. Cheap to clone; its slot is free
+/// again once the last clone is gone.
 #[derive(Debug, Clone)]
-pub struct Claim {
-    message: Message,
+pub struct Claim(Arc<Lease>);
+
+#[derive(Debug)]
+struct Lease {
+    message: Arc<Message>,
     epoch: LeaseEpoch,
     lost: CancellationToken,
-    /// The slot, free again once the last clone is gone.
-    _slot: Arc<OwnedSemaphorePermit>,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Claim {
     pub(super) fn new(
-        message: Message,
+        message: Arc<Message>,
         epoch: LeaseEpoch,
         lost: CancellationToken,
         slot: OwnedSemaphorePermit,
     ) -> Self {
-        Self { message, epoch, lost, _slot: Arc::new(slot) }
+        Self(Arc::new(Lease { message, epoch, lost, _slot: slot }))
     }
 
     /// What travelled through the queue.
     pub fn message(&self) -> &MessageV1 {
-        let Message::V1(message) = &self.message;
+        let Message::V1(message) = &*self.0.message;
         message
     }
 
     /// The fencing token of the lease.
     pub fn epoch(&self) -> LeaseEpoch {
-        self.epoch
+        self.0.epoch
     }
 
     /// Cancelled when the lease is lost: whatever is done after that is done for nothing.
     pub fn lost(&self) -> &CancellationToken {
-        &self.lost
+        &self.0.lost
     }
 }
 
@@ -147,7 +150,7 @@ impl QueueBackend {
     fn give_back(&mut self) {
         while let Ok(task) = self.tasks.try_recv() {
             let claim = task.args;
-            let _ = self.settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next: Next::Back });
+            let _ = self.settled.send(Settled { id: claim.message().job_id, epoch: claim.epoch(), next: Next::Back });
         }
     }
 }
@@ -246,7 +249,7 @@ where
             // No answer means that the lease was lost, an error that the handler could not even say
             // what follows. Either way the lease runs out and the job comes again.
             if let Ok(Some(next)) = handled.await {
-                let _ = settled.send(Settled { id: claim.message.job_id(), epoch: claim.epoch, next });
+                let _ = settled.send(Settled { id: claim.message().job_id, epoch: claim.epoch(), next });
             }
             Ok(())
         }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Claim;
 use super::lease::{Leases, Settled};
 use super::message::Message;
-use super::{BATCH, Entry, Leased, Next, Queue, QueueError};
+use super::{BATCH, Leased, Next, Queue, QueueError};
 use crate::clock;
 
 /// An idle worker asks at least this often: the safety net under the bell, and what makes an
@@ -109,7 +109,7 @@ impl Claimer {
 
     async fn hand_on(&self, leased: Leased, permit: OwnedSemaphorePermit) {
         let message = match Message::decode(&leased.message) {
-            Ok(message) => message,
+            Ok(message) => Arc::new(message),
             Err(error) => {
                 // The row is open and Redis forgets the message: the sweep writes it anew.
                 tracing::error!(error = &error as &dyn std::error::Error, job.id = %leased.id, "a message was dropped");
@@ -118,8 +118,7 @@ impl Claimer {
             }
         };
         let task_id = TaskId::from_string(leased.id.to_string());
-        let entry = Entry { message: message.clone(), not_before: None, weight: 1 };
-        let lost = self.leases.hold(entry, leased.epoch);
+        let lost = self.leases.hold(Arc::clone(&message), leased.epoch);
         let claim = Claim::new(message, leased.epoch, lost, permit);
         // A closed channel means that the worker is gone; its leases run out.
         let _ = self.tasks.send(TaskBuilder::new(claim).task_id(task_id).build()).await;

@@ -7,14 +7,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Entry, Next, Queue, QueueError, Renewal};
+use super::message::Message;
+use super::{BATCH, Entry, Next, Queue, QueueError, Renewal};
 use crate::job::{JobId, LeaseEpoch};
 
 /// Leases are renewed at least this often: a flush is noticed, and the jobs taken back, before the
 /// sweep hands them to others.
 const RENEWAL: Duration = Duration::from_secs(2);
-/// Settlements that one round trip takes at most.
-const SETTLE_BATCH: usize = 200;
 /// The wait before a failed settlement is tried again. The lease bounds how long that makes sense.
 const SETTLE_RETRY: Duration = Duration::from_millis(200);
 
@@ -22,8 +21,14 @@ const SETTLE_RETRY: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 struct Held {
     epoch: LeaseEpoch,
-    entry: Entry,
+    message: Arc<Message>,
     lost: CancellationToken,
+}
+
+impl Held {
+    fn entry(&self) -> Entry {
+        Entry { message: Message::clone(&self.message), not_before: None, weight: 1 }
+    }
 }
 
 /// Every job in this worker's hands.
@@ -36,10 +41,11 @@ impl Leases {
     }
 
     /// Adds a job. The token is cancelled when its lease is lost.
-    pub(super) fn hold(&self, entry: Entry, epoch: LeaseEpoch) -> CancellationToken {
+    pub(super) fn hold(&self, message: Arc<Message>, epoch: LeaseEpoch) -> CancellationToken {
         let lost = CancellationToken::new();
-        let held = Held { epoch, lost: lost.clone(), entry };
-        if let Some(previous) = self.lock().insert(held.entry.message.job_id(), held) {
+        let id = message.job_id();
+        let held = Held { epoch, lost: lost.clone(), message };
+        if let Some(previous) = self.lock().insert(id, held) {
             // Redis leased us the same job again, so the earlier lease has run out.
             previous.lost.cancel();
         }
@@ -49,6 +55,15 @@ impl Leases {
     fn drop_lease(&self, id: JobId, epoch: LeaseEpoch) -> Option<Held> {
         let mut held = self.lock();
         if held.get(&id).is_some_and(|lease| lease.epoch == epoch) { held.remove(&id) } else { None }
+    }
+
+    fn drop_all(&self, ended: &[(JobId, LeaseEpoch, Next)]) {
+        let mut held = self.lock();
+        for (id, epoch, _) in ended {
+            if held.get(id).is_some_and(|lease| lease.epoch == *epoch) {
+                held.remove(id);
+            }
+        }
     }
 
     fn snapshot(&self) -> Vec<(JobId, LeaseEpoch)> {
@@ -80,7 +95,7 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         let mut renewal = tokio::time::interval(RENEWAL.min(Duration::from_millis(self.lease_ms / 3)));
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut batch = Vec::with_capacity(SETTLE_BATCH);
+        let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
                 () = self.close.cancelled(), if !self.settled.is_closed() => self.settled.close(),
@@ -89,7 +104,7 @@ impl Keeper {
                         tracing::warn!(error = &error as &dyn std::error::Error, "leases were not renewed");
                     }
                 }
-                received = self.settled.recv_many(&mut batch, SETTLE_BATCH) => {
+                received = self.settled.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
                         return;
                     }
@@ -122,7 +137,7 @@ impl Keeper {
         let jobs: Vec<(LeaseEpoch, Entry)> = {
             let held = self.leases.lock();
             let still_held = |(id, epoch): &(JobId, LeaseEpoch)| {
-                held.get(id).filter(|lease| lease.epoch == *epoch).map(|lease| (*epoch, lease.entry.clone()))
+                held.get(id).filter(|lease| lease.epoch == *epoch).map(|lease| (*epoch, lease.entry()))
             };
             forgotten.iter().filter_map(still_held).collect()
         };
@@ -146,9 +161,7 @@ impl Keeper {
     /// after that they have run out by themselves, and the rows say where the jobs stand.
     async fn settle(&self, batch: &mut Vec<Settled>) {
         let ended: Vec<_> = batch.drain(..).map(|settled| (settled.id, settled.epoch, settled.next)).collect();
-        for (id, epoch, _) in &ended {
-            self.leases.drop_lease(*id, *epoch);
-        }
+        self.leases.drop_all(&ended);
         let give_up_at = tokio::time::Instant::now() + Duration::from_millis(self.lease_ms);
         while let Err(error) = self.queue.settle(&ended).await {
             tracing::warn!(
