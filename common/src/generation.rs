@@ -151,6 +151,8 @@ named_enum! {
         ReviewUnavailable = "review_unavailable",
         /// No model wrote it: it was composed from passages by template.
         FallbackWriter = "fallback_writer",
+        /// The model refused to write it, or its provider's content filter stopped it.
+        ContentRefused = "content_refused",
     }
 }
 

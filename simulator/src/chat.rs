@@ -19,10 +19,10 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 pub(crate) use self::error::GroqError;
-use self::reply::{Completion, Finish};
+use self::reply::Completion;
 use self::request::{ChatRequest, Output};
 use crate::calls::Outcome;
-use crate::faults::{Call, Endpoint, FaultKind};
+use crate::faults::{Call, Endpoint, FaultKind, Finish};
 use crate::limits::{Allowance, Ticket};
 use crate::prompt::{Prompt, Stage};
 use crate::seed::Rng;
@@ -162,10 +162,15 @@ fn complete(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Comple
         completion_seconds: 0.0,
         paced: false,
     };
-    completion.cut_at_stop(&request.stop);
-    completion.cut_at_tokens(request.max_tokens);
-    if matches!(fault, Some(FaultKind::MidSentence)) {
-        completion.finish = Finish::Length;
+    // A scripted message is sent word for word.
+    if !matches!(fault, Some(FaultKind::Message { .. })) {
+        completion.cut_at_stop(&request.stop);
+        completion.cut_at_tokens(request.max_tokens);
+    }
+    match fault {
+        Some(FaultKind::MidSentence) => completion.finish = Finish::Length,
+        Some(FaultKind::Message { finish: Some(finish), .. }) => completion.finish = *finish,
+        _ => {}
     }
     completion
 }

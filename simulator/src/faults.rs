@@ -127,12 +127,35 @@ pub enum FaultKind {
     },
     /// The message begins with the system prompt. Chat only.
     PromptLeak,
+    /// A message word for word, for what real models were seen to answer. Chat only.
+    Message {
+        /// The message.
+        text: String,
+        /// Why it ends: `stop`, `length` or `content_filter`; `stop` where `None`.
+        #[serde(default)]
+        finish: Option<Finish>,
+    },
+    /// The message does what the passages' texts tell a model to do, as a gullible one would: it
+    /// holds, at its end, every sentence behind a "write:" in them. Chat only.
+    Gullible,
     /// A stream that ends in an error. Chat only, and only streamed calls match.
     StreamError {
         /// As `event: error`, instead of a plain `data: {"error": …}`.
         #[serde(default)]
         as_event: bool,
     },
+}
+
+/// Why a message ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// It has said all.
+    Stop,
+    /// There was no room left.
+    Length,
+    /// The provider's filter stopped it.
+    ContentFilter,
 }
 
 /// The part of an answer that a fault spoils. Where a rule does not say: the message's content if
@@ -272,7 +295,9 @@ impl FaultKind {
             | Self::Refusal
             | Self::Repetition
             | Self::WrongLanguage
-            | Self::PromptLeak => call.endpoint == Endpoint::Chat,
+            | Self::PromptLeak
+            | Self::Message { .. }
+            | Self::Gullible => call.endpoint == Endpoint::Chat,
             _ => true,
         }
     }

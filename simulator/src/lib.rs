@@ -36,7 +36,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::calls::{Calls, EndpointCalls};
 pub use crate::clock::Clock;
-pub use crate::faults::{Armed, Endpoint, Fault, FaultKind, InvalidFaults, Part, RetryAfter, parse as parse_faults};
+pub use crate::faults::{
+    Armed, Endpoint, Fault, FaultKind, Finish, InvalidFaults, Part, RetryAfter, parse as parse_faults,
+};
 pub use crate::prompt::Stage;
 pub use crate::writer::HABITS;
 

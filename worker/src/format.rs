@@ -8,6 +8,7 @@ pub mod answer;
 pub mod fallback;
 pub mod language;
 pub mod markdown;
+pub mod markup;
 
 mod ad;
 mod blog;

@@ -137,6 +137,7 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
         recalled,
         passages: &passages,
         outline,
+        is_refused: draft.is_refused,
         versions,
     };
     let generation = finish::run(&made, &deps.providers, run.usage.clone());

@@ -4,13 +4,14 @@
 
 use std::sync::LazyLock;
 
-use copydesk_common::generation::{AppliedLesson, Format};
+use copydesk_common::generation::{AppliedLesson, Format, SourceKind};
 use copydesk_common::stage::Stage;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use crate::format::markdown::{chars, clip};
+use crate::format::markup::{OwnAddresses, is_hidden};
 use crate::pipeline::brief::Brief;
 use crate::pipeline::outline::Outline;
 use crate::pipeline::passage::Passage;
@@ -82,6 +83,16 @@ impl<'a> Task<'a> {
     /// A task with the data that every stage has.
     pub fn new(brief: &'a Brief, lessons: &'a [AppliedLesson], passages: &'a [Passage], simulated: bool) -> Self {
         Self { brief, lessons, passages, outline: None, draft: None, fixes: &[], round: 0, simulated }
+    }
+
+    /// Where the business's own data leads: the only places that a text may link to.
+    pub fn own_addresses(&self) -> OwnAddresses {
+        let brief = self.brief;
+        let said = [&brief.profile, &brief.description, &brief.topic, &brief.voice, &brief.business_name];
+        let wished = brief.instructions.iter().chain(&brief.audience).chain(&brief.keywords);
+        let own = self.passages.iter().filter(|passage| passage.kind == SourceKind::Knowledge);
+        let known = own.flat_map(|passage| [Some(&passage.text), Some(&passage.title), passage.url.as_ref()]).flatten();
+        OwnAddresses::of(said.into_iter().chain(wished).chain(known).map(String::as_str))
     }
 
     /// The prompt of a stage that asks a model: outline, draft, review or revise.
@@ -230,8 +241,8 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     Ok(environment)
 }
 
-/// Data inside of a tag: no tag can begin or end in it. Control characters but tab and newline are
-/// dropped: they mean nothing in a text, and hide things.
+/// Data inside of a tag: no tag can begin or end in it. Characters that nobody sees are dropped: they
+/// mean nothing in a text, and hide things.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + text.len() / 8);
     for c in text.chars() {
@@ -239,8 +250,7 @@ fn escape(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            '\t' | '\n' => escaped.push(c),
-            c if c.is_control() => {}
+            c if is_hidden(c) => {}
             c => escaped.push(c),
         }
     }
@@ -292,8 +302,6 @@ const fn shape(format: Format) -> &'static str {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use copydesk_common::generation::SourceKind;
-
     use super::*;
     use crate::pipeline::brief::tests::brief;
     use crate::pipeline::outline::Section;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::error::GroqError;
 use super::request::{self, ChatRequest};
 use crate::delivery::{self, Delivery};
-use crate::faults::{FaultKind, Part};
+use crate::faults::{FaultKind, Finish, Part};
 use crate::limits::{Allowance, Remaining};
 
 /// Words in a streamed chunk.
@@ -37,18 +37,13 @@ pub(super) struct Completion {
     pub(super) paced: bool,
 }
 
-/// Why the message ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finish {
-    Stop,
-    Length,
-}
-
 impl Finish {
+    /// As the wire names it.
     fn as_str(self) -> &'static str {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
+            Self::ContentFilter => "content_filter",
         }
     }
 }

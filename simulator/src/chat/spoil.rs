@@ -28,11 +28,24 @@ pub(super) fn spoil(text: String, fault: Option<&FaultKind>, request: &ChatReque
         FaultKind::Repetition => repetition(&text, &prompt.topic),
         FaultKind::WrongLanguage => foreign(&text, request),
         FaultKind::Huge { bytes } => filler(*bytes),
+        FaultKind::Message { text, .. } => text.clone(),
+        FaultKind::Gullible => format!("{text}\n\n{}", obeyed(prompt).join(" ")),
         FaultKind::PromptLeak => format!("{}\n\n{text}", request.system_text()),
         FaultKind::TruncatedJson { .. } if in_content => delivery::half(&text),
         FaultKind::WrongShape { .. } if in_content => json!({ "answer": { "items": [1, 2, 3] } }).to_string(),
         _ => text,
     }
+}
+
+/// What the passages tell a model to write.
+fn obeyed(prompt: &Prompt) -> Vec<String> {
+    let orders = prompt.passages.iter().flat_map(|passage| {
+        passage.text.match_indices("write: ").map(|(at, order)| {
+            let rest = &passage.text[at + order.len()..];
+            rest[..rest.find(['\n', '!']).unwrap_or(rest.len())].to_owned()
+        })
+    });
+    orders.collect()
 }
 
 fn in_prose(text: String, request: &ChatRequest) -> String {

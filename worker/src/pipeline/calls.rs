@@ -40,6 +40,9 @@ pub enum StageError {
     /// The model's answer could not be used, nor the one after the repair.
     #[error("the model's answer cannot be used: {}", .0.join(" "))]
     Unusable(Vec<String>),
+    /// The model would not answer, or its provider's filter stopped it, twice.
+    #[error("the model refused to answer, or its provider's content filter stopped it")]
+    ContentRefused,
     /// The deadline leaves no time for a call.
     #[error("the deadline leaves no time for a call")]
     OutOfTime,
@@ -52,6 +55,13 @@ pub enum StageError {
     /// A prompt could not be made.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+}
+
+impl StageError {
+    /// Whether there were answers, and none could be used.
+    pub fn is_about_the_answer(&self) -> bool {
+        matches!(self, Self::Unusable(_) | Self::ContentRefused)
+    }
 }
 
 /// Calls on behalf of one job. Cheap to clone.

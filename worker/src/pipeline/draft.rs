@@ -11,7 +11,7 @@ use super::passage;
 use super::writing;
 use crate::format;
 use crate::format::fallback::{Material, one_line};
-use crate::format::language;
+use crate::format::{language, markup};
 use crate::prompt::Task;
 
 /// The longest topic and title in a composed text, in characters: both stand in single lines.
@@ -24,15 +24,22 @@ pub struct Draft {
     pub text: String,
     /// Whether no model wrote it: it was composed from passages by template.
     pub is_template: bool,
+    /// Whether the model refused to write it, or its provider's filter stopped it.
+    #[serde(default)]
+    pub is_refused: bool,
 }
 
 /// Writes the text.
 pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
     match writing::write(calls, Stage::Draft, task).await {
-        Ok(text) => Ok(Draft { text, is_template: false }),
+        Ok(text) => Ok(Draft { text, is_template: false, is_refused: false }),
         Err(error) if calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Draft, Some(Degradation::FallbackWriter), Some(&error));
-            Ok(Draft { text: composed(task), is_template: true })
+            Ok(Draft {
+                text: composed(task),
+                is_template: true,
+                is_refused: matches!(error, StageError::ContentRefused),
+            })
         }
         Err(error) => Err(error),
     }
@@ -54,5 +61,6 @@ fn composed(task: &Task<'_>) -> String {
         facts: passage::facts(task.passages),
         today: clock::now(),
     };
-    format::compose(brief.format, &material)
+    // What passages say is as strange as what models say.
+    markup::clean(&format::compose(brief.format, &material), &task.own_addresses())
 }

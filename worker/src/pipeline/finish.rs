@@ -49,6 +49,8 @@ pub struct Made<'a> {
     pub passages: &'a [Passage],
     /// The plan.
     pub outline: Outline,
+    /// Whether the model refused to write the draft.
+    pub is_refused: bool,
     /// The draft and its revisions, in order: at least one.
     pub versions: Vec<Version>,
 }
@@ -115,6 +117,7 @@ fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degrad
         (Degradation::KnowledgeUnavailable, made.recalled.passages.is_empty()),
         (Degradation::ReviewUnavailable, !is_reviewed),
         (Degradation::FallbackWriter, is_template),
+        (Degradation::ContentRefused, is_template && made.is_refused),
     ];
     shortfalls.into_iter().filter(|(_, short)| *short).map(|(degradation, _)| degradation).collect()
 }

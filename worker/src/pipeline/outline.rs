@@ -1,5 +1,7 @@
 //! The plan of the text: a title, and sections with what each says and which passages support it.
 
+use std::collections::HashSet;
+
 use copydesk_common::generation::Format;
 use copydesk_common::stage::Stage;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use super::calls::{Calls, StageError};
 use super::structured::{self, Asking, Shape};
 use crate::format::default_sections;
 use crate::format::fallback::one_line;
+use crate::format::markup;
 use crate::prompt::Task;
 
 /// The longest answer, in tokens; models that think first think within it.
@@ -75,6 +78,7 @@ impl Shape for Outline {
     }
 
     fn checked(mut self) -> Result<Self, Vec<String>> {
+        let one_line = |text: &str, most| one_line(&markup::plain(text), most);
         self.title = one_line(&self.title, MAX_HEADING_CHARS);
         for section in &mut self.sections {
             section.heading = one_line(&section.heading, MAX_HEADING_CHARS);
@@ -83,7 +87,8 @@ impl Shape for Outline {
                 *point = one_line(point, MAX_POINT_CHARS);
             }
         }
-        self.sections.retain(|section| !section.heading.is_empty());
+        let mut seen = HashSet::new();
+        self.sections.retain(|section| !section.heading.is_empty() && seen.insert(section.heading.to_lowercase()));
         self.sections.truncate(MAX_SECTIONS);
         let mut wrong = Vec::new();
         if self.title.is_empty() {
@@ -111,7 +116,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Outline, StageError> 
             outline.sections.iter_mut().for_each(|section| section.passages.retain(exists));
             Ok(outline)
         }
-        Err(error) if matches!(error, StageError::Unusable(_)) || calls.must_fall_back(&error) => {
+        Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Outline, None, Some(&error));
             Ok(usual(task.brief.format, &task.brief.topic))
         }

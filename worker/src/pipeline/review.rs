@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use copydesk_common::generation::Degradation;
 use copydesk_common::stage::Stage;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::brief::Brief;
@@ -15,6 +15,7 @@ use super::structured::{self, Asking, Shape};
 use super::writing::rules;
 use crate::format;
 use crate::format::fallback::one_line;
+use crate::format::{answer, markup};
 use crate::prompt::Task;
 
 /// What is scored, 0 to 10 each.
@@ -51,6 +52,7 @@ pub struct Reviewed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rubric {
     /// Each of [`CRITERIA`], 0 to 10.
+    #[serde(deserialize_with = "scores")]
     pub criteria: BTreeMap<String, f64>,
     /// What the reviewer said.
     #[serde(default)]
@@ -58,6 +60,28 @@ pub struct Rubric {
     /// What the reviewer wants mended.
     #[serde(default)]
     pub fixes: Vec<String>,
+}
+
+/// Scores as models write them: `8`, `"8"` or `"8/10"`.
+fn scores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+    let written = BTreeMap::<String, Written>::deserialize(deserializer)?;
+    let read = |(name, score)| {
+        let score = match score {
+            Written::Number(score) => score,
+            Written::Text(text) => {
+                let number = text.trim().split('/').next().unwrap_or_default().trim();
+                number.parse().map_err(|_| serde::de::Error::custom("a score was no number"))?
+            }
+        };
+        Ok((name, score))
+    };
+    written.into_iter().map(read).collect()
 }
 
 impl Rubric {
@@ -107,7 +131,13 @@ impl Shape for Rubric {
         if self.criteria.values().any(|score| !(0.0..=10.0).contains(score)) {
             wrong.push("A score was not between 0 and 10.".to_owned());
         }
-        self.comments = one_line(&self.comments, MAX_COMMENTS_CHARS);
+        // People read it: no markup, and nothing of the prompt.
+        let one_line = |text: &str, most| one_line(&markup::plain(text), most);
+        self.comments = if answer::repeats_the_prompt(&self.comments) {
+            String::new()
+        } else {
+            one_line(&self.comments, MAX_COMMENTS_CHARS)
+        };
         self.fixes = self.fixes.iter().map(|fix| one_line(fix, MAX_FIX_CHARS)).filter(|fix| !fix.is_empty()).collect();
         if wrong.is_empty() { Ok(self) } else { Err(wrong) }
     }
@@ -124,7 +154,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError>
     let prompt = task.prompt(Stage::Review)?;
     let rubric = match structured::ask::<Rubric>(calls, &asking, &prompt).await {
         Ok(rubric) => Some(rubric),
-        Err(error) if matches!(error, StageError::Unusable(_)) || calls.must_fall_back(&error) => {
+        Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Review, Some(Degradation::ReviewUnavailable), Some(&error));
             None
         }

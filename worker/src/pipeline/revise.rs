@@ -19,7 +19,7 @@ pub struct Revised {
 pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Revised, StageError> {
     match writing::write(calls, Stage::Revise, task).await {
         Ok(text) => Ok(Revised { text: Some(text) }),
-        Err(error) if matches!(error, StageError::Unusable(_)) || calls.must_fall_back(&error) => {
+        Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Revise, None, Some(&error));
             Ok(Revised { text: None })
         }

@@ -6,6 +6,7 @@ use copydesk_common::stage::Stage;
 use serde::de::DeserializeOwned;
 
 use super::calls::{Calls, StageError};
+use crate::format::answer::is_refusal as is_refusal_in_words;
 use crate::metric;
 use crate::prompt::Prompt;
 use crate::provider::chat::{Answer, ChatRequest, Form};
@@ -13,6 +14,9 @@ use crate::provider::{Model, ProviderError};
 
 /// Places at which an object is looked for: an answer that hides it better is asked for again.
 const MAX_CANDIDATES: usize = 32;
+
+/// A longer answer is none, in bytes.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// A shape of answers.
 pub trait Shape: DeserializeOwned {
@@ -49,7 +53,12 @@ pub async fn ask<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) 
     };
     metric::answer_repaired(asking.stage);
     let answer = complete::<T>(calls, asking, &prompt.repair(&wrong)).await?;
-    read::<T>(&answer).map_err(StageError::Unusable)
+    read::<T>(&answer)
+        .map_err(|wrong| if is_refusal(&answer) { StageError::ContentRefused } else { StageError::Unusable(wrong) })
+}
+
+fn is_refusal(answer: &Answer) -> bool {
+    answer.is_refused || is_refusal_in_words(&answer.text)
 }
 
 async fn complete<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<Answer, StageError> {
@@ -77,14 +86,22 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     if answer.text.trim().is_empty() {
         return Err(vec!["The answer was empty.".to_owned()]);
     }
-    let object = object(&answer.text).ok_or_else(|| {
-        let why =
-            if answer.is_cut { "The answer broke off: keep it shorter." } else { "The answer held no JSON object." };
-        vec![why.to_owned()]
-    })?;
-    let shape: T = serde_json::from_str(object)
-        .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))])?;
-    shape.checked()
+    if answer.text.len() > MAX_ANSWER_BYTES {
+        return Err(vec!["The answer was far too long.".to_owned()]);
+    }
+    let why = if answer.is_cut { "The answer broke off: keep it shorter." } else { "The answer held no JSON object." };
+    let mut wrong = vec![why.to_owned()];
+    for (place, object) in objects(&answer.text).enumerate() {
+        let shape = serde_json::from_str::<T>(object)
+            .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);
+        match shape.and_then(T::checked) {
+            Ok(shape) => return Ok(shape),
+            // The outermost object was meant: what is wrong with it tells the model most.
+            Err(why) if place == 0 => wrong = why,
+            Err(_) => {}
+        }
+    }
+    Err(wrong)
 }
 
 /// What was wrong, without the model's own words: serde quotes them.
@@ -94,12 +111,12 @@ fn bounded(error: &serde_json::Error) -> String {
     plain.chars().take(120).collect()
 }
 
-/// The first balanced JSON object of a text: the text itself, or what stands in prose or a fence.
-fn object(text: &str) -> Option<&str> {
+/// The balanced JSON objects of a text, in order: the text itself, what stands in prose or a fence,
+/// and what is wrapped in another object.
+fn objects(text: &str) -> impl Iterator<Item = &str> {
     let starts = text.match_indices('{').map(|(start, _)| start).take(MAX_CANDIDATES);
-    let mut candidates = starts.filter_map(|start| Some(&text[start..start + balanced_end(&text[start..])?]));
-    let is_json = |candidate: &&str| serde_json::from_str::<serde::de::IgnoredAny>(candidate).is_ok();
-    candidates.find(is_json)
+    let candidates = starts.filter_map(|start| Some(&text[start..start + balanced_end(&text[start..])?]));
+    candidates.filter(|candidate| serde_json::from_str::<serde::de::IgnoredAny>(candidate).is_ok())
 }
 
 /// The length of the object that begins here, braces in strings not counted.
@@ -138,15 +155,15 @@ mod tests {
             ("", None),
             ("}{", None),
         ] {
-            assert_eq!(object(text), expected, "{text}");
+            assert_eq!(objects(text).next(), expected, "{text}");
         }
     }
 
     #[test]
     fn hostile_texts_cost_little() {
-        for hostile in ["{".repeat(1_000_000), "{\"".repeat(300_000), "{}x".repeat(100_000), "ü{".repeat(300_000)] {
+        for hostile in ["{".repeat(250_000), "{\"".repeat(125_000), "{}x".repeat(80_000), "ü{".repeat(80_000)] {
             let began = std::time::Instant::now();
-            let _ = object(&hostile);
+            let _ = objects(&hostile).count();
             assert!(began.elapsed().as_secs() < 2);
         }
     }

@@ -22,6 +22,8 @@ use super::*;
 use crate::prompt::Task;
 use crate::provider::tests::Simulated;
 
+mod hostile;
+
 /// A job with a simulator behind it, about to ask a model.
 struct Setting {
     simulated: Simulated,

@@ -4,7 +4,8 @@
 use copydesk_common::stage::Stage;
 
 use super::calls::{Calls, StageError};
-use crate::format::answer::{self, Asked};
+use crate::format::answer::{self, Asked, Defect};
+use crate::format::markup::{self, OwnAddresses};
 use crate::format::{self, Rules};
 use crate::metric;
 use crate::pipeline::brief::Brief;
@@ -17,6 +18,8 @@ const TOKENS_PER_WORD: u32 = 4;
 const SPARE_TOKENS: u32 = 1_500;
 /// The longest answer that models take orders for, in tokens.
 const MAX_TOKENS: u32 = 16_000;
+/// A longer answer is no text that anybody asked for, in bytes.
+const MAX_ANSWER_BYTES: usize = 512 * 1024;
 /// Wording a text is no lookup: some freedom, little enough to stay with the passages.
 const TEMPERATURE: f32 = 0.6;
 
@@ -30,23 +33,23 @@ pub(super) fn rules(brief: &Brief) -> Rules<'_> {
     }
 }
 
-/// A text that can be used; [`StageError::Unusable`] where the second answer cannot be either.
+/// A text that can be used and shown; [`StageError::Unusable`] or [`StageError::ContentRefused`]
+/// where the second answer cannot be either.
 pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<String, StageError> {
     let prompt = task.prompt(stage)?;
     tracing::debug!(prompt.version, "a model is asked");
-    let answer = complete(calls, &prompt, task.brief).await?;
-    let wrong = match read(&answer, &prompt, task.brief) {
+    let reader = Reader::of(task, &prompt);
+    let wrong = match reader.read(&complete(calls, &prompt, task.brief).await?) {
         Ok(text) => return Ok(text),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(stage);
-    let prompt = prompt.repair(&wrong);
-    let answer = complete(calls, &prompt, task.brief).await?;
-    match read(&answer, &prompt, task.brief) {
+    match reader.read(&complete(calls, &prompt.repair(&wrong.fixes()), task.brief).await?) {
         Ok(text) => Ok(text),
         // A text of another shape is a text all the same, and the review's to judge.
-        Err(_) if defect(&answer, &prompt, task.brief).is_none() => Ok(tidy(&answer)),
-        Err(wrong) => Err(StageError::Unusable(wrong)),
+        Err(Wrong::Shape { text, .. }) => Ok(text),
+        Err(Wrong::Defect(defect)) if defect.is_refusal() => Err(StageError::ContentRefused),
+        Err(Wrong::Defect(defect)) => Err(StageError::Unusable(vec![defect.to_string()])),
     }
 }
 
@@ -61,22 +64,62 @@ async fn complete(calls: &Calls, prompt: &Prompt, brief: &Brief) -> Result<Answe
     calls.complete(calls.writer(), &request).await
 }
 
-fn read(answer: &Answer, prompt: &Prompt, brief: &Brief) -> Result<String, Vec<String>> {
-    if let Some(defect) = defect(answer, prompt, brief) {
-        return Err(vec![defect.to_string()]);
+/// Why an answer is asked for again.
+#[derive(Debug)]
+enum Wrong {
+    /// It cannot be used.
+    Defect(Defect),
+    /// It is a text, of another shape than asked for.
+    Shape { text: String, fixes: Vec<String> },
+}
+
+impl Wrong {
+    fn fixes(&self) -> Vec<String> {
+        match self {
+            Self::Defect(defect) => vec![defect.to_string()],
+            Self::Shape { fixes, .. } => fixes.clone(),
+        }
     }
-    let text = tidy(answer);
-    // Where no revision follows, this is the only chance to mend the shape.
-    let wrong = if brief.max_rounds == 0 { format::shape(brief.format, &text, &rules(brief)) } else { Vec::new() };
-    if wrong.is_empty() { Ok(text) } else { Err(wrong) }
 }
 
-fn defect(answer: &Answer, prompt: &Prompt, brief: &Brief) -> Option<answer::Defect> {
-    let asked = Asked { instructions: &prompt.prose, language: &brief.language };
-    answer::defect(answer::unwrap(&answer.text), answer.is_cut, &asked)
+/// Makes texts of answers to one prompt.
+struct Reader<'a> {
+    asked: Asked<'a>,
+    brief: &'a Brief,
+    own: OwnAddresses,
 }
 
-/// The text alone, without what Postgres cannot store.
-fn tidy(answer: &Answer) -> String {
-    answer::unwrap(&answer.text).replace('\0', "").trim().to_owned()
+impl<'a> Reader<'a> {
+    fn of(task: &Task<'a>, prompt: &'a Prompt) -> Self {
+        let lessons = task.lessons.iter().map(|lesson| lesson.text.as_str());
+        let private = lessons.chain(task.fixes.iter().map(String::as_str)).collect();
+        let brief = task.brief;
+        let asked = Asked { instructions: &prompt.prose, private, language: &brief.language, words: brief.words };
+        Self { asked, brief, own: task.own_addresses() }
+    }
+
+    fn read(&self, answer: &Answer) -> Result<String, Wrong> {
+        if answer.is_refused {
+            return Err(Wrong::Defect(Defect::Filtered));
+        }
+        if answer.text.len() > MAX_ANSWER_BYTES {
+            return Err(Wrong::Defect(Defect::TooLong));
+        }
+        let text = answer::unwrap(&answer.text);
+        // Before markup is taken off: a copied tag must be seen.
+        if let Some(defect) = answer::defect(&text, answer.is_cut, &self.asked) {
+            return Err(Wrong::Defect(defect));
+        }
+        let text = markup::clean(&text, &self.own);
+        if answer::is_empty(&text) {
+            return Err(Wrong::Defect(Defect::Empty));
+        }
+        // Where no revision follows, this is the only chance to mend the shape.
+        let fixes = if self.brief.max_rounds == 0 {
+            format::shape(self.brief.format, &text, &rules(self.brief))
+        } else {
+            Vec::new()
+        };
+        if fixes.is_empty() { Ok(text) } else { Err(Wrong::Shape { text, fixes }) }
+    }
 }

@@ -64,6 +64,8 @@ pub struct Answer {
     pub text: String,
     /// Whether it stopped because there was no room left.
     pub is_cut: bool,
+    /// Whether the provider's filter stopped it, or the model refused in so many words.
+    pub is_refused: bool,
     /// Tokens read.
     pub prompt_tokens: u64,
     /// Tokens written.
@@ -112,13 +114,28 @@ impl ChatClient {
 }
 
 /// Groq answers 400 where the model's text does not fit the schema, and hands the text over: it is
-/// an answer, if a bad one.
+/// an answer, if a bad one. Azure and others answer 400 where their filter stopped it.
 fn failed_generation(error: CallError) -> Result<Answer, CallError> {
     let CallError::Status { status: 400, body, .. } = &error else { return Err(error) };
+    if body.0.pointer("/error/code").and_then(|code| code.as_str()) == Some("content_filter") {
+        return Ok(Answer { is_refused: true, ..nothing_said() });
+    }
     let Some(text) = body.0.pointer("/error/failed_generation").and_then(|text| text.as_str()) else {
         return Err(error);
     };
-    Ok(Answer { text: text.to_owned(), is_cut: false, prompt_tokens: 0, completion_tokens: 0, closed_for: None })
+    Ok(Answer { text: text.to_owned(), ..nothing_said() })
+}
+
+/// An answer without a word, and without a bill.
+const fn nothing_said() -> Answer {
+    Answer {
+        text: String::new(),
+        is_cut: false,
+        is_refused: false,
+        prompt_tokens: 0,
+        completion_tokens: 0,
+        closed_for: None,
+    }
 }
 
 #[derive(Serialize)]
@@ -177,6 +194,9 @@ struct WireChoice {
 struct WireContent {
     #[serde(default)]
     content: Option<String>,
+    /// OpenAI's place for a refusal where JSON was asked for.
+    #[serde(default)]
+    refusal: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -192,9 +212,11 @@ impl TryFrom<WireAnswer> for Answer {
 
     fn try_from(answer: WireAnswer) -> Result<Self, CallError> {
         let choice = answer.choices.into_iter().next().ok_or(CallError::NoChoice)?;
+        let refusal = choice.message.refusal.is_some_and(|refusal| !refusal.is_empty());
         Ok(Self {
             text: choice.message.content.unwrap_or_default(),
             is_cut: choice.finish_reason.as_deref() == Some("length"),
+            is_refused: refusal || choice.finish_reason.as_deref() == Some("content_filter"),
             prompt_tokens: answer.usage.as_ref().map_or(0, |usage| usage.prompt_tokens),
             completion_tokens: answer.usage.as_ref().map_or(0, |usage| usage.completion_tokens),
             closed_for: None,
