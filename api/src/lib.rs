@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use copydesk_common::config::Config;
-use copydesk_common::redis::{Redis, RedisError};
+use copydesk_common::redis::{Redis, RedisError, WrongMode};
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
 use tokio::net::TcpListener;
@@ -55,6 +55,7 @@ pub enum BuildError {
 #[derive(Debug)]
 pub struct App {
     router: Router,
+    redis: Redis,
     closing: CancellationToken,
     work: TaskTracker,
 }
@@ -68,11 +69,16 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
     let redis = Redis::new(&config.redis)?;
     let closing = CancellationToken::new();
     let work = TaskTracker::new();
-    let services = state::Services::new(config, store, redis, closing.clone(), &work);
-    Ok(App { router: router::router(services), closing, work })
+    let services = state::Services::new(config, store, redis.clone(), closing.clone(), &work);
+    Ok(App { router: router::router(services), redis, closing, work })
 }
 
 impl App {
+    /// Whether `REDIS_URL` names what is there, where Redis answers.
+    pub async fn check(&self) -> Result<(), WrongMode> {
+        self.redis.check_mode().await
+    }
+
     /// Serves until `stop`. Then takes no more connections, answers who waits for a job with the
     /// job as it stands, and lets other requests finish, for 10 seconds at most.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {

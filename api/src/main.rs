@@ -80,6 +80,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
     let app = copydesk_api::build(config)?;
+    app.check().await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tracing::info!(address = %listener.local_addr()?, "serving");

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::quota::money::Prices;
+use crate::redis::{Address, AddressError};
 
 /// Everything that Copydesk's processes can be told.
 #[derive(Debug, Clone, confique::Config)]
@@ -87,7 +88,9 @@ impl PostgresConfig {
 #[derive(Debug, Clone, confique::Config)]
 #[config(validate = Self::validate)]
 pub struct RedisConfig {
-    /// Where Redis is: `redis://:password@host:port/database`.
+    /// Where Redis is: `redis://:password@host:port/database`, or for Redis Cluster
+    /// `redis-cluster://:password@host:port,host:port`, some of its nodes. `rediss://` and
+    /// `rediss-cluster://` for TLS.
     #[config(env = "REDIS_URL")]
     url: SecretString,
     /// The first part of every key, so that several installations can share one Redis.
@@ -102,20 +105,16 @@ impl RedisConfig {
     }
 
     fn validate(&self) -> Result<(), String> {
-        let parsed = Url::parse(self.url.expose_secret());
-        let scheme = parsed.as_ref().map(Url::scheme).unwrap_or_default();
-        if !matches!(scheme, "redis" | "rediss" | "redis+unix" | "unix" | "valkey") {
-            return Err("REDIS_URL takes redis://:password@host:port/database".into());
-        }
+        self.address().map_err(|error| error.to_string())?;
         if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
             return Err("COPYDESK_REDIS_PREFIX takes a word without braces".into());
         }
         Ok(())
     }
 
-    /// The URL to connect to. Holds the password.
-    pub(crate) fn connect_url(&self) -> &str {
-        self.url.expose_secret()
+    /// Where to connect to. Holds the password.
+    pub(crate) fn address(&self) -> Result<Address, AddressError> {
+        self.url.expose_secret().parse()
     }
 }
 

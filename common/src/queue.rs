@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::job::{JobId, JobKind, LeaseEpoch};
 use crate::redis::keys::QueueKeys;
 use crate::redis::script::{QUEUE_CLAIM, QUEUE_PUSH, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
-use crate::redis::{Redis, RedisError};
+use crate::redis::{BlockingConnection, Redis, RedisError};
 
 pub mod backend;
 mod claim;
@@ -251,13 +251,13 @@ impl Queue {
     /// Waits until a job may have come, at most `timeout`.
     async fn wait_for_bell(
         &self,
-        connection: &mut deadpool_redis::Connection,
+        connection: &mut BlockingConnection,
         timeout: std::time::Duration,
     ) -> Result<(), QueueError> {
         redis::cmd("BLPOP")
             .arg(&self.keys.bell)
             .arg(timeout.as_secs_f64())
-            .query_async::<Option<(String, String)>>(connection)
+            .query_async::<Option<(String, String)>>(&mut **connection)
             .await?;
         Ok(())
     }

@@ -3,15 +3,23 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::AsyncConnectionConfig;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
-use redis::{AsyncCommands, Client, ExistenceCheck, IntoConnectionInfo, SetExpiry, SetOptions};
+use redis::cluster::{ClusterClient, ClusterClientBuilder, ClusterConfig};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, ConnectionInfo, ExistenceCheck, SetExpiry, SetOptions};
 
 use crate::config::RedisConfig;
 
+mod address;
+mod connection;
 pub mod keys;
 pub(crate) mod script;
 
+pub(crate) use address::Address;
+pub use address::AddressError;
+pub(crate) use connection::BlockingConnection;
+use connection::{BLOCKING_TIMEOUT, Blocking, Connection, Pool};
 use keys::Keys;
 
 /// A command that has no answer by then has failed.
@@ -19,31 +27,49 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// A lost connection is opened anew after a wait that grows up to this; for ever.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(500);
+/// Connections for commands that block. A worker uses one a queue.
+const BLOCKING_CONNECTIONS: usize = 16;
 
 /// Redis did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis is not available")]
 pub struct RedisError(#[from] redis::RedisError);
 
-impl From<deadpool_redis::PoolError> for RedisError {
-    fn from(error: deadpool_redis::PoolError) -> Self {
+impl From<deadpool::managed::PoolError<redis::RedisError>> for RedisError {
+    fn from(error: deadpool::managed::PoolError<redis::RedisError>) -> Self {
         match error {
-            deadpool_redis::PoolError::Backend(error) => Self(error),
+            deadpool::managed::PoolError::Backend(error) => Self(error),
             error => Self(redis::RedisError::from(std::io::Error::other(error))),
         }
     }
 }
 
-/// A handle on Redis. Cheap to clone.
+/// `REDIS_URL` names one server where there is a cluster, or a cluster where there is one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WrongMode {
+    /// A node of a cluster was named as the only server.
+    #[error(
+        "REDIS_URL names a node of a Redis Cluster: use redis-cluster://host:port,host:port (rediss-cluster:// for TLS)"
+    )]
+    IsCluster,
+    /// A server that is in no cluster was named as a node of one.
+    #[error(
+        "REDIS_URL names a Redis Cluster, but the server is in none: use redis://host:port/database (rediss:// for TLS)"
+    )]
+    IsServer,
+}
+
+/// A handle on Redis: one server, or a cluster. Cheap to clone.
 ///
-/// Commands share one multiplexed connection that reconnects by itself: one round trip each, none
-/// to test the connection. Commands that block have a pool of connections of their own, where they
-/// hold up nobody.
+/// Commands share one multiplexed connection (one a node) that reconnects by itself: one round trip
+/// each, none to test the connection. Commands that block have a pool of connections of their own,
+/// where they hold up nobody.
 #[derive(Clone)]
 pub struct Redis {
-    client: Client,
-    commands: ConnectionManager,
-    blocking: deadpool_redis::Pool,
+    /// The server, or the nodes of the cluster that were named.
+    nodes: Vec<ConnectionInfo>,
+    commands: Connection<ConnectionManager>,
+    blocking: Pool,
     keys: Keys,
 }
 
@@ -57,39 +83,94 @@ impl Redis {
     /// Makes the connections without opening them: a process starts, and says that it is not
     /// ready, while Redis is away. Needs a tokio runtime.
     pub fn new(config: &RedisConfig) -> Result<Self, RedisError> {
-        let info = config.connect_url().into_connection_info()?;
-        let client = Client::open(info.clone())?;
-        let commands = ConnectionManager::new_lazy_with_config(
-            client.clone(),
-            ConnectionManagerConfig::new()
-                .set_response_timeout(Some(RESPONSE_TIMEOUT))
-                .set_connection_timeout(Some(CONNECTION_TIMEOUT))
-                .set_max_delay(MAX_RECONNECT_DELAY)
-                .set_number_of_retries(1),
-        )?;
-        let unbounded =
-            AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(CONNECTION_TIMEOUT));
-        let manager = deadpool_redis::Manager::new_with_config(info, unbounded)?;
-        let blocking = deadpool_redis::Pool::builder(manager)
-            .max_size(16)
+        let address = config.address().map_err(|error| redis::RedisError::from(std::io::Error::other(error)))?;
+        let (nodes, commands, blocking) = match address {
+            Address::Server(server) => {
+                let client = Client::open(*server.clone())?;
+                let commands = ConnectionManager::new_lazy_with_config(client.clone(), server_config())?;
+                (vec![*server], Connection::Server(commands), Blocking::Server(Box::new(client)))
+            }
+            Address::Cluster(nodes) => {
+                let commands = cluster_client(&nodes, RESPONSE_TIMEOUT)?
+                    .get_pending_async_connection_with_config(ClusterConfig::new());
+                let blocking = Blocking::Cluster(Box::new(cluster_client(&nodes, BLOCKING_TIMEOUT)?));
+                (nodes, Connection::Cluster(commands), blocking)
+            }
+        };
+        let blocking = Pool::builder(blocking)
+            .max_size(BLOCKING_CONNECTIONS)
             .build()
             .map_err(|error| RedisError(redis::RedisError::from(std::io::Error::other(error))))?;
-        Ok(Self { client, commands, blocking, keys: Keys::new(&config.prefix) })
+        Ok(Self { nodes, commands, blocking, keys: Keys::new(&config.prefix) })
+    }
+
+    /// Whether `REDIS_URL` names what is there, where Redis answers: a cluster takes other commands
+    /// than one server, and would refuse most of them later.
+    pub async fn check_mode(&self) -> Result<(), WrongMode> {
+        let named_cluster = matches!(self.commands, Connection::Cluster(_));
+        let asked = tokio::time::timeout(RESPONSE_TIMEOUT, self.is_cluster()).await;
+        match asked.unwrap_or_else(|elapsed| Err(redis::RedisError::from(std::io::Error::from(elapsed)).into())) {
+            Ok(is_cluster) if is_cluster == named_cluster => Ok(()),
+            Ok(true) => Err(WrongMode::IsCluster),
+            Ok(false) => Err(WrongMode::IsServer),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Redis is away at the start");
+                Ok(())
+            }
+        }
+    }
+
+    async fn is_cluster(&self) -> Result<bool, RedisError> {
+        self.first_node_that(|client| {
+            async move {
+                let config = AsyncConnectionConfig::new()
+                    .set_response_timeout(Some(RESPONSE_TIMEOUT))
+                    .set_connection_timeout(Some(CONNECTION_TIMEOUT));
+                let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+                let info: String = redis::cmd("INFO").arg("cluster").query_async(&mut connection).await?;
+                Ok(info.contains("cluster_enabled:1"))
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// The connection for commands that do not block.
-    pub(crate) fn commands(&self) -> ConnectionManager {
+    pub(crate) fn commands(&self) -> Connection<ConnectionManager> {
         self.commands.clone()
     }
 
-    /// A connection for commands that block; back in the pool when dropped.
-    pub(crate) async fn blocking(&self) -> Result<deadpool_redis::Connection, RedisError> {
+    /// A connection for commands that block, 5 s at most; back in the pool when dropped.
+    pub(crate) async fn blocking(&self) -> Result<BlockingConnection, RedisError> {
         Ok(self.blocking.get().await?)
     }
 
-    /// A connection that receives published messages.
+    /// A connection that receives published messages. In a cluster every node hears of all that is
+    /// published at any.
     pub(crate) async fn subscriber(&self) -> Result<PubSub, RedisError> {
-        Ok(self.client.get_async_pubsub().await?)
+        self.first_node_that(|client| {
+            async move {
+                let opened = tokio::time::timeout(CONNECTION_TIMEOUT, client.get_async_pubsub()).await;
+                opened.map_err(|elapsed| redis::RedisError::from(std::io::Error::from(elapsed)))?
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// What the first of the named nodes answers that does.
+    async fn first_node_that<T>(
+        &self,
+        asked: impl Fn(Client) -> BoxFuture<'static, Result<T, redis::RedisError>>,
+    ) -> Result<T, RedisError> {
+        let mut last = redis::RedisError::from(std::io::Error::other("no node is named"));
+        for node in &self.nodes {
+            match asked(Client::open(node.clone())?).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
+        Err(last.into())
     }
 
     /// Every key.
@@ -131,6 +212,22 @@ impl Redis {
         let () = self.commands().set(key, 1).await?;
         Ok(())
     }
+}
+
+fn server_config() -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_response_timeout(Some(RESPONSE_TIMEOUT))
+        .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+        .set_max_delay(MAX_RECONNECT_DELAY)
+        .set_number_of_retries(1)
+}
+
+fn cluster_client(nodes: &[ConnectionInfo], response_timeout: Duration) -> Result<ClusterClient, RedisError> {
+    // It follows redirections, and tries again while a node is replaced, within the response's time.
+    Ok(ClusterClientBuilder::new(nodes.to_vec())
+        .connection_timeout(CONNECTION_TIMEOUT)
+        .response_timeout(response_timeout)
+        .build()?)
 }
 
 /// Whether Redis still has a mark.

@@ -13,7 +13,7 @@ use copydesk_common::config::Config;
 use copydesk_common::notify::Notifier;
 use copydesk_common::presence::WorkerInfo;
 use copydesk_common::queue::backend::BackendOptions;
-use copydesk_common::redis::{Redis, RedisError};
+use copydesk_common::redis::{Redis, RedisError, WrongMode};
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,9 @@ pub enum WorkerError {
     /// `REDIS_URL` is no URL of Redis.
     #[error("REDIS_URL cannot be used")]
     Redis(#[from] RedisError),
+    /// `REDIS_URL` names another kind of Redis than there is.
+    #[error(transparent)]
+    RedisMode(#[from] WrongMode),
     /// The clients of the providers cannot be made.
     #[error("the clients of the providers cannot be made")]
     Providers(#[from] provider::ClientError),
@@ -105,6 +108,7 @@ impl Worker {
     /// Works until `signal`, then leaves: no new jobs, running stages end within the grace or are
     /// given back, and no attempt is spent on it.
     pub async fn run(self, signal: impl Future<Output = ()> + Send + 'static) -> Result<(), WorkerError> {
+        self.context.redis.check_mode().await?;
         let stopped = CancellationToken::new();
         let _stop = stopped.clone().drop_guard();
         let Leaving { draining, grace_over } = self.context.leaving.clone();

@@ -98,10 +98,7 @@ impl Sweep {
             metric::queue_depth(*kind, queue.depth().await?);
         }
         metric::database_connections(self.store.pool_status());
-        let pushed = match self.redis.mark(&self.redis.keys().swept()).await? {
-            Mark::Present => self.look_at_some().await,
-            Mark::Absent => self.look_at_all().await,
-        }?;
+        let pushed = if self.was_flushed().await? { self.look_at_all().await } else { self.look_at_some().await }?;
         self.forget_keys().await?;
         self.enforce_limits().await?;
         Ok(pushed)
@@ -124,6 +121,17 @@ impl Sweep {
         Ok(())
     }
 
+    /// Whether a queue has lost the mark of the last whole pass: all of them, or those of one node of
+    /// a cluster.
+    async fn was_flushed(&self) -> Result<bool, RedisError> {
+        for &kind in self.queues.keys() {
+            if self.redis.mark(&self.redis.keys().swept(kind)).await? == Mark::Absent {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// After a flush: first all that nobody runs; then, once the workers have taken back what they
     /// run, the rest.
     async fn look_at_all(&mut self) -> Result<u64, SweepError> {
@@ -138,7 +146,9 @@ impl Sweep {
             pushed += self.push_unknown(page.into_iter().filter(|job| readopted || !job.running)).await?;
         }
         if readopted {
-            self.redis.set_mark(&self.redis.keys().swept()).await?;
+            for &kind in self.queues.keys() {
+                self.redis.set_mark(&self.redis.keys().swept(kind)).await?;
+            }
             self.flush_seen = None;
         }
         Ok(pushed)

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::project::{Project, State, Taken};
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::{binaries, build, prepare, process, screen};
 
 /// Check format, lints and query data, then run every test.
@@ -40,6 +40,8 @@ impl Test {
         command.args(runner).arg("--workspace").args(&self.arguments);
         command.env("POSTGRES_URI", &services.postgres.uri).env("DATABASE_URL", &services.postgres.uri);
         command.env("REDIS_URL", &services.redis.uri).env("SQLX_OFFLINE", "true");
+        // For tests that start a cluster.
+        command.env("REDIS_SERVER", services::redis_program(state)?);
         let status = process::run(&mut command)?;
         Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
     }

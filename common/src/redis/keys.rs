@@ -19,7 +19,7 @@ impl Keys {
 
     /// The keys of a kind's queue.
     pub fn queue(&self, kind: JobKind) -> QueueKeys {
-        let key = |name: &str| format!("{{{}:queue:{kind}}}:{name}", self.prefix);
+        let key = |name: &str| format!("{}:{name}", self.queue_tag(kind));
         QueueKeys {
             messages: key("messages"),
             ready_interactive: key("ready:interactive"),
@@ -78,9 +78,14 @@ impl Keys {
         format!("{}:sweeper", self.prefix)
     }
 
-    /// String, no end: its absence says that Redis was flushed. Owner: the sweep.
-    pub fn swept(&self) -> String {
-        format!("{}:swept", self.prefix)
+    /// String, no end: its absence says that Redis, or the cluster's node that has the kind's queue,
+    /// was flushed. Owner: the sweep.
+    pub fn swept(&self, kind: JobKind) -> String {
+        format!("{}:swept", self.queue_tag(kind))
+    }
+
+    fn queue_tag(&self, kind: JobKind) -> String {
+        format!("{{{}:queue:{kind}}}", self.prefix)
     }
 }
 

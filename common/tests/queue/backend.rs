@@ -1,112 +1,22 @@
 //! The apalis backend's promises, through apalis, on a real Redis.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
-use copydesk_common::business::BusinessId;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::job::{JobId, JobKind, Priority};
-use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
-use copydesk_common::queue::message::{Message, MessageV1};
-use copydesk_common::queue::{Depth, Entry, Next, Queue};
+use copydesk_common::job::JobKind;
+use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::redis::Redis;
-use copydesk_common::trace::TraceParent;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-/// Fails the test rather than hanging it.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::worker::{RunningWorker, entries, until};
 
 fn queue() -> Queue {
     let url = std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
     let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
     let redis = Redis::new(&RedisConfig::new(&url, &prefix)).unwrap();
     Queue::new(&redis, JobKind::Generate)
-}
-
-fn entries(count: usize) -> Vec<Entry> {
-    let message = || MessageV1 {
-        job_id: JobId::new(),
-        kind: JobKind::Generate,
-        business_id: BusinessId::parse("company_123").unwrap(),
-        priority: Priority::Interactive,
-        trace: TraceParent::start(),
-    };
-    (0..count).map(|_| Entry { message: Message::V1(message()), not_before: None, weight: 1 }).collect()
-}
-
-/// What the handler of these tests does and tells.
-#[derive(Clone)]
-struct Handler {
-    started: mpsc::UnboundedSender<(JobId, Instant)>,
-    /// A handler ends when it gets one of these.
-    may_end: Arc<Semaphore>,
-    running: Arc<AtomicUsize>,
-    most_running: Arc<AtomicUsize>,
-    handled: Arc<Mutex<BTreeMap<JobId, u32>>>,
-}
-
-struct RunningWorker {
-    handler: Handler,
-    started: mpsc::UnboundedReceiver<(JobId, Instant)>,
-    stop: CancellationToken,
-    ended: JoinHandle<()>,
-}
-
-impl RunningWorker {
-    fn start(queue: &Queue, concurrency: usize) -> Self {
-        let (sender, started) = mpsc::unbounded_channel();
-        let handler = Handler {
-            started: sender,
-            may_end: Arc::new(Semaphore::new(0)),
-            running: Arc::default(),
-            most_running: Arc::default(),
-            handled: Arc::default(),
-        };
-        let stop = CancellationToken::new();
-        let backend = QueueBackend::start(queue, BackendOptions { concurrency, lease_ms: 60_000, stop: stop.clone() });
-        let worker = WorkerBuilder::new("test").backend(backend).data(handler.clone()).build(handle);
-        let leave = stop.clone();
-        let signal = async move {
-            leave.cancelled().await;
-            Ok::<(), std::io::Error>(())
-        };
-        let ended = tokio::spawn(async move { worker.run_until(signal).await.unwrap() });
-        Self { handler, started, stop, ended }
-    }
-
-    async fn next_started(&mut self) -> (JobId, Instant) {
-        tokio::time::timeout(PATIENCE, self.started.recv()).await.expect("a job starts").unwrap()
-    }
-
-    async fn leave(self) {
-        self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.ended).await.expect("the worker leaves").unwrap();
-    }
-}
-
-async fn handle(claim: Claim, handler: Data<Handler>) -> Result<Option<Next>, BoxDynError> {
-    let running = handler.running.fetch_add(1, Ordering::SeqCst) + 1;
-    handler.most_running.fetch_max(running, Ordering::SeqCst);
-    let id = claim.message().job_id;
-    let _ = handler.started.send((id, Instant::now()));
-    handler.may_end.acquire().await?.forget();
-    *handler.handled.lock().unwrap().entry(id).or_default() += 1;
-    handler.running.fetch_sub(1, Ordering::SeqCst);
-    Ok(Some(Next::Done))
-}
-
-async fn until(mut condition: impl AsyncFnMut() -> bool) {
-    let give_up = Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(Instant::now() < give_up, "it never came true");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
