@@ -9,7 +9,8 @@ use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Simulator, Simulato
 use super::chat::Form;
 use super::*;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Long enough for ten megabytes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Providers that are a simulator, with a quota of the test's own.
 pub(crate) struct Simulated {
