@@ -332,6 +332,8 @@ pub struct StartedJob {
     pub deadline_at: Option<DateTime<Utc>>,
     /// Stages already paid for.
     pub stages_completed: u16,
+    /// What it has used so far.
+    pub usage: Usage,
     /// The request's trace.
     pub trace: TraceParent,
     /// The epoch of the lease under which it runs: every write carries it.

@@ -37,6 +37,12 @@ impl Notifier {
         self.tell(&self.changes, id).await;
     }
 
+    /// The same, without waiting for Redis. Needs a tokio runtime.
+    pub fn publish_soon(&self, id: JobId) {
+        let notifier = self.clone();
+        tokio::spawn(async move { notifier.publish(id).await });
+    }
+
     /// Tells the worker that runs the job that it was cancelled, and whoever waits for it. A failure
     /// is logged only: the worker's next write is refused.
     pub async fn cancelled(&self, id: JobId) {

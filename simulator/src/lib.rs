@@ -22,11 +22,13 @@ mod writer;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -187,6 +189,12 @@ impl Simulator {
         self.shared.calls.snapshot()
     }
 
+    /// The time that handlers of calls took in all, their delays and their writing: what a measurement of
+    /// callers takes off.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed))
+    }
+
     /// Forgets the calls. The limits go on counting them.
     pub fn clear_calls(&self) {
         self.shared.calls.clear();
@@ -223,6 +231,8 @@ pub(crate) struct Shared {
     calls: CallLog,
     prompts: PromptLog,
     faults: FaultPlan,
+    /// The time that handlers of calls took in all.
+    busy_ns: AtomicU64,
     shutdown: CancellationToken,
 }
 
@@ -242,6 +252,7 @@ impl Shared {
             calls: CallLog::default(),
             prompts: PromptLog::keeping(config.prompts_kept),
             faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
+            busy_ns: AtomicU64::new(0),
             shutdown: CancellationToken::new(),
             clock,
             config,
@@ -268,12 +279,22 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/openai/v1/chat/completions", post(chat::completions))
         .route("/openai/v1/models", get(chat::models))
         .route("/search", post(search::search))
+        .layer(from_fn_with_state(Arc::clone(&shared), timed))
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .route("/health", get(control::health))
         .route("/_faults", get(control::get_faults).put(control::put_faults).delete(control::delete_faults))
         .route("/_calls", get(control::get_calls).delete(control::delete_calls))
         .fallback(chat::unknown_url)
         .with_state(shared)
+}
+
+/// Adds up the time that calls take here.
+async fn timed(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    shared.busy_ns.fetch_add(took, Ordering::Relaxed);
+    response
 }
 
 /// The key of an `Authorization: Bearer` header: any that is not empty.

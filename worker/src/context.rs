@@ -8,6 +8,7 @@ use copydesk_common::store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::Cancellations;
+use crate::journal::Journal;
 use crate::pipeline::PipelineDeps;
 
 /// What every handler of this process shares.
@@ -15,6 +16,8 @@ use crate::pipeline::PipelineDeps;
 pub struct Context {
     /// Postgres.
     pub store: Store,
+    /// What jobs write there together.
+    pub journal: Journal,
     /// Redis.
     pub redis: Redis,
     /// Wakes clients that wait for a job.

@@ -9,6 +9,7 @@ use copydesk_common::clock;
 use copydesk_common::job::{JobKind, Problem, StartedJob, WaitReason, Waiting};
 use copydesk_common::queue::Next;
 use copydesk_common::queue::backend::Claim;
+use copydesk_common::store::job::Beginning;
 use copydesk_common::store::{self, StoreError};
 use copydesk_common::trace::TraceParent;
 use futures_util::FutureExt;
@@ -31,7 +32,7 @@ pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
     let id = claim.message().job_id;
     // Before the job begins: a cancellation after it is heard.
     let cancellation = context.cancellations.of(id);
-    let job = match store::job::begin(&context.store, id, claim.epoch(), &context.owner).await {
+    let job = match context.journal.begin(Beginning { id, epoch: claim.epoch() }).await {
         Ok(Some(job)) => job,
         // It ended, or a later lease holds it: this message is one too many.
         Ok(None) => return Some(Next::Done),
@@ -40,13 +41,13 @@ pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
             return Some(Next::Later(clock::now() + STORE_AWAY));
         }
     };
-    context.notifier.publish(id).await;
+    context.notifier.publish_soon(id);
     let begun = Instant::now();
     let span = span(&job);
     let handled = handle(context, claim, &job, cancellation).instrument(span.clone()).await;
     let next = conclude(context, &job, handled).instrument(span).await;
     metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
-    context.notifier.publish(id).await;
+    context.notifier.publish_soon(id);
     next.map(|(next, _)| next)
 }
 

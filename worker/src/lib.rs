@@ -25,6 +25,7 @@ mod execute;
 mod feedback;
 pub mod format;
 pub mod ingest;
+pub mod journal;
 mod metric;
 mod ops;
 pub mod outcome;
@@ -38,6 +39,7 @@ pub mod sweep;
 use cancel::Cancellations;
 use consume::Receiving;
 use context::{Context, Leaving};
+use journal::Journal;
 use pipeline::PipelineDeps;
 use sweep::Sweep;
 
@@ -84,14 +86,18 @@ pub fn build(config: Config) -> Result<Worker, WorkerError> {
     let redis = Redis::new(&config.redis)?;
     let notifier = Notifier::new(&redis);
     let leaving = Leaving::default();
-    let pipeline = PipelineDeps::new(&config, store.clone(), &redis, notifier.clone(), leaving.draining.clone())?;
+    let owner = Context::process_name();
+    let journal = Journal::start(&store, &owner);
+    let draining = leaving.draining.clone();
+    let pipeline = PipelineDeps::new(&config, store.clone(), journal.clone(), &redis, notifier.clone(), draining)?;
     let context = Context {
         store,
         cancellations: Cancellations::listen(&redis),
         redis,
         notifier,
         pipeline,
-        owner: Context::process_name(),
+        journal,
+        owner,
         first_backoff: Duration::from_millis(config.worker.first_backoff_ms),
         longest_call: config.providers.call_timeout(),
         leaving,

@@ -5,7 +5,7 @@
 //! [`crate::execute`]'s.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
 use copydesk_common::config::Config;
@@ -14,6 +14,8 @@ use copydesk_common::job::{Problem, Progress, StartedJob, Usage};
 use copydesk_common::notify::Notifier;
 use copydesk_common::redis::Redis;
 use copydesk_common::stage::{Stage, StageResult};
+use copydesk_common::store::generation::Ending;
+use copydesk_common::store::job::Checkpoint;
 use copydesk_common::store::{self, Store};
 use copydesk_knowledge::Knowledge;
 use serde::Serialize;
@@ -21,6 +23,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::journal::Journal;
 use crate::outcome::Interruption;
 use crate::provider::{ClientError, Providers};
 use crate::{metric, prompt};
@@ -48,11 +51,17 @@ const STAGES: u16 = 8;
 /// What the indexes of the businesses' passages may take in memory, in bytes.
 const KNOWLEDGE_BYTES: usize = 256 * 1024 * 1024;
 
+/// How long finished stages that cost nothing may stay unstored, while the next one is under way: then
+/// those who watch the job see them.
+const UNSTORED_FOR: Duration = Duration::from_millis(20);
+
 /// What generations are made with. Made once a process.
 #[derive(Clone)]
 pub struct PipelineDeps {
     /// Postgres.
     pub store: Store,
+    /// What jobs write there together.
+    pub journal: Journal,
     /// Wakes clients that wait for a job.
     pub notifier: Notifier,
     /// The models and the search.
@@ -74,13 +83,14 @@ impl PipelineDeps {
     pub fn new(
         config: &Config,
         store: Store,
+        journal: Journal,
         redis: &Redis,
         notifier: Notifier,
         draining: CancellationToken,
     ) -> Result<Self, ClientError> {
         let providers = Providers::new(&config.providers, redis)?;
         let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
-        Ok(Self { store, notifier, providers, knowledge, draining })
+        Ok(Self { store, journal, notifier, providers, knowledge, draining })
     }
 }
 
@@ -89,19 +99,28 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
     let request: GenerateRequest = serde_json::from_value(job.payload.clone()).map_err(|_| unreadable(job))?;
     let calls = Calls::new(deps.providers.clone(), job);
     let mut run = Run::resume(deps, job, &calls).await?;
+    let ended = stages(&mut run, &request).await;
+    if !matches!(ended, Ok(()) | Err(Interruption::Superseded)) {
+        run.cut_off().await;
+    }
+    ended
+}
 
-    let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, &request), to(Stage::Research)).await?;
-    let research = run.stage(Stage::Research, 0, research::run(&calls, &brief), to(Stage::Knowledge)).await?;
-    let recalled = knowledge::run(&deps.knowledge, &calls, &job.business_id, &brief);
+/// The stages in their order.
+async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Interruption> {
+    let Run { deps, job, calls, .. } = *run;
+    let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, request), to(Stage::Research)).await?;
+    let research = run.stage(Stage::Research, 0, research::run(calls, &brief), to(Stage::Knowledge)).await?;
+    let recalled = knowledge::run(&deps.knowledge, calls, &job.business_id, &brief);
     let recalled = run.stage(Stage::Knowledge, 0, recalled, to(Stage::Lessons)).await?;
     let lessons = lessons::run(&deps.store, &job.business_id, request.format);
     let lessons = run.stage(Stage::Lessons, 0, lessons, to(Stage::Outline)).await?;
     let passages = passage::numbered(&recalled, &research);
     let subject = prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated);
 
-    let outline = run.stage(Stage::Outline, 0, outline::run(&calls, &subject), to(Stage::Draft)).await?;
+    let outline = run.stage(Stage::Outline, 0, outline::run(calls, &subject), to(Stage::Draft)).await?;
     let subject = prompt::Task { outline: Some(&outline), ..subject };
-    let draft = run.stage(Stage::Draft, 0, draft::run(&calls, &subject), to(Stage::Review)).await?;
+    let draft = run.stage(Stage::Draft, 0, draft::run(calls, &subject), to(Stage::Review)).await?;
 
     let mut versions = Vec::new();
     let mut text = draft.text;
@@ -109,7 +128,7 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
     for round in 0.. {
         let task = prompt::Task { draft: Some(&text), round, ..subject };
         let next = |reviewed: &Reviewed| review::next(reviewed, round, &brief);
-        let reviewed = run.stage(Stage::Review, round, review::run(&calls, &task), next).await?;
+        let reviewed = run.stage(Stage::Review, round, review::run(calls, &task), next).await?;
         let is_last = review::next(&reviewed, round, &brief) == Stage::Finish;
         let fixes = reviewed.fixes.clone();
         versions.push(finish::Version { text: text.clone(), is_template, reviewed });
@@ -118,7 +137,7 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
         }
         let round = round + 1;
         let task = prompt::Task { fixes: &fixes, round, ..task };
-        let revised = run.stage(Stage::Revise, round, revise::run(&calls, &task), to(Stage::Review)).await?;
+        let revised = run.stage(Stage::Revise, round, revise::run(calls, &task), to(Stage::Review)).await?;
         match revised.text {
             Some(better) => (text, is_template) = (better, false),
             // There is nothing new to review.
@@ -130,7 +149,7 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
     }
     let made = finish::Made {
         job,
-        request: &request,
+        request,
         brief: &brief,
         lessons,
         research,
@@ -143,8 +162,8 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interrupti
     let generation = finish::run(&made, &deps.providers, run.usage.clone());
     let total = run.completed + 1;
     let progress = Progress { stage: Stage::Finish.as_str().to_owned(), completed: total, total };
-    store::generation::settle(&deps.store, job, &generation, &progress).await?;
-    Ok(())
+    let results = run.unstored.clone();
+    deps.journal.settle(Ending { id: job.id, epoch: job.epoch, results, progress, generation }).await
 }
 
 /// The stage that follows whatever the output.
@@ -158,19 +177,23 @@ struct Run<'a> {
     job: &'a StartedJob,
     calls: &'a Calls,
     stored: Vec<StageResult>,
+    /// Finished stages that wait for the next statement. Each was free; only the last review, which
+    /// the end follows at once, may have cost something.
+    unstored: Vec<StageResult>,
+    /// The progress with them; `None` before the first.
+    progress: Option<Progress>,
+    /// What the job has used, by this attempt and earlier ones.
     usage: Usage,
     completed: u16,
 }
 
 impl<'a> Run<'a> {
     async fn resume(deps: &'a PipelineDeps, job: &'a StartedJob, calls: &'a Calls) -> Result<Self, Interruption> {
-        let stored = store::job::checkpoints(&deps.store, job).await?;
-        let mut usage = Usage::default();
-        for result in &stored {
-            usage.add(&result.usage);
-        }
+        let is_new = job.stages_completed == 0;
+        let stored = if is_new { Vec::new() } else { store::job::checkpoints(&deps.store, job).await? };
+        let usage = job.usage.clone();
         calls.resume(&usage);
-        Ok(Self { deps, job, calls, stored, usage, completed: 0 })
+        Ok(Self { deps, job, calls, stored, unstored: Vec::new(), progress: None, usage, completed: 0 })
     }
 
     /// A stage's stored output, or the output of `work`, stored. `next` says which stage follows,
@@ -192,10 +215,10 @@ impl<'a> Run<'a> {
         if let Some(obstacle) = self.obstacle() {
             return Err(obstacle);
         }
-        let (started_at, began) = (clock::now(), Instant::now());
         self.calls.begin(stage);
+        let (started_at, began) = (clock::now(), Instant::now());
         let span = tracing::info_span!("stage", stage = stage.as_str(), round);
-        let output = work.instrument(span).await.map_err(|error| self.calls.interruption(error))?;
+        let output = self.watched(work.instrument(span)).await?.map_err(|error| self.calls.interruption(error))?;
         metric::stage_finished(stage, began.elapsed());
         self.completed += 1;
         let result = StageResult {
@@ -205,9 +228,37 @@ impl<'a> Run<'a> {
             usage: self.calls.take_usage(),
             started_at,
         };
-        self.usage.add(&result.usage);
-        self.checkpoint(&result, next(&output), round).await?;
+        self.finished(result, next(&output)).await?;
         Ok(output)
+    }
+
+    /// The stage's output. Where it takes its time, what is not stored yet is stored meanwhile, for
+    /// those who watch.
+    async fn watched<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interruption> {
+        // On the heap: the largest of the stages would else be part of every job's state.
+        let mut work = Box::pin(work);
+        if let Ok(output) = tokio::time::timeout(UNSTORED_FOR, &mut work).await {
+            return Ok(output);
+        }
+        let (stored, output) = tokio::join!(self.flush(), work);
+        match stored {
+            Err(Interruption::Superseded) => Err(Interruption::Superseded),
+            // They are stored with this stage, or fail with it.
+            _ => Ok(output),
+        }
+    }
+
+    /// Remembers a finished stage, and stores it before another one can be paid for.
+    async fn finished(&mut self, result: StageResult, next: Stage) -> Result<(), Interruption> {
+        let rounds = result.round + u16::from(next == Stage::Revise);
+        let (stage, completed) = (next.as_str().to_owned(), self.completed);
+        self.progress = Some(Progress { stage, completed, total: STAGES + 2 * rounds });
+        tracing::info!(stage = result.stage.as_str(), round = result.round, "a stage is finished");
+        self.usage.add(&result.usage);
+        let is_free = result.usage == Usage::default();
+        self.unstored.push(result);
+        // The end stores what is left, at once.
+        if is_free || next == Stage::Finish { Ok(()) } else { self.flush().await }
     }
 
     /// Where a newer worker stored what this one cannot read, the stage runs again.
@@ -218,13 +269,35 @@ impl<'a> Run<'a> {
             .ok()
     }
 
-    async fn checkpoint(&self, result: &StageResult, next: Stage, round: u16) -> Result<(), Interruption> {
-        let rounds = round + u16::from(next == Stage::Revise);
-        let progress =
-            Progress { stage: next.as_str().to_owned(), completed: self.completed, total: STAGES + 2 * rounds };
-        store::job::checkpoint(&self.deps.store, self.job, result, &progress, &self.usage).await?;
-        self.deps.notifier.publish(self.job.id).await;
-        tracing::info!(stage = result.stage.as_str(), round, "a stage is finished");
+    /// Stores what is left of an attempt that stops short: its stages, and what was used by the one
+    /// that was cut off. A failure costs no more than their repetition, and the account.
+    async fn cut_off(&mut self) {
+        let used = self.calls.take_usage();
+        if self.unstored.is_empty() && used == Usage::default() {
+            return;
+        }
+        self.usage.add(&used);
+        if self.store().await.is_err() {
+            tracing::warn!("what an attempt had used could not be stored");
+        }
+    }
+
+    /// Stores the finished stages that are not stored yet.
+    async fn flush(&mut self) -> Result<(), Interruption> {
+        if self.unstored.is_empty() { Ok(()) } else { self.store().await }
+    }
+
+    async fn store(&mut self) -> Result<(), Interruption> {
+        let checkpoint = Checkpoint {
+            id: self.job.id,
+            epoch: self.job.epoch,
+            results: self.unstored.clone(),
+            progress: self.progress.clone(),
+            usage: self.usage.clone(),
+        };
+        self.deps.journal.checkpoint(checkpoint).await?;
+        self.unstored.clear();
+        self.deps.notifier.publish_soon(self.job.id);
         Ok(())
     }
 

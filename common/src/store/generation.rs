@@ -4,64 +4,108 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::job::{changed_a_row, named};
+use super::job::{Fenced, named, result_rows};
 use super::{Store, StoreError};
 use crate::business::BusinessId;
 use crate::feedback::{Feedback, FeedbackId};
-use crate::generation::{AppliedLesson, Degradation, Format, Generation, GenerationId, Models, Review, Source};
-use crate::job::{Progress, StartedJob, Usage};
+use crate::generation::{AppliedLesson, Format, Generation, GenerationId, Models, Review, Source};
+use crate::job::{JobId, LeaseEpoch, Progress, Usage};
+use crate::stage::StageResult;
 
-/// Ends a running job with its text: the job, the generation and the reviewer's score are written
-/// in one statement, fenced by the lease's epoch. Settling twice under one lease is harmless.
-pub async fn settle(
-    store: &Store,
-    job: &StartedJob,
-    generation: &Generation,
-    progress: &Progress,
-) -> Result<(), StoreError> {
-    let degraded: Vec<String> = generation.degraded.iter().map(Degradation::to_string).collect();
+/// A running job that ends with its text.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// The job.
+    pub id: JobId,
+    /// The lease under which it runs.
+    pub epoch: LeaseEpoch,
+    /// Its last stages, as far as they are not stored.
+    pub results: Vec<StageResult>,
+    /// Its progress at the end.
+    pub progress: Progress,
+    /// The text.
+    pub generation: Generation,
+}
+
+/// Ends running jobs with their texts, in one statement: the last stages, the job, the generation and
+/// the reviewer's score of each are written together or not at all, fenced by the lease's epoch. The
+/// answers are in the order of the jobs. Settling twice under one lease is harmless.
+pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>, StoreError> {
+    let texts: Vec<_> = endings.iter().map(text_row).collect();
+    let results: Vec<_> =
+        endings.iter().flat_map(|ending| result_rows(ending.id, ending.epoch, &ending.results)).collect();
     let query = || async {
         sqlx::query!(
-            "with job as (
-                 update jobs set status = 'succeeded', finished_at = now(), updated_at = now(), usage = $14,
-                                 stage = $16, stages_completed = $17, stages_total = $17
-                 where id = $1 and lease_epoch = $2 and status = 'running'
-                 returning id
+            r#"with text as materialized (
+                 select * from jsonb_to_recordset($1::jsonb)
+                     as t (id uuid, epoch bigint, stage text, completed smallint, generation_id uuid, business_id text,
+                           topic text, content_type text, voice text, language text, title text, content text,
+                           sources jsonb, lessons_applied jsonb, degraded text[], models jsonb, usage jsonb,
+                           review jsonb, score double precision)
+             ), job as (
+                 update jobs j
+                 set status = 'succeeded', finished_at = now(), updated_at = now(), usage = text.usage,
+                     stage = text.stage, stages_completed = text.completed, stages_total = text.completed
+                 from text where j.id = text.id and j.lease_epoch = text.epoch and j.status = 'running'
+                 returning j.id, j.lease_epoch
+             ), result as (
+                 insert into stage_results (job_id, stage, round, output, usage, started_at, finished_at)
+                 select r.id, r.stage, r.round, r.output, r.usage, r.started_at, clock_timestamp()
+                 from jsonb_to_recordset($2::jsonb)
+                      as r (id uuid, epoch bigint, stage text, round smallint, output jsonb, usage jsonb,
+                            started_at timestamptz)
+                 join job on job.id = r.id and job.lease_epoch = r.epoch
+                 on conflict (job_id, stage, round) do nothing
              ), generation as (
                  insert into generations (generation_id, job_id, business_id, topic, content_type, voice, language,
                                           title, content, sources, lessons_applied, degraded, models, usage, review)
-                 select $3, id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $18, $13, $14, $15 from job
-                 returning generation_id, business_id, content_type
+                 select generation_id, text.id, business_id, topic, content_type, voice, language, title, content,
+                        sources, lessons_applied, degraded, models, usage, review
+                 from text join job on job.id = text.id and job.lease_epoch = text.epoch
              ), learning as (
                  insert into reviewer_learning (generation_id, business_id, content_type, auto_score)
-                 select generation_id, business_id, content_type, $19 from generation
+                 select generation_id, business_id, content_type, score
+                 from text join job on job.id = text.id and job.lease_epoch = text.epoch
              )
-             select exists (select 1 from generation)
-                 or exists (select 1 from jobs where id = $1 and lease_epoch = $2 and status = 'succeeded') as \"settled!\"",
-            job.id.0,
-            job.epoch.0,
-            generation.generation_id.0,
-            generation.business_id.as_str(),
-            generation.topic,
-            generation.content_type.slug(),
-            generation.voice,
-            generation.language,
-            generation.title,
-            generation.content,
-            Json(&generation.sources) as _,
-            Json(&generation.lessons_applied) as _,
-            Json(&generation.models) as _,
-            Json(&generation.usage) as _,
-            generation.review.as_ref().map(Json) as _,
-            progress.stage,
-            i16::try_from(progress.completed).unwrap_or(i16::MAX),
-            &degraded,
-            generation.review.as_ref().map(|review| review.score),
+             select id as "id!", lease_epoch as "epoch!" from job
+             union all
+             -- The answer to an earlier try was lost.
+             select j.id, j.lease_epoch from text join jobs j on j.id = text.id and j.lease_epoch = text.epoch
+             where j.status = 'succeeded'"#,
+            Json(&texts) as _,
+            Json(&results) as _,
         )
-        .fetch_one(&store.pool)
+        .fetch_all(&store.pool)
         .await
     };
-    changed_a_row(store.retry(query).await?.settled.into())
+    let written = store.retry(query).await?.into_iter().map(|row| (row.id, row.epoch));
+    Ok(Fenced::each(endings.iter().map(|ending| (ending.id, ending.epoch)), written))
+}
+
+/// A text as a row of `generations`, with what ends its job.
+fn text_row(ending: &Ending) -> serde_json::Value {
+    let Ending { id, epoch, progress, generation, .. } = ending;
+    serde_json::json!({
+        "id": id,
+        "epoch": epoch,
+        "stage": progress.stage,
+        "completed": progress.completed,
+        "generation_id": generation.generation_id,
+        "business_id": generation.business_id,
+        "topic": generation.topic,
+        "content_type": generation.content_type.slug(),
+        "voice": generation.voice,
+        "language": generation.language,
+        "title": generation.title,
+        "content": generation.content,
+        "sources": generation.sources,
+        "lessons_applied": generation.lessons_applied,
+        "degraded": generation.degraded,
+        "models": generation.models,
+        "usage": generation.usage,
+        "review": generation.review,
+        "score": generation.review.as_ref().map(|review| review.score),
+    })
 }
 
 /// A finished text with the verdict that holds for it, where it belongs to `business_id` (any

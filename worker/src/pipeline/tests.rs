@@ -62,6 +62,7 @@ impl Setting {
             created_at: clock::now(),
             deadline_at: None,
             stages_completed: 4,
+            usage: Usage::default(),
             trace: TraceParent::start(),
             epoch: LeaseEpoch(1),
         };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use copydesk_common::clock;
 use copydesk_common::quota::money::MicroUsd;
 use copydesk_common::quota::{Admission, Ask, BreakerState, Grant, Health, Quota, Settlement};
+use futures_util::FutureExt;
 
 use super::ProviderError;
 use super::call::CallError;
@@ -121,9 +122,14 @@ struct Granted<'a> {
 }
 
 impl Granted<'_> {
+    /// Sends the word of how the call ended. Nobody waits for Redis' answer: whatever this process
+    /// asks next is sent after it on the same connection.
     async fn settle(mut self, settlement: Settlement) {
-        if let Some(grant) = self.grant.take() {
-            settle(self.quota, grant, settlement).await;
+        let Some(grant) = self.grant.take() else { return };
+        let quota = self.quota.clone();
+        let mut settling = async move { settle(&quota, grant, settlement).await }.boxed();
+        if futures_util::poll!(&mut settling).is_pending() {
+            tokio::spawn(settling);
         }
     }
 }

@@ -198,13 +198,23 @@ impl System {
 
     /// Empties this system's part of Redis: a flush, as far as it can tell.
     pub(crate) async fn flush_redis(&self) {
+        self.forget(|_| true).await;
+    }
+
+    /// All but the quotas: a flush of those closes the providers for a window.
+    pub(crate) async fn flush_all_but_quotas(&self) {
+        self.forget(|key| !key.contains("quota")).await;
+    }
+
+    async fn forget(&self, which: impl Fn(&str) -> bool) {
         let client = redis::Client::open(variable("REDIS_URL")).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let keys: Vec<String> = redis::cmd("KEYS")
+        let mut keys: Vec<String> = redis::cmd("KEYS")
             .arg(format!("*{}*", self.config.redis.prefix))
             .query_async(&mut connection)
             .await
             .unwrap();
+        keys.retain(|key| which(key));
         if !keys.is_empty() {
             redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.unwrap();
         }
