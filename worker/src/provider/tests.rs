@@ -143,7 +143,7 @@ async fn failures_are_told_apart() {
             matches!(error, ProviderError::Failed { source: CallError::Malformed(_) | CallError::NoChoice, .. });
         assert!(malformed, "{error:?}");
     }
-    simulated.fail(Fault::search(FaultKind::Huge { bytes: 10 * 1024 * 1024 }));
+    simulated.fail(Fault::search(FaultKind::Huge { bytes: 3 * 1024 * 1024 }));
     let error = simulated.search().await.unwrap_err();
     assert!(matches!(error, ProviderError::Failed { source: CallError::TooLarge, .. }), "{error:?}");
 }
