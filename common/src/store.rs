@@ -166,9 +166,18 @@ impl Store {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
+        self.retry_told(|_| operation()).await
+    }
+
+    /// The same for an operation whose answer depends on what it finds: it is told whether this is
+    /// not its first try, so that the effect that it finds may be its own.
+    async fn retry_told<T, F>(&self, mut operation: impl FnMut(bool) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
         let mut backoff = FIRST_BACKOFF;
         for attempt in 1.. {
-            match operation().await.map_err(StoreError::from) {
+            match operation(attempt > 1).await.map_err(StoreError::from) {
                 Err(StoreError::Unavailable(error)) if attempt < ATTEMPTS => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

@@ -14,57 +14,87 @@ use crate::trace::TraceParent;
 /// Cancels a job that has not ended. False where it has, or where there is no such job. A document
 /// whose ingest is cancelled will not become searchable, and says so.
 pub async fn cancel(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<bool, StoreError> {
-    let business_id = business_id.map(BusinessId::as_str);
-    let query = || async {
-        sqlx::query_scalar!(
-            r#"with cancelled as (
-                   update jobs set status = 'cancelled', finished_at = now(), updated_at = now(),
-                                   lease_epoch = lease_epoch + 1, lease_owner = null,
-                                   wait_reason = null, wait_provider = null, wait_until = null
-                   where id = $1 and ($2::text is null or business_id = $2)
-                     and status in ('queued', 'waiting', 'running')
-                   returning id, kind, business_id, payload
-               ), document as (
-                   update brand_documents d
-                   set status = 'failed', error = 'Its indexing was cancelled.', updated_at = now()
-                   from cancelled c
-                   where c.kind = 'ingest' and d.id = (c.payload->>'document_id')::uuid and d.status = 'pending'
-                     -- A later revision has a job of its own.
-                     and not exists (
-                         select 1 from jobs j
-                         where j.status in ('queued', 'waiting', 'running') and j.kind = 'ingest' and j.id <> c.id
-                           and j.business_id = c.business_id and j.payload->>'document_id' = d.id::text
-                     )
-               )
-               select exists (select 1 from cancelled) as "cancelled!""#,
-            id.0,
-            business_id,
-        )
-        .fetch_one(&store.pool)
-        .await
-    };
-    store.retry(query).await
+    store.retry_told(|tried_before| cancel_once(store, business_id, id, tried_before)).await
+}
+
+/// Where the answer to an earlier try was lost, a job that is found cancelled counts as cancelled by it.
+async fn cancel_once(
+    store: &Store,
+    business_id: Option<&BusinessId>,
+    id: JobId,
+    tried_before: bool,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"with cancelled as (
+               update jobs set status = 'cancelled', finished_at = now(), updated_at = now(),
+                               lease_epoch = lease_epoch + 1, lease_owner = null,
+                               wait_reason = null, wait_provider = null, wait_until = null
+               where id = $1 and ($2::text is null or business_id = $2)
+                 and status in ('queued', 'waiting', 'running')
+               returning id, kind, business_id, payload
+           ), document as (
+               update brand_documents d
+               set status = 'failed', error = 'Its indexing was cancelled.', updated_at = now()
+               from cancelled c
+               where c.kind = 'ingest' and d.id = (c.payload->>'document_id')::uuid and d.status = 'pending'
+                 -- A later revision has a job of its own.
+                 and not exists (
+                     select 1 from jobs j
+                     where j.status in ('queued', 'waiting', 'running') and j.kind = 'ingest' and j.id <> c.id
+                       and j.business_id = c.business_id and j.payload->>'document_id' = d.id::text
+                 )
+           )
+           select exists (select 1 from cancelled)
+               or ($3 and exists (
+                   select 1 from jobs
+                   where id = $1 and ($2::text is null or business_id = $2) and status = 'cancelled'
+               )) as "cancelled!""#,
+        id.0,
+        business_id.map(BusinessId::as_str),
+        tried_before,
+    )
+    .fetch_one(&store.pool)
+    .await
 }
 
 /// Opens a failed job again: it goes on after its last finished stage, with all its attempts and as
 /// much time as it had at first. `None` where it has not failed, or where there is no such job.
 pub async fn retry(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<Option<OpenJob>, StoreError> {
-    let business_id = business_id.map(BusinessId::as_str);
-    let query = || async {
-        sqlx::query_as!(
-            Reopened,
-            "update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
-                             takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
-                             deadline_at = now() + least(deadline_at - created_at, interval '7 days')
-             where id = $1 and ($2::text is null or business_id = $2) and status = 'failed'
-             returning id, kind, business_id, priority, wait_until, traceparent",
-            id.0,
-            business_id,
-        )
-        .fetch_optional(&store.pool)
-        .await
-    };
-    store.retry(query).await?.map(OpenJob::try_from).transpose()
+    let reopened = store.retry_told(|tried_before| retry_once(store, business_id, id, tried_before)).await?;
+    reopened.map(OpenJob::try_from).transpose()
+}
+
+/// Where the answer to an earlier try was lost, a job that is found open counts as opened by it.
+async fn retry_once(
+    store: &Store,
+    business_id: Option<&BusinessId>,
+    id: JobId,
+    tried_before: bool,
+) -> Result<Option<Reopened>, sqlx::Error> {
+    sqlx::query_as!(
+        Reopened,
+        r#"with reopened as (
+               update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
+                               takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
+                               deadline_at = now() + least(deadline_at - created_at, interval '7 days')
+               where id = $1 and ($2::text is null or business_id = $2) and status = 'failed'
+               returning id, kind, business_id, priority, wait_until, traceparent
+           )
+           select id as "id!", kind as "kind!", business_id as "business_id!", priority as "priority!", wait_until,
+                  traceparent as "traceparent!"
+           from (
+               select * from reopened
+               union all
+               select id, kind, business_id, priority, wait_until, traceparent from jobs
+               where $3 and id = $1 and ($2::text is null or business_id = $2)
+                 and status in ('queued', 'waiting', 'running')
+           ) open"#,
+        id.0,
+        business_id.map(BusinessId::as_str),
+        tried_before,
+    )
+    .fetch_optional(&store.pool)
+    .await
 }
 
 /// Does the same to dead letters: up to `limit`, the oldest first.
@@ -143,5 +173,63 @@ impl TryFrom<Reopened> for OpenJob {
             running: false,
             trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::clock;
+    use crate::job::NewJob;
+    use crate::store::job::{Submission, accept};
+
+    async fn accepted(store: &Store) -> JobId {
+        let job = NewJob {
+            id: JobId::new(),
+            kind: JobKind::Generate,
+            business_id: BusinessId::parse("b").unwrap(),
+            generation_id: None,
+            priority: Priority::Interactive,
+            payload: serde_json::json!({}),
+            metadata: serde_json::json!({}),
+            max_attempts: 3,
+            created_at: clock::now(),
+            run_at: None,
+            deadline_at: None,
+            trace: TraceParent::start(),
+        };
+        let submission = Submission { job, key: None };
+        accept(store, std::slice::from_ref(&submission)).await.unwrap();
+        submission.job.id
+    }
+
+    /// A try whose answer is lost, then the one that is told of it.
+    #[sqlx::test(migrations = "../migrations")]
+    async fn a_cancel_whose_answer_was_lost_is_no_conflict(pool: PgPool) {
+        let store = Store::from_pool(pool);
+        let id = accepted(&store).await;
+        assert!(cancel_once(&store, None, id, false).await.unwrap());
+        assert!(!cancel_once(&store, None, id, false).await.unwrap(), "somebody else's cancel is a conflict");
+        assert!(cancel_once(&store, None, id, true).await.unwrap());
+        let other = BusinessId::parse("other").unwrap();
+        assert!(!cancel_once(&store, Some(&other), id, true).await.unwrap());
+    }
+
+    #[sqlx::test(migrations = "../migrations")]
+    async fn a_retry_whose_answer_was_lost_is_no_conflict(pool: PgPool) {
+        let store = Store::from_pool(pool);
+        let id = accepted(&store).await;
+        sqlx::query("update jobs set status = 'failed', error = '{}', finished_at = now()")
+            .execute(store.pool())
+            .await
+            .unwrap();
+        assert_eq!(retry_once(&store, None, id, true).await.unwrap().unwrap().id, id.0);
+        assert!(retry_once(&store, None, id, false).await.unwrap().is_none(), "an open job is a conflict");
+        assert_eq!(retry_once(&store, None, id, true).await.unwrap().unwrap().id, id.0);
+        cancel_once(&store, None, id, false).await.unwrap();
+        assert!(retry_once(&store, None, id, true).await.unwrap().is_none());
     }
 }
