@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use copydesk_common::clock;
 use copydesk_common::job::{JobKind, JobStatus, WaitReason};
+use copydesk_common::queue::Intake;
 use copydesk_common::quota::outlook::Outlook as QuotaOutlook;
 use copydesk_common::quota::{Quota, Quotas};
 use tokio::time::timeout;
@@ -56,9 +57,9 @@ impl Outlook {
         let queue = services.queue(job.kind).ok()?;
         let jobs_before = queue.ahead_of(job.id).await.ok()??;
         let llm = quota(services, Quotas::LLM)?;
-        let (outlook, paused) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.is_paused());
+        let (outlook, intake) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.intake());
         let outlook = outlook.ok()?;
-        let eta = eta(&outlook, CALLS).filter(|_| matches!(paused, Ok(false)));
+        let eta = eta(&outlook, CALLS).filter(|_| matches!(intake, Ok(Intake::Open)));
         Some(Self { position: Some(jobs_before + outlook.jobs_before + 1), eta_seconds: eta.map(shown) })
     }
 

@@ -48,6 +48,7 @@ pub fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(route::learning::stats))
         .routes(routes!(route::ops::overview::overview))
         .routes(routes!(route::ops::queue::pause))
+        .routes(routes!(route::ops::queue::drain))
         .routes(routes!(route::ops::queue::resume))
         .routes(routes!(route::ops::dead::list))
         .routes(routes!(route::ops::dead::retry_many))

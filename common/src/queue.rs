@@ -13,19 +13,18 @@ use crate::redis::{BlockingConnection, Redis, RedisError};
 
 pub mod backend;
 mod claim;
+mod intake;
 mod lease;
 pub mod message;
 #[cfg(test)]
 mod tests;
 
+pub use intake::Intake;
 use message::Message;
 
 /// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
 /// keeps below Lua's limit of arguments.
 const BATCH: usize = 500;
-/// The field of a queue's state that `claim.lua` looks at: it hands out nothing while it is there.
-const PAUSED: &str = "paused";
-
 /// The queue could not be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue is not available")]
@@ -192,28 +191,6 @@ impl Queue {
         Ok(interactive.or(behind))
     }
 
-    /// Hands out no more jobs, until [`Self::resume`]: what runs goes on, what comes gathers. A flush
-    /// of Redis ends the pause.
-    pub async fn pause(&self) -> Result<(), QueueError> {
-        let mut pause = redis::cmd("HSET");
-        pause.arg(&self.keys.state).arg(PAUSED).arg(1);
-        Ok(pause.query_async(&mut self.redis.commands()).await?)
-    }
-
-    /// Hands out jobs again: an idle worker is woken at once, the others look within a second.
-    pub async fn resume(&self) -> Result<(), QueueError> {
-        let mut resume = redis::pipe();
-        resume.hdel(&self.keys.state, PAUSED).ignore().rpush(&self.keys.bell, 1).ignore();
-        Ok(resume.query_async(&mut self.redis.commands()).await?)
-    }
-
-    /// Whether it is paused.
-    pub async fn is_paused(&self) -> Result<bool, QueueError> {
-        let mut asked = redis::cmd("HEXISTS");
-        asked.arg(&self.keys.state).arg(PAUSED);
-        Ok(asked.query_async(&mut self.redis.commands()).await?)
-    }
-
     /// Leases up to `most` ready jobs. Also answers after how many milliseconds the next delayed
     /// job or expired lease is due.
     async fn claim(&self, most: usize, lease_ms: u64) -> Result<(Vec<Leased>, Option<u64>), QueueError> {
@@ -305,7 +282,6 @@ impl Queue {
                 &keys.ready_interactive,
                 &keys.ready_bulk,
                 &keys.delayed,
-                &keys.state,
                 &keys.bell,
                 &keys.epochs,
                 &keys.leases,

@@ -17,6 +17,7 @@ pub mod document;
 pub mod feedback;
 pub mod generation;
 pub mod idempotency;
+pub mod intake;
 pub mod job;
 pub mod limit;
 

@@ -1,7 +1,7 @@
 //! The sweep: makes every open job known to Redis that it does not know. What was committed in
 //! Postgres is thus never lost, whatever happens to Redis, or to an API process between its commit
 //! and its push. On the way, idempotency keys that are a day old are freed, and Redis is told of the
-//! limits that operators set, which it forgets in a flush.
+//! limits that operators set and of the queues that they hold back, which it forgets in a flush.
 //!
 //! One worker sweeps at a time. Redis' own memory says when it was flushed: the mark that the last
 //! whole pass left is gone. Then every open job is looked at; otherwise the latest ones, and a page
@@ -98,10 +98,21 @@ impl Sweep {
             metric::queue_depth(*kind, queue.depth().await?);
         }
         metric::database_connections(self.store.pool_status());
+        // First, so that what is pushed again into a queue that is held back is not handed out.
+        self.enforce_intake().await?;
         let pushed = if self.was_flushed().await? { self.look_at_all().await } else { self.look_at_some().await }?;
         self.forget_keys().await?;
         self.enforce_limits().await?;
         Ok(pushed)
+    }
+
+    async fn enforce_intake(&self) -> Result<(), SweepError> {
+        for (kind, intake, version) in store::intake::all(&self.store).await? {
+            if let Some(queue) = self.queues.get(&kind) {
+                queue.set_intake(intake, version).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn enforce_limits(&self) -> Result<(), SweepError> {

@@ -4,7 +4,7 @@ use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::job::JobKind;
 use copydesk_common::presence::{self, WorkerInfo};
-use copydesk_common::queue::{Depth, Queue};
+use copydesk_common::queue::{Depth, Intake, Queue};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -88,22 +88,32 @@ async fn dead_letters_are_handled_by_what_they_have_in_common(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_queue_is_paused_and_resumed(pool: PgPool) {
+async fn a_queue_is_paused_drained_and_resumed(pool: PgPool) {
     let service = Service::start(&pool).await;
     let queue = Queue::new(&service.redis(), JobKind::Generate);
-    for (action, paused) in [("pause", true), ("pause", true), ("resume", false), ("resume", false)] {
+    for (action, intake) in [
+        ("pause", Intake::Paused),
+        ("pause", Intake::Paused),
+        ("drain", Intake::Draining),
+        ("resume", Intake::Open),
+        ("resume", Intake::Open),
+    ] {
         let answer = service.post(&format!("/api/ops/queues/generate/{action}"), &json!({})).await.expect(200).body;
-        assert_eq!(answer, json!({"kind": "generate", "paused": paused}));
-        assert_eq!(queue.is_paused().await.unwrap(), paused);
+        let paused = intake == Intake::Paused;
+        assert_eq!(answer, json!({"kind": "generate", "intake": intake, "paused": paused, "in_force": true}));
+        assert_eq!(queue.intake().await.unwrap(), intake);
         let overview = service.get("/api/ops/overview").await.expect(200).body;
-        assert_eq!(overview["queues"][0]["paused"], paused);
-        assert_eq!(overview["queues"][1]["paused"], false);
+        assert_eq!(
+            (&overview["queues"][0]["intake"], &overview["queues"][0]["paused"]),
+            (&json!(intake), &json!(paused))
+        );
+        assert_eq!(overview["queues"][1]["intake"], "open");
     }
     service.post("/api/ops/queues/poems/pause", &json!({})).await.expect_problem(404);
 
     let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
-    let answer = alone.post("/api/ops/queues/generate/pause", &json!({})).await.expect_problem(503);
-    assert_eq!(answer.header("retry-after"), "5");
+    let answer = alone.post("/api/ops/queues/generate/pause", &json!({})).await.expect(200).body;
+    assert_eq!(answer, json!({"kind": "generate", "intake": "paused", "paused": true, "in_force": false}));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -141,7 +151,7 @@ async fn the_overview_shows_queues_workers_limits_and_breakers(pool: PgPool) {
     assert_eq!(queue["redis"], json!({"ready": 6, "delayed": 0, "leased": 0}));
     assert_eq!(
         overview["queues"][2],
-        json!({"kind": "ingest", "paused": false, "queued": 0, "waiting": 0, "running": 0,
+        json!({"kind": "ingest", "paused": false, "intake": "open", "queued": 0, "waiting": 0, "running": 0,
         "oldest_age_seconds": null, "succeeded_last_minute": 0, "failed_last_minute": 0,
         "redis": {"ready": 0, "delayed": 0, "leased": 0}})
     );

@@ -66,6 +66,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/ops/dead/retry",
             "POST /api/ops/dead/{id}/discard",
             "POST /api/ops/dead/{id}/retry",
+            "POST /api/ops/queues/{kind}/drain",
             "POST /api/ops/queues/{kind}/pause",
             "POST /api/ops/queues/{kind}/resume",
             "PUT /api/businesses/{business_id}",

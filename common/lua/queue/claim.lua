@@ -12,13 +12,18 @@
 -- First moves what is due: delayed jobs, and jobs whose lease ran out. At most 200 of each a call,
 -- so that a long backlog never makes one call slow. Interactive jobs go first, but every tenth
 -- claim prefers a bulk job: bulk work is delayed at most tenfold, never starved.
+--
+-- A job that was under way goes before all new ones of its class, since its stages are half paid: it
+-- stands at FRONT, the older before the younger, and new ones at virtual finish times, above 0. While
+-- the queue is draining, only those are handed out, while it is paused nothing is.
 
-local TICKS, MOVED, BULK_TURN = 1000000, 200, 10
+local TICKS, MOVED, BULK_TURN, FRONT = 1000000, 200, 10, -1
 local ready = { interactive = KEYS[2], bulk = KEYS[3] }
 local most, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local state = redis.call('HMGET', KEYS[6], 'virtual:interactive', 'virtual:bulk', 'epoch', 'claimed', 'paused')
+local state = redis.call('HMGET', KEYS[6], 'virtual:interactive', 'virtual:bulk', 'epoch', 'claimed', 'intake')
+local intake = state[5] or 'open'
 local virtual = { interactive = tonumber(state[1] or 0), bulk = tonumber(state[2] or 0) }
 
 local function to_back(id, class, business, weight)
@@ -40,9 +45,8 @@ for _, due in ipairs({ KEYS[4], KEYS[9] }) do
       if records[i] then
         local weight, class, business = string.match(records[i], '^(%d+)|(%a+)|([^|]*)|')
         if epochs[i] then
-          -- A job that was under way goes before all new ones of its class: its stages are half paid.
           local entries = front[class]
-          entries[#entries + 1] = string.format('%.0f', virtual[class])
+          entries[#entries + 1] = FRONT
           entries[#entries + 1] = id
         else
           to_back(id, class, business, tonumber(weight))
@@ -60,12 +64,27 @@ end
 local claimed, classes, finishes = {}, {}, {}
 local count = tonumber(state[4] or 0)
 
+local function pop(class, n)
+  if intake == 'open' then
+    return redis.call('ZPOPMIN', ready[class], n)
+  end
+  local begun = redis.call('ZRANGEBYSCORE', ready[class], FRONT, FRONT, 'WITHSCORES', 'LIMIT', 0, n)
+  local ids = {}
+  for i = 1, #begun, 2 do
+    ids[#ids + 1] = begun[i]
+  end
+  if #ids > 0 then
+    redis.call('ZREM', ready[class], unpack(ids))
+  end
+  return begun
+end
+
 -- Takes up to `n` jobs of a class; returns how many there were.
 local function take(class, n)
   if n <= 0 then
     return 0
   end
-  local popped = redis.call('ZPOPMIN', ready[class], n)
+  local popped = pop(class, n)
   for i = 1, #popped, 2 do
     claimed[#claimed + 1] = popped[i]
     classes[#claimed] = class
@@ -74,7 +93,7 @@ local function take(class, n)
   return #popped / 2
 end
 
-if not state[5] then
+if intake ~= 'paused' then
   local bulk_turns = math.floor((count + most) / BULK_TURN) - math.floor(count / BULK_TURN)
   local taken = take('bulk', bulk_turns)
   taken = taken + take('interactive', most - taken)
@@ -124,7 +143,7 @@ if #claimed > 0 then
     'virtual:interactive', string.format('%.0f', virtual.interactive),
     'virtual:bulk', string.format('%.0f', virtual.bulk))
 end
-if #claimed < most and not state[5] then
+if #claimed < most and intake == 'open' then
   -- Nothing is left: notes in the bell would only wake workers for nothing.
   redis.call('DEL', KEYS[7])
 end

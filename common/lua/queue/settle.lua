@@ -1,7 +1,7 @@
 -- Ends leases: the job is done, comes again later, or goes back at once.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
---        5 state (hash)  6 bell (list)  7 epochs (hash)  8 leases (zset)
+--        5 bell (list)  6 epochs (hash)  7 leases (zset)
 -- ARGV   three a job: id, epoch, and what follows: `done`, `back`, or when it is due again in ms
 --        since the epoch; at most 500 jobs
 -- RETURNS one number a job: 1 settled, 0 the lease was another worker's or unknown
@@ -15,8 +15,8 @@ local ids = {}
 for i = 1, #ARGV, 3 do
   ids[#ids + 1] = ARGV[i]
 end
-local epochs = redis.call('HMGET', KEYS[7], unpack(ids))
-local leased = redis.call('ZMSCORE', KEYS[8], unpack(ids))
+local epochs = redis.call('HMGET', KEYS[6], unpack(ids))
+local leased = redis.call('ZMSCORE', KEYS[7], unpack(ids))
 
 local answer, ended, done, delayed, back, seen = {}, {}, {}, {}, {}, {}
 for i = 1, #ids do
@@ -39,29 +39,29 @@ for i = 1, #ids do
 end
 
 if #ended > 0 then
-  redis.call('ZREM', KEYS[8], unpack(ended))
+  redis.call('ZREM', KEYS[7], unpack(ended))
 end
 if #done > 0 then
   redis.call('HDEL', KEYS[1], unpack(done))
-  redis.call('HDEL', KEYS[7], unpack(done))
+  redis.call('HDEL', KEYS[6], unpack(done))
 end
 if #delayed > 0 then
   redis.call('ZADD', KEYS[4], unpack(delayed))
 end
 if #back > 0 then
-  local state = redis.call('HMGET', KEYS[5], 'virtual:interactive', 'virtual:bulk')
-  local virtual = { interactive = state[1] or 0, bulk = state[2] or 0 }
+  -- Before all new jobs of its class: see claim.lua.
+  local FRONT = -1
   local ready = { interactive = KEYS[2], bulk = KEYS[3] }
   local rung = 0
   for i, record in ipairs(redis.call('HMGET', KEYS[1], unpack(back))) do
     local class = record and string.match(record, '^%d+|(%a+)|')
     if class then
-      redis.call('ZADD', ready[class], virtual[class], back[i])
+      redis.call('ZADD', ready[class], FRONT, back[i])
       rung = rung + 1
     end
   end
-  for _ = 1, math.min(rung, 32 - redis.call('LLEN', KEYS[6])) do
-    redis.call('RPUSH', KEYS[6], '1')
+  for _ = 1, math.min(rung, 32 - redis.call('LLEN', KEYS[5])) do
+    redis.call('RPUSH', KEYS[5], '1')
   end
 end
 return answer

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::message::{Message, MessageV1};
-use super::{Depth, Entry, Leased, Next, Queue, Renewal};
+use super::{Depth, Entry, Intake, Leased, Next, Queue, Renewal};
 use crate::business::BusinessId;
 use crate::clock;
 use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
@@ -166,6 +166,22 @@ async fn a_job_that_was_under_way_goes_before_new_ones() {
     let back = [(begun[1].id, begun[1].epoch, Next::Back), (begun[0].id, begun[0].epoch, Next::Later(clock::now()))];
     queue.settle(&back).await.unwrap();
     assert_eq!(claim_ids(&queue, 3).await, ids(&jobs), "the older before the younger, the new one last");
+}
+
+#[tokio::test]
+async fn a_draining_queue_ends_what_was_begun_and_begins_nothing() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 4);
+    queue.push(&jobs).await.unwrap();
+    let begun = claim(&queue, 2).await;
+    assert!(queue.set_intake(Intake::Draining, 1).await.unwrap());
+    assert!(claim(&queue, 4).await.is_empty());
+    let back = [(begun[1].id, begun[1].epoch, Next::Back), (begun[0].id, begun[0].epoch, Next::Later(clock::now()))];
+    queue.settle(&back).await.unwrap();
+    assert_eq!(claim_ids(&queue, 4).await, ids(&jobs[..2]));
+    assert!(queue.set_intake(Intake::Open, 2).await.unwrap());
+    assert!(!queue.set_intake(Intake::Draining, 1).await.unwrap(), "what is older changes nothing");
+    assert_eq!(claim_ids(&queue, 4).await, ids(&jobs[2..]));
 }
 
 #[tokio::test]

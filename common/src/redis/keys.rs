@@ -106,7 +106,7 @@ pub struct QueueKeys {
     pub epochs: String,
     /// Hash: a business's virtual clock in a class, while it is ahead of the class's own.
     pub clocks: String,
-    /// Hash: the classes' virtual clocks, the last epoch, claims so far, whether it is paused.
+    /// Hash: the classes' virtual clocks, the last epoch, claims so far, which jobs it hands out.
     pub state: String,
     /// List: a note for each idle worker to wake.
     pub bell: String,

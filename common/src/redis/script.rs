@@ -16,6 +16,7 @@ scripts! {
     PRESENCE_BEAT = "presence/beat.lua";
     QUEUE_PUSH = "queue/push.lua";
     QUEUE_CLAIM = "queue/claim.lua";
+    QUEUE_INTAKE = "queue/intake.lua";
     QUEUE_RENEW = "queue/renew.lua";
     QUEUE_READOPT = "queue/readopt.lua";
     QUEUE_SETTLE = "queue/settle.lua";

@@ -98,6 +98,11 @@ async fn a_paused_queue_hands_out_nothing_until_it_is_resumed() {
     let quiet = Instant::now();
     system.until(id, |job| job["status"] != "queued" || quiet.elapsed() > Duration::from_millis(1_500)).await;
     assert_eq!(system.get(&format!("/api/jobs/{id}")).await.1["status"], "queued");
+    system.flush_redis().await;
+    let give_up = Instant::now() + crate::system::PATIENCE;
+    while system.get("/api/ops/overview").await.1["queues"][0]["intake"] != "paused" {
+        assert!(Instant::now() < give_up, "a flush ended the pause");
+    }
     let (_, overview) = system.get("/api/ops/overview").await;
     assert_eq!(overview["workers"].as_array().unwrap().len(), 1, "{overview}");
     assert_eq!(system.post("/api/ops/queues/generate/resume", &json!({})).await.0, 200);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::job::JobKind;
 use copydesk_common::presence::{self, SeenWorker};
-use copydesk_common::queue::{Depth, Queue};
+use copydesk_common::queue::{Depth, Intake, Queue};
 use copydesk_common::quota::BreakerState;
 use copydesk_common::store;
 use copydesk_common::store::job::list::Load;
@@ -74,9 +74,12 @@ pub struct Overview {
 struct QueueView {
     /// The kind.
     kind: JobKind,
-    /// Whether an operator holds it back; null while Redis is away.
+    /// Whether an operator paused it; null while Redis is away.
     #[schema(required = true)]
     paused: Option<bool>,
+    /// Which jobs workers are handed: all, those that were under way, or none; null while Redis is away.
+    #[schema(required = true)]
+    intake: Option<Intake>,
     /// Accepted, and in no worker's hands.
     queued: i64,
     /// Waiting until a known time.
@@ -109,13 +112,14 @@ struct DepthView {
 impl QueueView {
     async fn of(queue: &Queue, loads: &[Load]) -> Self {
         let kind = queue.kind();
-        let asked = timeout(CHECK_TIMEOUT, async { tokio::try_join!(queue.depth(), queue.is_paused()) }).await;
-        let (depth, paused) = asked.ok().and_then(Result::ok).unzip();
+        let asked = timeout(CHECK_TIMEOUT, async { tokio::try_join!(queue.depth(), queue.intake()) }).await;
+        let (depth, intake) = asked.ok().and_then(Result::ok).unzip();
         let load = loads.iter().find(|load| load.kind == kind);
         let oldest = load.and_then(|load| load.oldest_queued_at);
         Self {
             kind,
-            paused,
+            paused: intake.map(|intake| intake == Intake::Paused),
+            intake,
             queued: load.map_or(0, |load| load.queued),
             waiting: load.map_or(0, |load| load.waiting),
             running: load.map_or(0, |load| load.running),

@@ -12,11 +12,13 @@ use crate::business::BusinessId;
 use crate::clock;
 use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
 use crate::queue::message::{Message, MessageV1};
-use crate::queue::{Depth, Entry, Next, Queue, Renewal};
+use crate::queue::{Depth, Entry, Intake, Next, Queue, Renewal};
 use crate::redis::Redis;
 use crate::trace::TraceParent;
 
-const TICKS: u64 = 1_000_000;
+const TICKS: i64 = 1_000_000;
+/// Where jobs stand that were under way.
+const FRONT: i64 = -1;
 const BULK_TURN: u64 = 10;
 /// A time at which no delayed job of a test becomes ready by itself.
 const FAR_MS: i64 = 4_000_000_000_000;
@@ -34,6 +36,7 @@ enum Operation {
     ComesDue(usize),
     Flush,
     Readopt(usize),
+    Intake(Intake),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -48,6 +51,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => any::<usize>().prop_map(Operation::ComesDue),
         1 => Just(Operation::Flush),
         1 => any::<usize>().prop_map(Operation::Readopt),
+        1 => prop::sample::select(Intake::ALL).prop_map(Operation::Intake),
     ]
 }
 
@@ -55,15 +59,16 @@ fn operation() -> impl Strategy<Value = Operation> {
 #[derive(Debug, Default)]
 struct Model {
     known: BTreeMap<JobId, Entry>,
-    ready: [BTreeMap<(u64, JobId), ()>; 2],
+    ready: [BTreeMap<(i64, JobId), ()>; 2],
     /// Whether it is due, by job.
     delayed: BTreeMap<JobId, bool>,
     /// Whether it ran out, by job.
     leases: BTreeMap<JobId, bool>,
     epochs: BTreeMap<JobId, LeaseEpoch>,
-    clocks: BTreeMap<(usize, BusinessId), u64>,
-    virtual_time: [u64; 2],
+    clocks: BTreeMap<(usize, BusinessId), i64>,
+    virtual_time: [i64; 2],
     claimed: u64,
+    intake: Option<Intake>,
 }
 
 fn class(entry: &Entry) -> usize {
@@ -80,13 +85,13 @@ impl Model {
     fn enqueue(&mut self, entry: &Entry) {
         let class = class(entry);
         let clock = self.clocks.entry((class, business(entry))).or_default();
-        *clock = (*clock).max(self.virtual_time[class]) + TICKS / u64::from(entry.weight);
+        *clock = (*clock).max(self.virtual_time[class]) + TICKS / i64::from(entry.weight);
         self.ready[class].insert((*clock, entry.message.job_id()), ());
     }
 
     fn requeue(&mut self, id: JobId) {
         let class = class(&self.known[&id]);
-        self.ready[class].insert((self.virtual_time[class], id), ());
+        self.ready[class].insert((FRONT, id), ());
     }
 
     fn push(&mut self, entry: &Entry, far: bool) -> u64 {
@@ -120,6 +125,19 @@ impl Model {
         }
     }
 
+    fn pop(&mut self, class: usize) -> Option<(i64, JobId)> {
+        let &first = self.ready[class].keys().next()?;
+        let handed_out = match self.intake.unwrap_or(Intake::Open) {
+            Intake::Open => true,
+            Intake::Draining => first.0 == FRONT,
+            Intake::Paused => false,
+        };
+        if handed_out {
+            self.ready[class].remove(&first);
+        }
+        handed_out.then_some(first)
+    }
+
     fn claim(&mut self, most: usize) -> Vec<JobId> {
         self.move_due();
         let most_u64 = most as u64;
@@ -127,7 +145,7 @@ impl Model {
         let mut taken = Vec::new();
         for (class, limit) in [(1, usize::try_from(bulk_turns).unwrap()), (0, most), (1, most)] {
             while taken.len() < if class == 1 && limit != most { limit.min(most) } else { most } {
-                let Some(((score, id), ())) = self.ready[class].pop_first() else { break };
+                let Some((score, id)) = self.pop(class) else { break };
                 taken.push((class, score, id));
             }
         }
@@ -190,6 +208,7 @@ struct Run {
     model: Model,
     pushed: Vec<Entry>,
     leases: Vec<(JobId, LeaseEpoch)>,
+    changes: i64,
 }
 
 fn pick<T: Clone>(of: &[T], number: usize) -> Option<T> {
@@ -235,6 +254,12 @@ impl Run {
                 self.model = Model::default();
             }
             Operation::Readopt(lease) => self.readopt(lease).await,
+            Operation::Intake(intake) => {
+                self.changes += 1;
+                assert!(self.queue.set_intake(intake, self.changes).await.unwrap());
+                assert!(self.changes == 1 || !self.queue.set_intake(Intake::Open, self.changes - 1).await.unwrap());
+                self.model.intake = Some(intake);
+            }
         }
         assert_eq!(self.queue.depth().await.unwrap(), self.model.depth());
     }
@@ -301,7 +326,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
-            let mut run = Run { queue, model: Model::default(), pushed: Vec::new(), leases: Vec::new() };
+            let mut run = Run { queue, model: Model::default(), pushed: Vec::new(), leases: Vec::new(), changes: 0 };
             for operation in &operations {
                 run.step(operation).await;
             }
