@@ -184,7 +184,7 @@ pub struct Source {
     /// The passage's place in the document, from 0, for `kb`.
     #[schema(required = true)]
     pub chunk: Option<i32>,
-    /// The passage, or its beginning.
+    /// What of the passage supports the text: a sentence or two, word for word.
     pub quote: String,
 }
 
@@ -201,6 +201,25 @@ pub struct Review {
     pub rounds: u16,
     /// What the reviewer said.
     pub comments: String,
+    /// What code can check: the format's shape, the length, citations, the voice and more.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// 0 to 10: how well the text keeps to the voice of the business's own documents; null where they
+    /// are too few to tell.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub voice_score: Option<f64>,
+}
+
+/// A check of a text that needs no opinion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    /// Its stable name, such as `length` or `dateline`.
+    pub name: String,
+    /// Whether the text passed it.
+    pub passed: bool,
+    /// What is to be mended; empty where it passed.
+    pub detail: String,
 }
 
 /// A lesson that the writer was given.

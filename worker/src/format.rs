@@ -2,13 +2,14 @@
 //! text composed in that shape where no model writes one. A file a format; what a model is told of
 //! the shape is its template in `prompts/format`.
 
-use copydesk_common::generation::Format;
+use copydesk_common::generation::{Check, Format};
 
 pub mod answer;
 pub mod fallback;
 pub mod language;
 pub mod markdown;
 pub mod markup;
+pub mod sentence;
 
 mod ad;
 mod blog;
@@ -26,8 +27,9 @@ mod video_script;
 use fallback::Material;
 use markdown::Page;
 
-/// The share of the asked-for length that a text may have, least and most, in percent.
-const LENGTH_PERCENT: (usize, usize) = (50, 200);
+/// How far a text may be from the asked-for length, in percent. An ad's own limits are narrower, so
+/// that its length is not checked.
+pub const LENGTH_TOLERANCE_PERCENT: usize = 40;
 
 /// What a text is held against, besides its format.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,8 @@ pub struct Rules<'a> {
     pub words: u16,
     /// What no text may hold.
     pub banned_phrases: &'a [String],
+    /// What it should hold.
+    pub keywords: &'a [String],
 }
 
 impl Rules<'_> {
@@ -48,17 +52,32 @@ impl Rules<'_> {
     }
 }
 
-/// What has to be mended in a text, each as an instruction to the writer. Empty where it has its
-/// format's shape, a fitting length and no banned phrase.
-pub fn check(format: Format, text: &str, rules: &Rules<'_>) -> Vec<String> {
-    let mut fixes = shape(format, text, rules);
-    fixes.extend(length(text, rules.words));
-    fixes.extend(banned(text, rules.banned_phrases));
-    fixes
+/// Every check of a text: of its format's shape, and of its length, language, words and placeholders.
+pub fn check(format: Format, text: &str, rules: &Rules<'_>) -> Vec<Check> {
+    let mut checks = shaped(format, text, rules);
+    if format != Format::Ad {
+        checks.require("length", fits(text, rules.words), length_fix(text, rules.words));
+    }
+    let other = language::other_than(rules.language, text);
+    checks.require("language", other.is_none(), format!("Write in the language {}.", rules.language));
+    let banned = held(text, rules.banned_phrases);
+    checks.require("banned_phrases", banned.is_empty(), format!("Do not use {}.", quoted(&banned)));
+    let missing = lacked(text, rules.keywords);
+    checks.require("keywords", missing.is_empty(), format!("Work in {}.", quoted(&missing)));
+    checks.require(
+        "placeholders",
+        !has_placeholder(text),
+        "Fill in or leave out what stands in brackets to be filled in.",
+    );
+    checks.0
 }
 
-/// What a text lacks of its format's shape.
+/// What a text lacks of its format's shape, each as an instruction to the writer.
 pub fn shape(format: Format, text: &str, rules: &Rules<'_>) -> Vec<String> {
+    shaped(format, text, rules).0.into_iter().filter(|check| !check.passed).map(|check| check.detail).collect()
+}
+
+fn shaped(format: Format, text: &str, rules: &Rules<'_>) -> Checks {
     let check = match format {
         Format::Blog => blog::check,
         Format::LinkedIn => linkedin::check,
@@ -73,9 +92,9 @@ pub fn shape(format: Format, text: &str, rules: &Rules<'_>) -> Vec<String> {
         Format::Faq => faq::check,
         Format::VideoScript => video_script::check,
     };
-    let mut fixes = Fixes::default();
-    check(&Page::read(text), rules, &mut fixes);
-    fixes.0
+    let mut checks = Checks::default();
+    check(&Page::read(text), rules, &mut checks);
+    checks
 }
 
 /// A text in the format's shape, made of the material alone. English, whatever the language asked
@@ -118,37 +137,63 @@ pub const fn default_sections(format: Format) -> &'static [&'static str] {
     }
 }
 
-/// What has to be mended, as it is found.
+/// Checks, as they are made.
 #[derive(Debug, Default)]
-pub(crate) struct Fixes(Vec<String>);
+pub(crate) struct Checks(Vec<Check>);
 
-impl Fixes {
-    /// Asks for `fix` unless what it is about holds.
-    fn require(&mut self, holds: bool, fix: impl Into<String>) {
-        if !holds {
-            self.0.push(fix.into());
+impl Checks {
+    /// Asks for `fix` unless what the check is about holds. A check that is made of several parts is
+    /// listed once where all of them pass, and else once for each that fails.
+    fn require(&mut self, name: &'static str, passed: bool, fix: impl Into<String>) {
+        let known = self.0.iter_mut().find(|check| check.name == name);
+        match known {
+            Some(_) if passed => {}
+            Some(known) if known.passed => (known.passed, known.detail) = (false, fix.into()),
+            _ => {
+                let detail = if passed { String::new() } else { fix.into() };
+                self.0.push(Check { name: name.to_owned(), passed, detail });
+            }
         }
     }
 }
 
-fn length(text: &str, words: u16) -> Option<String> {
-    let (least, most) = LENGTH_PERCENT;
+fn fits(text: &str, words: u16) -> bool {
     let (asked, counted) = (usize::from(words), language::count_words(text));
-    let fits = (asked * least / 100..=asked * most / 100).contains(&counted);
-    (!fits).then(|| format!("Write about {words} words; the text has {counted}."))
+    counted.abs_diff(asked) * 100 <= asked * LENGTH_TOLERANCE_PERCENT
 }
 
-fn banned(text: &str, phrases: &[String]) -> Vec<String> {
+fn length_fix(text: &str, words: u16) -> String {
+    format!("Write about {words} words; the text has {}.", language::count_words(text))
+}
+
+/// The phrases that a text holds.
+fn held<'a>(text: &str, phrases: &'a [String]) -> Vec<&'a str> {
     let lower = text.to_lowercase();
-    let held = |phrase: &&String| {
-        let phrase = phrase.trim().to_lowercase();
-        !phrase.is_empty() && holds_phrase(&lower, &phrase)
-    };
-    phrases.iter().filter(held).map(|phrase| format!("Do not use \"{}\".", phrase.trim())).collect()
+    let phrases = phrases.iter().map(|phrase| phrase.trim()).filter(|phrase| !phrase.is_empty());
+    phrases.filter(|phrase| holds_phrase(&lower, &phrase.to_lowercase())).collect()
+}
+
+/// The keywords that a text lacks, whatever their endings.
+fn lacked<'a>(text: &str, keywords: &'a [String]) -> Vec<&'a str> {
+    let words = copydesk_knowledge::words(text);
+    let lacks = |keyword: &&str| !copydesk_knowledge::words(keyword).is_subset(&words);
+    keywords.iter().map(String::as_str).filter(lacks).collect()
+}
+
+fn quoted(phrases: &[&str]) -> String {
+    phrases.iter().map(|phrase| format!("\"{phrase}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a text holds what somebody was to fill in: `[Insert name]`, `{{name}}`, `Lorem ipsum`.
+fn has_placeholder(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let begins =
+        ["[insert ", "[your ", "[company", "[name", "[date", "[city", "[phone", "[email", "[link", "[contact", "[add "];
+    begins.iter().any(|begin| lower.contains(begin)) || lower.contains("{{") || lower.contains("lorem ipsum")
 }
 
 /// Whether a text holds a phrase as whole words: "best" is not in "bestiary".
-fn holds_phrase(text: &str, phrase: &str) -> bool {
+pub(crate) fn holds_phrase(text: &str, phrase: &str) -> bool {
     text.match_indices(phrase).any(|(start, found)| {
         let before = text[..start].chars().next_back();
         let after = text[start + found.len()..].chars().next();
@@ -158,11 +203,10 @@ fn holds_phrase(text: &str, phrase: &str) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     pub(crate) const RULES: Rules<'_> =
-        Rules { business_name: "Acme Clinics", language: "en", words: 100, banned_phrases: &[] };
+        Rules { business_name: "Acme Clinics", language: "en", words: 100, banned_phrases: &[], keywords: &[] };
 
     /// Whether the text lacks nothing but what the words in `about` speak of.
     #[track_caller]
@@ -175,19 +219,32 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn lengths_between_half_and_double_fit() {
+    fn lengths_near_the_asked_for_one_fit() {
         let words = |n: usize| vec!["word"; n].join(" ");
-        assert!(length(&words(50), 100).is_none());
-        assert!(length(&words(200), 100).is_none());
-        assert!(length(&words(49), 100).unwrap().contains("the text has 49"));
-        assert!(length(&words(201), 100).is_some());
+        assert!(fits(&words(60), 100) && fits(&words(140), 100));
+        assert!(!fits(&words(59), 100) && !fits(&words(141), 100));
+        assert!(length_fix(&words(59), 100).contains("the text has 59"));
     }
 
     #[test]
-    fn banned_phrases_are_found_as_whole_words() {
+    fn words_are_held_and_lacked_as_whole_words() {
         let phrases = ["Best".to_owned(), "game changer".to_owned(), " ".to_owned()];
-        assert_eq!(banned("A bestiary of gamechangers.", &phrases), Vec::<String>::new());
-        assert_eq!(banned("The BEST game changer.", &phrases).len(), 2);
+        assert_eq!(held("A bestiary of gamechangers.", &phrases), Vec::<&str>::new());
+        assert_eq!(held("The BEST game changer.", &phrases), ["Best", "game changer"]);
+        assert_eq!(
+            lacked("Tide tables of the harbour.", &["tide table".to_owned(), "pilot boat".to_owned()]),
+            ["pilot boat"]
+        );
+    }
+
+    #[test]
+    fn every_check_is_listed_by_name() {
+        let rules = Rules { banned_phrases: &["synergy".to_owned()], keywords: &["scan".to_owned()], ..RULES };
+        let checks = check(Format::Faq, "# T\n\nA synergy for [Your name].", &rules);
+        let failed: Vec<_> = checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
+        assert_eq!(failed, ["questions", "length", "banned_phrases", "keywords", "placeholders"]);
+        assert!(checks.iter().all(|check| check.passed == check.detail.is_empty()));
+        assert!(check(Format::Ad, "", &RULES).iter().all(|check| check.name != "length"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub mod prompt;
 pub mod provider;
 mod retry;
 pub mod sweep;
+pub mod voice;
 
 use cancel::Cancellations;
 use consume::Receiving;

@@ -41,10 +41,12 @@ pub mod research;
 pub mod review;
 pub mod revise;
 pub mod structured;
+pub mod voices;
 pub mod writing;
 
 use calls::Calls;
 use review::Reviewed;
+use voices::Voices;
 
 /// Stages of a generation without a revision.
 const STAGES: u16 = 8;
@@ -68,6 +70,8 @@ pub struct PipelineDeps {
     pub providers: Providers,
     /// The businesses' passages.
     pub knowledge: Knowledge,
+    /// How the businesses' documents sound.
+    pub voices: Voices,
     /// Cancelled when the worker leaves: no stage starts any more.
     pub draining: CancellationToken,
 }
@@ -90,7 +94,8 @@ impl PipelineDeps {
     ) -> Result<Self, ClientError> {
         let providers = Providers::new(&config.providers, redis)?;
         let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
-        Ok(Self { store, journal, notifier, providers, knowledge, draining })
+        let voices = Voices::new(store.clone());
+        Ok(Self { store, journal, notifier, providers, knowledge, voices, draining })
     }
 }
 
@@ -111,12 +116,15 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let Run { deps, job, calls, .. } = *run;
     let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, request), to(Stage::Research)).await?;
     let research = run.stage(Stage::Research, 0, research::run(calls, &brief), to(Stage::Knowledge)).await?;
-    let recalled = knowledge::run(&deps.knowledge, calls, &job.business_id, &brief);
+    let recalled = knowledge::run(&deps.knowledge, &deps.voices, calls, &job.business_id, &brief);
     let recalled = run.stage(Stage::Knowledge, 0, recalled, to(Stage::Lessons)).await?;
     let lessons = lessons::run(&deps.store, &job.business_id, request.format);
     let lessons = run.stage(Stage::Lessons, 0, lessons, to(Stage::Outline)).await?;
     let passages = passage::numbered(&recalled, &research);
-    let subject = prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated);
+    let subject = prompt::Task {
+        voice: recalled.voice.as_ref(),
+        ..prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated)
+    };
 
     let outline = run.stage(Stage::Outline, 0, outline::run(calls, &subject), to(Stage::Draft)).await?;
     let subject = prompt::Task { outline: Some(&outline), ..subject };

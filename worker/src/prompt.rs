@@ -15,6 +15,7 @@ use crate::format::markup::{OwnAddresses, is_hidden};
 use crate::pipeline::brief::Brief;
 use crate::pipeline::outline::Outline;
 use crate::pipeline::passage::Passage;
+use crate::voice::VoiceProfile;
 
 /// A prompt's bound, in characters. A draft longer than that is the one thing that may exceed it.
 pub const MAX_PROMPT_CHARS: usize = 24_000;
@@ -41,7 +42,7 @@ pub enum PromptError {
 /// What a model is asked.
 #[derive(Clone)]
 pub struct Prompt {
-    /// The template's version, such as `draft/v1`.
+    /// The template's version, such as `draft/v2`.
     pub version: &'static str,
     /// The system message.
     pub system: String,
@@ -65,6 +66,8 @@ pub struct Task<'a> {
     pub brief: &'a Brief,
     /// What people said of earlier texts.
     pub lessons: &'a [AppliedLesson],
+    /// How the business's own documents sound, where that can be told.
+    pub voice: Option<&'a VoiceProfile>,
     /// What may be cited.
     pub passages: &'a [Passage],
     /// The plan, once there is one.
@@ -82,7 +85,7 @@ pub struct Task<'a> {
 impl<'a> Task<'a> {
     /// A task with the data that every stage has.
     pub fn new(brief: &'a Brief, lessons: &'a [AppliedLesson], passages: &'a [Passage], simulated: bool) -> Self {
-        Self { brief, lessons, passages, outline: None, draft: None, fixes: &[], round: 0, simulated }
+        Self { brief, lessons, voice: None, passages, outline: None, draft: None, fixes: &[], round: 0, simulated }
     }
 
     /// Where the business's own data leads: the only places that a text may link to.
@@ -104,12 +107,12 @@ impl<'a> Task<'a> {
         };
         let names = Value::from(Serde(Names::of(self.brief)));
         let shape = render(self.brief.format.slug(), names.clone())?;
-        let system = render("system/v1", names)?;
+        let system = render("system/v2", names)?;
         let format_name = self.brief.format.name();
         let rule = render(version, minijinja::context! { format_name, shape => Value::from_safe_string(shape) })?;
-        let bare = render("context/v1", Value::from(Serde(self.data(stage, 0))))?;
+        let bare = render("context/v2", Value::from(Serde(self.data(stage, 0))))?;
         let room = MAX_PROMPT_CHARS.saturating_sub(chars(&bare) + chars(&rule) + chars(&system));
-        let data = render("context/v1", Value::from(Serde(self.data(stage, room))))?;
+        let data = render("context/v2", Value::from(Serde(self.data(stage, room))))?;
         let prose = format!("{system}\n{rule}");
         Ok(Prompt { version, system, user: format!("{data}\n{rule}"), prose })
     }
@@ -131,6 +134,7 @@ impl<'a> Task<'a> {
             profile: &self.brief.profile,
             topic: &self.brief.topic,
             voice: &self.brief.voice,
+            house_voice: self.voice.map(VoiceProfile::in_words).unwrap_or_default(),
             audience: self.brief.audience.as_deref().unwrap_or_default(),
             keywords: self.brief.keywords.join(", "),
             instructions: self.brief.instructions.as_deref().unwrap_or_default(),
@@ -164,7 +168,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The context of `context/v1`.
+/// The context of `context/v2`.
 #[derive(Serialize)]
 struct Data<'a> {
     stage: &'static str,
@@ -177,6 +181,7 @@ struct Data<'a> {
     profile: &'a str,
     topic: &'a str,
     voice: &'a str,
+    house_voice: String,
     audience: &'a str,
     keywords: String,
     instructions: &'a str,
@@ -263,21 +268,21 @@ fn attribute(text: &str) -> String {
 }
 
 const TEMPLATES: [(&str, &str); 6] = [
-    ("system/v1", include_str!("../prompts/system/v1.md.j2")),
-    ("context/v1", include_str!("../prompts/context/v1.md.j2")),
+    ("system/v2", include_str!("../prompts/system/v2.md.j2")),
+    ("context/v2", include_str!("../prompts/context/v2.md.j2")),
     ("outline/v1", include_str!("../prompts/outline/v1.md.j2")),
-    ("draft/v1", include_str!("../prompts/draft/v1.md.j2")),
-    ("review/v1", include_str!("../prompts/review/v1.md.j2")),
-    ("revise/v1", include_str!("../prompts/revise/v1.md.j2")),
+    ("draft/v2", include_str!("../prompts/draft/v2.md.j2")),
+    ("review/v2", include_str!("../prompts/review/v2.md.j2")),
+    ("revise/v2", include_str!("../prompts/revise/v2.md.j2")),
 ];
 
 /// The template that a stage uses now.
 const fn version(stage: Stage) -> &'static str {
     match stage {
         Stage::Outline => "outline/v1",
-        Stage::Review => "review/v1",
-        Stage::Revise => "revise/v1",
-        _ => "draft/v1",
+        Stage::Review => "review/v2",
+        Stage::Revise => "revise/v2",
+        _ => "draft/v2",
     }
 }
 
@@ -355,7 +360,16 @@ Never write: synergy</business>
 Revise the draft:"#;
         assert!(prompt.user.starts_with(expected), "{}", prompt.user);
         assert!(prompt.system.contains("Acme Clinics"));
-        assert_eq!(prompt.version, "revise/v1");
+        assert_eq!(prompt.version, "revise/v2");
+    }
+
+    #[test]
+    fn the_voice_of_the_documents_is_told_behind_the_asked_for_one() {
+        let (brief, voice) = (brief(Format::Blog), crate::voice::tests::profile());
+        let task = Task { voice: Some(&voice), ..Task::new(&brief, &[], &[], false) };
+        let user = task.prompt(Stage::Draft).unwrap().user;
+        let told = format!("</voice>\n<house_voice>{}</house_voice>\n", voice.in_words());
+        assert!(user.contains(&told), "{user}");
     }
 
     #[test]

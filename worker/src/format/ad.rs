@@ -2,20 +2,28 @@
 
 use super::fallback::{Material, Telling, one_line};
 use super::markdown::{Page, chars};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// The lines of a variant, and what each holds in characters.
 const LINES: [(&str, usize); 3] = [("Headline:", 40), ("Body:", 125), ("Call to action:", 25)];
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
     let variants = page.of_level(2);
     let numbered = variants.len() == 3
         && (1..).zip(&variants).all(|(n, variant)| variant.heading.eq_ignore_ascii_case(&format!("Variant {n}")));
-    fixes.require(numbered, "Write three variants under `## Variant 1`, `## Variant 2` and `## Variant 3`.");
+    checks.require(
+        "variants",
+        numbered,
+        "Write three variants under `## Variant 1`, `## Variant 2` and `## Variant 3`.",
+    );
     for (n, variant) in (1..).zip(&variants) {
         for (label, most) in LINES {
             let fits = variant.labelled(label).is_some_and(|text| chars(text) <= most);
-            fixes.require(fits, format!("Give variant {n} a line `{label} ` with at most {most} characters."));
+            checks.require(
+                "variant_lines",
+                fits,
+                format!("Give variant {n} a line `{label} ` with at most {most} characters."),
+            );
         }
     }
 }

@@ -3,20 +3,20 @@
 use super::fallback::{Material, Telling, headings};
 use super::language::calls_to_act;
 use super::markdown::Page;
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
-pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     let title = page.title();
-    fixes.require(title.is_some(), "Begin with one title line: `# Title`.");
+    checks.require("title", title.is_some(), "Begin with one title line: `# Title`.");
     let introduced = title.is_none_or(|title| title.is_written());
-    fixes.require(introduced, "Put an introduction between the title and the first section.");
+    checks.require("introduction", introduced, "Put an introduction between the title and the first section.");
     let sections = page.of_level(2);
-    fixes.require(sections.len() >= 3, "Write at least three sections with `## ` headings.");
+    checks.require("sections", sections.len() >= 3, "Write at least three sections with `## ` headings.");
     let empty = sections.iter().any(|section| !section.is_written() && !has_subsections(page, section.heading));
-    fixes.require(!empty, "Write text under each `## ` heading.");
+    checks.require("section_text", !empty, "Write text under each `## ` heading.");
     let last = page.sections.last();
     let acts = last.is_some_and(|last| !rules.is_english() || last.lines.iter().any(|line| calls_to_act(line)));
-    fixes.require(acts, "End the last section with a call to action.");
+    checks.require("call_to_action", acts, "End the last section with a call to action.");
 }
 
 /// Whether a deeper heading follows directly.

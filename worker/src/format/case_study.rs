@@ -2,24 +2,28 @@
 
 use super::fallback::{Fact, Material, Telling};
 use super::markdown::Page;
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// The sections, in order.
 const SECTIONS: [&str; 3] = ["Challenge", "Solution", "Results"];
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
-    fixes.require(page.title().is_some(), "Begin with one title line: `# Title`.");
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
+    checks.require("title", page.title().is_some(), "Begin with one title line: `# Title`.");
     let place = |heading: &str| {
         page.sections.iter().position(|section| section.level == 2 && section.heading.eq_ignore_ascii_case(heading))
     };
     let places: Vec<_> = SECTIONS.iter().map(|heading| place(heading)).collect();
     let in_order = places.iter().all(Option::is_some) && places.is_sorted();
-    fixes.require(in_order, "Write the sections `## Challenge`, `## Solution` and `## Results`, in this order.");
+    checks.require(
+        "sections",
+        in_order,
+        "Write the sections `## Challenge`, `## Solution` and `## Results`, in this order.",
+    );
     let written = SECTIONS.iter().all(|heading| page.section(2, heading).is_none_or(|section| section.is_written()));
-    fixes.require(written, "Write text under each `## ` heading.");
+    checks.require("section_text", written, "Write text under each `## ` heading.");
     let quoting = |lines: &Vec<&str>| lines.iter().any(|line| line.starts_with("> "));
     let quotes = page.paragraphs().iter().filter(|lines| quoting(lines)).count();
-    fixes.require(quotes == 1, "Put in one quote, as a line that begins with `> `.");
+    checks.require("quote", quotes == 1, "Put in one quote, as a line that begins with `> `.");
 }
 
 pub(super) fn compose(material: &Material<'_>) -> String {

@@ -3,7 +3,7 @@
 use super::fallback::{Material, Telling, one_line};
 use super::language::calls_to_act;
 use super::markdown::{Page, chars};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// What a mailbox shows of a subject, in characters.
 const MAX_SUBJECT_CHARS: usize = 60;
@@ -14,28 +14,29 @@ const MAX_GREETING_CHARS: usize = 100;
 /// A longer paragraph is no sign-off, in characters.
 const MAX_SIGN_OFF_CHARS: usize = 150;
 
-pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     let lines: Vec<&str> = page.written().collect();
     let labelled = |place: usize, label: &str, most: usize| {
         let rest = lines.get(place).and_then(|line| line.strip_prefix(label)).unwrap_or_default().trim();
         (1..=most).contains(&chars(rest))
     };
     let subject = labelled(0, "Subject:", MAX_SUBJECT_CHARS);
-    fixes.require(subject, format!("Begin with `Subject: ` and at most {MAX_SUBJECT_CHARS} characters."));
+    checks.require("subject", subject, format!("Begin with `Subject: ` and at most {MAX_SUBJECT_CHARS} characters."));
     let preheader = labelled(1, "Preheader:", MAX_PREHEADER_CHARS);
-    fixes.require(
+    checks.require(
+        "preheader",
         preheader,
         format!("Put `Preheader: ` with at most {MAX_PREHEADER_CHARS} characters on the second line."),
     );
     let greets = lines.get(2).is_some_and(|line| chars(line) <= MAX_GREETING_CHARS);
-    fixes.require(greets, "Greet the reader in a line of its own after the preheader.");
+    checks.require("greeting", greets, "Greet the reader in a line of its own after the preheader.");
     let body = lines.get(3..).unwrap_or_default();
     let acts = !rules.is_english() || body.iter().any(|line| calls_to_act(line));
-    fixes.require(acts, "Put the call to action in one line of its own.");
+    checks.require("call_to_action", acts, "Put the call to action in one line of its own.");
     let paragraphs = page.paragraphs();
     let last: usize = paragraphs.last().map_or(0, |lines| lines.iter().map(|line| chars(line)).sum());
     let signs_off = paragraphs.len() >= 4 && last <= MAX_SIGN_OFF_CHARS;
-    fixes.require(signs_off, "Close with a short sign-off in a paragraph of its own.");
+    checks.require("sign_off", signs_off, "Close with a short sign-off in a paragraph of its own.");
 }
 
 pub(super) fn compose(material: &Material<'_>) -> String {

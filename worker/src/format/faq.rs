@@ -2,14 +2,18 @@
 
 use super::fallback::{Material, Telling};
 use super::markdown::Page;
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
-    fixes.require(page.title().is_some(), "Begin with one title line: `# Title`.");
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
+    checks.require("title", page.title().is_some(), "Begin with one title line: `# Title`.");
     let entries = page.of_level(2);
     let questions: Vec<_> = entries.iter().filter(|entry| entry.heading.ends_with(['?', '？', '؟'])).collect();
-    fixes.require(questions.len() >= 5, "Ask at least five questions as `## ` headings that end with `?`.");
-    fixes.require(entries.iter().all(|entry| entry.is_written()), "Answer each question.");
+    checks.require(
+        "questions",
+        questions.len() >= 5,
+        "Ask at least five questions as `## ` headings that end with `?`.",
+    );
+    checks.require("answers", entries.iter().all(|entry| entry.is_written()), "Answer each question.");
 }
 
 pub(super) fn compose(material: &Material<'_>) -> String {

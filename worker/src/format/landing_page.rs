@@ -3,25 +3,33 @@
 use super::fallback::{Material, Telling};
 use super::language::calls_to_act;
 use super::markdown::{Page, chars};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// A longer subheadline is a paragraph, in characters.
 const MAX_SUBHEADLINE_CHARS: usize = 250;
 
-pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     let hero = page.title();
-    fixes.require(hero.is_some(), "Begin with the hero line: `# Hero`.");
+    checks.require("hero", hero.is_some(), "Begin with the hero line: `# Hero`.");
     let subheadline = hero.and_then(|hero| hero.lines.first());
     let short = subheadline.is_some_and(|line| chars(line) <= MAX_SUBHEADLINE_CHARS && !line.starts_with("- "));
-    fixes.require(short, "Put a subheadline of one sentence under the hero line.");
+    checks.require("subheadline", short, "Put a subheadline of one sentence under the hero line.");
     let sections = page.of_level(2);
-    fixes.require(sections.len() >= 3, "Write `## ` sections for the benefits, the proof and the call to action.");
-    fixes.require(sections.iter().any(|section| section.bullets() >= 2), "List the benefits as `- ` bullets.");
+    checks.require(
+        "sections",
+        sections.len() >= 3,
+        "Write `## ` sections for the benefits, the proof and the call to action.",
+    );
+    checks.require(
+        "benefits",
+        sections.iter().any(|section| section.bullets() >= 2),
+        "List the benefits as `- ` bullets.",
+    );
     let acts = sections.last().is_some_and(|last| {
         let calls = calls_to_act(last.heading) || last.lines.iter().any(|line| calls_to_act(line));
         last.is_written() && (!rules.is_english() || calls)
     });
-    fixes.require(acts, "End with a `## ` section that calls to action.");
+    checks.require("call_to_action", acts, "End with a `## ` section that calls to action.");
 }
 
 pub(super) fn compose(material: &Material<'_>) -> String {

@@ -1,5 +1,8 @@
-//! What can be told of a text's language by its letters and its commonest words. Coarse on purpose:
-//! it only says "this is another language" where that is plain.
+//! A text's language, as far as it can be told: by whatlang's trigrams, and by its commonest words where
+//! those are plainer. Cautious on purpose: it only says "this is another language" where both agree or
+//! one has nothing to say.
+
+use whatlang::Lang;
 
 /// The commonest words of some languages: a text of fifty words holds several.
 const COMMON_WORDS: &[(&str, &[&str])] = &[
@@ -10,6 +13,36 @@ const COMMON_WORDS: &[(&str, &[&str])] = &[
     ("it", &["il", "gli", "che", "per", "una", "con", "del", "della", "sono", "è", "non", "di", "le", "nel"]),
     ("pt", &["os", "uma", "por", "com", "para", "que", "não", "do", "da", "em", "são", "mais", "você", "se"]),
     ("nl", &["de", "het", "een", "en", "van", "niet", "met", "voor", "zijn", "op", "dat", "wij", "je", "ook"]),
+];
+/// The languages that whatlang tells and people ask for, by ISO 639-1.
+const TOLD: &[(Lang, &str)] = &[
+    (Lang::Eng, "en"),
+    (Lang::Deu, "de"),
+    (Lang::Fra, "fr"),
+    (Lang::Spa, "es"),
+    (Lang::Ita, "it"),
+    (Lang::Por, "pt"),
+    (Lang::Nld, "nl"),
+    (Lang::Swe, "sv"),
+    (Lang::Dan, "da"),
+    (Lang::Fin, "fi"),
+    (Lang::Pol, "pl"),
+    (Lang::Ces, "cs"),
+    (Lang::Hun, "hu"),
+    (Lang::Ron, "ro"),
+    (Lang::Tur, "tr"),
+    (Lang::Ell, "el"),
+    (Lang::Rus, "ru"),
+    (Lang::Ukr, "uk"),
+    (Lang::Ara, "ar"),
+    (Lang::Heb, "he"),
+    (Lang::Hin, "hi"),
+    (Lang::Jpn, "ja"),
+    (Lang::Kor, "ko"),
+    (Lang::Cmn, "zh"),
+    (Lang::Vie, "vi"),
+    (Lang::Tha, "th"),
+    (Lang::Ind, "id"),
 ];
 /// Fewer words than this tell nothing.
 const MIN_WORDS: usize = 40;
@@ -83,28 +116,48 @@ pub fn calls_to_act(line: &str) -> bool {
     CALLS_TO_ACTION.iter().any(|word| super::holds_phrase(&lower, word))
 }
 
-/// The language that a text is plainly written in instead of the asked-for one.
+/// The language that a text is plainly written in instead of the asked-for one, as an ISO 639-1 tag.
 pub fn other_than(asked: &str, text: &str) -> Option<&'static str> {
     let words: Vec<String> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
-    if words.len() < MIN_WORDS {
+    if words.len() < MIN_WORDS && text.chars().filter(|&c| is_unspaced(c)).count() < MIN_WORDS {
         return None;
     }
     let hits = |common: &[&str]| words.iter().filter(|word| common.contains(&word.as_str())).count();
     let asked = primary(asked);
-    let own = COMMON_WORDS.iter().find(|(tag, _)| *tag == asked).map(|(_, common)| hits(common))?;
+    let own = COMMON_WORDS.iter().find(|(tag, _)| *tag == asked).map(|(_, common)| hits(common));
     let (other, best) = COMMON_WORDS.iter().map(|(tag, common)| (*tag, hits(common))).max_by_key(|(_, n)| *n)?;
-    if best >= words.len() / 12 && best > 3 * own {
+    if own.is_some_and(|own| best >= words.len() / 12 && best > 3 * own) {
         return Some(other);
     }
-    (own == 0 && is_foreign_script(text)).then_some("another language")
+    // A text full of its language's commonest words is in it, whatever the trigrams of its names say.
+    let is_own = own.is_some_and(|own| own >= words.len() / 12);
+    let foreign = (own == Some(0) && is_foreign_script(text)).then_some("another language");
+    let other =
+        detected(text).filter(|detected| !is_own && *detected != asked && TOLD.iter().any(|(_, tag)| *tag == asked));
+    other.or(foreign)
 }
 
-/// Whether most letters are none of Latin script, in which all the languages above are written.
+/// The language that trigrams tell with confidence, as an ISO 639-1 tag.
+pub fn detected(text: &str) -> Option<&'static str> {
+    let info = whatlang::detect(text).filter(whatlang::Info::is_reliable)?;
+    TOLD.iter().find(|(lang, _)| *lang == info.lang()).map(|(_, tag)| *tag)
+}
+
+/// Whether most letters are none of Latin script, in which all the languages with common words above
+/// are written.
 fn is_foreign_script(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic());
     let (latin, foreign): (Vec<char>, Vec<char>) = letters.partition(|&c| c < '\u{0250}');
     foreign.len() > latin.len()
+}
+
+/// Whether a text of any length holds enough of the commonest English words to be English.
+pub fn looks_english(text: &str) -> bool {
+    let common = COMMON_WORDS[0].1;
+    let words: Vec<String> =
+        text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).filter(|word| !word.is_empty()).collect();
+    !words.is_empty() && words.iter().filter(|word| common.contains(&word.as_str())).count() * 12 >= words.len()
 }
 
 #[cfg(test)]
@@ -124,7 +177,8 @@ mod tests {
         assert_eq!(other_than("en-GB", GERMAN), Some("de"));
         assert_eq!(other_than("de-CH", GERMAN), None);
         assert_eq!(other_than("de", ENGLISH), Some("en"));
-        assert_eq!(other_than("fi", ENGLISH), None, "nothing is known of Finnish");
+        assert_eq!(other_than("fi", ENGLISH), Some("en"));
+        assert_eq!(other_than("eo", ENGLISH), None, "nothing is known of Esperanto");
         assert_eq!(other_than("en", "Zu kurz, um es zu sagen."), None);
         assert_eq!(other_than("en", &"клиника открыта для всех ".repeat(15)), Some("another language"));
     }

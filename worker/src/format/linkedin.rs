@@ -2,7 +2,7 @@
 
 use super::fallback::{Material, Telling};
 use super::markdown::{Page, chars};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// LinkedIn's own limit, in characters.
 const MAX_CHARS: usize = 3_000;
@@ -11,20 +11,24 @@ const MAX_HOOK_CHARS: usize = 210;
 /// A longer paragraph is a wall on a phone, in characters.
 const MAX_PARAGRAPH_CHARS: usize = 600;
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
-    fixes.require(page.sections.len() == 1, "Use no headings.");
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
+    checks.require("headings", page.sections.len() == 1, "Use no headings.");
     let paragraphs = page.paragraphs();
     let lengths = paragraphs.iter().map(|lines| lines.iter().map(|line| chars(line) + 1).sum::<usize>());
     let longest = lengths.clone().max().unwrap_or(0);
-    fixes.require(lengths.sum::<usize>() <= MAX_CHARS, format!("Stay within {MAX_CHARS} characters."));
-    fixes.require(longest <= MAX_PARAGRAPH_CHARS, "Break long paragraphs up: a few short lines each.");
+    checks.require("total_length", lengths.sum::<usize>() <= MAX_CHARS, format!("Stay within {MAX_CHARS} characters."));
+    checks.require(
+        "paragraph_length",
+        longest <= MAX_PARAGRAPH_CHARS,
+        "Break long paragraphs up: a few short lines each.",
+    );
     let hooked = paragraphs.len() >= 3 && paragraphs[0].len() == 1 && chars(paragraphs[0][0]) <= MAX_HOOK_CHARS;
-    fixes.require(hooked, "Open with a hook: one short line of its own, then short paragraphs.");
+    checks.require("hook", hooked, "Open with a hook: one short line of its own, then short paragraphs.");
     let tags: Vec<&str> = page.last().split_whitespace().collect();
     let tagged = (3..=5).contains(&tags.len()) && tags.iter().all(|tag| is_hashtag(tag));
-    fixes.require(tagged, "End with one line of three to five #hashtags.");
+    checks.require("hashtags", tagged, "End with one line of three to five #hashtags.");
     let asks = page.written().rev().skip(1).take(2).any(|line| line.contains(['?', '？', '؟']));
-    fixes.require(asks, "Close with a question to the reader, before the hashtags.");
+    checks.require("question", asks, "Close with a question to the reader, before the hashtags.");
 }
 
 fn is_hashtag(word: &str) -> bool {

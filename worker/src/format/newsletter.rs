@@ -2,26 +2,26 @@
 
 use super::fallback::{Material, Telling, headings};
 use super::markdown::{Page, chars};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// A longer line greets nobody, in characters.
 const MAX_GREETING_CHARS: usize = 120;
 /// A longer paragraph is no sign-off, in characters.
 const MAX_SIGN_OFF_CHARS: usize = 200;
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
     let title = page.title();
-    fixes.require(title.is_some(), "Begin with one title line: `# Title`.");
+    checks.require("title", title.is_some(), "Begin with one title line: `# Title`.");
     let greets = title.and_then(|title| title.lines.first()).is_some_and(|line| chars(line) <= MAX_GREETING_CHARS);
-    fixes.require(greets, "Put a line that greets the reader under the title.");
+    checks.require("greeting", greets, "Put a line that greets the reader under the title.");
     let items = page.of_level(2);
-    fixes.require(items.len() >= 2, "Write at least two items with `## ` headings.");
-    fixes.require(items.iter().all(|item| item.is_written()), "Write text under each `## ` heading.");
+    checks.require("items", items.len() >= 2, "Write at least two items with `## ` headings.");
+    checks.require("item_text", items.iter().all(|item| item.is_written()), "Write text under each `## ` heading.");
     let last = page.paragraphs().pop().unwrap_or_default();
     let length: usize = last.iter().map(|line| chars(line)).sum();
     let signs_off =
         page.sections.last().is_some_and(|section| section.lines.len() > last.len()) && length <= MAX_SIGN_OFF_CHARS;
-    fixes.require(signs_off, "Close with a short sign-off in a paragraph of its own.");
+    checks.require("sign_off", signs_off, "Close with a short sign-off in a paragraph of its own.");
 }
 
 pub(super) fn compose(material: &Material<'_>) -> String {

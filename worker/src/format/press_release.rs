@@ -2,7 +2,7 @@
 
 use super::fallback::{Fact, Material, Telling};
 use super::markdown::Page;
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// English months, as datelines write them.
 const MONTHS: [&str; 12] = [
@@ -20,19 +20,23 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, fixes: &mut Fixes) {
-    fixes.require(page.first() == "FOR IMMEDIATE RELEASE", "Begin with the line `FOR IMMEDIATE RELEASE`.");
-    fixes.require(page.of_level(1).len() == 1, "Write one headline: `# Headline`.");
+pub(super) fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
+    checks.require(
+        "release_line",
+        page.first() == "FOR IMMEDIATE RELEASE",
+        "Begin with the line `FOR IMMEDIATE RELEASE`.",
+    );
+    checks.require("headline", page.of_level(1).len() == 1, "Write one headline: `# Headline`.");
     let dated = page.written().any(|line| is_dateline(line, rules));
-    fixes.require(dated, "Begin the first paragraph with a dateline: `CITY, Month D, YYYY — `.");
+    checks.require("dateline", dated, "Begin the first paragraph with a dateline: `CITY, Month D, YYYY — `.");
     let quotes = page.written().any(|line| line.contains(['"', '“', '«', '„', '「']) || line.starts_with("> "));
-    fixes.require(quotes, "Quote somebody.");
+    checks.require("quote", quotes, "Quote somebody.");
     let about = page.section(2, "About").is_some_and(|section| section.is_written());
-    fixes.require(about, format!("Describe the business under `## About {}`.", rules.business_name));
+    checks.require("boilerplate", about, format!("Describe the business under `## About {}`.", rules.business_name));
     let contact =
         page.section(2, "Media contact").is_some_and(|section| section.lines.iter().any(|line| *line != "###"));
-    fixes.require(contact, "Name a contact under `## Media contact`.");
-    fixes.require(page.last() == "###", "End with the line `###`.");
+    checks.require("contact", contact, "Name a contact under `## Media contact`.");
+    checks.require("end_mark", page.last() == "###", "End with the line `###`.");
 }
 
 /// `CITY, Month D, YYYY — …`; the month is checked where it is English.

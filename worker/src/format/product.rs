@@ -2,21 +2,21 @@
 
 use super::fallback::{Material, Telling, one_line};
 use super::markdown::{Page, chars};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// A longer tagline is a paragraph, in characters.
 const MAX_TAGLINE_CHARS: usize = 200;
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
     let name = page.title();
-    fixes.require(name.is_some(), "Begin with the product's name: `# Name`.");
+    checks.require("name", name.is_some(), "Begin with the product's name: `# Name`.");
     let tagline = name.and_then(|name| name.lines.first());
     let short = tagline.is_some_and(|line| chars(line) <= MAX_TAGLINE_CHARS && !line.starts_with("- "));
-    fixes.require(short, "Put a tagline of one sentence under the name.");
+    checks.require("tagline", short, "Put a tagline of one sentence under the name.");
     let bullets = page.section(2, "Features").map_or(0, |features| features.bullets());
-    fixes.require(bullets >= 2, "List the features under `## Features` as `- ` bullets.");
+    checks.require("features", bullets >= 2, "List the features under `## Features` as `- ` bullets.");
     let audience = page.section(2, "Who it is for").is_some_and(|section| section.is_written());
-    fixes.require(audience, "Say whom it is for under `## Who it is for`.");
+    checks.require("audience", audience, "Say whom it is for under `## Who it is for`.");
 }
 
 pub(super) fn compose(material: &Material<'_>) -> String {

@@ -2,21 +2,22 @@
 
 use super::fallback::{Material, Telling};
 use super::markdown::{Page, chars, clip};
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// What a post holds, in characters.
 const MAX_POST_CHARS: usize = 280;
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
     let posts: Vec<String> = page.paragraphs().iter().map(|lines| lines.join("\n")).collect();
-    fixes.require((5..=12).contains(&posts.len()), "Write five to twelve posts, split by blank lines.");
+    checks.require("posts", (5..=12).contains(&posts.len()), "Write five to twelve posts, split by blank lines.");
     let numbered = (1..)
         .zip(&posts)
         .all(|(n, post)| post.strip_prefix(&format!("{n}/ ")).is_some_and(|text| !text.trim().is_empty()));
-    fixes.require(numbered, "Begin each post with its number: `1/ `, `2/ ` and so on.");
+    checks.require("numbering", numbered, "Begin each post with its number: `1/ `, `2/ ` and so on.");
     for (n, post) in (1..).zip(&posts) {
         let length = chars(post);
-        fixes.require(
+        checks.require(
+            "post_length",
             length <= MAX_POST_CHARS,
             format!("Shorten post {n} to {MAX_POST_CHARS} characters: it has {length}."),
         );

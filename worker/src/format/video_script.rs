@@ -2,22 +2,26 @@
 
 use super::fallback::{Material, Telling};
 use super::markdown::Page;
-use super::{Fixes, Rules};
+use super::{Checks, Rules};
 
 /// How long a composed scene lasts, in seconds.
 const SCENE_SECONDS: usize = 20;
 
-pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, fixes: &mut Fixes) {
-    fixes.require(page.title().is_some(), "Begin with one title line: `# Title`.");
+pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
+    checks.require("title", page.title().is_some(), "Begin with one title line: `# Title`.");
     let scenes = page.of_level(2);
-    fixes.require(scenes.len() >= 3, "Write at least three scenes.");
+    checks.require("scenes", scenes.len() >= 3, "Write at least three scenes.");
     let times: Vec<_> = (1..).zip(&scenes).map(|(n, scene)| times(n, scene.heading)).collect();
     let timed = times.iter().all(|times| times.is_some_and(|(from, to)| from < to));
-    fixes.require(timed, "Head each scene `## Scene n (m:ss–m:ss)`, numbered from 1, its times in order.");
+    checks.require(
+        "scene_times",
+        timed,
+        "Head each scene `## Scene n (m:ss–m:ss)`, numbered from 1, its times in order.",
+    );
     let ordered = times.iter().flatten().is_sorted_by(|before, after| before.1 <= after.0);
-    fixes.require(ordered, "Let each scene begin where the one before has ended.");
+    checks.require("scene_order", ordered, "Let each scene begin where the one before has ended.");
     let told = scenes.iter().all(|scene| ["VISUAL:", "NARRATION:"].iter().all(|label| scene.labelled(label).is_some()));
-    fixes.require(told, "Give each scene a line `VISUAL: ` and a line `NARRATION: `.");
+    checks.require("scene_lines", told, "Give each scene a line `VISUAL: ` and a line `NARRATION: `.");
 }
 
 /// The times of `Scene n (m:ss–m:ss)`, in seconds.

@@ -1,19 +1,18 @@
 //! Citations: `[n]` behind a sentence says that passage n supports it. What a passage does not
 //! support is cut from the text; what remains is numbered in the order of its first use.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
-use copydesk_common::generation::Source;
-use copydesk_knowledge::words;
+use copydesk_common::generation::{Source, SourceKind};
 
 use super::passage::Passage;
 use crate::format::language;
+use crate::format::sentence::sentences;
 
-/// The share of a sentence's words that a passage must hold to support it. Low, since a writer's
-/// words are not the passage's; a passage about something else shares next to none.
-const MIN_SHARE_PERCENT: usize = 20;
-/// Words that both must hold: one alone is a coincidence.
-const MIN_SHARED_WORDS: usize = 2;
+mod support;
+
+/// A sentence of so many words that stands in a page of the web is taken from it.
+const MIN_COPIED_WORDS: usize = 8;
 
 /// A text whose citations all hold, with what they cite.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,44 +21,105 @@ pub struct Checked {
     pub text: String,
     /// What it cites, in the order of first use.
     pub sources: Vec<Source>,
-    /// Citations that were cut.
-    pub cut: usize,
+    /// Citations that were cut, in order.
+    pub cut: Vec<Cut>,
 }
 
-/// Cuts what is not supported, and numbers the rest from 1. In other languages than English one
-/// shared word is enough: passages are often in another language than the text, and share with it
-/// names and numbers only.
+/// A citation that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The passage.
+    pub n: u16,
+    /// The sentence that it was said to support.
+    pub sentence: String,
+}
+
+/// Cuts what is not supported, and numbers the rest from 1. In other languages than English a name or
+/// number may be all that is shared: passages are often in another language than the text.
 pub fn check(text: &str, passages: &[Passage], language: &str) -> Checked {
-    let mut checked = Checked { text: String::with_capacity(text.len()), sources: Vec::new(), cut: 0 };
-    let mut order: Vec<u16> = Vec::new();
+    let mut checked = Checked { text: String::with_capacity(text.len()), sources: Vec::new(), cut: Vec::new() };
+    let mut cited = Cited::default();
     let mut rest = 0;
     for marker in markers(text) {
         let sentence = sentence_before(text, marker.start);
-        let supported = |n: &&u16| {
-            passages
-                .iter()
-                .find(|passage| passage.n == **n)
-                .is_some_and(|passage| supports(passage, sentence, language))
-        };
-        let kept: Vec<u16> = marker.numbers.iter().filter(supported).copied().collect();
-        checked.cut += marker.numbers.len() - kept.len();
-        let before = &text[rest..marker.start];
-        checked.text.push_str(if kept.is_empty() { before.trim_end_matches(' ') } else { before });
-        for n in kept {
-            let place = order.iter().position(|known| *known == n).unwrap_or_else(|| {
-                order.push(n);
-                order.len() - 1
-            });
-            checked.text.push_str(&format!("[{}]", place + 1));
+        let mut places = String::new();
+        for &n in &marker.numbers {
+            match passages.iter().find(|passage| passage.n == n).and_then(|passage| quote(passage, sentence, language))
+            {
+                Some(quote) => places.push_str(&format!("[{}]", cited.place(n, quote))),
+                None => checked.cut.push(Cut { n, sentence: sentence.trim().to_owned() }),
+            }
         }
+        let before = &text[rest..marker.start];
+        checked.text.push_str(if places.is_empty() { before.trim_end_matches(' ') } else { before });
+        checked.text.push_str(&places);
         rest = marker.end;
     }
     checked.text.push_str(&text[rest..]);
-    let cited = (1..).zip(&order);
-    checked.sources = cited
-        .filter_map(|(n, old)| passages.iter().find(|passage| passage.n == *old).map(|passage| passage.source(n)))
-        .collect();
+    checked.sources = cited.sources(passages);
     checked
+}
+
+/// The passages that a text cites, in the order of first use.
+#[derive(Default)]
+struct Cited<'a> {
+    order: Vec<u16>,
+    quotes: HashMap<u16, &'a str>,
+}
+
+impl<'a> Cited<'a> {
+    /// The number that a passage has in the text.
+    fn place(&mut self, n: u16, quote: &'a str) -> usize {
+        self.quotes.entry(n).or_insert(quote);
+        let known = self.order.iter().position(|known| *known == n);
+        known.unwrap_or_else(|| {
+            self.order.push(n);
+            self.order.len() - 1
+        }) + 1
+    }
+
+    fn sources(&self, passages: &[Passage]) -> Vec<Source> {
+        let source = |(n, old): (u16, &u16)| {
+            let passage = passages.iter().find(|passage| passage.n == *old)?;
+            Some(passage.source(n, self.quotes.get(old).copied().unwrap_or_default()))
+        };
+        (1..).zip(&self.order).filter_map(source).collect()
+    }
+}
+
+/// The text with a citation behind each sentence that a page of the web holds word for word: whose
+/// words they are must be seen, whether or not the writer said so.
+pub fn mark_copied(text: &str, passages: &[Passage]) -> String {
+    let web: Vec<(u16, String)> = passages
+        .iter()
+        .filter(|passage| passage.kind == SourceKind::Web)
+        .map(|passage| (passage.n, spaced(&passage.text)))
+        .collect();
+    let mut marked = String::with_capacity(text.len());
+    let mut done = 0;
+    for range in sentences(text) {
+        let sentence = &text[range.clone()];
+        let words = spaced(sentence);
+        let is_own = sentence.starts_with('#') || words.split_whitespace().count() < MIN_COPIED_WORDS;
+        let behind = text[range.end..].lines().next().unwrap_or_default();
+        let is_cited = !markers(sentence).is_empty() || markers(behind).first().is_some_and(|marker| marker.start <= 1);
+        if is_own || is_cited {
+            continue;
+        }
+        if let Some((n, _)) = web.iter().find(|(_, page)| page.contains(&words)) {
+            let end = range.start + sentence.trim_end_matches(['.', '!', '?']).len();
+            marked.push_str(&text[done..end]);
+            marked.push_str(&format!(" [{n}]"));
+            done = end;
+        }
+    }
+    marked + &text[done..]
+}
+
+/// A text's words alone, each between spaces.
+fn spaced(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold(String::from(" "), |text, word| text + &word.to_lowercase() + " ")
 }
 
 /// `[3]` or `[1, 2]` in a text.
@@ -99,15 +159,11 @@ fn sentence_before(text: &str, at: usize) -> &str {
     &body[start..]
 }
 
-fn supports(passage: &Passage, sentence: &str, language: &str) -> bool {
-    let said: BTreeSet<String> = words(sentence);
-    let known: BTreeSet<String> = words(&format!("{} {}", passage.title, passage.text));
-    let shared = said.intersection(&known).count();
-    if !language::is_english(language) {
-        return shared >= 1;
-    }
-    // A sentence of one word cannot share two.
-    shared >= MIN_SHARED_WORDS.min(said.len().max(1)) && shared * 100 >= said.len() * MIN_SHARE_PERCENT
+/// What of a passage supports a sentence; `None` where nothing does.
+fn quote<'a>(passage: &'a Passage, sentence: &str, language: &str) -> Option<&'a str> {
+    let support = support::best(sentence, &passage.text, &passage.title);
+    let is_foreign = !language::is_english(language);
+    (support.is_enough() || (is_foreign && support::is_possible(sentence, &passage.text))).then_some(support.quote)
 }
 
 #[cfg(test)]
@@ -178,6 +234,28 @@ mod tests {
         let text = "Acme hat zwölf Kliniken eröffnet [1]. Das Wetter ist schön [1].";
         let checked = check(text, &own, "de");
         assert_eq!(checked.text, "Acme hat zwölf Kliniken eröffnet [1]. Das Wetter ist schön.");
-        assert_eq!(checked.cut, 1);
+        assert_eq!(checked.cut, [Cut { n: 1, sentence: "Das Wetter ist schön".into() }]);
+    }
+
+    #[test]
+    fn a_source_quotes_the_sentence_that_supports() {
+        let own = [passage(1, "We like it here. The clinics open at eight in the morning. Parking is free.")];
+        let checked = check("Clinics open at eight in the morning [1].", &own, "en");
+        assert_eq!(checked.sources[0].quote, "The clinics open at eight in the morning.");
+        let checked = check("Clinics open at nine in the morning [1].", &own, "en");
+        assert_eq!((checked.text.as_str(), checked.sources.len()), ("Clinics open at nine in the morning.", 0));
+        assert_eq!(checked.cut[0].sentence, "Clinics open at nine in the morning");
+    }
+
+    #[test]
+    fn words_of_the_web_are_marked_as_such() {
+        let text = "# Every scan is read twice, once by a model and once by a radiologist.\n\nWe say: \
+            Every scan is read twice! Every scan is read twice, once by a model and once by a radiologist. Ours too.";
+        let marked = mark_copied(text, &passages());
+        assert!(marked.ends_with("once by a model and once by a radiologist [1]. Ours too."), "{marked}");
+        assert_eq!(marked.matches("[1]").count(), 1);
+        assert_eq!(mark_copied(&marked, &passages()), marked, "once");
+        let own = [Passage { kind: SourceKind::Knowledge, ..passages().remove(0) }];
+        assert_eq!(mark_copied(text, &own), text);
     }
 }

@@ -12,7 +12,7 @@ use super::lessons::Lessons;
 use super::outline::Outline;
 use super::passage::Passage;
 use super::research::Research;
-use super::review::{Reviewed, Rubric};
+use super::review::Reviewed;
 use crate::format::fallback::one_line;
 use crate::provider::Providers;
 
@@ -59,11 +59,13 @@ pub struct Made<'a> {
 pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
     let best = best(&made.versions);
     let text = best.map_or("", |version| version.text.as_str());
-    let checked = citation::check(text, made.passages, &made.brief.language);
-    if checked.cut > 0 {
-        tracing::info!(citations = checked.cut, "citations were cut that no passage supported");
+    let text = citation::mark_copied(text, made.passages);
+    let checked = citation::check(&text, made.passages, &made.brief.language);
+    if !checked.cut.is_empty() {
+        tracing::info!(citations = checked.cut.len(), "citations were cut that no passage supported");
     }
-    let rubric = best.and_then(|version| version.reviewed.rubric.as_ref());
+    let reviewed = best.map(|version| &version.reviewed);
+    let rubric = reviewed.and_then(|reviewed| reviewed.rubric.as_ref());
     let is_template = best.is_none_or(|version| version.is_template);
     Generation {
         generation_id: made.job.generation_id.unwrap_or(GenerationId(made.job.id.0)),
@@ -75,7 +77,7 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
         language: made.brief.language.clone(),
         title: title(&checked.text, made),
         sources: checked.sources,
-        review: rubric.map(|rubric| review(rubric, made.versions.len())),
+        review: reviewed.and_then(|reviewed| review(reviewed, made.versions.len())),
         lessons_applied: made.lessons.applied.clone(),
         degraded: degraded(made, rubric.is_some(), is_template),
         models: Models {
@@ -100,15 +102,19 @@ fn best(versions: &[Version]) -> Option<&Version> {
     })
 }
 
-fn review(rubric: &Rubric, versions: usize) -> Review {
+/// What a client is told of the review; nothing where there was no reviewer.
+fn review(reviewed: &Reviewed, versions: usize) -> Option<Review> {
+    let rubric = reviewed.rubric.as_ref()?;
     let score = rubric.score();
-    Review {
+    Some(Review {
         score,
         calibrated_score: score,
         criteria: rubric.criteria.clone(),
         rounds: u16::try_from(versions.saturating_sub(1)).unwrap_or(u16::MAX),
         comments: rubric.comments.clone(),
-    }
+        checks: reviewed.checks.clone(),
+        voice_score: reviewed.voice_score,
+    })
 }
 
 fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degradation> {
@@ -133,6 +139,7 @@ fn title(text: &str, made: &Made<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::review::Rubric;
     use super::super::review::tests::rubric;
     use super::*;
 
@@ -140,7 +147,7 @@ mod tests {
         Version {
             text: text.into(),
             is_template: false,
-            reviewed: Reviewed { rubric, failed_checks, fixes: Vec::new() },
+            reviewed: Reviewed { rubric, failed_checks, fixes: Vec::new(), checks: Vec::new(), voice_score: None },
         }
     }
 

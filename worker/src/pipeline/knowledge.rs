@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
 use super::calls::{Calls, StageError};
+use super::voices::Voices;
+use crate::voice::VoiceProfile;
 
 /// Passages that the writer is given.
 const MAX_PASSAGES: usize = 8;
@@ -18,6 +20,9 @@ const MAX_PASSAGES: usize = 8;
 pub struct Recalled {
     /// The passages, best first; empty where there are none that fit.
     pub passages: Vec<OwnPassage>,
+    /// How they sound; `None` where they are too few to tell.
+    #[serde(default)]
+    pub voice: Option<VoiceProfile>,
 }
 
 /// A passage of a document.
@@ -40,6 +45,7 @@ pub struct OwnPassage {
 /// Searches the business's documents for the topic.
 pub async fn run(
     knowledge: &Knowledge,
+    voices: &Voices,
     calls: &Calls,
     business_id: &BusinessId,
     brief: &Brief,
@@ -57,7 +63,11 @@ pub async fn run(
             Vec::new()
         }
     };
-    Ok(Recalled { passages: found.into_iter().map(OwnPassage::from).collect() })
+    let voice = if found.is_empty() { None } else { voices.of(business_id).await? };
+    Ok(Recalled {
+        passages: found.into_iter().map(OwnPassage::from).collect(),
+        voice: voice.map(|voice| (*voice).clone()),
+    })
 }
 
 impl From<Hit> for OwnPassage {

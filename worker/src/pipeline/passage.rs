@@ -34,7 +34,9 @@ pub struct Passage {
 
 impl Passage {
     /// As a cited source, under the number that it has in the finished text.
-    pub fn source(&self, n: u16) -> Source {
+    /// `quote` is what of it supports the text; its beginning where that is empty.
+    pub fn source(&self, n: u16, quote: &str) -> Source {
+        let quote = if quote.is_empty() { &self.text } else { quote };
         Source {
             n,
             kind: self.kind,
@@ -42,7 +44,7 @@ impl Passage {
             url: self.url.clone(),
             document_id: self.document_id,
             chunk: self.chunk,
-            quote: clip(&self.text, QUOTE_CHARS).to_owned(),
+            quote: clip(quote, QUOTE_CHARS).to_owned(),
         }
     }
 }

@@ -3,20 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use copydesk_common::generation::Degradation;
+use copydesk_common::generation::{Check, Degradation};
 use copydesk_common::stage::Stage;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::brief::Brief;
 use super::calls::{Calls, StageError};
-use super::citation;
+use super::citation::{self, Cut};
 use super::structured::{self, Asking, Shape};
 use super::writing::rules;
 use crate::format;
 use crate::format::fallback::one_line;
 use crate::format::{answer, markup};
 use crate::prompt::Task;
+use crate::voice::{self, VoiceScore};
 
 /// What is scored, 0 to 10 each.
 pub const CRITERIA: [&str; 5] = ["accuracy", "relevance", "voice", "structure", "clarity"];
@@ -34,6 +35,10 @@ const TEMPERATURE: f32 = 0.1;
 const MAX_FIXES: usize = 10;
 /// The longest of them, in characters.
 const MAX_FIX_CHARS: usize = 300;
+/// Unsupported citations that are named.
+const MAX_UNSUPPORTED: usize = 3;
+/// How much of a sentence names it, in characters.
+const MAX_SENTENCE_CHARS: usize = 160;
 /// The longest comments, in characters.
 const MAX_COMMENTS_CHARS: usize = 1_000;
 
@@ -46,6 +51,12 @@ pub struct Reviewed {
     pub failed_checks: u16,
     /// What is to be mended, the most important first.
     pub fixes: Vec<String>,
+    /// Those checks, passed and failed.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// How well the text keeps to the business's voice, 0 to 10; `None` where that cannot be told.
+    #[serde(default)]
+    pub voice_score: Option<f64>,
 }
 
 /// The reviewer's scores.
@@ -160,27 +171,54 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError>
         }
         Err(error) => return Err(error),
     };
-    Ok(put_together(rubric, checks(task)))
+    Ok(put_together(rubric, checks(task), voice(task)))
 }
 
-/// What code finds wrong with the draft.
-fn checks(task: &Task<'_>) -> Vec<String> {
+/// How the draft keeps to the business's voice.
+fn voice(task: &Task<'_>) -> Option<VoiceScore> {
+    let draft = task.draft.unwrap_or_default();
+    Some(task.voice?.score(draft, task.brief.format, &task.brief.banned_phrases))
+}
+
+/// What code finds of the draft.
+fn checks(task: &Task<'_>) -> Vec<Check> {
     let text = task.draft.unwrap_or_default();
-    let mut failed = format::check(task.brief.format, text, &rules(task.brief));
-    let checked = citation::check(text, task.passages, &task.brief.language);
-    if checked.cut > 0 {
-        failed.push("Cite a passage only behind a sentence that says what it says.".to_owned());
+    let mut checks = format::check(task.brief.format, text, &rules(task.brief));
+    let cited = citation::check(text, task.passages, &task.brief.language);
+    let unsupported = cited.cut.iter().take(MAX_UNSUPPORTED).map(|cut| unsupported("citations_supported", cut));
+    checks.extend(unsupported);
+    if cited.cut.is_empty() {
+        checks.push(check("citations_supported", None));
     }
-    if checked.sources.is_empty() && !task.passages.is_empty() {
-        failed.push("Use facts of the passages, and cite them as [n].".to_owned());
-    }
-    failed
+    let is_uncited = cited.sources.is_empty() && !task.passages.is_empty();
+    checks.push(check(
+        "citations_used",
+        is_uncited.then(|| "Use facts of the passages, and cite them as [n].".to_owned()),
+    ));
+    checks
 }
 
-/// The checks' points come first: they are certain.
-fn put_together(rubric: Option<Rubric>, failed: Vec<String>) -> Reviewed {
-    let failed_checks = u16::try_from(failed.len()).unwrap_or(u16::MAX);
-    let mut fixes = failed;
+fn unsupported(name: &str, cut: &Cut) -> Check {
+    let sentence = one_line(&cut.sentence, MAX_SENTENCE_CHARS);
+    check(
+        name,
+        Some(format!("Passage {} does not say this: cite one that does, or leave it out: \"{sentence}\"", cut.n)),
+    )
+}
+
+fn check(name: &str, failed: Option<String>) -> Check {
+    Check { name: name.to_owned(), passed: failed.is_none(), detail: failed.unwrap_or_default() }
+}
+
+/// The checks' points come first: they are certain. The voice is one check.
+fn put_together(rubric: Option<Rubric>, mut checks: Vec<Check>, voice: Option<VoiceScore>) -> Reviewed {
+    if let Some(voice) = &voice {
+        let failed = voice.score < voice::MIN_SCORE;
+        checks.push(check("voice", failed.then(|| voice.deviations.join(" "))));
+    }
+    let mut fixes: Vec<String> =
+        checks.iter().filter(|check| !check.passed).map(|check| check.detail.clone()).collect();
+    let failed_checks = u16::try_from(fixes.len()).unwrap_or(u16::MAX);
     if let Some(rubric) = &rubric {
         fixes.extend(rubric.fixes.iter().cloned());
         // A low score without a reason names the weakest side at least.
@@ -189,7 +227,7 @@ fn put_together(rubric: Option<Rubric>, failed: Vec<String>) -> Reviewed {
         }
     }
     fixes.truncate(MAX_FIXES);
-    Reviewed { rubric, failed_checks, fixes }
+    Reviewed { rubric, failed_checks, fixes, checks, voice_score: voice.map(|voice| voice.score) }
 }
 
 /// Another round where the score is too low, one is left, and there is something to mend.
@@ -210,8 +248,22 @@ pub(crate) mod tests {
         Rubric { criteria, comments: "Good.".into(), fixes: Vec::new() }
     }
 
-    fn fixes(n: usize) -> Vec<String> {
-        (0..n).map(|n| format!("Fix {n}.")).collect()
+    fn failed(n: usize) -> Vec<Check> {
+        (0..n).map(|n| check("length", Some(format!("Fix {n}.")))).collect()
+    }
+
+    fn put_together(rubric: Option<Rubric>, checks: Vec<Check>) -> Reviewed {
+        super::put_together(rubric, checks, None)
+    }
+
+    #[test]
+    fn a_voice_far_off_is_a_failed_check_and_names_what_differs() {
+        let voice = |score| Some(VoiceScore { score, deviations: vec!["Write shorter sentences.".to_owned()] });
+        let off = super::put_together(Some(rubric(8.0)), Vec::new(), voice(5.0));
+        assert_eq!((off.combined_score(), off.voice_score), (7.25, Some(5.0)));
+        assert_eq!(off.fixes, ["Write shorter sentences."]);
+        let near = super::put_together(Some(rubric(8.0)), Vec::new(), voice(7.0));
+        assert_eq!((near.combined_score(), near.checks[0].passed), (8.0, true));
     }
 
     #[test]
@@ -228,20 +280,20 @@ pub(crate) mod tests {
 
     #[test]
     fn failed_checks_lower_the_score_up_to_a_point() {
-        let score = |failed: usize| put_together(Some(rubric(8.0)), fixes(failed)).combined_score();
+        let score = |failed: usize| put_together(Some(rubric(8.0)), self::failed(failed)).combined_score();
         assert_eq!((score(0), score(1), score(2), score(9)), (8.0, 7.25, 6.5, 4.0));
         assert_eq!(put_together(None, Vec::new()).combined_score(), 10.0);
-        assert_eq!(put_together(Some(rubric(1.0)), fixes(4)).combined_score(), 0.0);
+        assert_eq!(put_together(Some(rubric(1.0)), failed(4)).combined_score(), 0.0);
     }
 
     #[test]
     fn revisions_end_when_it_is_good_enough_or_none_is_left() {
         let brief = brief(Format::Blog);
-        let poor = put_together(Some(rubric(5.0)), fixes(1));
+        let poor = put_together(Some(rubric(5.0)), failed(1));
         assert_eq!(next(&poor, 0, &brief), Stage::Revise);
         assert_eq!(next(&poor, 1, &brief), Stage::Revise);
         assert_eq!(next(&poor, 2, &brief), Stage::Finish, "two rounds are all");
-        assert_eq!(next(&put_together(Some(rubric(9.0)), fixes(1)), 0, &brief), Stage::Finish);
+        assert_eq!(next(&put_together(Some(rubric(9.0)), failed(1)), 0, &brief), Stage::Finish);
         assert_eq!(next(&put_together(None, Vec::new()), 0, &brief), Stage::Finish);
         let silent = Rubric { comments: String::new(), ..rubric(2.0) };
         assert_eq!(next(&put_together(Some(silent), Vec::new()), 0, &brief), Stage::Finish, "nothing to go by");

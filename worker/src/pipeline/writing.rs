@@ -30,6 +30,7 @@ pub(super) fn rules(brief: &Brief) -> Rules<'_> {
         language: &brief.language,
         words: brief.words,
         banned_phrases: &brief.banned_phrases,
+        keywords: &brief.keywords,
     }
 }
 

@@ -1,0 +1,53 @@
+//! The businesses' voices, measured once a version of their knowledge and kept while there is room.
+//! What a voice is, is [`crate::voice`]'s.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use copydesk_common::business::BusinessId;
+use copydesk_common::store::{Store, StoreError, document};
+
+use crate::voice::VoiceProfile;
+
+/// Passages that a voice is measured in: more change nothing.
+const MAX_PASSAGES: usize = 200;
+/// Voices that are kept. Each takes less than a kilobyte.
+const MAX_KEPT: usize = 4_096;
+
+/// A voice, and the version of the knowledge in which it was measured.
+type Kept = (i64, Option<Arc<VoiceProfile>>);
+
+/// Measures and keeps voices. Cheap to clone: clones share what is kept.
+#[derive(Debug, Clone)]
+pub struct Voices {
+    store: Store,
+    kept: Arc<Mutex<HashMap<BusinessId, Kept>>>,
+}
+
+impl Voices {
+    /// Keeps none yet.
+    pub fn new(store: Store) -> Self {
+        Self { store, kept: Arc::default() }
+    }
+
+    /// The voice of a business's documents as they are now.
+    pub async fn of(&self, business_id: &BusinessId) -> Result<Option<Arc<VoiceProfile>>, StoreError> {
+        let version = document::knowledge_version(&self.store, business_id).await?;
+        let kept = self.kept().get(business_id).filter(|(known, _)| *known == version).map(|(_, voice)| voice.clone());
+        if let Some(voice) = kept {
+            return Ok(voice);
+        }
+        let chunks = document::chunks(&self.store, business_id).await?;
+        let voice = VoiceProfile::of(chunks.iter().take(MAX_PASSAGES).map(|chunk| chunk.text.as_str())).map(Arc::new);
+        let mut kept = self.kept();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(business_id.clone(), (version, voice.clone()));
+        Ok(voice)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<BusinessId, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
