@@ -15,7 +15,7 @@ uuid_id! {
 }
 
 named_enum! {
-    /// What the uploaded text is written in.
+    /// What an uploaded document is written in.
     MediaType {
         /// Markdown.
         Markdown = "text/markdown",
@@ -23,7 +23,69 @@ named_enum! {
         Plain = "text/plain",
         /// HTML.
         Html = "text/html",
+        /// PDF.
+        Pdf = "application/pdf",
+        /// Word, since 2007.
+        Docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     }
+}
+
+impl MediaType {
+    /// Whether it is text as it stands; else it is a file that must be taken apart first.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Markdown | Self::Plain | Self::Html)
+    }
+}
+
+named_enum! {
+    /// The languages whose words are compared without their endings.
+    Language {
+        /// Arabic.
+        Arabic = "ar",
+        /// Danish.
+        Danish = "da",
+        /// Dutch.
+        Dutch = "nl",
+        /// English.
+        English = "en",
+        /// Finnish.
+        Finnish = "fi",
+        /// French.
+        French = "fr",
+        /// German.
+        German = "de",
+        /// Greek.
+        Greek = "el",
+        /// Hungarian.
+        Hungarian = "hu",
+        /// Italian.
+        Italian = "it",
+        /// Norwegian.
+        Norwegian = "no",
+        /// Portuguese.
+        Portuguese = "pt",
+        /// Romanian.
+        Romanian = "ro",
+        /// Russian.
+        Russian = "ru",
+        /// Spanish.
+        Spanish = "es",
+        /// Swedish.
+        Swedish = "sv",
+        /// Tamil.
+        Tamil = "ta",
+        /// Turkish.
+        Turkish = "tr",
+    }
+}
+
+/// What was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Text, of a media type that is text.
+    Text(String),
+    /// A file, of a media type that is none.
+    File(Vec<u8>),
 }
 
 named_enum! {
@@ -55,8 +117,8 @@ pub struct NewDocument {
     pub media_type: MediaType,
     /// Where it can be read.
     pub url: Option<String>,
-    /// The text as uploaded.
-    pub text: String,
+    /// The text or file as uploaded.
+    pub body: Body,
 }
 
 /// A document as clients see it, without its text.
@@ -86,7 +148,11 @@ pub struct Document {
     pub error: Option<String>,
     /// Passages it was cut into.
     pub chunk_count: i32,
-    /// Size of the text, in bytes.
+    /// The language that its text is in; null while it is not indexed, and where it is none whose
+    /// words are compared without their endings.
+    #[schema(required = true)]
+    pub language: Option<Language>,
+    /// Size of the text or file, in bytes.
     pub size_bytes: i32,
     /// When it was first uploaded.
     pub created_at: DateTime<Utc>,
@@ -127,4 +193,6 @@ pub struct Chunk {
     pub title: String,
     /// Where the document can be read.
     pub url: Option<String>,
+    /// The document's language, where it is known.
+    pub language: Option<Language>,
 }

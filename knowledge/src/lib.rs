@@ -90,5 +90,6 @@ fn chunk(heading_path: &str, text: &str) -> Chunk {
         text: text.to_owned(),
         title: heading_path.split(" › ").next().unwrap_or_default().to_owned(),
         url: None,
+        language: None,
     }
 }

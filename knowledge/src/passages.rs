@@ -1,10 +1,11 @@
 //! One business's passages in an inverted index in memory: BM25 over the text and, weighing more,
-//! the title and headings above it. Knows nothing of where passages come from.
+//! the title and headings above it, each in its document's language. Knows nothing of where passages
+//! come from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use copydesk_common::document::Chunk;
+use copydesk_common::document::{Chunk, Language};
 use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
@@ -14,8 +15,6 @@ use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, TantivyDocument, Ter
 
 use crate::{Hit, KnowledgeError, tokens};
 
-/// The name under which the index knows our analyzer.
-const ANALYZER: &str = "copydesk";
 /// A word in a heading says more of what a passage is about than the same word in its text.
 const HEADING_BOOST: f32 = 1.5;
 /// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
@@ -28,11 +27,22 @@ const BUILD_MEMORY_BYTES: usize = 15_000_000;
 pub(crate) struct Passages {
     /// In the order of the index: a document's number there is its place here.
     chunks: Vec<Chunk>,
-    analyzer: TextAnalyzer,
+    /// By the languages that there are. A query is looked up in each as that language's words.
+    fields: BTreeMap<Language, Fields>,
     reader: IndexReader,
+    size_bytes: usize,
+}
+
+/// Where the passages of one language are indexed.
+struct Fields {
+    analyzer: TextAnalyzer,
     heading: Field,
     text: Field,
-    size_bytes: usize,
+}
+
+/// Of a passage. English where it is not known: its endings are rules that harm others little.
+fn language(chunk: &Chunk) -> Language {
+    chunk.language.unwrap_or(Language::English)
 }
 
 impl fmt::Debug for Passages {
@@ -46,11 +56,15 @@ impl Passages {
     /// threads.
     pub(crate) fn index(chunks: Vec<Chunk>) -> Result<Self, KnowledgeError> {
         let mut schema = Schema::builder();
-        let heading = schema.add_text_field("heading", indexed());
-        let text = schema.add_text_field("text", indexed());
-        let analyzer = tokens::analyzer();
         let tokenizers = TokenizerManager::new();
-        tokenizers.register(ANALYZER, analyzer.clone());
+        let mut fields = BTreeMap::new();
+        for language in chunks.iter().map(language).collect::<BTreeSet<_>>() {
+            let analyzer = tokens::analyzer(language);
+            tokenizers.register(language.as_str(), analyzer.clone());
+            let heading = schema.add_text_field(&format!("heading_{language}"), indexed(language));
+            let text = schema.add_text_field(&format!("text_{language}"), indexed(language));
+            fields.insert(language, Fields { analyzer, heading, text });
+        }
         let directory = RamDirectory::create();
         // One segment without threads: documents keep the order in which they are added.
         let mut writer = Index::builder()
@@ -59,13 +73,15 @@ impl Passages {
             .single_segment_index_writer(directory.clone(), BUILD_MEMORY_BYTES)?;
         for chunk in &chunks {
             let mut document = TantivyDocument::default();
-            document.add_text(heading, &chunk.heading_path);
-            document.add_text(text, &chunk.text);
+            if let Some(fields) = fields.get(&language(chunk)) {
+                document.add_text(fields.heading, &chunk.heading_path);
+                document.add_text(fields.text, &chunk.text);
+            }
             writer.add_document(document)?;
         }
         let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let size_bytes = directory.total_mem_usage() + chunks.iter().map(chunk_bytes).sum::<usize>();
-        Ok(Self { chunks, analyzer, reader, heading, text, size_bytes })
+        Ok(Self { chunks, fields, reader, size_bytes })
     }
 
     /// What it takes in memory, in bytes.
@@ -76,37 +92,42 @@ impl Passages {
     /// The up to `limit` passages that fit `query` best, best first. None where no word of the
     /// query says anything, or no passage holds one that does.
     pub(crate) fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let words = tokens::first_words(&self.analyzer, query, MAX_QUERY_WORDS);
+        let clauses: Vec<_> = self.fields.values().flat_map(|fields| fields.any_of(query)).collect();
         // No more than there are, since tantivy makes room for as many as it is asked for.
         let limit = limit.min(self.chunks.len());
-        if words.is_empty() || limit == 0 {
+        if clauses.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
         let ranked = TopDocs::with_limit(limit).order_by_score();
-        let found = self.reader.searcher().search(&self.any_of(&words), &ranked)?;
+        let found = self.reader.searcher().search(&BooleanQuery::new(clauses), &ranked)?;
         let hit = |(score, address): (f32, DocAddress)| {
             let chunk = self.chunks.get(usize::try_from(address.doc_id).ok()?)?.clone();
             Some(Hit { chunk, score })
         };
         Ok(found.into_iter().filter_map(hit).collect())
     }
+}
 
-    fn any_of(&self, words: &BTreeSet<String>) -> BooleanQuery {
+impl Fields {
+    /// Looks for the words of a query.
+    fn any_of(&self, query: &str) -> Vec<(Occur, Box<dyn Query>)> {
         let term = |field, word: &str| -> Box<dyn Query> {
             Box::new(TermQuery::new(Term::from_field_text(field, word), IndexRecordOption::WithFreqs))
         };
+        let words = tokens::first_words(&self.analyzer, query, MAX_QUERY_WORDS);
         let clauses = words.iter().flat_map(|word| {
             let in_heading = Box::new(BoostQuery::new(term(self.heading, word), HEADING_BOOST));
             [(Occur::Should, in_heading as Box<dyn Query>), (Occur::Should, term(self.text, word))]
         });
-        BooleanQuery::new(clauses.collect())
+        clauses.collect()
     }
 }
 
 /// Frequencies for the ranking, no positions: nobody searches for phrases. Nothing is stored, since
 /// the passages themselves are kept beside the index.
-fn indexed() -> TextOptions {
-    let indexing = TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
+fn indexed(language: Language) -> TextOptions {
+    let indexing =
+        TextFieldIndexing::default().set_tokenizer(language.as_str()).set_index_option(IndexRecordOption::WithFreqs);
     TextOptions::default().set_indexing_options(indexing)
 }
 
@@ -142,6 +163,19 @@ mod tests {
         assert_eq!(found(&clinic, "RADIOLOGISTS"), ["Acme Clinics › Diagnostics"]);
         assert_eq!(found(&clinic, "opened"), ["Acme Clinics › Opening hours"]);
         assert_eq!(found(&clinic, "cafe"), ["Le café d'Acme"]);
+    }
+
+    #[test]
+    fn words_are_found_by_the_endings_of_their_passages_language() {
+        let german = Chunk {
+            language: Some(Language::German),
+            ..chunk("Kliniken › Befunde", "Jeder Befund wird von zwei Ärztinnen gelesen.")
+        };
+        let passages = Passages::index(vec![german, chunk("Clinics", "Two doctors read every finding.")]).unwrap();
+        assert_eq!(found(&passages, "Befunden"), ["Kliniken › Befunde"]);
+        assert_eq!(found(&passages, "ärztin"), ["Kliniken › Befunde"]);
+        assert_eq!(found(&passages, "findings"), ["Clinics"]);
+        assert!(found(&passages, "der von wird").is_empty(), "German words that say nothing");
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! Text as words that can be compared: without case, accents and, in English, endings. Passages,
-//! queries and checks of citations see a text in this one way.
+//! Text as words that can be compared: without case, accents and endings. Passages, and queries for
+//! them, are seen in the passages' language; checks of citations see all text as English.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use copydesk_common::document::Language;
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer,
-    Token, TokenFilter, TokenStream, Tokenizer,
+    AsciiFoldingFilter, Language as Stem, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
+    TextAnalyzer, Token, TokenFilter, TokenStream, Tokenizer,
 };
 
 /// Longer words are data, such as hashes and base64. In bytes.
@@ -22,7 +23,7 @@ const STOP_WORDS: &[&str] = &[
 /// The words of a text, each once. Nothing in a text is an operator: what would be one in a query
 /// language is punctuation here.
 pub fn words(text: &str) -> BTreeSet<String> {
-    static ANALYZER: LazyLock<TextAnalyzer> = LazyLock::new(analyzer);
+    static ANALYZER: LazyLock<TextAnalyzer> = LazyLock::new(|| analyzer(Language::English));
     first_words(&ANALYZER, text, usize::MAX)
 }
 
@@ -37,17 +38,57 @@ pub(crate) fn first_words(analyzer: &TextAnalyzer, text: &str, limit: usize) -> 
     words
 }
 
-/// English words without their endings, and the commonest not at all. Other languages' words stay
-/// as they are written; scripts without spaces are cut into pairs of characters.
-pub(crate) fn analyzer() -> TextAnalyzer {
+/// A language's words without their endings, and its commonest not at all; scripts without spaces are
+/// cut into pairs of characters.
+pub(crate) fn analyzer(language: Language) -> TextAnalyzer {
+    if language == Language::English { english() } else { other(stem(language)) }
+}
+
+fn english() -> TextAnalyzer {
     TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(Pairs)
         .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
         .filter(LowerCaser)
         .filter(AsciiFoldingFilter)
         .filter(StopWordFilter::remove(STOP_WORDS.iter().map(|&word| word.to_owned())))
-        .filter(Stemmer::new(Language::English))
+        .filter(Stemmer::new(Stem::English))
         .build()
+}
+
+/// Accents go last: endings are told by them.
+fn other(stem: Stem) -> TextAnalyzer {
+    let stop_words = StopWordFilter::new(stem).unwrap_or_else(|| StopWordFilter::remove(Vec::new()));
+    TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(Pairs)
+        .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
+        .filter(LowerCaser)
+        .filter(stop_words)
+        .filter(Stemmer::new(stem))
+        .filter(AsciiFoldingFilter)
+        .build()
+}
+
+fn stem(language: Language) -> Stem {
+    match language {
+        Language::Arabic => Stem::Arabic,
+        Language::Danish => Stem::Danish,
+        Language::Dutch => Stem::Dutch,
+        Language::English => Stem::English,
+        Language::Finnish => Stem::Finnish,
+        Language::French => Stem::French,
+        Language::German => Stem::German,
+        Language::Greek => Stem::Greek,
+        Language::Hungarian => Stem::Hungarian,
+        Language::Italian => Stem::Italian,
+        Language::Norwegian => Stem::Norwegian,
+        Language::Portuguese => Stem::Portuguese,
+        Language::Romanian => Stem::Romanian,
+        Language::Russian => Stem::Russian,
+        Language::Spanish => Stem::Spanish,
+        Language::Swedish => Stem::Swedish,
+        Language::Tamil => Stem::Tamil,
+        Language::Turkish => Stem::Turkish,
+    }
 }
 
 /// Cuts runs of Han, Hiragana, Katakana and Thai, which are written without spaces, into

@@ -8,6 +8,7 @@ use copydesk_common::store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::Cancellations;
+use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::pipeline::PipelineDeps;
 
@@ -26,6 +27,8 @@ pub struct Context {
     pub cancellations: Cancellations,
     /// What generations are made with.
     pub pipeline: PipelineDeps,
+    /// Reads documents.
+    pub ingest: Ingest,
     /// Names this process in leases: host, process and a random part, so that no two are alike.
     pub owner: String,
     /// The wait before the second attempt of a job.

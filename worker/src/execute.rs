@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::cancel::Cancellation;
 use crate::context::Context;
 use crate::outcome::Interruption;
-use crate::{feedback, ingest, metric, pipeline, retry};
+use crate::{feedback, metric, pipeline, retry};
 
 /// A job that lost its worker so often in a row, without finishing another stage, is what kills
 /// the workers: it ends as dead.
@@ -88,7 +88,7 @@ async fn handle(
         match job.kind {
             JobKind::Generate => pipeline::run(&context.pipeline, job).await,
             JobKind::Feedback => feedback::run(&context.store, job).await,
-            JobKind::Ingest => ingest::run(&context.store, job).await,
+            JobKind::Ingest => context.ingest.run(job).await,
         }
     };
     tokio::select! {

@@ -40,6 +40,7 @@ pub mod voice;
 use cancel::Cancellations;
 use consume::Receiving;
 use context::{Context, Leaving};
+use ingest::Ingest;
 use journal::Journal;
 use pipeline::PipelineDeps;
 use sweep::Sweep;
@@ -92,6 +93,7 @@ pub fn build(config: Config) -> Result<Worker, WorkerError> {
     let draining = leaving.draining.clone();
     let pipeline = PipelineDeps::new(&config, store.clone(), journal.clone(), &redis, notifier.clone(), draining)?;
     let context = Context {
+        ingest: Ingest::new(store.clone(), notifier.clone()),
         store,
         cancellations: Cancellations::listen(&redis),
         redis,

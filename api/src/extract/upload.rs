@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
@@ -45,14 +46,22 @@ impl FromRequest<Services> for Upload {
 
 async fn of_json(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
     let bytes = body::bytes(request, UPLOAD_BODY_BYTES).await.map_err(name_both_kinds)?;
-    Ok(Upload { key: name.map(|name| name.of_body(&bytes)), document: body::parse(&bytes)? })
+    let document: DocumentBody = body::parse(&bytes)?;
+    if document.media_type.is_some_and(|kind| !kind.is_text()) {
+        return Err(ApiError::invalid("/media_type", "is for files: send it as multipart/form-data"));
+    }
+    Ok(Upload { key: name.map(|name| name.of_body(&bytes)), document })
 }
 
 async fn of_form(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
     let form = Multipart::from_request(request, &()).await?;
     let document = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
     // Clients put another boundary into every form: the same document is the same request.
-    let key = name.map(|name| Ok(name.of_body(&serde_json::to_vec(&document)?)));
+    let key = name.map(|name| {
+        let mut request = serde_json::to_vec(&document)?;
+        request.extend(document.file.iter().flatten());
+        Ok(name.of_body(&request))
+    });
     let key = key.transpose().map_err(|error: serde_json::Error| ApiError::Internal(error.into()))?;
     Ok(Upload { key, document })
 }
@@ -96,9 +105,10 @@ async fn text_of(name: &str, field: Field<'_>) -> Result<String, ApiError> {
 
 /// The form's `file` part.
 struct File {
-    stem: String,
-    media_type: Option<MediaType>,
-    text: String,
+    name: String,
+    /// The part's own content type.
+    kind: String,
+    bytes: Bytes,
 }
 
 impl File {
@@ -107,35 +117,92 @@ impl File {
         let kind = field.content_type().unwrap_or_default().to_owned();
         let bytes = field.bytes().await?;
         if bytes.len() > DOCUMENT_BYTES {
-            return Err(ApiError::TooLarge(DOCUMENT_BYTES));
+            Err(ApiError::TooLarge(DOCUMENT_BYTES))
+        } else {
+            Ok(Self { name, kind, bytes })
         }
-        let text = str::from_utf8(&bytes).map_err(|_| ApiError::invalid("/file", "must be UTF-8 text"))?;
-        let text = text.trim_start_matches('\u{feff}').to_owned();
-        if text.contains('\0') {
-            return Err(ApiError::invalid("/file", "must not hold the character U+0000"));
-        }
-        if text.trim().is_empty() {
-            return Err(ApiError::invalid("/file", "must not be empty"));
-        }
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-        Ok(Self { stem: stem.trim().to_owned(), media_type: media_type(extension, &kind), text })
     }
 
     /// The document, of the file and the form's other fields.
     fn into_document(self, mut fields: Map<String, Value>) -> Result<DocumentBody, ApiError> {
+        let (stem, extension) = self.name.rsplit_once('.').unwrap_or((&self.name, ""));
         if !fields.contains_key("media_type") {
-            let kind =
-                self.media_type.ok_or_else(|| ApiError::invalid("/file", "must be a .md, .txt or .html file"))?;
+            let kind = media_type(extension, &self.kind);
+            let kind = kind.ok_or_else(|| self.wrong("must be a .md, .txt, .html, .pdf or .docx file"))?;
             fields.insert("media_type".to_owned(), kind.as_str().into());
         }
-        if !fields.contains_key("title") && !self.stem.is_empty() {
-            fields.insert("title".to_owned(), self.stem.into());
+        if !fields.contains_key("title") && !stem.trim().is_empty() {
+            fields.insert("title".to_owned(), stem.trim().into());
         }
-        // Checked above, and too large to be copied about.
+        // Checked below, and too large to be copied about.
         fields.insert("text".to_owned(), "checked".into());
         let mut document = body::of_fields::<DocumentBody>(fields)?;
-        document.text = self.text;
+        match document.media_type.filter(|kind| !kind.is_text()) {
+            Some(kind) => document.file = Some(self.file(kind)?),
+            None => document.text = self.text()?,
+        }
         Ok(document)
+    }
+
+    fn text(&self) -> Result<String, ApiError> {
+        if let Some(kind) = disguised(&self.bytes) {
+            return Err(self.wrong(&format!("must be text, and is a {kind}")));
+        }
+        let text = str::from_utf8(&self.bytes).map_err(|error| {
+            self.wrong(&format!(
+                "must be UTF-8 text, and is none from byte {} on: save it as UTF-8",
+                error.valid_up_to()
+            ))
+        })?;
+        let text = text.trim_start_matches('\u{feff}');
+        if text.contains('\0') {
+            return Err(self.wrong("must be text, and holds the character U+0000"));
+        }
+        if text.trim().is_empty() {
+            return Err(self.wrong("must not be empty"));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn file(self, kind: MediaType) -> Result<Vec<u8>, ApiError> {
+        let head = &self.bytes[..self.bytes.len().min(1024)];
+        match kind {
+            // The mark may stand a little later: mail programs and printers put lines before it.
+            MediaType::Pdf if !head.windows(PDF_MARK.len()).any(|mark| mark == PDF_MARK) => {
+                Err(self.wrong("must be a PDF, and does not begin as one"))
+            }
+            MediaType::Docx if head.starts_with(OLE_MARK) => Err(self.wrong(
+                "must be a .docx without a password, and is a protected or an old Word file: save it as .docx without one",
+            )),
+            MediaType::Docx if !head.starts_with(ZIP_MARK) => {
+                Err(self.wrong("must be a .docx file, and does not begin as one"))
+            }
+            _ => Ok(self.bytes.into()),
+        }
+    }
+
+    /// What is wrong with the file, which is named: clients send many.
+    fn wrong(&self, what: &str) -> ApiError {
+        const MAX_NAME_CHARS: usize = 100;
+        let name: String = self.name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+        ApiError::invalid("/file", if name.is_empty() { what.to_owned() } else { format!("{name} {what}") })
+    }
+}
+
+/// How PDF files begin.
+const PDF_MARK: &[u8] = b"%PDF-";
+/// How zip files begin, such as .docx.
+const ZIP_MARK: &[u8] = b"PK\x03\x04";
+/// How Microsoft's older and its encrypted files begin.
+const OLE_MARK: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+
+/// What a file is that calls itself text.
+fn disguised(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        _ if bytes.starts_with(PDF_MARK) => Some("PDF: name it .pdf"),
+        _ if bytes.starts_with(ZIP_MARK) => Some("zip or Word file: name it .docx if it is one"),
+        _ if bytes.starts_with(OLE_MARK) => Some("file of an old Office: save it as .docx"),
+        _ => None,
     }
 }
 
@@ -145,6 +212,8 @@ fn media_type(extension: &str, kind: &str) -> Option<MediaType> {
         "md" | "markdown" => Some(MediaType::Markdown),
         "txt" => Some(MediaType::Plain),
         "html" | "htm" => Some(MediaType::Html),
+        "pdf" => Some(MediaType::Pdf),
+        "docx" => Some(MediaType::Docx),
         "" => kind.split(';').next()?.trim().parse().ok(),
         _ => None,
     }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
-use copydesk_common::document::{Document, DocumentId, IngestPayload, MediaType, NewDocument};
+use copydesk_common::document::{Body, Document, DocumentId, IngestPayload, MediaType, NewDocument};
 use copydesk_common::generation::Format;
 use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
 use copydesk_common::store;
@@ -26,8 +26,8 @@ use crate::state::Services;
 
 /// Add a document.
 ///
-/// As JSON, or as a form with one Markdown, text or HTML file of at most 10 MiB. A job makes it
-/// searchable. A document with the `external_id` of another replaces that one.
+/// Text as JSON, or a form with one file of at most 10 MiB: Markdown, text, HTML, PDF or Word. A job
+/// makes it searchable; its `error` says what to do where it cannot. A document with the `external_id` of another replaces that one.
 #[utoipa::path(
     post,
     path = "/api/businesses/{business_id}/documents",
@@ -176,7 +176,7 @@ pub struct DocumentBody {
     pub text: String,
     /// What the text is written in; `text/markdown` where it is missing.
     #[garde(skip)]
-    media_type: Option<MediaType>,
+    pub media_type: Option<MediaType>,
     /// Your own name for it: another document of this name replaces it.
     #[garde(inner(custom(chars(0..=200))))]
     #[serde(default, deserialize_with = "limit::trimmed_option")]
@@ -191,6 +191,11 @@ pub struct DocumentBody {
     #[serde(default, deserialize_with = "limit::trimmed_option")]
     #[schema(max_length = 2000)]
     url: Option<String>,
+    /// The file, where it is no text.
+    #[garde(skip)]
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub file: Option<Vec<u8>>,
 }
 
 impl RequestBody for DocumentBody {
@@ -214,7 +219,7 @@ impl DocumentBody {
             content_type: self.content_type,
             media_type: self.media_type.unwrap_or(MediaType::Markdown),
             url: self.url,
-            text: self.text,
+            body: self.file.map_or(Body::Text(self.text), Body::File),
         }
     }
 }
@@ -227,7 +232,7 @@ fn not_blank(text: &str, (): &()) -> garde::Result {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the form's shape for the reference; its parts are read one by one")]
 pub struct DocumentForm {
-    /// A UTF-8 file of at most 10 MiB: `.md`, `.txt` or `.html`.
+    /// A file of at most 10 MiB: `.md`, `.txt` or `.html` as UTF-8, `.pdf` with text, or `.docx`.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// Its title; the file's name where it is missing.

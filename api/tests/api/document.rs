@@ -75,6 +75,12 @@ async fn a_wrong_form_is_told_what_is_wrong(pool: PgPool) {
     for (form, pointer) in [
         (Form::new().text("title", "No file"), "/file"),
         (file("a.pdf", text), "/file"),
+        (file("a.docx", text), "/file"),
+        (file("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice()), "/file"),
+        (file("a.xlsx", text), "/file"),
+        (file("a.txt", b"%PDF-1.7 text".as_slice()), "/file"),
+        (file("a.md", b"PK\x03\x04 text".as_slice()), "/file"),
+        (file("a.md", text).text("media_type", "application/pdf"), "/file"),
         (file("a.md", b"\xff\xfe".as_slice()), "/file"),
         (file("a.md", b"a\0b".as_slice()), "/file"),
         (file("a.md", b" \n".as_slice()), "/file"),
@@ -107,6 +113,29 @@ async fn a_wrong_form_is_told_what_is_wrong(pool: PgPool) {
     }
     let row = sqlx::query("select count(*) from brand_documents").fetch_one(&pool).await.unwrap();
     assert_eq!(row.get::<i64, _>(0), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn files_that_are_no_text_are_kept_as_they_came(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let pdf = b"%PDF-1.7\n\xff\x00 not UTF-8".as_slice();
+    let document = upload(&service, file("Guide.pdf", pdf).text("external_id", "guide")).await.expect(202).body;
+    let document = &document["document"];
+    assert_eq!((&document["media_type"], &document["title"]), (&json!("application/pdf"), &json!("Guide")));
+    assert_eq!((&document["size_bytes"], &document["language"]), (&json!(pdf.len()), &json!(null)));
+    let row = sqlx::query("select file, body from brand_documents").fetch_one(&pool).await.unwrap();
+    assert_eq!((row.get::<Vec<u8>, _>(0), row.get::<String, _>(1)), (pdf.to_vec(), String::new()));
+    upload(&service, file("Guide.docx", b"PK\x03\x04\x00".as_slice())).await.expect(202);
+    let text = service.post(DOCUMENTS, &guide()).await.expect(202).body;
+    assert_eq!(text["document"]["id"], document["id"], "text may replace a file");
+    let row =
+        sqlx::query("select file from brand_documents where external_id = 'guide'").fetch_one(&pool).await.unwrap();
+    assert_eq!(row.get::<Option<Vec<u8>>, _>(0), None);
+
+    let as_json = with(guide(), "media_type", "application/pdf");
+    assert_eq!(service.post(DOCUMENTS, &as_json).await.expect_problem(422).pointers(), ["/media_type"]);
+    let wrong = upload(&service, file("Prices.pdf", b"Some text.".as_slice())).await.expect_problem(422);
+    assert!(wrong.body.to_string().contains("Prices.pdf must be a PDF"), "{}", wrong.body);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -9,9 +9,9 @@ use super::idempotency::{self, Once, Operation, Scope};
 use super::job::{Columns, IdempotencyKey, changed_a_row, named};
 use super::{Store, StoreError};
 use crate::business::BusinessId;
-use crate::document::{Chunk, Document, DocumentId, DocumentStatus, MediaType, NewChunk, NewDocument};
+use crate::document::{Body, Chunk, Document, DocumentId, DocumentStatus, Language, MediaType, NewChunk, NewDocument};
 use crate::generation::Format;
-use crate::job::{NewJob, Problem, StartedJob};
+use crate::job::{NewJob, Problem, Progress, StartedJob};
 
 /// Stores a document and accepts the job that indexes it, in one transaction. `job` is made from
 /// the document's id: the given one, or that of the document which it replaces. With a key, the
@@ -45,16 +45,21 @@ pub async fn put(
 }
 
 async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Result<Document, sqlx::Error> {
+    let (text, file) = match &document.body {
+        Body::Text(text) => (text.as_str(), None),
+        Body::File(bytes) => ("", Some(bytes.as_slice())),
+    };
     let row = sqlx::query_as!(
         DocumentRow,
-        r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body)
-           values ($1, $2, $3, $4, $5, $6, $7, $8)
+        r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body, file)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            on conflict (business_id, external_id) do update set
                title = excluded.title, content_type = excluded.content_type, media_type = excluded.media_type,
-               url = excluded.url, body = excluded.body, revision = d.revision + 1, status = 'pending', error = null,
+               url = excluded.url, body = excluded.body, file = excluded.file, language = null, revision = d.revision + 1, status = 'pending', error = null,
                updated_at = now()
-           returning id, business_id, external_id, title, content_type, media_type, url, status, error,
-                     0::int as "chunk_count!", octet_length(body) as "size_bytes!", created_at, updated_at"#,
+           returning id, business_id, external_id, title, content_type, media_type, url, status, error, language,
+                     0::int as "chunk_count!", octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!",
+                     created_at, updated_at"#,
         document.id.0,
         document.business_id.as_str(),
         document.external_id,
@@ -62,7 +67,8 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
         document.content_type.map(Format::slug),
         document.media_type.as_str(),
         document.url,
-        document.text,
+        text,
+        file,
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -79,6 +85,7 @@ struct DocumentRow {
     url: Option<String>,
     status: String,
     error: Option<String>,
+    language: Option<String>,
     chunk_count: i32,
     size_bytes: i32,
     created_at: DateTime<Utc>,
@@ -100,6 +107,7 @@ impl TryFrom<DocumentRow> for Document {
             url: row.url,
             status: named::<DocumentStatus>(&row.status)?,
             error: row.error,
+            language: row.language.as_deref().map(named::<Language>).transpose()?,
             chunk_count: row.chunk_count,
             size_bytes: row.size_bytes,
             created_at: row.created_at,
@@ -118,9 +126,9 @@ pub async fn list(
     let query = || async {
         sqlx::query_as!(
             DocumentRow,
-            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error,
+            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error, language,
                       (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
-                      octet_length(body) as "size_bytes!", created_at, updated_at
+                      octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!", created_at, updated_at
                from brand_documents d where business_id = $1 and ($2::uuid is null or id < $2)
                order by id desc limit $3"#,
             business_id.as_str(),
@@ -138,9 +146,9 @@ pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Res
     let query = || async {
         sqlx::query_as!(
             DocumentRow,
-            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error,
+            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error, language,
                       (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
-                      octet_length(body) as "size_bytes!", created_at, updated_at
+                      octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!", created_at, updated_at
                from brand_documents d where business_id = $1 and id = $2"#,
             business_id.as_str(),
             id.0,
@@ -173,8 +181,8 @@ pub struct Source {
     pub title: String,
     /// What it is written in.
     pub media_type: MediaType,
-    /// The text as uploaded.
-    pub text: String,
+    /// The text or file as uploaded.
+    pub body: Body,
     /// Counts up with each replacement.
     pub revision: i32,
 }
@@ -183,7 +191,7 @@ pub struct Source {
 pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Source>, StoreError> {
     let query = || async {
         sqlx::query!(
-            "select title, media_type, body, revision from brand_documents where business_id = $1 and id = $2",
+            "select title, media_type, body, file, revision from brand_documents where business_id = $1 and id = $2",
             business_id.as_str(),
             id.0,
         )
@@ -195,7 +203,7 @@ pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
         Ok(Source {
             title: row.title,
             media_type: named::<MediaType>(&row.media_type)?,
-            text: row.body,
+            body: row.file.map_or(Body::Text(row.body), Body::File),
             revision: row.revision,
         })
     })
@@ -206,9 +214,33 @@ pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
 #[derive(Debug)]
 pub enum Ingested {
     /// Its passages.
-    Ready(Vec<NewChunk>),
+    Ready {
+        /// In order.
+        chunks: Vec<NewChunk>,
+        /// The language that they are in, where it is known.
+        language: Option<Language>,
+    },
     /// Why it cannot be used, for the client.
     Unusable(String),
+}
+
+/// Says how far an ingest has come. Does nothing where another lease runs the job.
+pub async fn progress(store: &Store, job: &StartedJob, progress: &Progress) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set stage = $3, stages_completed = $4, stages_total = $5, updated_at = now()
+             where id = $1 and lease_epoch = $2 and status = 'running'",
+            job.id.0,
+            job.epoch.0,
+            progress.stage,
+            i16::try_from(progress.completed).unwrap_or(i16::MAX),
+            i16::try_from(progress.total).unwrap_or(i16::MAX),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(query).await?;
+    Ok(())
 }
 
 /// Replaces a document's passages and ends its ingest job, in one transaction fenced by the lease's
@@ -232,14 +264,15 @@ async fn settle_once(
     ingested: &Ingested,
 ) -> Result<bool, sqlx::Error> {
     let mut tx = store.pool.begin().await?;
-    let (chunks, error) = match ingested {
-        Ingested::Ready(chunks) => (chunks.as_slice(), None),
-        Ingested::Unusable(reason) => (&[][..], Some(reason)),
+    let (chunks, language, error) = match ingested {
+        Ingested::Ready { chunks, language } => (chunks.as_slice(), *language, None),
+        Ingested::Unusable(reason) => (&[][..], None, Some(reason)),
     };
     let result = error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len() }));
     let ended = sqlx::query!(
         "update jobs set status = case when $4::jsonb is null then 'succeeded' else 'failed' end, result = $3,
-                         error = $4, finished_at = now(), updated_at = now(), stages_completed = 1
+                         error = $4, finished_at = now(), updated_at = now(),
+                         stages_completed = case when $4::jsonb is null then stages_total else stages_completed end
          where id = $1 and lease_epoch = $2 and status = 'running'",
         job.id.0,
         job.epoch.0,
@@ -252,11 +285,13 @@ async fn settle_once(
         return already_settled(&mut tx, job).await;
     }
     let current = sqlx::query!(
-        "update brand_documents set status = $3, error = $4, updated_at = now() where id = $1 and revision = $2",
+        "update brand_documents set status = $3, error = $4, language = $5, updated_at = now()
+         where id = $1 and revision = $2",
         id.0,
         revision,
         if error.is_none() { "ready" } else { "failed" },
         error,
+        language.map(Language::as_str),
     )
     .execute(&mut *tx)
     .await?;
@@ -341,7 +376,7 @@ pub async fn knowledge_version(store: &Store, business_id: &BusinessId) -> Resul
 pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk>, StoreError> {
     let query = || async {
         sqlx::query!(
-            r#"select distinct on (c.sha256) c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url
+            r#"select distinct on (c.sha256) c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language
                from chunks c join brand_documents d on d.id = c.document_id
                where c.business_id = $1 and d.business_id = $1 and d.status = 'ready'
                order by c.sha256, c.document_id, c.ordinal"#,
@@ -351,15 +386,17 @@ pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk
         .await
     };
     let rows = store.retry(query).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Chunk {
-            document_id: DocumentId(row.document_id),
-            ordinal: row.ordinal,
-            heading_path: row.heading_path,
-            text: row.body,
-            title: row.title,
-            url: row.url,
+    rows.into_iter()
+        .map(|row| {
+            Ok(Chunk {
+                document_id: DocumentId(row.document_id),
+                ordinal: row.ordinal,
+                heading_path: row.heading_path,
+                text: row.body,
+                title: row.title,
+                url: row.url,
+                language: row.language.as_deref().map(named::<Language>).transpose()?,
+            })
         })
-        .collect())
+        .collect()
 }

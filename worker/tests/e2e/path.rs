@@ -53,6 +53,38 @@ async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
     worker.leave().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_file_is_found_and_a_broken_one_says_what_to_do() {
+    let system = System::start().await;
+    let worker = system.worker();
+    let document = "<w:document><w:body><w:p><w:pPr><w:pStyle w:val=\"Heading1\"/></w:pPr><w:r><w:t>Befunde</w:t></w:r></w:p>\
+        <w:p><w:r><w:t>Jeder Befund wird von zwei erfahrenen Ärztinnen gelesen, und die Patienten erhalten ihn noch am \
+        selben Tag mit einer Erklärung in einfacher Sprache.</w:t></w:r></w:p></w:body></w:document>";
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("word/document.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut archive, document.as_bytes()).unwrap();
+    let file = archive.finish().unwrap().into_inner();
+
+    let broken = system.upload("klinik", "Preise.docx", file[..file.len() / 2].to_vec()).await;
+    let whole = system.upload("klinik", "Handbuch.docx", file).await;
+    let job = system.ended(whole).await;
+    assert_eq!(job["status"], "succeeded", "{job:#}");
+    assert_eq!(job["progress"], json!({ "stage": "store", "completed": 2, "total": 2 }));
+    let (_, found) = system.get("/api/businesses/klinik/search?q=befunden").await;
+    assert_eq!(found["data"][0]["heading_path"], "Handbuch › Befunde", "{found}");
+    let job = system.ended(broken).await;
+    assert_eq!((&job["status"], &job["error"]["status"]), (&json!("failed"), &json!(422)));
+    let detail = job["error"]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("Preise: the Word file is damaged") && detail.contains("save it again"), "{detail}");
+    let (_, documents) = system.get("/api/businesses/klinik/documents").await;
+    assert_eq!(
+        (&documents["data"][0]["language"], &documents["data"][1]["error"]),
+        (&json!("de"), &json!(detail)),
+        "{documents}"
+    );
+    worker.leave().await;
+}
+
 async fn citations_point_at_stored_passages(system: &System, result: &Value) {
     let sources = result["sources"].as_array().unwrap();
     let own: Vec<&Value> = sources.iter().filter(|source| source["kind"] == "kb").collect();

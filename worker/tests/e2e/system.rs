@@ -10,6 +10,7 @@ use copydesk_common::redis::Redis;
 use copydesk_common::store::{self, Store};
 use copydesk_simulator::link::Link;
 use copydesk_simulator::{Fault, Simulator, SimulatorConfig};
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
@@ -154,6 +155,15 @@ impl System {
         assert_eq!(status, 202, "{answer}");
         let id = answer["id"].as_str().or(answer["job"]["id"].as_str()).expect("a job");
         id.parse().unwrap()
+    }
+
+    /// Uploads a file as a document; the id of the job that indexes it.
+    pub(crate) async fn upload(&self, business: &str, name: &'static str, file: Vec<u8>) -> JobId {
+        let form = Form::new().part("file", Part::bytes(file).file_name(name));
+        let url = format!("http://{}/api/businesses/{business}/documents", self.api);
+        let (status, answer) = answer(self.http.post(url).multipart(form).send().await.unwrap()).await;
+        assert_eq!(status, 202, "{answer}");
+        answer["job"]["id"].as_str().expect("a job").parse().unwrap()
     }
 
     /// Waits until the job has ended; the job.

@@ -1,0 +1,33 @@
+//! The language of a text, where it is one whose words can be compared without their endings.
+
+use copydesk_common::document::Language;
+use whatlang::{Detector, Lang};
+
+/// What is looked at, in bytes: more tells no more.
+const SAMPLE_BYTES: usize = 16 * 1024;
+
+pub(super) fn detect(text: &str) -> Option<Language> {
+    let sample = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
+    let info = Detector::new().detect(sample).filter(whatlang::Info::is_reliable)?;
+    Some(match info.lang() {
+        Lang::Ara => Language::Arabic,
+        Lang::Dan => Language::Danish,
+        Lang::Nld => Language::Dutch,
+        Lang::Eng => Language::English,
+        Lang::Fin => Language::Finnish,
+        Lang::Fra => Language::French,
+        Lang::Deu => Language::German,
+        Lang::Ell => Language::Greek,
+        Lang::Hun => Language::Hungarian,
+        Lang::Ita => Language::Italian,
+        Lang::Nob => Language::Norwegian,
+        Lang::Por => Language::Portuguese,
+        Lang::Ron => Language::Romanian,
+        Lang::Rus => Language::Russian,
+        Lang::Spa => Language::Spanish,
+        Lang::Swe => Language::Swedish,
+        Lang::Tam => Language::Tamil,
+        Lang::Tur => Language::Turkish,
+        _ => return None,
+    })
+}
