@@ -9,27 +9,33 @@ mod poll;
 mod queue;
 mod quota;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use clap::ValueEnum as _;
 use copydesk_simulator::SimulatorConfig;
+use serde::Serialize;
 
-use crate::Ground;
+use crate::database::Database;
+use crate::machine::Machine;
 use crate::measure::Findings;
+use crate::peer::{Acceptor, Drainer, Peer};
 use crate::process::Process;
-use crate::redis_server;
+use crate::redis_server::{self, RedisServer};
 use crate::system::Setup;
+use crate::{Ground, machine, table};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Row {
-    /// P1: durable acceptance over HTTP, beside a handler that only answers
+    /// P1: durable acceptance over HTTP, beside a handler that only answers, and other software
     Accept,
-    /// P2: the queue alone, beside redis-benchmark
+    /// P2: the queue alone, beside redis-benchmark and other software
     Queue,
     /// P3: what Copydesk adds to the time of the providers
     Latency,
@@ -41,11 +47,12 @@ enum Row {
     Poll,
 }
 
-/// Measure how fast Copydesk is, beside its limits.
+/// Measure how fast Copydesk is, beside its limits and other software.
 ///
 /// Three rounds, medians; the figures of each round are in target/bench. Nothing else should run on
 /// the machine.
 #[derive(Debug, clap::Args)]
+#[command(after_help = include_str!("../rows.txt"))]
 pub(crate) struct Bench {
     #[command(flatten)]
     ground: Ground,
@@ -57,26 +64,99 @@ pub(crate) struct Bench {
     /// How long load is put on, in seconds
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// The largest backlog, in jobs; the largest table has ten times as many
-    #[arg(long, default_value_t = 100_000)]
+    /// The largest backlog and table, in jobs
+    #[arg(long, default_value_t = 1_000_000)]
     jobs: usize,
+    /// One short round, to see that it runs: its figures say little
+    #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs"])]
+    quick: bool,
+    /// Leave other software out, and install none
+    #[arg(long)]
+    no_peers: bool,
+}
+
+/// All that is known of a run.
+#[derive(Debug, Serialize)]
+struct Report {
+    began_at: DateTime<Utc>,
+    machine: Machine,
+    versions: BTreeMap<String, String>,
+    rounds: usize,
+    seconds: u64,
+    jobs: usize,
+    /// Processes that wanted to run, on average over the minute before the run.
+    load_before: f64,
+    load_after: f64,
+    findings: Vec<Findings>,
 }
 
 impl Bench {
-    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) async fn run(mut self) -> anyhow::Result<ExitCode> {
+        if self.quick {
+            (self.rounds, self.seconds, self.jobs) = (1, 1, 20_000);
+        }
         let rows = if self.rows.is_empty() { Row::value_variants().to_vec() } else { self.rows.clone() };
         let folder = self.ground.out("bench")?;
-        let mut all = Vec::new();
+        let mut report = self.begin().await?;
         for row in rows {
             let began = Instant::now();
             let findings = self.measure(row, &folder).await.with_context(|| format!("{row:?}"))?;
             println!("{}  {:.0} s\n", findings.render(), began.elapsed().as_secs_f64());
-            all.push(findings);
+            report.findings.push(findings);
+            report.load_after = machine::load_average();
+            // What was measured is not lost with a row that fails.
+            report.write(&folder)?;
         }
-        let path = folder.join(format!("{}.json", chrono::Utc::now().format("%Y%m%d-%H%M%S")));
-        std::fs::write(&path, serde_json::to_vec_pretty(&all)?).with_context(|| path.display().to_string())?;
-        println!("{}", path.display());
+        println!("{}{}", report.summary(), report.write(&folder)?.display());
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn begin(&self) -> anyhow::Result<Report> {
+        let database = Database::make_empty(&self.ground.postgres, "bench_version").await?;
+        let report = Report {
+            began_at: Utc::now(),
+            machine: Machine::read(),
+            versions: machine::versions(&database, &self.ground.redis_server).await,
+            rounds: self.rounds,
+            seconds: self.seconds,
+            jobs: self.jobs,
+            load_before: machine::load_average(),
+            load_after: f64::NAN,
+            findings: Vec::new(),
+        };
+        println!("{}\n{}", report.machine.render(), report.warning());
+        Ok(report)
+    }
+
+    /// The peers that can be had here; the findings say why others are missing.
+    async fn accepting_peers(&self, folder: &Path, findings: &mut Findings) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        for acceptor in Acceptor::ALL {
+            if self.no_peers {
+                continue;
+            }
+            match Peer::start(&self.ground, folder, acceptor).await {
+                Ok(peer) => peers.push(peer),
+                Err(error) => findings.note(format!("{}: {error:#}", acceptor.name())),
+            }
+        }
+        peers
+    }
+
+    /// A round of each peer that drains; the findings say why others are missing.
+    async fn drain_peers(&self, server: &RedisServer, findings: &mut Findings) {
+        for drainer in Drainer::ALL {
+            if self.no_peers {
+                continue;
+            }
+            match drainer.drain(&self.ground, server).await {
+                Ok(drained) => {
+                    findings.add(&format!("{}, pushed", drainer.name()), "/s", drained.pushed_per_second);
+                    findings.add(&format!("{}, drained", drainer.name()), "/s", drained.drained_per_second);
+                }
+                Err(error) => findings.note(format!("{}: {error:#}", drainer.name())),
+            }
+        }
     }
 
     async fn measure(&self, row: Row, folder: &Path) -> anyhow::Result<Findings> {
@@ -122,5 +202,46 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok((process, address))
+    }
+}
+
+impl Report {
+    /// The file of this run, written anew.
+    fn write(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        let path = folder.join(format!("{}.json", self.began_at.format("%Y%m%d-%H%M%S")));
+        std::fs::write(&path, serde_json::to_vec_pretty(self)?).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+
+    /// Every figure that has a mark, in one table.
+    fn summary(&self) -> String {
+        let rows: Vec<Vec<String>> = self.findings.iter().flat_map(Findings::summary).collect();
+        let table = table::render(&["", "is", "mark", ""], &rows);
+        let Self { rounds, load_before, load_after, .. } = self;
+        let load = format!("load average {load_before:.1} before and {load_after:.1} after");
+        format!("── summary\n\n{table}\n{}; median of {rounds}; {load}\n{}", self.machine.render(), self.warning())
+    }
+
+    /// Where others kept the machine busy before the run: during it, that cannot be told from the run.
+    fn warning(&self) -> String {
+        // A quarter of a core, on two: less is what an idle machine shows.
+        if self.load_before <= self.machine.cores as f64 * 0.125 {
+            return String::new();
+        }
+        let load = self.load_before;
+        format!("warning: the machine was busy (load average {load:.1}); compare figures of this run only\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_listed_with_its_mark() {
+        for row in Row::value_variants() {
+            let name = format!("\n  {} ", format!("{row:?}").to_lowercase());
+            assert!(include_str!("../rows.txt").contains(&name), "rows.txt does not list{name}");
+        }
     }
 }

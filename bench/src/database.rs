@@ -20,6 +20,13 @@ impl Database {
     /// Makes a migrated database beside the one that `server` names. Its name begins with `name`: runs
     /// at the same time, on one server, do not meet.
     pub(crate) async fn make(server: &Url, name: &str) -> anyhow::Result<Self> {
+        let database = Self::make_empty(server, name).await?;
+        store::MIGRATOR.run(&database.pool).await.context("the migrations could not be applied")?;
+        Ok(database)
+    }
+
+    /// The same with nothing in it: for other software.
+    pub(crate) async fn make_empty(server: &Url, name: &str) -> anyhow::Result<Self> {
         let name = format!("{name}_{}", std::process::id());
         let mut admin = PgConnection::connect(server.as_str()).await.context("Postgres cannot be reached")?;
         admin.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
@@ -27,7 +34,6 @@ impl Database {
         let mut uri = server.clone();
         uri.set_path(&name);
         let pool = PgPoolOptions::new().max_connections(4).connect(uri.as_str()).await?;
-        store::MIGRATOR.run(&pool).await.context("the migrations could not be applied")?;
         Ok(Self { uri, pool })
     }
 

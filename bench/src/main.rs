@@ -6,7 +6,9 @@ mod bench;
 mod chaos;
 mod database;
 mod load;
+mod machine;
 mod measure;
+mod peer;
 mod process;
 mod redis_server;
 mod system;
@@ -60,6 +62,11 @@ struct Ground {
 }
 
 impl Ground {
+    /// Where the peers are kept once they are installed.
+    fn peers(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.out("bench")?.with_file_name("peers"))
+    }
+
     fn programs(&self) -> anyhow::Result<PathBuf> {
         if let Some(programs) = &self.programs {
             return Ok(programs.clone());

@@ -29,6 +29,15 @@ pub(crate) enum Mark {
     AtMost(f64),
 }
 
+impl Mark {
+    fn render(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {}", number(least)),
+            Self::AtMost(most) => format!("≤ {}", number(most)),
+        }
+    }
+}
+
 /// All that one row of the benchmark found.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Findings {
@@ -37,11 +46,13 @@ pub(crate) struct Findings {
     about: &'static str,
     series: Vec<Series>,
     marks: Vec<Marked>,
+    /// What could not be measured, and why.
+    notes: Vec<String>,
 }
 
 impl Findings {
     pub(crate) fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, series: Vec::new(), marks: Vec::new() }
+        Self { name, about, series: Vec::new(), marks: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a round's figure to its series.
@@ -56,6 +67,22 @@ impl Findings {
     pub(crate) fn median(&self, what: &str) -> f64 {
         let series = self.series.iter().find(|series| series.what == what);
         series.map_or(f64::NAN, |series| quantile(&mut series.rounds.clone(), 0.5))
+    }
+
+    /// Says what is missing and why, once.
+    pub(crate) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// The figures that have marks, for people: in one table with those of other rows.
+    pub(crate) fn summary(&self) -> Vec<Vec<String>> {
+        let marked = self.marks.iter().map(|marked| {
+            let met = if marked.met { "met" } else { "missed" };
+            [format!("{}: {}", self.name, marked.what), number(marked.value), marked.mark.render(), met.to_owned()]
+        });
+        marked.map(Vec::from).collect()
     }
 
     /// Holds a figure against its mark.
@@ -73,7 +100,8 @@ impl Findings {
         let marks: Vec<Vec<String>> = self.marks.iter().map(Marked::cells).collect();
         let series = table::render(&["", "median", "", "rounds"], &series);
         let marks = if marks.is_empty() { String::new() } else { table::render(&["", "is", "mark", ""], &marks) };
-        format!("── {}: {}\n\n{series}\n{marks}", self.name, self.about)
+        let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
+        format!("── {}: {}\n\n{series}\n{marks}{notes}", self.name, self.about)
     }
 }
 
@@ -87,12 +115,8 @@ impl Series {
 
 impl Marked {
     fn cells(&self) -> Vec<String> {
-        let mark = match self.mark {
-            Mark::AtLeast(least) => format!("≥ {}", number(least)),
-            Mark::AtMost(most) => format!("≤ {}", number(most)),
-        };
         let met = if self.met { "✓" } else { "✗" };
-        vec![self.what.clone(), number(self.value), mark, met.to_owned()]
+        vec![self.what.clone(), number(self.value), self.mark.render(), met.to_owned()]
     }
 }
 
@@ -131,5 +155,8 @@ mod tests {
         findings.mark("little", findings.median("speed"), Mark::AtMost(1.0));
         assert_eq!(findings.marks.iter().map(|mark| mark.met).collect::<Vec<_>>(), [true, false]);
         assert!(findings.render().contains("≥ 2.00"));
+        let summary = findings.summary();
+        assert_eq!(summary[0], ["P0: enough", "2.00", "≥ 2.00", "met"]);
+        assert_eq!(summary[1], ["P0: little", "2.00", "≤ 1.00", "missed"]);
     }
 }

@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
@@ -26,12 +26,18 @@ impl Process {
         logs: &Path,
         configure: impl FnOnce(&mut Command),
     ) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        configure(&mut command);
+        Self::spawn(name, command, logs)
+    }
+
+    /// The same with a command that is made already.
+    pub(crate) fn spawn(name: &str, mut command: Command, logs: &Path) -> anyhow::Result<Self> {
         let path = logs.join(format!("{name}.log"));
         // A program that is started again goes on in its log.
         let log = File::options().create(true).append(true).open(&path).with_context(|| path.display().to_string())?;
-        let mut command = Command::new(program);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
-        configure(&mut command);
+        let program = command.as_std().get_program().to_owned();
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let pid = child.id().context("the program has ended before it began")?;
         Ok(Self { name: name.to_owned(), child, pid })
@@ -69,6 +75,20 @@ impl Process {
 
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         send(self.pid, signal).with_context(|| format!("{} cannot be sent {signal}", self.name))
+    }
+}
+
+/// A process group that is killed when this is dropped: a program and the processes that it started,
+/// which killing it alone would leave behind. Holds the id of the group's first process.
+#[derive(Debug)]
+pub(crate) struct Group(pub(crate) u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Ok(leader) = i32::try_from(self.0) {
+            // It fails only where all of them have ended.
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
     }
 }
 

@@ -46,24 +46,53 @@ impl Chaos {
     }
 }
 
-/// Measure how fast Copydesk is, beside its limits.
+/// Measure how fast Copydesk is, beside its limits and other software.
 ///
-/// Each row is measured in three rounds, in turns with what limits it; tables show the medians, and
-/// target/bench keeps the figures of every round. Nothing else should run on the machine meanwhile.
+/// Each row is measured in three rounds, in turns with what limits it and with other software; tables
+/// show the medians, and target/bench keeps the figures of every round. Nothing else should run on the
+/// machine meanwhile. All rows take about a quarter of an hour.
 #[derive(Debug, clap::Args)]
+#[command(after_help = include_str!("../../bench/rows.txt"))]
 pub(crate) struct Bench {
-    /// accept, queue, latency, quota, order or poll [default: all]
+    /// The rows to measure [default: all]
     #[arg(value_name = "ROWS")]
     rows: Vec<String>,
-    /// For the program itself, such as `-- --jobs 1000000`
+    /// Rounds of each measurement [default: 3]
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// How long load is put on, in seconds [default: 5]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// The largest backlog and table, in jobs [default: 1000000]
+    #[arg(long)]
+    jobs: Option<u64>,
+    /// One short round, to see that it runs: its figures say little
+    #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs"])]
+    quick: bool,
+    /// Leave other software out, and install none
+    #[arg(long)]
+    no_peers: bool,
+    /// For the program itself
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
 
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let arguments = ["bench".to_owned()].into_iter().chain(self.rows).chain(self.arguments);
-        run(&arguments.collect::<Vec<_>>())
+        run(&self.arguments())
+    }
+
+    fn arguments(self) -> Vec<String> {
+        let mut arguments = vec!["bench".to_owned()];
+        arguments.extend(self.rows);
+        let numbers = [("rounds", self.rounds), ("seconds", self.seconds), ("jobs", self.jobs)];
+        for (name, number) in numbers {
+            arguments.extend(number.into_iter().flat_map(|number| [format!("--{name}"), number.to_string()]));
+        }
+        let flags = [("--quick", self.quick), ("--no-peers", self.no_peers)];
+        arguments.extend(flags.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
+        arguments.extend(self.arguments);
+        arguments
     }
 }
 
@@ -80,4 +109,29 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     screen::heading(&name[0]);
     let status = process::run(&mut command)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        bench: Bench,
+    }
+
+    fn passed(line: &str) -> Vec<String> {
+        Cli::try_parse_from(line.split(' ')).unwrap().bench.arguments()
+    }
+
+    #[test]
+    fn options_of_a_benchmark_are_passed_on() {
+        assert_eq!(passed("x accept --rounds 1"), ["bench", "accept", "--rounds", "1"]);
+        assert_eq!(passed("x --quick queue poll --no-peers"), ["bench", "queue", "poll", "--quick", "--no-peers"]);
+        assert_eq!(passed("x -- --out /tmp/b"), ["bench", "--out", "/tmp/b"]);
+    }
 }

@@ -23,7 +23,7 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     let mut findings = Findings::new("P8 poll", ABOUT);
     let system = System::start(&bench.ground, folder, "bench_poll", Bench::setup(0)).await?;
     let (_process, bare) = bench.bare(folder).await?;
-    let most = u64::try_from(bench.jobs)?.saturating_mul(10).max(FEW);
+    let most = u64::try_from(bench.jobs)?.max(FEW);
     let mut there = 0;
     for jobs in [FEW, most] {
         fill(&system, there..jobs).await?;

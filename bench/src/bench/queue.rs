@@ -41,6 +41,7 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
             findings.add(&format!("redis-benchmark LPUSH, {name}"), "/s", limit.0);
             findings.add(&format!("redis-benchmark RPOP, {name}"), "/s", limit.1);
         }
+        bench.drain_peers(&server, &mut findings).await;
     }
     let drained = |backlog: usize| findings.median(&format!("drained, backlog of {backlog}"));
     let (small, large) = (drained(SMALL), drained(bench.jobs));

@@ -1,0 +1,89 @@
+//! What a run's figures are figures of: the machine, how busy others keep it, and the versions of
+//! what ran.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Serialize;
+
+use crate::database::Database;
+use crate::peer;
+
+/// The machine, as the kernel describes it. What it does not say is empty or 0.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) cores: usize,
+    pub(crate) cpu: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) kernel: String,
+}
+
+impl Machine {
+    pub(crate) fn read() -> Self {
+        let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let memory_kib = field(&file("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0_u64);
+        Self {
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            cpu: field(&file("/proc/cpuinfo"), "model name"),
+            memory_mib: memory_kib / 1024,
+            kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
+        }
+    }
+
+    /// For people.
+    pub(crate) fn render(&self) -> String {
+        let Self { cores, cpu, memory_mib, kernel } = self;
+        format!("{cores} cores ({cpu}), {memory_mib} MiB, Linux {kernel}")
+    }
+}
+
+/// The value of the first line that begins with `name`, after its colon.
+fn field(text: &str, name: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+}
+
+/// Processes that wanted to run in the last minute, on average; not a number where the system does
+/// not say.
+pub(crate) fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// Versions by name; those that cannot be found out are missing.
+pub(crate) async fn versions(database: &Database, redis_server: &Path) -> BTreeMap<String, String> {
+    let mut versions = peer::versions();
+    let mut add = |name: &str, version: Option<String>| versions.extend(version.map(|found| (name.to_owned(), found)));
+    add("copydesk", Some(env!("CARGO_PKG_VERSION").to_owned()));
+    add("commit", first_line("git", &["describe", "--always", "--dirty", "--abbrev=12"]));
+    add("rustc", first_line("rustc", &["--version"]));
+    add("node", first_line("node", &["--version"]));
+    add("python", first_line("python3", &["--version"]));
+    add("redis", first_line(redis_server, &["--version"]));
+    add("postgres", sqlx::query_scalar("show server_version").fetch_one(&database.pool).await.ok());
+    versions
+}
+
+fn first_line(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
+    String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_the_begin_of_their_line() {
+        let text = "processor\t: 0\nmodel name\t: A CPU @ 2 GHz\nmodel name\t: another\n";
+        assert_eq!(field(text, "model name"), "A CPU @ 2 GHz");
+        assert_eq!(field(text, "missing"), "");
+    }
+
+    #[test]
+    fn the_machine_is_described() {
+        let machine = Machine::read();
+        assert!(machine.cores > 0 && machine.memory_mib > 0 && !machine.kernel.is_empty(), "{machine:?}");
+    }
+}
