@@ -186,6 +186,8 @@ impl Bench {
             environment: vec![("COPYDESK_LOG", "error".into())],
             providers: SimulatorConfig::unlimited(),
             linked: false,
+            clocks_ahead: &[],
+            previous: None,
         }
     }
 

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use copydesk_simulator::SimulatorConfig;
+use futures_util::{StreamExt, stream};
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
@@ -20,8 +21,9 @@ use crate::Ground;
 use crate::system::{Setup, System};
 use crate::table;
 use client::Client;
-use evidence::Evidence;
-use fault::{Fault, Target};
+use evidence::{Evidence, Run};
+use fault::Fault;
+use fault::blow::Scene;
 use verdict::Verdict;
 
 /// Everything random comes from one of these. A named algorithm: a seed means the same in every release.
@@ -30,14 +32,16 @@ type Rng = rand::rngs::Xoshiro256PlusPlus;
 /// How long jobs may take to end once all is well again: an open breaker takes 60 s, a full quota
 /// as long, and a job may meet both.
 const PATIENCE: Duration = Duration::from_secs(240);
-/// Calls to the LLM that a job makes at least.
+/// A worker's jobs are taken over so long after its last word: the shortest that a call of a second allows.
+const LEASE: Duration = Duration::from_secs(6);
+/// Calls to the LLM that a job makes at least: a limit of so many a job binds, since most make more.
 const CALLS_PER_JOB: u32 = 3;
 /// More than the jobs can use.
 const AMPLE_QUOTA: u32 = 60_000;
 /// The file that keeps them.
 const VERDICTS: &str = "verdicts.json";
 /// The columns of a verdict.
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "fault",
     "accepted",
     "failed",
@@ -47,7 +51,8 @@ const HEAD: [&str; 11] = [
     "cut off",
     "over quota",
     "zombie",
-    "takeovers",
+    "backwards",
+    "what bit",
     "s",
 ];
 
@@ -63,8 +68,8 @@ pub(crate) struct Chaos {
     /// What every random choice comes from [default: a new one, which is printed]
     #[arg(long)]
     seed: Option<u64>,
-    /// The faults, in this order [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "FAULTS")]
+    /// The faults [default: all]
+    #[arg(long, visible_alias = "fault", value_delimiter = ',', value_name = "FAULTS")]
     faults: Vec<Fault>,
     /// Jobs for each fault
     #[arg(long, default_value_t = 2_000)]
@@ -78,10 +83,15 @@ pub(crate) struct Chaos {
     /// Workers
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
     workers: u8,
-    /// Calls to the LLM a minute [default: fewer than the jobs want where Redis is what breaks, since it holds the
-    /// quota; else more]
+    /// Calls to the LLM a minute [default: fewer than the jobs want where what breaks touches the quota, else more]
     #[arg(long)]
     quota: Option<u32>,
+    /// Faults at once; most of their time is waiting. One that hits all of Postgres runs alone
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
+    at_once: u8,
+    /// The folder of copydesk-worker of an earlier release, for two-versions, which is left out without it
+    #[arg(long, value_name = "DIR")]
+    previous: Option<PathBuf>,
 }
 
 /// What is kept of a run.
@@ -98,24 +108,15 @@ struct Report<'a> {
 impl Chaos {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-        let faults = if self.faults.is_empty() { Fault::all() } else { self.faults.clone() };
+        let all = || Fault::all(self.previous.is_some());
+        let faults = if self.faults.is_empty() { all() } else { self.faults.clone() };
+        ensure!(!faults.contains(&Fault::TwoVersions) || self.previous.is_some(), "two-versions takes --previous DIR");
         // Two runs with one seed must not share a folder either.
         let run = format!("seed-{seed}-{}", std::process::id());
         let out = fresh_folder(&self.ground.out("chaos")?.join(run))?;
         let ground = self.ground.with_copies(&out)?;
         eprintln!("seed {seed}; {} jobs a fault; logs in {}", self.jobs, out.display());
-        let mut verdicts = Vec::new();
-        for (number, fault) in faults.iter().enumerate() {
-            eprintln!("[{}/{}] {fault}: {}", number + 1, faults.len(), fault.what());
-            let folder = fresh_folder(&out.join(fault.to_string()))?;
-            let verdict = self.trial(*fault, &ground, seed, &folder).await.with_context(|| fault.to_string())?;
-            for broken in verdict.broken() {
-                eprintln!("      ✗ {broken}");
-            }
-            verdicts.push(verdict);
-            // After each: a run that is broken off has its results so far.
-            self.report(&out, seed, &verdicts)?;
-        }
+        let verdicts = self.trials(&faults, &ground, seed, &out).await?;
         println!("{}", table::render(&HEAD, &verdicts.iter().map(Verdict::cells).collect::<Vec<_>>()));
         // They are large, and say nothing.
         ground.remove_copies()?;
@@ -128,13 +129,45 @@ impl Chaos {
         Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
+    /// All faults, some at once, in the order of their names.
+    async fn trials(&self, faults: &[Fault], ground: &Ground, seed: u64, out: &Path) -> anyhow::Result<Vec<Verdict>> {
+        let (alone, others): (Vec<Fault>, Vec<Fault>) = faults.iter().partition(|fault| fault.needs_the_server());
+        let mut verdicts: Vec<Verdict> = Vec::new();
+        for (faults, at_once) in [(others, usize::from(self.at_once)), (alone, 1)] {
+            let trials = faults.into_iter().map(|fault| self.reported_trial(fault, ground, seed, out));
+            let mut trials = stream::iter(trials).buffer_unordered(at_once);
+            while let Some(verdict) = trials.next().await {
+                verdicts.push(verdict?);
+                verdicts.sort_by_key(|verdict| verdict.fault as u64);
+                // After each: a run that is broken off has its results so far.
+                self.report(out, seed, &verdicts)?;
+            }
+        }
+        Ok(verdicts)
+    }
+
+    /// One fault; its broken promises are named at once.
+    async fn reported_trial(&self, fault: Fault, ground: &Ground, seed: u64, out: &Path) -> anyhow::Result<Verdict> {
+        let folder = fresh_folder(&out.join(fault.to_string()))?;
+        let began = Instant::now();
+        // Others go on: a run of all takes long.
+        let verdict = match self.trial(fault, ground, seed, &folder).await {
+            Ok(verdict) => verdict,
+            Err(error) => Verdict::unknown(fault, &error, began.elapsed()),
+        };
+        eprintln!("{} {fault}: {}", if verdict.broken().is_empty() { "✓" } else { "✗" }, fault.what());
+        for broken in verdict.broken() {
+            eprintln!("      ✗ {broken}");
+        }
+        Ok(verdict)
+    }
+
     /// One fault, from an empty system to the verdict.
     async fn trial(&self, fault: Fault, ground: &Ground, seed: u64, folder: &Path) -> anyhow::Result<Verdict> {
         let began = Instant::now();
         // A fault's randomness is its own: it does not depend on which others are run.
         let mut rng = Rng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(fault as u64));
-        let limit = self.limit(fault);
-        let setup = self.setup(fault, rng.random(), limit);
+        let setup = self.setup(fault, rng.random());
         let name = format!("chaos_{}", fault.to_string().replace('-', "_"));
         let mut system = System::start(ground, folder, &name, setup).await?;
         audit::install(&system.database).await?;
@@ -143,37 +176,41 @@ impl Chaos {
         let client = Client::start(system.url())?;
         system.simulator.set_faults(fault.of_providers())?;
         let submitting = client.submit(requests);
-        let blows = fault.rhythm();
-        loop {
-            tokio::time::sleep(blows.mul_f64(rng.random_range(0.7..1.3))).await;
-            fault.strike(&mut system, &client, Duration::from_secs(self.outage), &mut rng).await?;
-            if submitting.is_finished() {
-                break;
-            }
+        let outage = Duration::from_secs(self.outage);
+        let mut scene = Scene { system: &mut system, client: &client, outage, rng: &mut rng, deck: Vec::new() };
+        let mut struck = 0;
+        while !submitting.is_finished() {
+            let pause = fault.rhythm().mul_f64(scene.rng.random_range(0.7..1.3));
+            tokio::time::sleep(pause).await;
+            struck += scene.strike(fault).await?;
         }
         submitting.await.context("the client failed")?;
+        struck += system.simulator.faults().iter().map(|rule| rule.fired).sum::<u64>();
         system.simulator.set_faults(Vec::new())?;
-        let told = client.ends(PATIENCE).await;
+        client.ends(PATIENCE).await;
+        let told = client.last_look().await;
         system.check()?;
-        let evidence = Evidence::collect(&system, told, limit).await?;
+        let run = Run { limit: self.limit(fault), binds: self.quota.is_none() && fault.binds_quota(), struck };
+        let evidence = Evidence::collect(&system, told, &run).await?;
         Ok(Verdict::of(fault, &evidence, began.elapsed()))
     }
 
-    fn setup(&self, fault: Fault, seed: u64, limit: u32) -> Setup {
+    fn setup(&self, fault: Fault, seed: u64) -> Setup {
+        let lease_ms = LEASE.as_millis().to_string();
         let environment = [
             ("COPYDESK_CALL_TIMEOUT_MS", "1000"),
-            ("COPYDESK_LEASE_MS", "6000"),
+            ("COPYDESK_LEASE_MS", &lease_ms),
             ("COPYDESK_FIRST_BACKOFF_MS", "200"),
             ("COPYDESK_SWEEP_MS", "500"),
             // All processes together stay below what Postgres takes.
-            ("COPYDESK_DATABASE_POOL_SIZE", "10"),
-            ("COPYDESK_DATABASE_POOL_OVERFLOW", "5"),
+            ("COPYDESK_DATABASE_POOL_SIZE", "6"),
+            ("COPYDESK_DATABASE_POOL_OVERFLOW", "2"),
         ];
         let prompts_kept = self.jobs as usize * 40;
         Setup {
             workers: usize::from(self.workers),
-            llm_requests_per_minute: limit,
-            environment: environment.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+            llm_requests_per_minute: self.limit(fault),
+            environment: environment.map(|(name, value)| (name, value.to_owned())).to_vec(),
             providers: SimulatorConfig {
                 seed,
                 prompts_kept,
@@ -181,11 +218,13 @@ impl Chaos {
                 ..SimulatorConfig::unlimited()
             },
             linked: true,
+            clocks_ahead: fault.clocks_ahead(),
+            previous: self.previous.clone().filter(|_| fault == Fault::TwoVersions),
         }
     }
 
     fn limit(&self, fault: Fault) -> u32 {
-        self.quota.unwrap_or(if fault.target() == Target::Redis { self.jobs * CALLS_PER_JOB } else { AMPLE_QUOTA })
+        self.quota.unwrap_or(if fault.binds_quota() { self.jobs * CALLS_PER_JOB } else { AMPLE_QUOTA })
     }
 
     fn report(&self, out: &Path, seed: u64, verdicts: &[Verdict]) -> anyhow::Result<()> {

@@ -37,6 +37,11 @@ impl Database {
         Ok(Self { uri, pool })
     }
 
+    /// What the server calls it.
+    pub(crate) fn name(&self) -> &str {
+        self.uri.path().trim_start_matches('/')
+    }
+
     /// Statements, past every link.
     pub(crate) async fn execute(&self, statements: &'static str) -> anyhow::Result<()> {
         sqlx::raw_sql(statements).execute(&self.pool).await?;

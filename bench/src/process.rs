@@ -73,7 +73,8 @@ impl Process {
         Ok(())
     }
 
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    /// Sends a signal to it.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         send(self.pid, signal).with_context(|| format!("{} cannot be sent {signal}", self.name))
     }
 }

@@ -71,10 +71,26 @@ impl RedisServer {
 
     /// One command, past every link, such as `["CLIENT", "PAUSE", "2000"]`.
     pub(crate) async fn command(&self, words: &[&str]) -> anyhow::Result<()> {
+        self.query::<redis::Value>(words).await?;
+        Ok(())
+    }
+
+    /// One command that answers with a number.
+    pub(crate) async fn ask(&self, words: &[&str]) -> anyhow::Result<u64> {
+        self.query(words).await
+    }
+
+    /// Commands that it refused because its memory was full, since it was started.
+    pub(crate) async fn out_of_memory_errors(&self) -> anyhow::Result<u64> {
+        let text: String = self.query(&["INFO", "errorstats"]).await?;
+        let count = text.lines().find_map(|line| line.trim().strip_prefix("errorstat_OOM:count="));
+        Ok(count.map_or(Ok(0), str::parse)?)
+    }
+
+    async fn query<T: redis::FromRedisValue>(&self, words: &[&str]) -> anyhow::Result<T> {
         let (name, arguments) = words.split_first().context("no command")?;
         let mut connection = self.connect().await?;
-        redis::cmd(name).arg(arguments).query_async::<redis::Value>(&mut connection).await?;
-        Ok(())
+        Ok(redis::cmd(name).arg(arguments).query_async(&mut connection).await?)
     }
 
     /// A connection past every link.

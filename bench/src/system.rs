@@ -35,7 +35,14 @@ pub(crate) struct Setup {
     /// Whether Postgres and Redis are behind the links. Who measures goes without: what a link
     /// costs would be counted against Copydesk.
     pub(crate) linked: bool,
+    /// How far the workers' clocks are ahead, in seconds, in the order of their start.
+    pub(crate) clocks_ahead: &'static [i64],
+    /// The folder of an earlier release's programs: every second worker is one of these.
+    pub(crate) previous: Option<PathBuf>,
 }
+
+/// The names of an earlier release's processes end so.
+pub(crate) const PREVIOUS: &str = "-previous";
 
 /// A running Copydesk. Its processes end when it is dropped.
 #[derive(Debug)]
@@ -53,6 +60,8 @@ pub(crate) struct System {
     setup: Setup,
     /// Processes started so far: each writes to Postgres under a name of its own.
     started: u32,
+    workers_started: u32,
+    wrong_clocks: Vec<String>,
 }
 
 impl System {
@@ -75,6 +84,8 @@ impl System {
             folder: folder.to_owned(),
             setup,
             started: 0,
+            workers_started: 0,
+            wrong_clocks: Vec::new(),
         };
         system.start_api().await?;
         for _ in 0..system.setup.workers {
@@ -95,9 +106,27 @@ impl System {
 
     /// Starts one more worker.
     pub(crate) fn start_worker(&mut self) -> anyhow::Result<()> {
-        let worker = self.process("copydesk-worker")?;
+        self.started += 1;
+        let turn = usize::try_from(self.workers_started)?;
+        self.workers_started += 1;
+        let previous = self.setup.previous.clone().filter(|_| turn % 2 == 1);
+        let name = format!("copydesk-worker-{}{}", self.started, previous.as_ref().map_or("", |_| PREVIOUS));
+        let path = previous.unwrap_or_else(|| self.programs.clone()).join("copydesk-worker");
+        let ahead = self.setup.clocks_ahead.get(turn).copied().unwrap_or(0);
+        if ahead != 0 {
+            self.wrong_clocks.push(name.clone());
+        }
+        let worker = Process::start(&name, &path, &self.folder, |command| {
+            self.configure(command, &name);
+            command.env("COPYDESK_CLOCK_AHEAD_SECONDS", ahead.to_string());
+        })?;
         self.workers.push(worker);
         Ok(())
+    }
+
+    /// The names of the processes whose clocks are off.
+    pub(crate) fn wrong_clocks(&self) -> &[String] {
+        &self.wrong_clocks
     }
 
     /// SIGKILL for a worker, and another one in its place.
@@ -129,7 +158,10 @@ impl System {
     }
 
     async fn start_api(&mut self) -> anyhow::Result<()> {
-        let mut api = self.process("copydesk-api")?;
+        self.started += 1;
+        let name = format!("copydesk-api-{}", self.started);
+        let path = self.programs.join("copydesk-api");
+        let mut api = Process::start(&name, &path, &self.folder, |command| self.configure(command, &name))?;
         let (client, live) = (reqwest::Client::new(), format!("{}/health/live", self.url()));
         let began = Instant::now();
         while client.get(&live).send().await.is_err() {
@@ -141,13 +173,6 @@ impl System {
         }
         self.api = Some(api);
         Ok(())
-    }
-
-    fn process(&mut self, program: &str) -> anyhow::Result<Process> {
-        self.started += 1;
-        let name = format!("{program}-{}", self.started);
-        let path = self.programs.join(program);
-        Process::start(&name, &path, &self.folder, |command| self.configure(command, &name))
     }
 
     fn configure(&self, command: &mut Command, writer: &str) {

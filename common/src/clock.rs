@@ -1,11 +1,31 @@
 //! The process's clock, in the units that the rest of the code uses. What many processes must
-//! agree on is timed by Redis or Postgres instead: a worker's clock may be minutes off.
+//! agree on is timed by Redis or Postgres instead. Times that one process writes and another one
+//! waits for are this clock's; a worker sets it right by Redis' ([`set_right`]), since a machine's
+//! own may be minutes off.
 
-use chrono::{DateTime, Utc};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+static PROCESS: Clock = Clock::new();
+
+/// A clock that is right to within this is left alone: it would only jump about with the network.
+const TOLERATED: TimeDelta = TimeDelta::milliseconds(250);
 
 /// Now, in microseconds' precision: what Postgres can store, so that a value survives the trip.
 pub fn now() -> DateTime<Utc> {
-    from_micros(Utc::now().timestamp_micros())
+    PROCESS.now()
+}
+
+/// Sets the clock right by another one, that shows `theirs` about now. Says by how much the
+/// system's clock is ahead, where it is off by more than a moment.
+pub fn set_right(theirs: DateTime<Utc>) -> Option<TimeDelta> {
+    PROCESS.set_right(theirs)
+}
+
+/// Makes the system's clock look so far ahead (behind, where negative): for tests of wrong clocks.
+pub fn pretend_ahead(seconds: i64) {
+    PROCESS.pretended_us.store(seconds.saturating_mul(1_000_000), Ordering::Relaxed);
 }
 
 /// The time at `ms` milliseconds since the epoch; the epoch itself where that is out of range.
@@ -15,4 +35,55 @@ pub fn from_millis(ms: i64) -> DateTime<Utc> {
 
 fn from_micros(us: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(us).unwrap_or_default()
+}
+
+#[derive(Debug)]
+struct Clock {
+    /// How far the system's clock is made wrong on purpose, in microseconds.
+    pretended_us: AtomicI64,
+    /// What makes the system's clock right, in microseconds.
+    correction_us: AtomicI64,
+}
+
+impl Clock {
+    const fn new() -> Self {
+        Self { pretended_us: AtomicI64::new(0), correction_us: AtomicI64::new(0) }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        from_micros(self.system_us() + self.correction_us.load(Ordering::Relaxed))
+    }
+
+    fn set_right(&self, theirs: DateTime<Utc>) -> Option<TimeDelta> {
+        let ahead = from_micros(self.system_us()) - theirs;
+        let is_off = ahead.abs() > TOLERATED;
+        let correction = if is_off { -ahead.num_microseconds().unwrap_or(0) } else { 0 };
+        self.correction_us.store(correction, Ordering::Relaxed);
+        is_off.then_some(ahead)
+    }
+
+    fn system_us(&self) -> i64 {
+        Utc::now().timestamp_micros() + self.pretended_us.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_set_right_and_a_right_one_is_left_alone() {
+        let clock = Clock::new();
+        let is_right = || (clock.now() - Utc::now()).abs() < TimeDelta::seconds(1);
+        clock.pretended_us.store(-300_000_000, Ordering::Relaxed);
+        assert!(!is_right());
+        let ahead = clock.set_right(Utc::now()).map(|ahead| ahead.num_seconds());
+        assert!(matches!(ahead, Some(-301..=-299)), "{ahead:?}");
+        assert!(is_right());
+        // The system's clock was mended meanwhile: the correction goes.
+        clock.pretended_us.store(0, Ordering::Relaxed);
+        assert!(!is_right());
+        assert_eq!(clock.set_right(Utc::now() + TimeDelta::milliseconds(20)), None);
+        assert!(is_right());
+    }
 }

@@ -172,6 +172,10 @@ pub struct WorkerConfig {
     /// How often the sweep looks for jobs that Redis does not know, in milliseconds.
     #[config(env = "COPYDESK_SWEEP_MS", default = 2_000)]
     pub sweep_ms: u64,
+    /// Makes the machine's clock look so many seconds ahead, or behind where negative. For tests of
+    /// wrong clocks: leave it.
+    #[config(env = "COPYDESK_CLOCK_AHEAD_SECONDS", default = 0)]
+    pub clock_ahead_seconds: i64,
 }
 
 impl WorkerConfig {

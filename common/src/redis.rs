@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
@@ -183,6 +184,12 @@ impl Redis {
         let mut connection = self.commands();
         redis::cmd("PING").query_async::<()>(&mut connection).await?;
         Ok(())
+    }
+
+    /// The time by Redis' clock.
+    pub async fn time(&self) -> Result<DateTime<Utc>, RedisError> {
+        let (seconds, micros): (i64, u32) = redis::cmd("TIME").query_async(&mut self.commands()).await?;
+        Ok(DateTime::from_timestamp(seconds, micros.saturating_mul(1_000)).unwrap_or_default())
     }
 
     /// Holds a key in the name of `owner` for `time`: false where somebody else holds it. For work

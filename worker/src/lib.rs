@@ -35,6 +35,7 @@ pub mod prompt;
 pub mod provider;
 mod retry;
 pub mod sweep;
+mod timekeeping;
 pub mod voice;
 
 use cancel::Cancellations;
@@ -118,6 +119,7 @@ impl Worker {
     /// given back, and no attempt is spent on it.
     pub async fn run(self, signal: impl Future<Output = ()> + Send + 'static) -> Result<(), WorkerError> {
         self.context.redis.check_mode().await?;
+        timekeeping::begin(&self.context.redis).await;
         let stopped = CancellationToken::new();
         let _stop = stopped.clone().drop_guard();
         let Leaving { draining, grace_over } = self.context.leaving.clone();
@@ -130,6 +132,7 @@ impl Worker {
         );
         tokio::spawn(draining.clone().run_until_cancelled_owned(sweep.run()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(telemetry::upkeep()));
+        tokio::spawn(stopped.clone().run_until_cancelled_owned(timekeeping::keep(self.context.redis.clone())));
         tokio::spawn(presence::tell(self.context.redis.clone(), self.present(), draining.clone()));
         let options = BackendOptions {
             concurrency: usize::from(self.config.worker.concurrency),

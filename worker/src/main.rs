@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry)?;
     let _ = telemetry::metrics();
+    clock::pretend_ahead(config.worker.clock_ahead_seconds);
     for name in Config::unknown_variables() {
         tracing::warn!(variable = name, "an environment variable is not known: is it a typing error?");
     }

@@ -18,6 +18,8 @@ pub(super) struct Write {
     pub(super) status: String,
     pub(super) old_epoch: Option<i64>,
     pub(super) epoch: i64,
+    /// Why the job waits from then on, where it does.
+    pub(super) waits_for: Option<String>,
 }
 
 /// A finished stage that a worker stored, or tried to store although it was stored before.
@@ -31,6 +33,10 @@ pub(super) struct StageWrite {
     pub(super) started_at: DateTime<Utc>,
     /// Calls to the LLM that it says it made.
     pub(super) llm_calls: i64,
+    /// The process.
+    pub(super) writer: String,
+    /// The job's at that time.
+    pub(super) epoch: i64,
 }
 
 /// A write to a job's result.
@@ -60,13 +66,13 @@ pub(super) async fn install(database: &Database) -> anyhow::Result<()> {
 
 /// Every write to a job, in order.
 pub(super) async fn writes(pool: &PgPool) -> anyhow::Result<Vec<Write>> {
-    let query = "select job_id, writer, old_status, status, old_epoch, epoch from audit.writes order by seq";
+    let query = "select job_id, writer, old_status, status, old_epoch, epoch, waits_for from audit.writes order by seq";
     Ok(sqlx::query_as(query).fetch_all(pool).await?)
 }
 
 /// Every finished stage, in order.
 pub(super) async fn stages(pool: &PgPool) -> anyhow::Result<Vec<StageWrite>> {
-    let query = "select job_id, stage, round, at, started_at, llm_calls from audit.stages order by seq";
+    let query = "select job_id, stage, round, at, started_at, llm_calls, writer, epoch from audit.stages order by seq";
     Ok(sqlx::query_as(query).fetch_all(pool).await?)
 }
 

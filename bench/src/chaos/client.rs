@@ -2,9 +2,11 @@
 //! it was told. It knows the HTTP API and nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
@@ -17,6 +19,8 @@ use super::Rng;
 const SUBMITTING: usize = 48;
 /// Jobs that are asked for at once.
 const POLLERS: usize = 48;
+/// Every so manieth of them asks for jobs that had an end, too.
+const LOOKS_BACK: usize = 8;
 const PAUSE: Duration = Duration::from_millis(100);
 const FORMATS: [&str; 12] = [
     "blog",
@@ -47,9 +51,11 @@ pub(super) struct Told {
     pub(super) id: Uuid,
     /// How the job ended, as soon as the client was told so.
     pub(super) end: Option<End>,
+    /// What it was told after that, where that was something else.
+    pub(super) contradicted: Option<End>,
 }
 
-/// A job's end as the client saw it.
+/// A job's end as the client saw it; or, later, its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) status: String,
@@ -86,6 +92,8 @@ struct Shared {
     url: String,
     state: Mutex<State>,
     changed: Notify,
+    /// Requests to submit a job that broke off or were answered with an error.
+    unanswered: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +101,17 @@ struct State {
     told: BTreeMap<Uuid, Told>,
     /// Jobs that nobody asks for at this moment and that have no end.
     open: VecDeque<Uuid>,
+    /// Jobs that had an end, the one last asked for again at the back.
+    ended: VecDeque<Uuid>,
+}
+
+impl State {
+    fn end(&mut self, id: Uuid, end: Option<End>) {
+        if let Some(told) = self.told.get_mut(&id) {
+            told.end = end;
+            self.ended.push_back(id);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -108,8 +127,16 @@ impl Client {
     /// A client of the API at `url`.
     pub(super) fn start(url: String) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        let shared = Arc::new(Shared { http, url, state: Mutex::default(), changed: Notify::new() });
-        let pollers = (0..POLLERS).map(|_| tokio::spawn(poll(Arc::clone(&shared))).abort_handle()).collect();
+        let shared = Arc::new(Shared {
+            http,
+            url,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            unanswered: AtomicU64::new(0),
+        });
+        let pollers = (0..POLLERS)
+            .map(|number| tokio::spawn(poll(Arc::clone(&shared), number % LOOKS_BACK == 0)).abort_handle())
+            .collect();
         Ok(Self { shared, _pollers: Arc::new(Pollers(pollers)) })
     }
 
@@ -139,10 +166,11 @@ impl Client {
             body["topic"] = Value::String(format!("{topic}, request {attempt}"));
             if let Some(id) = self.request(&body).await {
                 let mut state = self.shared.lock();
-                state.told.insert(id, Told { id, end: None });
+                state.told.insert(id, Told { id, end: None, contradicted: None });
                 state.open.push_back(id);
                 return id;
             }
+            self.shared.unanswered.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(PAUSE).await;
         }
         unreachable!("it goes on until a request is accepted")
@@ -159,8 +187,8 @@ impl Client {
         job["id"].as_str()?.parse().ok()
     }
 
-    /// Waits until every job has an end, or until the patience is over. What the client was told.
-    pub(super) async fn ends(&self, patience: Duration) -> Vec<Told> {
+    /// Waits until every job has an end, or until the patience is over.
+    pub(super) async fn ends(&self, patience: Duration) {
         let all = async {
             loop {
                 let changed = self.shared.changed.notified();
@@ -171,7 +199,24 @@ impl Client {
             }
         };
         let _ended = tokio::time::timeout(patience, all).await;
+    }
+
+    /// Asks once more for every job that had an end: what was said of it must still be said. Then
+    /// what the client was told.
+    pub(super) async fn last_look(&self) -> Vec<Told> {
+        let ended: Vec<Uuid> = self.shared.lock().ended.iter().copied().collect();
+        stream::iter(ended).for_each_concurrent(POLLERS, |id| self.shared.look_again(id)).await;
         self.shared.lock().told.values().cloned().collect()
+    }
+
+    /// Requests to submit a job so far that broke off or were answered with an error.
+    pub(super) fn unanswered(&self) -> u64 {
+        self.shared.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Jobs that have no end yet.
+    pub(super) fn open(&self) -> u64 {
+        self.shared.lock().told.values().filter(|told| told.end.is_none()).count() as u64
     }
 
     /// Whether the client was told of the job's end.
@@ -185,19 +230,48 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the API says of a job, where it says something: its state, or that there is none.
+    async fn ask(&self, id: Uuid, wait_seconds: u32) -> Option<End> {
+        let url = format!("{}/api/jobs/{id}?wait={wait_seconds}", self.url);
+        let answer = self.http.get(url).send().await.ok()?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Some(End { status: "unknown".into(), content: None });
+        }
+        let job: Value = answer.error_for_status().ok()?.json().await.ok()?;
+        let content = job["result"]["content"].as_str().map(str::to_owned);
+        Some(End { status: job["status"].as_str()?.to_owned(), content })
+    }
+
     async fn end_of(&self, id: Uuid) -> Option<End> {
-        let url = format!("{}/api/jobs/{id}?wait=2", self.url);
-        let answer = self.http.get(url).send().await.ok()?.error_for_status().ok()?;
-        let job: Value = answer.json().await.ok()?;
-        let status = job["status"].as_str()?;
-        matches!(status, "succeeded" | "failed" | "cancelled")
-            .then(|| End { status: status.to_owned(), content: job["result"]["content"].as_str().map(str::to_owned) })
+        self.ask(id, 2).await.filter(|end| matches!(end.status.as_str(), "succeeded" | "failed" | "cancelled"))
+    }
+
+    /// Asks again for a job that had an end, and notes where something else is said now.
+    async fn look_again(&self, id: Uuid) {
+        let Some(now) = self.ask(id, 0).await else { return };
+        if let Some(told) = self.lock().told.get_mut(&id)
+            && told.end.as_ref() != Some(&now)
+        {
+            told.contradicted = Some(now);
+        }
+    }
+
+    /// The ended job that was not asked for for the longest time.
+    fn next_ended(&self) -> Option<Uuid> {
+        let mut state = self.lock();
+        let id = state.ended.pop_front()?;
+        state.ended.push_back(id);
+        Some(id)
     }
 }
 
-/// Asks for one open job after the other.
-async fn poll(shared: Arc<Shared>) {
+/// Asks for one open job after the other, and some pollers in between for those that had an end: it
+/// must stay.
+async fn poll(shared: Arc<Shared>, looks_back: bool) {
     loop {
+        if looks_back && let Some(id) = shared.next_ended() {
+            shared.look_again(id).await;
+        }
         let next = shared.lock().open.pop_front();
         let Some(id) = next else {
             tokio::time::sleep(PAUSE).await;
@@ -207,9 +281,9 @@ async fn poll(shared: Arc<Shared>) {
         if end.is_none() {
             tokio::time::sleep(PAUSE).await;
             shared.lock().open.push_back(id);
-        } else if let Some(told) = shared.lock().told.get_mut(&id) {
-            told.end = end;
-            shared.changed.notify_one();
+            continue;
         }
+        shared.lock().end(id, end);
+        shared.changed.notify_one();
     }
 }

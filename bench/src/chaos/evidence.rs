@@ -30,11 +30,28 @@ pub(super) struct Evidence {
     pub(super) calls: Vec<Call>,
     /// Calls to the LLM in any minute, at most.
     pub(super) limit: u32,
+    /// Whether jobs want more than that.
+    pub(super) binds: bool,
+    /// The processes whose clocks are off.
+    pub(super) wrong_clocks: Vec<String>,
+    /// What the blows hit, where that is not in the history.
+    pub(super) struck: u64,
+}
+
+/// What whoever ran the system knows of the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    /// Calls to the LLM in any minute, at most.
+    pub(super) limit: u32,
+    /// Whether jobs want more than that.
+    pub(super) binds: bool,
+    /// What the blows hit.
+    pub(super) struck: u64,
 }
 
 impl Evidence {
     /// Reads it all.
-    pub(super) async fn collect(system: &System, told: Vec<Told>, limit: u32) -> anyhow::Result<Self> {
+    pub(super) async fn collect(system: &System, told: Vec<Told>, run: &Run) -> anyhow::Result<Self> {
         let pool = &system.database.pool;
         Ok(Self {
             told,
@@ -43,7 +60,10 @@ impl Evidence {
             stages: audit::stages(pool).await?,
             results: audit::results(pool).await?,
             calls: calls(&system.simulator.calls(), &system.simulator.prompts())?,
-            limit,
+            limit: run.limit,
+            binds: run.binds,
+            wrong_clocks: system.wrong_clocks().to_vec(),
+            struck: run.struck,
         })
     }
 }

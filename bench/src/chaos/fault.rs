@@ -1,20 +1,12 @@
-//! The faults: what each breaks, and how. Every blow ends with the broken thing mended, so that what
-//! follows shows whether Copydesk recovers.
+//! The faults: what each is, what it needs of the system, and what proves that it hit. How a blow
+//! falls is [`blow`]'s.
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::ValueEnum;
 use copydesk_simulator::{Fault as Spoil, FaultKind, RetryAfter};
-use nix::sys::signal::Signal;
-use rand::RngExt;
-use serde_json::json;
-use uuid::Uuid;
 
-use super::Rng;
-use super::client::Client;
-use crate::process;
-use crate::system::System;
+pub(super) mod blow;
 
 /// What breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -23,6 +15,7 @@ pub(super) enum Fault {
     /// Nothing: what the others are held against.
     None,
     WorkerKill,
+    WorkerFreeze,
     WorkerRestart,
     ApiKill,
     RedisFlush,
@@ -35,8 +28,12 @@ pub(super) enum Fault {
     PostgresCrash,
     PostgresGone,
     PostgresReadOnly,
+    PostgresFull,
     PostgresLocked,
+    LinksCut,
     LinksSlow,
+    ClockOff,
+    MessagesUnreadable,
     ProviderErrors,
     ProviderLimits,
     ProviderLimitsSilent,
@@ -46,9 +43,12 @@ pub(super) enum Fault {
     ProviderEmpty,
     ProviderWrongShape,
     ProviderDrips,
+    ProviderHuge,
     Poison,
-    /// One of the blows to workers, API, Redis and Postgres after the other, drawn from the seed.
+    /// A worker is killed together with one of the blows to API, Redis and Postgres, by the seed.
     Storm,
+    /// Needs the programs of an earlier release.
+    TwoVersions,
 }
 
 /// Who is hit.
@@ -61,25 +61,11 @@ pub(super) enum Target {
     Providers,
 }
 
-/// What a storm draws from: blows that are short.
-const STORM: [Fault; 10] = [
-    Fault::WorkerKill,
-    Fault::ApiKill,
-    Fault::RedisFlush,
-    Fault::RedisPause,
-    Fault::RedisKillClients,
-    Fault::RedisRestart,
-    Fault::PostgresTerminate,
-    Fault::PostgresCrash,
-    Fault::PostgresLocked,
-    Fault::LinksSlow,
-];
-/// How long what is broken for a moment stays so.
-const MOMENT: Duration = Duration::from_secs(3);
-/// The topic of a poison begins so.
-pub(super) const POISON: &str = "Poison";
-/// The poison ends its worker so long after it began a stage whose call takes longer than that.
-const POISON_WORKS: Duration = Duration::from_millis(100);
+/// How far the clocks of some workers are ahead where clocks are off, in seconds. The first worker
+/// is the likely one to sweep: one that is behind would not see the latest jobs.
+const CLOCKS_AHEAD: [i64; 2] = [-300, 300];
+/// An answer that nobody wants, in bytes.
+const HUGE_BYTES: u64 = 10_000_000;
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -88,9 +74,9 @@ impl std::fmt::Display for Fault {
 }
 
 impl Fault {
-    /// All of them, in order.
-    pub(super) fn all() -> Vec<Self> {
-        Self::value_variants().to_vec()
+    /// All of them, in order. Two versions at once take the programs of an earlier release.
+    pub(super) fn all(with_previous: bool) -> Vec<Self> {
+        Self::value_variants().iter().copied().filter(|fault| with_previous || *fault != Self::TwoVersions).collect()
     }
 
     /// In words.
@@ -98,6 +84,7 @@ impl Fault {
         match self {
             Self::None => "nothing breaks",
             Self::WorkerKill => "a worker is killed (SIGKILL) every 3 s",
+            Self::WorkerFreeze => "a worker stands still (SIGSTOP) for longer than its leases, and goes on",
             Self::WorkerRestart => "all workers are replaced, one after the other (SIGTERM)",
             Self::ApiKill => "the API is killed (SIGKILL) under load",
             Self::RedisFlush => "Redis loses everything (FLUSHALL)",
@@ -110,8 +97,12 @@ impl Fault {
             Self::PostgresCrash => "Postgres crashes and recovers",
             Self::PostgresGone => "Postgres cannot be reached for a while",
             Self::PostgresReadOnly => "Postgres takes no writes",
+            Self::PostgresFull => "Postgres' disk is full: it refuses jobs, results and their changes (53100)",
             Self::PostgresLocked => "the table of jobs is locked for 3 s, so that the pools run dry",
+            Self::LinksCut => "every connection to Postgres and Redis is cut for half a second",
             Self::LinksSlow => "every packet to Postgres and Redis takes 50 ms longer",
+            Self::ClockOff => "one worker's clock is 5 minutes behind, another's 5 minutes ahead",
+            Self::MessagesUnreadable => "messages are of a version that the workers cannot read",
             Self::ProviderErrors => "a tenth of the calls ends with a 500",
             Self::ProviderLimits => "a tenth of the calls ends with a 429 and Retry-After",
             Self::ProviderLimitsSilent => "a few calls end with a 429 that does not say until when",
@@ -121,9 +112,33 @@ impl Fault {
             Self::ProviderEmpty => "a tenth of the answers is empty",
             Self::ProviderWrongShape => "a tenth of the answers has another shape than asked for",
             Self::ProviderDrips => "a tenth of the answers comes a few bytes at a time",
+            Self::ProviderHuge => "some answers are 10 MB long",
             Self::Poison => "one job ends every worker that runs it",
-            Self::Storm => "blows to workers, API, Redis and Postgres in turn, drawn from the seed",
+            Self::Storm => "a worker is killed while API, Redis or Postgres break, by the seed",
+            Self::TwoVersions => "workers of this and of an earlier release work side by side and are replaced",
         }
+    }
+
+    /// What is counted to prove that the fault hit. A run in which it did not proves nothing.
+    pub(super) fn bites(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => return None,
+            Self::WorkerKill | Self::WorkerFreeze | Self::Poison | Self::Storm => "takeovers",
+            Self::WorkerRestart => "jobs under way at SIGTERM",
+            Self::ApiKill => "requests broken off",
+            Self::RedisFlush => "keys lost",
+            Self::RedisPause | Self::RedisRestart => "jobs open meanwhile",
+            Self::RedisKillClients | Self::PostgresTerminate | Self::PostgresCrash => "connections lost",
+            Self::RedisGone | Self::PostgresGone | Self::LinksCut => "connections broken",
+            Self::RedisFull => "commands refused",
+            Self::PostgresReadOnly | Self::PostgresFull => "statements refused",
+            Self::PostgresLocked => "statements held up",
+            Self::LinksSlow => "packets held up",
+            Self::ClockOff => "jobs parked by a wrong clock",
+            Self::MessagesUnreadable => "messages spoilt",
+            Self::TwoVersions => "jobs that both versions ran",
+            _ => "calls spoilt",
+        })
     }
 
     /// Who is hit.
@@ -139,6 +154,7 @@ impl Fault {
             | Self::PostgresCrash
             | Self::PostgresGone
             | Self::PostgresReadOnly
+            | Self::PostgresFull
             | Self::PostgresLocked => Target::Postgres,
             Self::ProviderErrors
             | Self::ProviderLimits
@@ -148,7 +164,8 @@ impl Fault {
             | Self::ProviderTruncates
             | Self::ProviderEmpty
             | Self::ProviderWrongShape
-            | Self::ProviderDrips => Target::Providers,
+            | Self::ProviderDrips
+            | Self::ProviderHuge => Target::Providers,
             _ => Target::Ours,
         }
     }
@@ -156,6 +173,18 @@ impl Fault {
     /// Whether a job may end with an error. Waiting for Postgres, Redis or a worker costs no attempt.
     pub(super) fn may_fail(self) -> bool {
         self.target() == Target::Providers
+    }
+
+    /// Whether the limit is less than the jobs want: where what breaks keeps the quota's account, and
+    /// where jobs must wait for the fault to matter.
+    pub(super) fn binds_quota(self) -> bool {
+        self.target() == Target::Redis
+            || matches!(self, Self::ClockOff | Self::MessagesUnreadable | Self::Storm | Self::TwoVersions)
+    }
+
+    /// Whether it hits the whole server of Postgres: such a fault has it to itself.
+    pub(super) fn needs_the_server(self) -> bool {
+        matches!(self, Self::PostgresCrash | Self::Storm)
     }
 
     /// The time between two blows, about.
@@ -166,6 +195,11 @@ impl Fault {
     /// How long a call to a provider takes: long enough for a blow to fall into one.
     pub(super) fn call_takes(self) -> Duration {
         Duration::from_millis(if self == Self::Poison { 400 } else { 50 })
+    }
+
+    /// How far the clock of each worker is ahead, in seconds, in the order of their start.
+    pub(super) fn clocks_ahead(self) -> &'static [i64] {
+        if self == Self::ClockOff { &CLOCKS_AHEAD } else { &[] }
     }
 
     /// What the providers do while jobs are submitted.
@@ -181,144 +215,12 @@ impl Fault {
             Self::ProviderEmpty => rule(0.1, FaultKind::EmptyText),
             Self::ProviderWrongShape => rule(0.1, FaultKind::WrongShape { part: None }),
             Self::ProviderDrips => rule(0.1, FaultKind::SlowDrip { ms_per_chunk: 5 }),
+            Self::ProviderHuge => rule(0.01, FaultKind::Huge { bytes: HUGE_BYTES }),
             _ => Vec::new(),
-        }
-    }
-
-    /// One blow, mended again when this returns.
-    pub(super) async fn strike(
-        self,
-        system: &mut System,
-        client: &Client,
-        outage: Duration,
-        rng: &mut Rng,
-    ) -> anyhow::Result<()> {
-        match self {
-            Self::WorkerKill => {
-                let index = rng.random_range(0..system.workers.len());
-                system.kill_worker(index).await
-            }
-            Self::WorkerRestart => system.restart_workers().await,
-            Self::ApiKill => system.kill_api().await,
-            Self::Poison => poison(system, client).await,
-            Self::Storm => {
-                let blow = STORM[rng.random_range(0..STORM.len())];
-                Box::pin(blow.strike(system, client, outage, rng)).await
-            }
-            Self::LinksSlow => {
-                for link in [&system.redis_link, &system.postgres_link] {
-                    link.slow(Duration::from_millis(50));
-                }
-                tokio::time::sleep(MOMENT).await;
-                for link in [&system.redis_link, &system.postgres_link] {
-                    link.slow(Duration::ZERO);
-                }
-                Ok(())
-            }
-            _ if self.target() == Target::Redis => self.strike_redis(system, outage).await,
-            _ if self.target() == Target::Postgres => self.strike_postgres(system, outage, rng).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn strike_redis(self, system: &mut System, outage: Duration) -> anyhow::Result<()> {
-        let redis = &mut system.redis;
-        match self {
-            Self::RedisFlush => redis.command(&["FLUSHALL"]).await,
-            Self::RedisPause => redis.command(&["CLIENT", "PAUSE", "2000", "ALL"]).await,
-            Self::RedisKillClients => redis.command(&["CLIENT", "KILL", "SKIPME", "yes"]).await,
-            Self::RedisRestart => {
-                redis.kill().await?;
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                redis.start_again().await
-            }
-            Self::RedisFull => {
-                redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await?;
-                tokio::time::sleep(MOMENT).await;
-                redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await
-            }
-            _ => {
-                system.redis_link.cut();
-                tokio::time::sleep(outage).await;
-                system.redis_link.heal();
-                Ok(())
-            }
-        }
-    }
-
-    async fn strike_postgres(self, system: &System, outage: Duration, rng: &mut Rng) -> anyhow::Result<()> {
-        let database = &system.database;
-        match self {
-            Self::PostgresTerminate => database.execute(TERMINATE).await,
-            Self::PostgresCrash => crash(system, rng).await,
-            Self::PostgresReadOnly => {
-                database.execute("alter system set default_transaction_read_only = on").await?;
-                database.execute("select pg_reload_conf()").await?;
-                tokio::time::sleep(MOMENT).await;
-                // Allowed in a read-only session: it writes no table.
-                database.execute("alter system reset default_transaction_read_only").await?;
-                database.execute("select pg_reload_conf()").await
-            }
-            Self::PostgresLocked => {
-                let mut transaction = database.pool.begin().await?;
-                sqlx::query("lock table jobs in access exclusive mode").execute(&mut *transaction).await?;
-                tokio::time::sleep(MOMENT).await;
-                Ok(transaction.rollback().await?)
-            }
-            _ => {
-                system.postgres_link.cut();
-                tokio::time::sleep(outage).await;
-                system.postgres_link.heal();
-                Ok(())
-            }
         }
     }
 }
 
 fn status(code: u16) -> FaultKind {
     FaultKind::Status { code, body: None, retry_after: None, retry_after_ms: None }
-}
-
-const TERMINATE: &str = "select pg_terminate_backend(pid) from pg_stat_activity
-     where datname = current_database() and pid <> pg_backend_pid()";
-
-/// Kills one of Postgres' own processes: it ends all others, loses what it had in memory, and
-/// recovers from its log.
-async fn crash(system: &System, rng: &mut Rng) -> anyhow::Result<()> {
-    let pool = &system.database.pool;
-    let backends: Vec<i32> = sqlx::query_scalar(
-        "select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'",
-    )
-    .fetch_all(pool)
-    .await?;
-    let victim = *backends.get(rng.random_range(0..backends.len().max(1))).context("Postgres has no connections")?;
-    process::send(u32::try_from(victim)?, Signal::SIGKILL).context("Postgres runs as somebody else")?;
-    let recovered = async {
-        while sqlx::query("select 1").execute(pool).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), recovered).await.context("Postgres did not recover")
-}
-
-/// Submits a job and kills every worker that runs it, until it has an end.
-async fn poison(system: &mut System, client: &Client) -> anyhow::Result<()> {
-    let id = client.accepted(POISON, json!({ "business_id": "business-0", "format": "ad" })).await;
-    while !client.has_ended(id) {
-        tokio::time::sleep(POISON_WORKS).await;
-        let Some(pid) = runner(system, id).await? else { continue };
-        if let Some(index) = system.workers.iter().position(|worker| worker.pid() == pid) {
-            system.kill_worker(index).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The process that runs a job: its lease names it as `host-pid-random`.
-async fn runner(system: &System, id: Uuid) -> anyhow::Result<Option<u32>> {
-    let owner: Option<String> = sqlx::query_scalar("select lease_owner from jobs where id = $1 and status = 'running'")
-        .bind(id)
-        .fetch_optional(&system.database.pool)
-        .await?;
-    Ok(owner.and_then(|owner| owner.rsplit('-').nth(1)?.parse().ok()))
 }

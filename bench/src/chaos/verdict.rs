@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::audit::{Row, Write};
 use super::evidence::Evidence;
-use super::fault::{Fault, POISON};
+use super::fault::Fault;
+use super::fault::blow::POISON;
+use crate::system::PREVIOUS;
 
 /// A stage that is cut off has made this many calls at most: the question, and the repair.
 const CALLS_OF_A_STAGE: u64 = 2;
@@ -23,7 +25,7 @@ const EXAMPLES: usize = 3;
 /// What the checker found.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Verdict {
-    fault: Fault,
+    pub(super) fault: Fault,
     /// Jobs that were answered with a 202.
     accepted: usize,
     /// Jobs that ended with an error.
@@ -40,8 +42,15 @@ pub(super) struct Verdict {
     over_quota: usize,
     /// Writes under a lease by another process than its holder, or after the job's end.
     zombies: usize,
+    /// Jobs whose client was told something else after their end.
+    backwards: usize,
     /// Jobs that a worker took over from one that vanished.
     takeovers: usize,
+    /// Times that a job waited for the quota.
+    quota_waits: usize,
+    /// How much the fault hit, and in what.
+    bit: u64,
+    bites: Option<&'static str>,
     seconds: f64,
     broken: Vec<String>,
 }
@@ -50,7 +59,9 @@ impl Verdict {
     /// Judges a run.
     pub(super) fn of(fault: Fault, evidence: &Evidence, took: Duration) -> Self {
         let failed: Vec<&Row> = evidence.rows.iter().filter(|row| row.status == "failed").collect();
-        let (lost, doubles, zombies) = (lost(evidence), doubles(evidence), zombies(&evidence.writes));
+        let (lost, doubles, zombies) = (lost(evidence), doubles(evidence), zombies(evidence));
+        let backwards: Vec<Uuid> =
+            evidence.told.iter().filter(|told| told.contradicted.is_some()).map(|told| told.id).collect();
         let bill = Bill::of(evidence);
         let over_quota = over_quota(evidence);
         let mut broken = Broken::default();
@@ -58,6 +69,7 @@ impl Verdict {
         broken.jobs("ended twice, or changed after their end", &doubles);
         broken.jobs("were written to by a worker that had lost them", &zombies);
         broken.jobs("were paid twice", &bill.twice_of);
+        broken.jobs("were something else to their client after their end", &backwards);
         broken.when(over_quota > 0, || {
             format!("{over_quota} calls too many within a minute; {} are allowed", evidence.limit)
         });
@@ -68,6 +80,9 @@ impl Verdict {
         }
         let survivors = poisons.iter().filter(|row| row.problem.as_deref() != Some("/problems/poisoned"));
         broken.jobs("are poison and did not end as such", &survivors.map(|row| row.id).collect::<Vec<_>>());
+        let (bit, quota_waits) = (bit(fault, evidence), quota_waits(evidence));
+        broken.when(fault.bites().is_some() && bit == 0, || "the fault did not bite: the run proves nothing".into());
+        broken.when(evidence.binds && quota_waits == 0, || "the quota did not bind: no job waited for it".into());
         Self {
             fault,
             accepted: evidence.told.len(),
@@ -78,10 +93,20 @@ impl Verdict {
             cut_off: bill.cut_off,
             over_quota,
             zombies: zombies.len(),
-            takeovers: evidence.writes.iter().filter(|write| is_takeover(write)).count(),
+            backwards: backwards.len(),
+            takeovers: takeovers(evidence),
+            quota_waits,
+            bit,
+            bites: fault.bites(),
             seconds: (took.as_secs_f64() * 10.0).round() / 10.0,
             broken: broken.0,
         }
+    }
+
+    /// Of a run that could not be brought to its end, for instance because a worker did not leave.
+    pub(super) fn unknown(fault: Fault, error: &anyhow::Error, took: Duration) -> Self {
+        let verdict = Self::of(fault, &Evidence::default(), took);
+        Self { broken: vec![format!("the run could not be finished: {error:#}")], ..verdict }
     }
 
     /// The broken promises, in words.
@@ -102,7 +127,8 @@ impl Verdict {
             self.cut_off.to_string(),
             self.over_quota.to_string(),
             self.zombies.to_string(),
-            self.takeovers.to_string(),
+            self.backwards.to_string(),
+            self.bites.map_or_else(String::new, |bites| format!("{} {bites}", self.bit)),
             format!("{:.0}", self.seconds),
         ]
     }
@@ -131,6 +157,38 @@ fn is_final(status: &str) -> bool {
 
 fn is_takeover(write: &Write) -> bool {
     write.old_status.as_deref() == Some("running") && write.old_epoch < Some(write.epoch)
+}
+
+fn takeovers(evidence: &Evidence) -> usize {
+    evidence.writes.iter().filter(|write| is_takeover(write)).count()
+}
+
+fn quota_waits(evidence: &Evidence) -> usize {
+    evidence.writes.iter().filter(|write| write.waits_for.as_deref() == Some("rate_limited")).count()
+}
+
+/// How much the fault hit.
+fn bit(fault: Fault, evidence: &Evidence) -> u64 {
+    let count = match fault {
+        Fault::WorkerKill | Fault::WorkerFreeze | Fault::Poison | Fault::Storm => takeovers(evidence),
+        Fault::ClockOff => {
+            let parked = evidence.writes.iter().filter(|write| write.status == "waiting");
+            parked.filter(|write| evidence.wrong_clocks.contains(&write.writer)).count()
+        }
+        Fault::TwoVersions => run_by_both(&evidence.writes),
+        _ => return evidence.struck,
+    };
+    count as u64
+}
+
+/// Jobs that workers of both releases began.
+fn run_by_both(writes: &[Write]) -> usize {
+    let (mut by_this, mut by_previous) = (BTreeSet::new(), BTreeSet::new());
+    for write in writes.iter().filter(|write| write.status == "running") {
+        let by = if write.writer.ends_with(PREVIOUS) { &mut by_previous } else { &mut by_this };
+        by.insert(write.job_id);
+    }
+    by_this.intersection(&by_previous).count()
 }
 
 /// Jobs without an end: rows of any kind, since one that was committed without an answer must end
@@ -166,10 +224,10 @@ fn doubles(evidence: &Evidence) -> Vec<Uuid> {
 }
 
 /// Jobs with a write that was not the lease's holder's to make, or that came after the end.
-fn zombies(writes: &[Write]) -> Vec<Uuid> {
+fn zombies(evidence: &Evidence) -> Vec<Uuid> {
     let mut holders: BTreeMap<(Uuid, i64), &str> = BTreeMap::new();
     let mut zombies = BTreeSet::new();
-    for write in writes {
+    for write in &evidence.writes {
         let went_back = write.old_epoch > Some(write.epoch);
         let after_the_end = write.old_status.as_deref().is_some_and(is_final);
         let begins = write.old_epoch.is_none() || write.old_epoch < Some(write.epoch);
@@ -180,6 +238,11 @@ fn zombies(writes: &[Write]) -> Vec<Uuid> {
             zombies.insert(write.job_id);
         }
     }
+    let strangers = evidence
+        .stages
+        .iter()
+        .filter(|stage| holders.get(&(stage.job_id, stage.epoch)).is_some_and(|holder| *holder != stage.writer));
+    zombies.extend(strangers.map(|stage| stage.job_id));
     zombies.into_iter().collect()
 }
 
@@ -289,6 +352,7 @@ mod tests {
             status: status.into(),
             old_epoch: before.map(|(_, epoch)| epoch),
             epoch,
+            waits_for: None,
         }
     }
 
@@ -300,6 +364,8 @@ mod tests {
             at: DateTime::from_timestamp_millis(at_ms).unwrap(),
             started_at: DateTime::from_timestamp_millis(started_ms).unwrap(),
             llm_calls: 1,
+            writer: "a".into(),
+            epoch: 5,
         }
     }
 
@@ -310,7 +376,11 @@ mod tests {
     /// A job that one worker ran, with one call.
     fn sound() -> Evidence {
         Evidence {
-            told: vec![Told { id: JOB, end: Some(End { status: "succeeded".into(), content: Some("text".into()) }) }],
+            told: vec![Told {
+                id: JOB,
+                end: Some(End { status: "succeeded".into(), content: Some("text".into()) }),
+                contradicted: None,
+            }],
             rows: vec![Row {
                 id: JOB,
                 topic: "T".into(),
@@ -328,11 +398,13 @@ mod tests {
             results: vec![ResultWrite { job_id: JOB, operation: "INSERT".into() }],
             calls: vec![call(1_000)],
             limit: 1,
+            struck: 1,
+            ..Evidence::default()
         }
     }
 
     fn judge(evidence: &Evidence) -> Verdict {
-        Verdict::of(Fault::WorkerKill, evidence, Duration::ZERO)
+        Verdict::of(Fault::RedisFlush, evidence, Duration::ZERO)
     }
 
     fn broken(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
@@ -380,6 +452,8 @@ mod tests {
         assert!(broken(late)[0].contains("lost them"));
         let back = |evidence: &mut Evidence| evidence.writes.insert(3, write("a", "running", 4, Some(("running", 5))));
         assert!(broken(back)[0].contains("lost them"));
+        let stage = |evidence: &mut Evidence| evidence.stages[0].writer = "b".into();
+        assert!(broken(stage)[0].contains("lost them"));
     }
 
     #[test]
@@ -401,6 +475,35 @@ mod tests {
     fn a_stage_that_ran_again_after_it_was_stored_is_paid_twice_and_one_stored_again_is_not() {
         assert!(broken(|evidence| evidence.stages.push(stage(2_600, 1_000))).is_empty());
         assert!(broken(|evidence| evidence.stages.push(stage(2_600, 2_400)))[0].contains("paid twice"));
+    }
+
+    #[test]
+    fn what_a_client_was_told_of_an_end_must_stay() {
+        let reopen = |evidence: &mut Evidence| {
+            evidence.told[0].contradicted = Some(End { status: "queued".into(), content: None });
+        };
+        assert!(broken(reopen)[0].contains("after their end"));
+    }
+
+    #[test]
+    fn a_fault_or_a_quota_without_effect_proves_nothing() {
+        assert!(broken(|evidence| evidence.struck = 0)[0].contains("did not bite"));
+        assert!(broken(|evidence| evidence.binds = true)[0].contains("did not bind"));
+        let waited = broken(|evidence| {
+            evidence.binds = true;
+            evidence.writes[2].waits_for = Some("rate_limited".into());
+        });
+        assert!(waited.is_empty());
+        let takeovers = Verdict::of(Fault::WorkerKill, &sound(), Duration::ZERO);
+        assert!(takeovers.broken[0].contains("did not bite"), "no worker took a job over");
+    }
+
+    #[test]
+    fn jobs_that_both_releases_ran_count() {
+        let mut evidence = sound();
+        assert_eq!(run_by_both(&evidence.writes), 0);
+        evidence.writes[2].writer = format!("b{PREVIOUS}");
+        assert_eq!(run_by_both(&evidence.writes), 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn seconds_or_date(value: &str) -> Option<Duration> {
         return seconds(number);
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(date.duration_since(SystemTime::from(copydesk_common::clock::now())).unwrap_or_default())
 }
 
 /// Not a number, negative and endless waits are none.

@@ -1,10 +1,18 @@
 //! A worker that dies at any point costs no finished stage, and gives no second result.
 
-use copydesk_common::job::{JobId, LeaseEpoch, Problem};
+use std::time::{Duration, Instant};
+
+use copydesk_common::business::BusinessId;
+use copydesk_common::job::{JobId, JobKind, LeaseEpoch, Priority, Problem};
+use copydesk_common::queue::message::{Message, MessageV1};
+use copydesk_common::queue::{Entry, Queue};
 use copydesk_common::store::{self, StoreError};
+use copydesk_common::trace::TraceParent;
 use serde_json::json;
 
-use crate::system::System;
+use crate::system::{PATIENCE, System};
+
+const BUSINESS: &str = "company_123";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_after_any_checkpoint_repeats_no_finished_stage() {
@@ -33,6 +41,95 @@ async fn a_crash_after_any_checkpoint_repeats_no_finished_stage() {
     }
     let doubles = "select count(*) from (select job_id from generations group by 1 having count(*) > 1) d";
     assert_eq!(system.count(doubles).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_after_the_claim_costs_neither_a_verdict_nor_a_document() {
+    let system = System::start().await;
+    let (feedback, document) = verdict_and_document(&system).await;
+    for id in [feedback, document] {
+        store::job::begin(&system.store, id, LeaseEpoch(1), "dead").await.unwrap().unwrap();
+    }
+    let heir = system.worker();
+    for id in [feedback, document] {
+        let job = system.ended(id).await;
+        assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)), "{job:#}");
+    }
+    assert_eq!(effects(&system).await, ONCE);
+    heir.leave().await;
+}
+
+/// The worker dies between the job's end in Postgres and its message's end in Redis.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_after_the_end_and_before_its_message_is_gone_changes_nothing() {
+    let system = System::start().await;
+    let (feedback, document) = verdict_and_document(&system).await;
+    let worker = system.worker();
+    for id in [feedback, document] {
+        assert_eq!(system.ended(id).await["status"], "succeeded");
+    }
+    let before = (every_row(&system).await, effects(&system).await, system.simulator.calls().chat.accepted);
+    assert_eq!(before.1, ONCE);
+    let generation =
+        JobId(sqlx::query_scalar("select job_id from generations").fetch_one(system.store.pool()).await.unwrap());
+    for (kind, id) in [(JobKind::Generate, generation), (JobKind::Feedback, feedback), (JobKind::Ingest, document)] {
+        handled_again(&system, kind, id).await;
+    }
+    let after = (every_row(&system).await, effects(&system).await, system.simulator.calls().chat.accepted);
+    assert_eq!(before, after);
+    worker.leave().await;
+}
+
+/// A verdict on a text, and a document: jobs that nobody has begun.
+async fn verdict_and_document(system: &System) -> (JobId, JobId) {
+    let worker = system.worker();
+    let text = system.generate(BUSINESS, "A crash", "linkedin").await;
+    let generation_id = system.ended(text).await["result"]["generation_id"].clone();
+    worker.leave().await;
+    let verdict = json!({ "generation_id": generation_id, "business_id": BUSINESS, "human_approved": true });
+    let document = json!({ "title": "Handbook", "text": "We answer letters.", "media_type": "text/markdown" });
+    let feedback = system.submit("/api/feedback", &verdict).await;
+    let ingest = system.submit(&format!("/api/businesses/{BUSINESS}/documents"), &document).await;
+    (feedback, ingest)
+}
+
+/// Texts, verdicts, how often a verdict was applied, usable documents, passages.
+const ONCE: [i64; 5] = [1; 5];
+
+async fn effects(system: &System) -> [i64; 5] {
+    [
+        system.count("select count(*) from generations").await,
+        system.count("select count(*) from feedback").await,
+        system.count("select sum(applied)::bigint from learning_state").await,
+        system.count("select count(*) from brand_documents where status = 'ready'").await,
+        system.count("select count(*) from chunks").await,
+    ]
+}
+
+async fn every_row(system: &System) -> Vec<String> {
+    sqlx::query_scalar("select jobs::text from jobs order by id").fetch_all(system.store.pool()).await.unwrap()
+}
+
+/// Puts the job's message back, as its lease's end does, and waits until a worker has dealt with it.
+async fn handled_again(system: &System, kind: JobKind, id: JobId) {
+    let queue = Queue::new(&system.redis(), kind);
+    let message = Message::V1(MessageV1 {
+        job_id: id,
+        kind,
+        business_id: BusinessId::parse(BUSINESS).unwrap(),
+        priority: Priority::Interactive,
+        trace: TraceParent::start(),
+    });
+    // Unknown again as soon as the worker has told that the job ended.
+    let give_up = Instant::now() + PATIENCE;
+    while queue.push(&[Entry { message: message.clone(), not_before: None, weight: 1 }]).await.unwrap() == 0 {
+        assert!(Instant::now() < give_up, "the first message never went");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    while queue.unknown(&[id]).await.unwrap().is_empty() {
+        assert!(Instant::now() < give_up, "the message stays");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// A job that is revised once, whatever its score.
