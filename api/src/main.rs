@@ -10,6 +10,9 @@ use copydesk_common::telemetry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The configuration cannot be used: what `--check` and a start end with.
 const EXIT_CONFIGURATION: u8 = 2;
 

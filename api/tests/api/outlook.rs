@@ -3,7 +3,7 @@
 use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
 use copydesk_common::job::{JobId, JobKind};
-use copydesk_common::queue::{Depth, Queue};
+use copydesk_common::queue::{Depth, Intake, Queue};
 use copydesk_common::quota::{Admission, Health, Quotas, Rank, Settlement};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -49,7 +49,7 @@ async fn a_queued_job_knows_its_place_and_about_when_it_is_done(pool: PgPool) {
     }
     assert_eq!(minutes, [1.0, 2.0, 3.0], "three calls each, three calls a minute, and one was made");
 
-    Queue::new(&service.redis(), JobKind::Generate).pause().await.unwrap();
+    Queue::new(&service.redis(), JobKind::Generate).set_intake(Intake::Paused, 1).await.unwrap();
     assert_eq!(outlook(&service, &jobs[1]).await, (json!(2), json!(null)), "nobody knows when it goes on");
     let list = service.get("/api/jobs?business_id=company_123").await.expect(200).body;
     assert_eq!(list["data"][0]["position"], json!(null));

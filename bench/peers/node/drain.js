@@ -7,7 +7,7 @@ const [port, jobs] = process.argv.slice(2).map(Number);
 const connection = { host: '127.0.0.1', port };
 // As many as Copydesk's queue pushes in one round trip.
 const BATCH = 500;
-// BullMQ's docs: 100 to 300 where jobs are I/O. More bought nothing in a trial.
+// BullMQ's docs: 100 to 300 where jobs are I/O.
 const CONCURRENCY = 200;
 
 const queue = new Queue('noop', { connection });

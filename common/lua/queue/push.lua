@@ -13,7 +13,6 @@
 -- Goyal, Vin and Cheng 1996). A business's next job costs 1e6/weight ticks on the business's own
 -- clock, which never runs behind the class's. Businesses thus take turns by weight however many
 -- jobs each has, and a business's own jobs keep their order.
-
 --
 -- A command a kind of write, not one a job: that is most of what a push costs, here and in the
 -- append-only file.

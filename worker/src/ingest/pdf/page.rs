@@ -191,7 +191,7 @@ impl<'a, 'f> Pen<'a, 'f> {
         match operand {
             Object::String(bytes, _) => self.write(bytes),
             Object::Array(parts) => {
-                parts.iter().filter(|part| !matches!(part, Object::Array(_))).for_each(|part| self.show(part))
+                parts.iter().filter(|part| !matches!(part, Object::Array(_))).for_each(|part| self.show(part));
             }
             moved => self.advance(-moved.as_float().unwrap_or(0.0) / 1000.0),
         }
