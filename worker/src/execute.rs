@@ -94,6 +94,8 @@ async fn handle(
     tokio::select! {
         biased;
         () = claim.lost().cancelled() => Err(Interruption::Superseded),
+        // Before another call is paid for that somebody else may be making.
+        () = claim.lapsed() => Err(Interruption::Lapsed),
         () = cancellation.requested() => Err(Interruption::Superseded),
         () = context.leaving.grace_over.cancelled() => Err(Interruption::Draining),
         // A panic is the attempt's failure, not the worker's.
@@ -139,6 +141,8 @@ async fn conclude(
             (store::job::fail(store, job, &problem).await, Next::Done, "failed")
         }
         Err(Interruption::Draining) => (store::job::release(store, job).await, Next::Back, "drained"),
+        // Where nobody has taken it over yet, it is anybody's.
+        Err(Interruption::Lapsed) => (store::job::release(store, job).await, Next::Back, "lapsed"),
         // Where our lease is the latest all the same, the job has ended and its message may go.
         Err(Interruption::Superseded) => (Ok(()), Next::Done, "superseded"),
     };

@@ -21,6 +21,9 @@ pub enum Interruption {
     /// Another lease runs the job, or it has ended: there is nothing left to do.
     #[error("the job ended or runs under another lease")]
     Superseded,
+    /// Nobody said that the lease is lost, but it has run out: another one may run the job.
+    #[error("the lease ran out")]
+    Lapsed,
     /// The worker is leaving: another one goes on at the first unfinished stage.
     #[error("the worker is leaving")]
     Draining,

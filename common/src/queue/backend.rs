@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
 
 use super::claim::{Claimer, LastAnswer};
-use super::lease::{Keeper, Leases, Settled};
+use super::lease::{Keeper, Leases, Settled, Tenure};
 use super::message::{Message, MessageV1};
 use super::{Next, Queue};
 use crate::job::LeaseEpoch;
@@ -47,6 +47,7 @@ struct Lease {
     message: Arc<Message>,
     epoch: LeaseEpoch,
     lost: CancellationToken,
+    tenure: Tenure,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -55,9 +56,10 @@ impl Claim {
         message: Arc<Message>,
         epoch: LeaseEpoch,
         lost: CancellationToken,
+        tenure: Tenure,
         slot: OwnedSemaphorePermit,
     ) -> Self {
-        Self(Arc::new(Lease { message, epoch, lost, _slot: slot }))
+        Self(Arc::new(Lease { message, epoch, lost, tenure, _slot: slot }))
     }
 
     /// What travelled through the queue.
@@ -74,6 +76,13 @@ impl Claim {
     /// Cancelled when the lease is lost: whatever is done after that is done for nothing.
     pub fn lost(&self) -> &CancellationToken {
         &self.0.lost
+    }
+
+    /// Ready once the lease has run out without a word from Redis: this process stood still, or could
+    /// not renew it. Looked at whenever the task is woken, and by no timer: polled before what the
+    /// worker would do next, it keeps a worker that was away from doing it.
+    pub async fn lapsed(&self) {
+        std::future::poll_fn(|_| if self.0.tenure.is_over() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 

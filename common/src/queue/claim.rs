@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apalis_core::task::Task;
 use apalis_core::task::builder::TaskBuilder;
@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Claim;
-use super::lease::{Leases, Settled};
+use super::lease::{Leases, Settled, Tenure};
 use super::message::Message;
 use super::{BATCH, Leased, Next, Queue, QueueError};
 use crate::clock;
@@ -94,11 +94,12 @@ impl Claimer {
             let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { break };
             permits.push(permit);
         }
+        let end = Instant::now() + Duration::from_millis(self.lease_ms);
         let (leased, next_due_ms) = self.queue.claim(permits.len(), self.lease_ms).await?;
         self.answered.touch();
         let full = leased.len() == permits.len();
         for (leased, permit) in leased.into_iter().zip(permits) {
-            self.hand_on(leased, permit).await;
+            self.hand_on(leased, permit, Tenure::until(end)).await;
         }
         Ok(if full {
             Step::Again
@@ -107,7 +108,7 @@ impl Claimer {
         })
     }
 
-    async fn hand_on(&self, leased: Leased, permit: OwnedSemaphorePermit) {
+    async fn hand_on(&self, leased: Leased, permit: OwnedSemaphorePermit, tenure: Tenure) {
         let message = match Message::decode(&leased.message) {
             Ok(message) => Arc::new(message),
             Err(error) => {
@@ -118,8 +119,8 @@ impl Claimer {
             }
         };
         let task_id = TaskId::from_string(leased.id.to_string());
-        let lost = self.leases.hold(Arc::clone(&message), leased.epoch);
-        let claim = Claim::new(message, leased.epoch, lost, permit);
+        let lost = self.leases.hold(Arc::clone(&message), leased.epoch, tenure.clone());
+        let claim = Claim::new(message, leased.epoch, lost, tenure, permit);
         // A closed channel means that the worker is gone; its leases run out.
         let _ = self.tasks.send(TaskBuilder::new(claim).task_id(task_id).build()).await;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,12 +17,32 @@ const RENEWAL: Duration = Duration::from_secs(2);
 /// The wait before a failed settlement is tried again. The lease bounds how long that makes sense.
 const SETTLE_RETRY: Duration = Duration::from_millis(200);
 
+/// Until when a lease is ours for certain, by the clock of this process: a worker that stood still, or
+/// was cut off from Redis, for longer finds that out before it hears it from anybody.
+#[derive(Debug, Clone)]
+pub(super) struct Tenure(Arc<Mutex<Instant>>);
+
+impl Tenure {
+    pub(super) fn until(end: Instant) -> Self {
+        Self(Arc::new(Mutex::new(end)))
+    }
+
+    fn extend(&self, end: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One job in this worker's hands.
 #[derive(Debug)]
 struct Held {
     epoch: LeaseEpoch,
     message: Arc<Message>,
     lost: CancellationToken,
+    tenure: Tenure,
 }
 
 impl Held {
@@ -41,10 +61,10 @@ impl Leases {
     }
 
     /// Adds a job. The token is cancelled when its lease is lost.
-    pub(super) fn hold(&self, message: Arc<Message>, epoch: LeaseEpoch) -> CancellationToken {
+    pub(super) fn hold(&self, message: Arc<Message>, epoch: LeaseEpoch, tenure: Tenure) -> CancellationToken {
         let lost = CancellationToken::new();
         let id = message.job_id();
-        let held = Held { epoch, lost: lost.clone(), message };
+        let held = Held { epoch, lost: lost.clone(), message, tenure };
         if let Some(previous) = self.lock().insert(id, held) {
             // Redis leased us the same job again, so the earlier lease has run out.
             previous.lost.cancel();
@@ -63,6 +83,12 @@ impl Leases {
             if held.get(id).is_some_and(|lease| lease.epoch == *epoch) {
                 held.remove(id);
             }
+        }
+    }
+
+    fn extend(&self, id: JobId, epoch: LeaseEpoch, end: Instant) {
+        if let Some(lease) = self.lock().get(&id).filter(|lease| lease.epoch == epoch) {
+            lease.tenure.extend(end);
         }
     }
 
@@ -121,11 +147,13 @@ impl Keeper {
         if held.is_empty() {
             return Ok(());
         }
+        // From when we ask, not from the answer: Redis counts from somewhere in between.
+        let end = Instant::now() + Duration::from_millis(self.lease_ms);
         let renewals = self.queue.renew(&held, self.lease_ms).await?;
         let mut forgotten = Vec::new();
         for (&(id, epoch), renewal) in held.iter().zip(renewals) {
             match renewal {
-                Renewal::Extended => {}
+                Renewal::Extended => self.leases.extend(id, epoch, end),
                 Renewal::Lost => self.give_up(id, epoch),
                 Renewal::Unknown => forgotten.push((id, epoch)),
             }
@@ -141,10 +169,14 @@ impl Keeper {
             };
             forgotten.iter().filter_map(still_held).collect()
         };
+        let end = Instant::now() + Duration::from_millis(self.lease_ms);
         let readopted = self.queue.readopt(&jobs, self.lease_ms).await?;
         for ((epoch, entry), readopted) in jobs.iter().zip(readopted) {
-            if !readopted {
-                self.give_up(entry.message.job_id(), *epoch);
+            let id = entry.message.job_id();
+            if readopted {
+                self.leases.extend(id, *epoch, end);
+            } else {
+                self.give_up(id, *epoch);
             }
         }
         Ok(())
@@ -174,5 +206,19 @@ impl Keeper {
             }
             tokio::time::sleep(SETTLE_RETRY).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenure_is_over_once_it_was_not_extended_in_time() {
+        let now = Instant::now();
+        let tenure = Tenure::until(now);
+        assert!(tenure.is_over());
+        tenure.extend(now + Duration::from_secs(60));
+        assert!(!tenure.is_over());
     }
 }
