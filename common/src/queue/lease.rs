@@ -73,16 +73,13 @@ impl Leases {
     }
 
     fn drop_lease(&self, id: JobId, epoch: LeaseEpoch) -> Option<Held> {
-        let mut held = self.lock();
-        if held.get(&id).is_some_and(|lease| lease.epoch == epoch) { held.remove(&id) } else { None }
+        remove(&mut self.lock(), id, epoch)
     }
 
     fn drop_all(&self, ended: &[(JobId, LeaseEpoch, Next)]) {
         let mut held = self.lock();
         for (id, epoch, _) in ended {
-            if held.get(id).is_some_and(|lease| lease.epoch == *epoch) {
-                held.remove(id);
-            }
+            remove(&mut held, *id, *epoch);
         }
     }
 
@@ -95,6 +92,11 @@ impl Leases {
     fn snapshot(&self) -> Vec<(JobId, LeaseEpoch)> {
         self.lock().iter().map(|(id, lease)| (*id, lease.epoch)).collect()
     }
+}
+
+/// Removes a job whose lease is still this one.
+fn remove(held: &mut HashMap<JobId, Held>, id: JobId, epoch: LeaseEpoch) -> Option<Held> {
+    if held.get(&id).is_some_and(|lease| lease.epoch == epoch) { held.remove(&id) } else { None }
 }
 
 /// A lease that ends, and with what.
