@@ -108,6 +108,23 @@ fn text_row(ending: &Ending) -> serde_json::Value {
     })
 }
 
+/// Reads texts with the verdicts that hold for them: whatever the rest of the statement selects.
+macro_rules! generations {
+    ($rest:tt, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            GenerationRow,
+            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
+                      g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
+                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
+                      g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
+                      l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
+                      l.human_score as "human_score?", l.human_feedback as "human_feedback?",
+                      l.reviewed_at as "reviewed_at?""# + $rest,
+            $($argument),+
+        )
+    };
+}
+
 /// A finished text with the verdict that holds for it, where it belongs to `business_id` (any
 /// business where that is `None`: the caller is an operator).
 pub async fn get(
@@ -117,15 +134,8 @@ pub async fn get(
 ) -> Result<Option<Generation>, StoreError> {
     let business_id = business_id.map(BusinessId::as_str);
     let query = || async {
-        sqlx::query_as!(
-            GenerationRow,
-            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
-                      g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
-                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
-                      g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
-                      l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
-                      l.human_score as "human_score?", l.human_feedback as "human_feedback?",
-                      l.reviewed_at as "reviewed_at?"
+        generations!(
+            r#"
                from generations g left join reviewer_learning l using (generation_id)
                where g.generation_id = $1 and ($2::text is null or g.business_id = $2)"#,
             id.0,
@@ -145,15 +155,8 @@ pub async fn of_businesses(
 ) -> Result<Vec<(GenerationId, Result<Generation, StoreError>)>, StoreError> {
     let (ids, businesses): (Vec<_>, Vec<_>) = asked.iter().map(|(id, business)| (id.0, business.as_str())).unzip();
     let query = || async {
-        sqlx::query_as!(
-            GenerationRow,
-            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
-                      g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
-                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
-                      g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
-                      l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
-                      l.human_score as "human_score?", l.human_feedback as "human_feedback?",
-                      l.reviewed_at as "reviewed_at?"
+        generations!(
+            r#"
                from unnest($1::uuid[], $2::text[]) as asked (id, business_id)
                join generations g on g.generation_id = asked.id and g.business_id = asked.business_id
                left join reviewer_learning l using (generation_id)"#,
@@ -176,15 +179,8 @@ pub async fn list(
     limit: u16,
 ) -> Result<Vec<Generation>, StoreError> {
     let query = || async {
-        sqlx::query_as!(
-            GenerationRow,
-            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
-                      g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
-                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
-                      g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
-                      l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
-                      l.human_score as "human_score?", l.human_feedback as "human_feedback?",
-                      l.reviewed_at as "reviewed_at?"
+        generations!(
+            r#"
                from generations g left join reviewer_learning l using (generation_id)
                where g.business_id = $1 and ($2::uuid is null or g.generation_id < $2)
                order by g.generation_id desc limit $3"#,
