@@ -41,12 +41,12 @@ impl Announcer {
 
 /// What the queue is told of a new job.
 pub fn of_new(job: &NewJob) -> Entry {
-    Entry { message: Message::of(job), not_before: job.waits_until(), weight: 1 }
+    Entry { message: Message::of(job), not_before: job.waits_until() }
 }
 
 /// What the queue is told of a job that is open again.
 pub fn of_open(job: &OpenJob) -> Entry {
-    Entry { message: Message::of_open(job), not_before: job.not_before, weight: 1 }
+    Entry { message: Message::of_open(job), not_before: job.not_before }
 }
 
 async fn announce(queues: &[Queue], entries: Vec<Entry>) {

@@ -56,6 +56,7 @@ pub fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(route::ops::dead::retry))
         .routes(routes!(route::ops::dead::discard))
         .routes(routes!(route::ops::limits::put))
+        .routes(routes!(route::ops::share::put, route::ops::share::get))
         .routes(routes!(route::ops::breakers::open))
         .routes(routes!(route::ops::breakers::close))
         .routes(routes!(route::health::health))

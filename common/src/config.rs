@@ -160,6 +160,10 @@ pub struct WorkerConfig {
     /// Jobs of each kind that one worker runs at once.
     #[config(env = "COPYDESK_WORKER_CONCURRENCY", default = 64)]
     pub concurrency: u16,
+    /// Jobs of each kind that one business may have in all workers' hands at once; 0 for any number. The
+    /// same for all workers; operators can give a business another number.
+    #[config(env = "COPYDESK_BUSINESS_JOBS_AT_ONCE", default = 0)]
+    pub business_jobs_at_once: u32,
     /// How long a job stays its worker's without a renewal, in milliseconds.
     #[config(env = "COPYDESK_LEASE_MS", default = 75_000)]
     pub lease_ms: u64,

@@ -16,11 +16,13 @@ mod claim;
 mod intake;
 mod lease;
 pub mod message;
+mod share;
 #[cfg(test)]
 mod tests;
 
 pub use intake::Intake;
 use message::Message;
+pub use share::Share;
 
 /// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
 /// keeps below Lua's limit of arguments.
@@ -43,8 +45,6 @@ pub struct Entry {
     pub message: Message,
     /// Not before this; now where `None`.
     pub not_before: Option<DateTime<Utc>>,
-    /// The business's share relative to others', from 1.
-    pub weight: u32,
 }
 
 /// Jobs of a queue, by where they stand.
@@ -56,6 +56,8 @@ pub struct Depth {
     pub delayed: u64,
     /// In some worker's hands.
     pub leased: u64,
+    /// Could run, but their businesses have as many under way as they may.
+    pub capped: u64,
 }
 
 /// What a lease of a job ends with.
@@ -120,6 +122,7 @@ impl Queue {
                 &keys.clocks,
                 &keys.state,
                 &keys.bell,
+                &keys.shares,
             ] {
                 call.key(key);
             }
@@ -168,14 +171,15 @@ impl Queue {
     /// How many jobs stand where. One round trip.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
         let keys = &self.keys;
-        let (interactive, bulk, delayed, leased): (u64, u64, u64, u64) = redis::pipe()
+        let (interactive, bulk, delayed, leased, capped): (u64, u64, u64, u64, u64) = redis::pipe()
             .zcard(&keys.ready_interactive)
             .zcard(&keys.ready_bulk)
             .zcard(&keys.delayed)
             .zcard(&keys.leases)
+            .zcard(&keys.capped)
             .query_async(&mut self.redis.commands())
             .await?;
-        Ok(Depth { ready: interactive + bulk, delayed, leased })
+        Ok(Depth { ready: interactive + bulk, delayed, leased, capped })
     }
 
     /// How many jobs are claimed before this one, roughly: where it is ready. One round trip.
@@ -191,9 +195,10 @@ impl Queue {
         Ok(interactive.or(behind))
     }
 
-    /// Leases up to `most` ready jobs. Also answers after how many milliseconds the next delayed
+    /// Leases up to `most` ready jobs, so that no business has more than `cap` under way where no
+    /// operator gave it another number; 0 for any. Also answers after how many milliseconds the next delayed
     /// job or expired lease is due.
-    async fn claim(&self, most: usize, lease_ms: u64) -> Result<(Vec<Leased>, Option<u64>), QueueError> {
+    async fn claim(&self, most: usize, lease_ms: u64, cap: u32) -> Result<(Vec<Leased>, Option<u64>), QueueError> {
         let keys = &self.keys;
         let mut call = QUEUE_CLAIM.prepare_invoke();
         for key in [
@@ -206,10 +211,14 @@ impl Queue {
             &keys.bell,
             &keys.epochs,
             &keys.leases,
+            &keys.shares,
+            &keys.capped,
+            &keys.running,
+            &keys.freed,
         ] {
             call.key(key);
         }
-        call.arg(most.min(BATCH)).arg(lease_ms);
+        call.arg(most.min(BATCH)).arg(lease_ms).arg(cap);
         let answer: Vec<redis::Value> = call.invoke_async(&mut self.redis.commands()).await?;
         let mut fields = answer.into_iter();
         let next_due: i64 = redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
@@ -263,7 +272,7 @@ impl Queue {
         let mut readopted = Vec::with_capacity(jobs.len());
         for batch in jobs.chunks(BATCH) {
             let mut call = QUEUE_READOPT.key(&self.keys.messages);
-            call.key(&self.keys.epochs).key(&self.keys.leases).arg(lease_ms);
+            call.key(&self.keys.epochs).key(&self.keys.leases).key(&self.keys.running).arg(lease_ms);
             for (epoch, entry) in batch {
                 call.arg(entry.message.job_id().to_string()).arg(epoch.0).arg(record(entry));
             }
@@ -285,6 +294,9 @@ impl Queue {
                 &keys.bell,
                 &keys.epochs,
                 &keys.leases,
+                &keys.running,
+                &keys.capped,
+                &keys.freed,
             ] {
                 call.key(key);
             }
@@ -302,10 +314,10 @@ impl Queue {
     }
 }
 
-/// A job's record: what the scripts need of it, then the message.
+/// A job's record: what the scripts need of it, then the message. Its first field was a weight.
 fn record(entry: &Entry) -> String {
     let Message::V1(message) = &entry.message;
-    format!("{}|{}|{}|{}", entry.weight.max(1), message.priority, message.business_id, entry.message.encode())
+    format!("1|{}|{}|{}", message.priority, message.business_id, entry.message.encode())
 }
 
 fn malformed(error: redis::ParsingError) -> redis::RedisError {

@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod intake;
 pub mod job;
 pub mod limit;
+pub mod share;
 
 /// The schema's migrations, embedded.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

@@ -137,6 +137,7 @@ impl Worker {
         let options = BackendOptions {
             concurrency: usize::from(self.config.worker.concurrency),
             lease_ms: self.config.worker.lease_ms,
+            business_jobs_at_once: self.config.worker.business_jobs_at_once,
             stop: draining.clone(),
         };
         let grace = Duration::from_millis(self.config.worker.drain_ms);

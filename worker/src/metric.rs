@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use copydesk_common::job::JobKind;
+use copydesk_common::queue::Depth;
 use copydesk_common::stage::Stage;
 use metrics::{counter, gauge, histogram};
 
@@ -41,8 +42,9 @@ pub(crate) fn jobs_swept(kind: JobKind, jobs: u64) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge of counts far below 2^52")]
-pub(crate) fn queue_depth(kind: JobKind, depth: copydesk_common::queue::Depth) {
-    for (state, jobs) in [("ready", depth.ready), ("delayed", depth.delayed), ("leased", depth.leased)] {
+pub(crate) fn queue_depth(kind: JobKind, depth: Depth) {
+    let Depth { ready, delayed, leased, capped } = depth;
+    for (state, jobs) in [("ready", ready), ("delayed", delayed), ("leased", leased), ("capped", capped)] {
         gauge!(QUEUE_DEPTH, "kind" => kind.as_str(), "state" => state).set(jobs as f64);
     }
 }

@@ -1,7 +1,8 @@
 //! The sweep: makes every open job known to Redis that it does not know. What was committed in
 //! Postgres is thus never lost, whatever happens to Redis, or to an API process between its commit
 //! and its push. On the way, idempotency keys that are a day old are freed, and Redis is told of the
-//! limits that operators set and of the queues that they hold back, which it forgets in a flush.
+//! limits and shares that operators set and of the queues that they hold back, which it forgets in a
+//! flush.
 //!
 //! One worker sweeps at a time. Redis' own memory says when it was flushed: the mark that the last
 //! whole pass left is gone. Then every open job is looked at; otherwise the latest ones, and a page
@@ -100,6 +101,7 @@ impl Sweep {
         metric::database_connections(self.store.pool_status());
         // First, so that what is pushed again into a queue that is held back is not handed out.
         self.enforce_intake().await?;
+        self.enforce_shares().await?;
         let pushed = if self.was_flushed().await? { self.look_at_all().await } else { self.look_at_some().await }?;
         self.forget_keys().await?;
         self.enforce_limits().await?;
@@ -111,6 +113,14 @@ impl Sweep {
             if let Some(queue) = self.queues.get(&kind) {
                 queue.set_intake(intake, version).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn enforce_shares(&self) -> Result<(), SweepError> {
+        let shares = store::share::all(&self.store).await?;
+        for queue in self.queues.values() {
+            queue.set_shares(&shares).await?;
         }
         Ok(())
     }
@@ -201,7 +211,7 @@ impl Sweep {
 }
 
 fn entry(job: &OpenJob) -> Entry {
-    Entry { message: Message::of_open(job), not_before: job.not_before, weight: 1 }
+    Entry { message: Message::of_open(job), not_before: job.not_before }
 }
 
 /// Sorts before every job.

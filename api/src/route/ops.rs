@@ -5,6 +5,7 @@ pub mod dead;
 pub mod limits;
 pub mod overview;
 pub mod queue;
+pub mod share;
 
 use copydesk_common::job::JobKind;
 use copydesk_common::store;

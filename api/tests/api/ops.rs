@@ -148,12 +148,12 @@ async fn the_overview_shows_queues_workers_limits_and_breakers(pool: PgPool) {
         ["queued", "waiting", "running", "succeeded_last_minute", "failed_last_minute"].map(|name| &queue[name]);
     assert_eq!(counts, [2, 1, 1, 1, 1]);
     assert!((89..120).contains(&queue["oldest_age_seconds"].as_i64().unwrap()), "{queue}");
-    assert_eq!(queue["redis"], json!({"ready": 6, "delayed": 0, "leased": 0}));
+    assert_eq!(queue["redis"], json!({"ready": 6, "delayed": 0, "leased": 0, "capped": 0}));
     assert_eq!(
         overview["queues"][2],
         json!({"kind": "ingest", "paused": false, "intake": "open", "queued": 0, "waiting": 0, "running": 0,
         "oldest_age_seconds": null, "succeeded_last_minute": 0, "failed_last_minute": 0,
-        "redis": {"ready": 0, "delayed": 0, "leased": 0}})
+        "redis": {"ready": 0, "delayed": 0, "leased": 0, "capped": 0}})
     );
     let workers = overview["workers"].as_array().unwrap();
     let shown: Vec<_> = workers
@@ -210,6 +210,26 @@ async fn an_operator_sets_limits_and_takes_them_back(pool: PgPool) {
         (&json!(7), &json!(null)),
         "stored all the same"
     );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_operator_sets_a_businesss_share_and_takes_it_back(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let path = "/api/ops/businesses/acme/share";
+    let share = |weight: Value, jobs: Value| json!({"business_id": "acme", "weight": weight, "jobs_at_once": jobs});
+    assert_eq!(service.get(path).await.expect(200).body, share(json!(null), json!(null)));
+    let set = service.put(path, &json!({"weight": 3, "jobs_at_once": 8})).await.expect(200).body;
+    assert_eq!(set, share(json!(3), json!(8)));
+    assert_eq!(service.get(path).await.expect(200).body, set);
+    service.put(path, &json!({"weight": null})).await.expect(200);
+    assert_eq!(service.get(path).await.expect(200).body, share(json!(null), json!(null)));
+
+    let wrong = json!({"weight": 0, "jobs_at_once": -1, "jobs": 1});
+    service.put(path, &wrong).await.expect_problem(422);
+    service.put("/api/ops/businesses/a%7Cb/share", &json!({})).await.expect_problem(422);
+    let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    alone.put(path, &json!({"jobs_at_once": 2})).await.expect(200);
+    assert_eq!(alone.get(path).await.expect(200).body["jobs_at_once"], 2, "stored all the same");
 }
 
 #[sqlx::test(migrations = "../migrations")]

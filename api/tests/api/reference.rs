@@ -48,6 +48,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/jobs",
             "GET /api/jobs/{id}",
             "GET /api/learning/stats/{business_id}",
+            "GET /api/ops/businesses/{business_id}/share",
             "GET /api/ops/dead",
             "GET /api/ops/overview",
             "GET /health",
@@ -70,6 +71,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/ops/queues/{kind}/pause",
             "POST /api/ops/queues/{kind}/resume",
             "PUT /api/businesses/{business_id}",
+            "PUT /api/ops/businesses/{business_id}/share",
             "PUT /api/ops/limits/{provider}",
         ]
     );

@@ -78,7 +78,7 @@ fn entries(count: usize) -> anyhow::Result<Vec<Entry>> {
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     };
-    Ok((0..count).map(|_| Entry { message: Message::V1(message()), not_before: None, weight: 1 }).collect())
+    Ok((0..count).map(|_| Entry { message: Message::V1(message()), not_before: None }).collect())
 }
 
 /// What the worker's handler counts down.
@@ -93,7 +93,8 @@ async fn drain(queue: &Queue, jobs: usize) -> anyhow::Result<f64> {
     let left = Arc::new(Left { jobs: AtomicUsize::new(jobs), none: Notify::new() });
     let stop = CancellationToken::new();
     let began = Instant::now();
-    let options = BackendOptions { concurrency: CONCURRENCY, lease_ms: 60_000, stop: stop.clone() };
+    let options =
+        BackendOptions { concurrency: CONCURRENCY, lease_ms: 60_000, business_jobs_at_once: 0, stop: stop.clone() };
     let backend = QueueBackend::start(queue, options);
     let worker = WorkerBuilder::new("bench").backend(backend).data(Arc::clone(&left)).build(handle);
     let leave = stop.clone();

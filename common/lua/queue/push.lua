@@ -1,9 +1,9 @@
 -- Makes jobs known to a queue: ready at once, or delayed until their time.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
---        5 clocks (hash)  6 state (hash)  7 bell (list)
+--        5 clocks (hash)  6 state (hash)  7 bell (list)  8 shares (hash)
 -- ARGV   five a job: id, class (interactive | bulk), due (ms since the epoch, 0 for now),
---        business, record (weight|class|business|message); at most 500 jobs
+--        business, record (1|class|business|message); at most 500 jobs
 -- RETURNS how many were new; a job that the queue knows already is left as it is
 --
 -- Atomic, since a job must never be known without standing in exactly one of ready, delayed and
@@ -11,7 +11,7 @@
 --
 -- Fairness: each class is one zset in the order of virtual finish times (start-time fair queueing,
 -- Goyal, Vin and Cheng 1996). A business's next job costs 1e6/weight ticks on the business's own
--- clock, which never runs behind the class's. Businesses thus take turns by weight however many
+-- clock, which never runs behind the class's; its weight is its share's, else 1. Businesses thus take turns by weight however many
 -- jobs each has, and a business's own jobs keep their order.
 --
 -- A command a kind of write, not one a job: that is most of what a push costs, here and in the
@@ -34,12 +34,18 @@ for i = 1, #ARGV, FIELDS do
 end
 local known = redis.call('HMGET', KEYS[1], unpack(ids))
 
+local any_share = redis.call('EXISTS', KEYS[8]) == 1
+local function weight_of(business)
+  local share = any_share and redis.call('HGET', KEYS[8], business)
+  return tonumber(share and string.match(share, '^(%d+)|')) or 1
+end
+
 -- A clock as this call has moved it; read when the first job of its business comes.
 local clocks = {}
-local function finish_of(class, business, weight)
+local function finish_of(class, business)
   local name = class .. ':' .. business
   local start = math.max(virtual[class], clocks[name] or tonumber(redis.call('HGET', KEYS[5], name) or 0))
-  clocks[name] = start + math.floor(TICKS / weight)
+  clocks[name] = start + math.floor(TICKS / weight_of(business))
   return string.format('%.0f', clocks[name])
 end
 
@@ -60,8 +66,7 @@ for n, id in ipairs(ids) do
     if due > now_ms then
       append(delayed, due, id)
     else
-      local weight = tonumber(string.match(record, '^(%d+)|'))
-      append(entries[class], finish_of(class, business, weight), id)
+      append(entries[class], finish_of(class, business), id)
       rung = rung + 1
     end
   end

@@ -1,6 +1,6 @@
 -- Gives jobs that a flush made Redis forget back to the workers that run them.
 --
--- KEYS   1 messages (hash)  2 epochs (hash)  3 leases (zset)
+-- KEYS   1 messages (hash)  2 epochs (hash)  3 leases (zset)  4 running (zset)
 -- ARGV   1 length of the lease in ms, then three a job: id, epoch, record; at most 500 jobs
 -- RETURNS one number a job: 1 re-adopted, 0 somebody made it known again first
 --
@@ -16,6 +16,7 @@ for i = 2, #ARGV, 3 do
   if new == 1 then
     redis.call('HSET', KEYS[2], id, epoch)
     redis.call('ZADD', KEYS[3], until_ms, id)
+    redis.call('ZADD', KEYS[4], 0, string.match(record, '^%d+|%a+|([^|]*|)') .. id)
   end
   answer[#answer + 1] = new
 end

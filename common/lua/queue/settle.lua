@@ -1,7 +1,8 @@
 -- Ends leases: the job is done, comes again later, or goes back at once.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
---        5 bell (list)  6 epochs (hash)  7 leases (zset)
+--        5 bell (list)  6 epochs (hash)  7 leases (zset)  8 running (zset)  9 capped (zset)
+--        10 freed (set)
 -- ARGV   three a job: id, epoch, and what follows: `done`, `back`, or when it is due again in ms
 --        since the epoch; at most 500 jobs
 -- RETURNS one number a job: 1 settled, 0 the lease was another worker's or unknown
@@ -38,8 +39,30 @@ for i = 1, #ids do
   end
 end
 
+local function ring(notes)
+  for _ = 1, math.min(notes, 32 - redis.call('LLEN', KEYS[5])) do
+    redis.call('RPUSH', KEYS[5], '1')
+  end
+end
+
 if #ended > 0 then
   redis.call('ZREM', KEYS[7], unpack(ended))
+end
+if #ended > 0 and redis.call('EXISTS', KEYS[8]) == 1 then
+  -- Some businesses may only have so many jobs under way: see claim.lua.
+  local members, businesses = {}, {}
+  for i, record in ipairs(redis.call('HMGET', KEYS[1], unpack(ended))) do
+    local business = record and string.match(record, '^%d+|%a+|([^|]*)|')
+    if business then
+      members[#members + 1] = business .. '|' .. ended[i]
+      businesses[#businesses + 1] = business
+    end
+  end
+  local freed = #members > 0 and redis.call('ZREM', KEYS[8], unpack(members)) or 0
+  if freed > 0 and redis.call('EXISTS', KEYS[9]) == 1 then
+    redis.call('SADD', KEYS[10], unpack(businesses))
+    ring(freed)
+  end
 end
 if #done > 0 then
   redis.call('HDEL', KEYS[1], unpack(done))
@@ -60,8 +83,6 @@ if #back > 0 then
       rung = rung + 1
     end
   end
-  for _ = 1, math.min(rung, 32 - redis.call('LLEN', KEYS[5])) do
-    redis.call('RPUSH', KEYS[5], '1')
-  end
+  ring(rung)
 end
 return answer

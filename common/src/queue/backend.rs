@@ -33,6 +33,9 @@ pub struct BackendOptions {
     pub concurrency: usize,
     /// Length of a lease, in milliseconds. Renewed at every third of it.
     pub lease_ms: u64,
+    /// Jobs that one business may have in all workers' hands at once, where no operator gave it another
+    /// number; 0 for any number.
+    pub business_jobs_at_once: u32,
     /// Cancelled when the worker is to take no more jobs.
     pub stop: CancellationToken,
 }
@@ -131,6 +134,7 @@ impl QueueBackend {
             slots: Arc::clone(&slots),
             leases: leases.clone(),
             lease_ms: options.lease_ms,
+            cap: options.business_jobs_at_once,
             tasks: task_sender,
             settled: settled_sender.clone(),
             answered: answered.clone(),

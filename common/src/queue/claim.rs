@@ -45,6 +45,8 @@ pub(super) struct Claimer {
     pub(super) slots: Arc<Semaphore>,
     pub(super) leases: Leases,
     pub(super) lease_ms: u64,
+    /// Jobs of one business at once, where no operator gave it another number; 0 for any.
+    pub(super) cap: u32,
     pub(super) tasks: mpsc::Sender<Task<Claim>>,
     pub(super) settled: mpsc::UnboundedSender<Settled>,
     pub(super) answered: LastAnswer,
@@ -95,7 +97,7 @@ impl Claimer {
             permits.push(permit);
         }
         let end = Instant::now() + Duration::from_millis(self.lease_ms);
-        let (leased, next_due_ms) = self.queue.claim(permits.len(), self.lease_ms).await?;
+        let (leased, next_due_ms) = self.queue.claim(permits.len(), self.lease_ms, self.cap).await?;
         self.answered.touch();
         let full = leased.len() == permits.len();
         for (leased, permit) in leased.into_iter().zip(permits) {

@@ -1,6 +1,7 @@
 //! The queue's promises, on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cap;
 mod model;
 
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::message::{Message, MessageV1};
-use super::{Depth, Entry, Intake, Leased, Next, Queue, Renewal};
+use super::{Depth, Entry, Intake, Leased, Next, Queue, Renewal, Share};
 use crate::business::BusinessId;
 use crate::clock;
 use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
@@ -29,7 +30,7 @@ fn entry(business: &str, priority: Priority) -> Entry {
         priority,
         trace: TraceParent::start(),
     };
-    Entry { message: Message::V1(message), not_before: None, weight: 1 }
+    Entry { message: Message::V1(message), not_before: None }
 }
 
 fn entries(business: &str, priority: Priority, count: usize) -> Vec<Entry> {
@@ -41,7 +42,7 @@ fn ids(entries: &[Entry]) -> Vec<JobId> {
 }
 
 async fn claim(queue: &Queue, most: usize) -> Vec<Leased> {
-    queue.claim(most, LEASE_MS).await.unwrap().0
+    queue.claim(most, LEASE_MS, 0).await.unwrap().0
 }
 
 async fn claim_ids(queue: &Queue, most: usize) -> Vec<JobId> {
@@ -50,7 +51,10 @@ async fn claim_ids(queue: &Queue, most: usize) -> Vec<JobId> {
 
 /// Which business each claimed job is of, in order.
 async fn claim_businesses(queue: &Queue, most: usize) -> String {
-    let leased = claim(queue, most).await;
+    businesses(&claim(queue, most).await)
+}
+
+fn businesses(leased: &[Leased]) -> String {
     let business = |leased: &Leased| {
         let Message::V1(message) = Message::decode(&leased.message).unwrap();
         message.business_id.to_string()
@@ -62,7 +66,7 @@ async fn claim_businesses(queue: &Queue, most: usize) -> String {
 async fn claim_soon(queue: &Queue) -> Leased {
     let mut connection = queue.redis.blocking().await.unwrap();
     for _ in 0..500 {
-        let (mut leased, next_due_ms) = queue.claim(1, LEASE_MS).await.unwrap();
+        let (mut leased, next_due_ms) = queue.claim(1, LEASE_MS, 0).await.unwrap();
         if let Some(leased) = leased.pop() {
             return leased;
         }
@@ -107,9 +111,9 @@ async fn businesses_take_turns_however_many_jobs_each_has() {
 #[tokio::test]
 async fn a_business_of_twice_the_weight_gets_twice_the_turns() {
     let queue = queue();
-    let heavy: Vec<Entry> =
-        entries("heavy", Priority::Interactive, 60).into_iter().map(|entry| Entry { weight: 2, ..entry }).collect();
-    queue.push(&heavy).await.unwrap();
+    let share = Share { weight: Some(2), jobs_at_once: None };
+    queue.set_shares(&[(BusinessId::parse("heavy").unwrap(), share, 1)]).await.unwrap();
+    queue.push(&entries("heavy", Priority::Interactive, 60)).await.unwrap();
     queue.push(&entries("light", Priority::Interactive, 60)).await.unwrap();
     let turns = claim_businesses(&queue, 30).await;
     assert_eq!(turns.matches("heavy").count(), 20, "{turns}");
@@ -134,7 +138,7 @@ async fn a_delayed_job_comes_at_its_time_and_not_before() {
     let due = clock::now() + TimeDelta::milliseconds(120);
     let job = Entry { not_before: Some(due), ..entry("a", Priority::Interactive) };
     queue.push(std::slice::from_ref(&job)).await.unwrap();
-    let (none, next_due_ms) = queue.claim(1, LEASE_MS).await.unwrap();
+    let (none, next_due_ms) = queue.claim(1, LEASE_MS, 0).await.unwrap();
     assert!(none.is_empty());
     assert!(next_due_ms.unwrap() <= 120);
     let leased = claim_soon(&queue).await;
@@ -147,7 +151,7 @@ async fn an_expired_lease_hands_the_job_on_and_fences_its_first_holder() {
     let queue = queue();
     let job = entry("a", Priority::Interactive);
     queue.push(std::slice::from_ref(&job)).await.unwrap();
-    let first = queue.claim(1, 1).await.unwrap().0.pop().unwrap();
+    let first = queue.claim(1, 1, 0).await.unwrap().0.pop().unwrap();
     let second = claim_soon(&queue).await;
     assert_eq!(second.id, first.id);
     assert!(second.epoch > first.epoch);
@@ -195,12 +199,16 @@ async fn redis_keeps_nothing_of_jobs_that_are_done() {
         queue.settle(&done).await.unwrap();
     }
     assert_eq!(queue.depth().await.unwrap(), Depth::default());
-    let left: Vec<String> = redis::cmd("KEYS")
+    assert_eq!(left(&queue).await, std::slice::from_ref(&queue.keys.state), "one small hash stays");
+}
+
+/// The queue's keys that Redis holds.
+async fn left(queue: &Queue) -> Vec<String> {
+    redis::cmd("KEYS")
         .arg(format!("{}*", queue.keys.messages.trim_end_matches("messages")))
         .query_async(&mut queue.redis.commands())
         .await
-        .unwrap();
-    assert_eq!(left, std::slice::from_ref(&queue.keys.state), "one small hash stays");
+        .unwrap()
 }
 
 #[tokio::test]
@@ -236,6 +244,10 @@ async fn forget(queue: &Queue) {
         &keys.clocks,
         &keys.state,
         &keys.bell,
+        &keys.shares,
+        &keys.capped,
+        &keys.running,
+        &keys.freed,
     ] {
         delete.arg(key);
     }

@@ -30,6 +30,10 @@ impl Keys {
             clocks: key("clocks"),
             state: key("state"),
             bell: key("bell"),
+            shares: key("shares"),
+            capped: key("capped"),
+            running: key("running"),
+            freed: key("freed"),
         }
     }
 
@@ -89,10 +93,11 @@ impl Keys {
     }
 }
 
-/// Keys of a queue. None expires: each holds entries of open jobs only, and is gone with the last.
+/// Keys of a queue. None expires: but for the state and the shares, each holds entries of open jobs only,
+/// and is gone with the last.
 #[derive(Debug, Clone)]
 pub struct QueueKeys {
-    /// Hash: a job's record, `weight|class|business|message`. Being in here is being known.
+    /// Hash: a job's record, `1|class|business|message`. Being in here is being known.
     pub messages: String,
     /// Sorted set: ready interactive jobs by virtual finish time.
     pub ready_interactive: String,
@@ -106,10 +111,20 @@ pub struct QueueKeys {
     pub epochs: String,
     /// Hash: a business's virtual clock in a class, while it is ahead of the class's own.
     pub clocks: String,
-    /// Hash: the classes' virtual clocks, the last epoch, claims so far, which jobs it hands out.
+    /// Hash: the classes' virtual clocks, the last epoch, claims so far, which jobs it hands out, the
+    /// business in `capped` that was looked at last.
     pub state: String,
     /// List: a note for each idle worker to wake.
     pub bell: String,
+    /// Hash: what an operator gave a business, `weight|jobs at once|version`.
+    pub shares: String,
+    /// Sorted set, by member: jobs that would be ready, but whose businesses have as many under way as
+    /// they may: `business|class|place|job`.
+    pub capped: String,
+    /// Sorted set, by member: leased jobs of businesses that may have only so many: `business|job`.
+    pub running: String,
+    /// Set: businesses with jobs in `capped` that may have room now.
+    pub freed: String,
 }
 
 /// Keys of a provider's quota. They hold what one window, the calls under way and those who wait

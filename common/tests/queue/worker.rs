@@ -27,7 +27,7 @@ pub(crate) fn entries(count: usize) -> Vec<Entry> {
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     };
-    (0..count).map(|_| Entry { message: Message::V1(message()), not_before: None, weight: 1 }).collect()
+    (0..count).map(|_| Entry { message: Message::V1(message()), not_before: None }).collect()
 }
 
 /// What the handler of these tests does and tells.
@@ -63,7 +63,10 @@ impl RunningWorker {
             handled: Arc::default(),
         };
         let stop = CancellationToken::new();
-        let backend = QueueBackend::start(queue, BackendOptions { concurrency, lease_ms, stop: stop.clone() });
+        let backend = QueueBackend::start(
+            queue,
+            BackendOptions { concurrency, lease_ms, business_jobs_at_once: 0, stop: stop.clone() },
+        );
         let worker = WorkerBuilder::new("test").backend(backend).data(handler.clone()).build(handle);
         let leave = stop.clone();
         let signal = async move {

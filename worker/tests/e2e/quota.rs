@@ -118,6 +118,33 @@ async fn a_job_whose_business_is_over_budget_waits_for_the_next_day_and_holds_up
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_business_has_as_many_jobs_under_way_as_its_share_says_also_after_a_flush() {
+    let system = System::start().await;
+    let share = json!({ "jobs_at_once": 1 });
+    assert_eq!(system.put("/api/ops/businesses/greedy/share", &share).await.0, 200);
+    system.fault(&json!({ "endpoint": "chat", "kind": { "delay": { "ms": 100 } } }));
+    let mut jobs = Vec::new();
+    for n in 0..4 {
+        jobs.push(system.generate("greedy", &format!("Topic {n}"), "linkedin").await);
+    }
+    system.flush_redis().await;
+    let worker = system.worker();
+    let (mut most, mut aside) = (0, 0);
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let queue = system.get("/api/ops/overview").await.1["queues"][0].clone();
+        most = most.max(queue["redis"]["leased"].as_u64().unwrap_or(0));
+        aside = aside.max(queue["redis"]["capped"].as_u64().unwrap_or(0));
+        if system.count("select count(*) from jobs where status = 'succeeded'").await == 4 {
+            break;
+        }
+        assert!(Instant::now() < give_up, "{queue}");
+    }
+    assert_eq!((most, aside), (1, 3));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_says_what_it_cost() {
     let system = System::start_with(|config| {
         config.providers.search_usd_per_call = 1.0;

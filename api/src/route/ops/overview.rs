@@ -107,6 +107,8 @@ struct DepthView {
     delayed: u64,
     /// Under some worker's lease.
     leased: u64,
+    /// Could run, but their businesses have as many under way as they may.
+    capped: u64,
 }
 
 impl QueueView {
@@ -126,7 +128,7 @@ impl QueueView {
             oldest_age_seconds: oldest.map(|oldest| (clock::now() - oldest).num_seconds().max(0)),
             succeeded_last_minute: load.map_or(0, |load| load.succeeded_last_minute),
             failed_last_minute: load.map_or(0, |load| load.failed_last_minute),
-            redis: depth.map(|Depth { ready, delayed, leased }| DepthView { ready, delayed, leased }),
+            redis: depth.map(|Depth { ready, delayed, leased, capped }| DepthView { ready, delayed, leased, capped }),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Time is moved in the data: a delay lies far ahead or long past, and a lease runs out because its
 //! end is set to the past.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use proptest::prelude::*;
 
@@ -12,7 +13,7 @@ use crate::business::BusinessId;
 use crate::clock;
 use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
 use crate::queue::message::{Message, MessageV1};
-use crate::queue::{Depth, Entry, Intake, Next, Queue, Renewal};
+use crate::queue::{Depth, Entry, Intake, Next, Queue, Renewal, Share};
 use crate::redis::Redis;
 use crate::trace::TraceParent;
 
@@ -27,22 +28,36 @@ const FAR_MS: i64 = 4_000_000_000_000;
 /// numbers wrap around.
 #[derive(Debug, Clone)]
 enum Operation {
-    Push { business: u8, bulk: bool, weight: u32, far: bool },
+    Push {
+        business: u8,
+        bulk: bool,
+        far: bool,
+    },
     PushAgain(usize),
     Claim(usize),
-    Settle { lease: usize, how: u8 },
+    Settle {
+        lease: usize,
+        how: u8,
+    },
     Renew(usize),
     Expire(usize),
     ComesDue(usize),
     Flush,
     Readopt(usize),
     Intake(Intake),
+    /// What every worker is told from then on.
+    Cap(u32),
+    Share {
+        business: u8,
+        weight: Option<u32>,
+        jobs_at_once: Option<u32>,
+    },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        8 => (0..4u8, any::<bool>(), 1..4u32, prop::bool::weighted(0.15))
-            .prop_map(|(business, bulk, weight, far)| Operation::Push { business, bulk, weight, far }),
+        8 => (0..4u8, any::<bool>(), prop::bool::weighted(0.15))
+            .prop_map(|(business, bulk, far)| Operation::Push { business, bulk, far }),
         1 => any::<usize>().prop_map(Operation::PushAgain),
         6 => (1..6usize).prop_map(Operation::Claim),
         4 => (any::<usize>(), 0..4u8).prop_map(|(lease, how)| Operation::Settle { lease, how }),
@@ -52,6 +67,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Flush),
         1 => any::<usize>().prop_map(Operation::Readopt),
         1 => prop::sample::select(Intake::ALL).prop_map(Operation::Intake),
+        1 => (0..4u32).prop_map(Operation::Cap),
+        1 => (0..4u8, prop::option::of(1..4u32), prop::option::of(0..3u32))
+            .prop_map(|(business, weight, jobs_at_once)| Operation::Share { business, weight, jobs_at_once }),
     ]
 }
 
@@ -69,6 +87,14 @@ struct Model {
     virtual_time: [i64; 2],
     claimed: u64,
     intake: Option<Intake>,
+    cap: u32,
+    shares: BTreeMap<BusinessId, Share>,
+    /// Set aside, with their class and place, by business.
+    capped: BTreeMap<BusinessId, BTreeSet<(usize, i64, JobId)>>,
+    /// Leased jobs that were counted against their business's cap.
+    running: BTreeSet<JobId>,
+    freed: BTreeSet<BusinessId>,
+    looked_at: Option<BusinessId>,
 }
 
 fn class(entry: &Entry) -> usize {
@@ -85,7 +111,8 @@ impl Model {
     fn enqueue(&mut self, entry: &Entry) {
         let class = class(entry);
         let clock = self.clocks.entry((class, business(entry))).or_default();
-        *clock = (*clock).max(self.virtual_time[class]) + TICKS / i64::from(entry.weight);
+        let weight = self.shares.get(&business(entry)).and_then(|share| share.weight).unwrap_or(1);
+        *clock = (*clock).max(self.virtual_time[class]) + TICKS / i64::from(weight);
         self.ready[class].insert((*clock, entry.message.job_id()), ());
     }
 
@@ -115,7 +142,12 @@ impl Model {
                 let stays = if which == 0 { &mut self.delayed } else { &mut self.leases };
                 if !is_due {
                     stays.insert(id, false);
-                } else if self.epochs.contains_key(&id) {
+                    continue;
+                }
+                if which == 1 {
+                    self.stops_running(id);
+                }
+                if self.epochs.contains_key(&id) {
                     self.requeue(id);
                 } else {
                     let entry = self.known[&id].clone();
@@ -125,21 +157,74 @@ impl Model {
         }
     }
 
-    fn pop(&mut self, class: usize) -> Option<(i64, JobId)> {
-        let &first = self.ready[class].keys().next()?;
-        let handed_out = match self.intake.unwrap_or(Intake::Open) {
-            Intake::Open => true,
-            Intake::Draining => first.0 == FRONT,
-            Intake::Paused => false,
-        };
-        if handed_out {
-            self.ready[class].remove(&first);
+    fn business_of(&self, id: JobId) -> BusinessId {
+        business(&self.known[&id])
+    }
+
+    /// A job leaves its worker: its business may have room.
+    fn stops_running(&mut self, id: JobId) {
+        if self.running.remove(&id) && self.any_capped() {
+            self.freed.insert(self.business_of(id));
         }
-        handed_out.then_some(first)
+    }
+
+    fn any_capped(&self) -> bool {
+        self.capped.values().any(|jobs| !jobs.is_empty())
+    }
+
+    fn cap_of(&self, business: &BusinessId) -> u32 {
+        self.shares.get(business).and_then(|share| share.jobs_at_once).unwrap_or(self.cap)
+    }
+
+    fn room_of(&self, business: &BusinessId) -> usize {
+        let running = self.running.iter().filter(|id| &self.business_of(**id) == business).count();
+        match self.cap_of(business) {
+            0 => usize::MAX,
+            cap => (cap as usize).saturating_sub(running),
+        }
+    }
+
+    fn let_back(&mut self, business: &BusinessId) {
+        let room = self.room_of(business);
+        let Some(aside) = self.capped.get_mut(business) else { return };
+        for _ in 0..room.min(aside.len()) {
+            let (class, place, id) = aside.pop_first().unwrap();
+            self.ready[class].insert((place, id), ());
+        }
+    }
+
+    /// The first job of a class that may run; those before it are set aside.
+    fn pop(&mut self, class: usize) -> Option<(i64, JobId)> {
+        loop {
+            let &first = self.ready[class].keys().next()?;
+            let handed_out = match self.intake.unwrap_or(Intake::Open) {
+                Intake::Open => true,
+                Intake::Draining => first.0 == FRONT,
+                Intake::Paused => false,
+            };
+            if !handed_out {
+                return None;
+            }
+            self.ready[class].remove(&first);
+            let business = self.business_of(first.1);
+            if self.room_of(&business) > 0 {
+                if self.cap_of(&business) > 0 {
+                    self.running.insert(first.1);
+                }
+                return Some(first);
+            }
+            self.capped.entry(business).or_default().insert((class, first.0, first.1));
+        }
     }
 
     fn claim(&mut self, most: usize) -> Vec<JobId> {
         self.move_due();
+        let any_capped = self.any_capped();
+        if any_capped {
+            for business in std::mem::take(&mut self.freed) {
+                self.let_back(&business);
+            }
+        }
         let most_u64 = most as u64;
         let bulk_turns = (self.claimed + most_u64) / BULK_TURN - self.claimed / BULK_TURN;
         let mut taken = Vec::new();
@@ -158,7 +243,23 @@ impl Model {
             self.leases.insert(id, false);
         }
         self.claimed += taken.len() as u64;
+        if any_capped && taken.len() < most && self.intake.unwrap_or(Intake::Open) == Intake::Open {
+            self.look_at_one_more();
+        }
+        if !self.any_capped() {
+            self.freed.clear();
+        }
         taken.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    fn look_at_one_more(&mut self) {
+        let after = self.looked_at.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let waits = |(_, jobs): &(&BusinessId, &BTreeSet<_>)| !jobs.is_empty();
+        let next = self.capped.range((after, Bound::Unbounded)).find(waits).or_else(|| self.capped.iter().find(waits));
+        if let Some(business) = next.map(|(business, _)| business.clone()) {
+            self.let_back(&business);
+            self.looked_at = Some(business);
+        }
     }
 
     fn holds(&self, (id, epoch): (JobId, LeaseEpoch)) -> bool {
@@ -181,6 +282,7 @@ impl Model {
             return;
         }
         self.leases.remove(&lease.0);
+        self.stops_running(lease.0);
         match next {
             Next::Done => {
                 self.known.remove(&lease.0);
@@ -198,6 +300,7 @@ impl Model {
             ready: self.ready.iter().map(|ready| ready.len() as u64).sum(),
             delayed: self.delayed.len() as u64,
             leased: self.leases.len() as u64,
+            capped: self.capped.values().map(|jobs| jobs.len() as u64).sum(),
         }
     }
 }
@@ -218,7 +321,7 @@ fn pick<T: Clone>(of: &[T], number: usize) -> Option<T> {
 impl Run {
     async fn step(&mut self, operation: &Operation) {
         match *operation {
-            Operation::Push { business, bulk, weight, far } => self.push(business, bulk, weight, far).await,
+            Operation::Push { business, bulk, far } => self.push(business, bulk, far).await,
             Operation::PushAgain(job) => {
                 if let Some(entry) = pick(&self.pushed, job) {
                     let far = entry.not_before.is_some();
@@ -251,7 +354,7 @@ impl Run {
             Operation::ComesDue(job) => self.make_due(job, false).await,
             Operation::Flush => {
                 forget(&self.queue).await;
-                self.model = Model::default();
+                self.model = Model { cap: self.model.cap, ..Model::default() };
             }
             Operation::Readopt(lease) => self.readopt(lease).await,
             Operation::Intake(intake) => {
@@ -260,11 +363,24 @@ impl Run {
                 assert!(self.changes == 1 || !self.queue.set_intake(Intake::Open, self.changes - 1).await.unwrap());
                 self.model.intake = Some(intake);
             }
+            Operation::Cap(cap) => self.model.cap = cap,
+            Operation::Share { business, weight, jobs_at_once } => {
+                self.changes += 1;
+                let business = BusinessId::parse(format!("b{business}")).unwrap();
+                let share = Share { weight, jobs_at_once };
+                let set = [(business.clone(), share, self.changes)];
+                assert_eq!(self.queue.set_shares(&set).await.unwrap(), 1);
+                assert_eq!(self.queue.set_shares(&set).await.unwrap(), 0);
+                if self.model.any_capped() {
+                    self.model.freed.insert(business.clone());
+                }
+                self.model.shares.insert(business, share);
+            }
         }
         assert_eq!(self.queue.depth().await.unwrap(), self.model.depth());
     }
 
-    async fn push(&mut self, business: u8, bulk: bool, weight: u32, far: bool) {
+    async fn push(&mut self, business: u8, bulk: bool, far: bool) {
         let message = MessageV1 {
             job_id: JobId::new(),
             kind: JobKind::Generate,
@@ -273,13 +389,13 @@ impl Run {
             trace: TraceParent::start(),
         };
         let not_before = far.then(|| clock::from_millis(FAR_MS));
-        let entry = Entry { message: Message::V1(message), not_before, weight };
+        let entry = Entry { message: Message::V1(message), not_before };
         assert_eq!(self.queue.push(std::slice::from_ref(&entry)).await.unwrap(), self.model.push(&entry, far));
         self.pushed.push(entry);
     }
 
     async fn claim(&mut self, most: usize) {
-        let (leased, _) = self.queue.claim(most, LEASE_MS).await.unwrap();
+        let (leased, _) = self.queue.claim(most, LEASE_MS, self.model.cap).await.unwrap();
         let expected = self.model.claim(most);
         assert_eq!(leased.iter().map(|leased| leased.id).collect::<Vec<_>>(), expected);
         for leased in leased {
@@ -314,6 +430,7 @@ impl Run {
             self.model.known.insert(id, entry);
             self.model.epochs.insert(id, epoch);
             self.model.leases.insert(id, false);
+            self.model.running.insert(id);
         }
     }
 }

@@ -1,0 +1,114 @@
+//! `PUT` and `GET /api/ops/businesses/{business_id}/share`: how much of the workers one business may
+//! have. It is kept in Postgres; the sweep tells a Redis that forgot it.
+
+use axum::Json;
+use axum::extract::State;
+use copydesk_common::business::BusinessId;
+use copydesk_common::queue::Share;
+use copydesk_common::store;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::extract::{Body, Business, RequestBody};
+use crate::limit::number;
+use crate::route::health::CHECK_TIMEOUT;
+use crate::state::Services;
+
+/// Set a business's share of the workers.
+///
+/// Holds for every worker at once, until it is set again, and outlives a flush of Redis. All of it is
+/// set: what is null or missing is the default afterwards. While Redis is away it is stored all the
+/// same, and in force soon after it is back.
+#[utoipa::path(
+    put,
+    path = "/api/ops/businesses/{business_id}/share",
+    operation_id = "put_share",
+    tag = "Operators",
+    params(("business_id" = BusinessId, Path, description = "The business.")),
+    request_body = ShareBody,
+    responses((status = 200, description = "The share as it is now.", body = ShareView))
+)]
+pub async fn put(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Body(body): Body<ShareBody>,
+) -> Result<Json<ShareView>, ApiError> {
+    let share = Share { weight: body.weight, jobs_at_once: body.jobs_at_once };
+    let version = services.within(store::share::set(&services.store, &business_id, share)).await?;
+    tracing::info!(business.id = %business_id, ?share, "an operator set a business's share");
+    // A Redis that is away hears of it from the sweep.
+    let _ = timeout(CHECK_TIMEOUT, enforce(&services, &business_id, share, version)).await;
+    Ok(Json(ShareView::of(business_id, share)))
+}
+
+/// A business's share of the workers.
+#[utoipa::path(
+    get,
+    path = "/api/ops/businesses/{business_id}/share",
+    operation_id = "get_share",
+    tag = "Operators",
+    params(("business_id" = BusinessId, Path, description = "The business.")),
+    responses((status = 200, description = "The share; all null where none was set.", body = ShareView))
+)]
+pub async fn get(
+    State(services): State<Services>,
+    Business(business_id): Business,
+) -> Result<Json<ShareView>, ApiError> {
+    let share = services.within(store::share::get(&services.store, &business_id)).await?;
+    Ok(Json(ShareView::of(business_id, share)))
+}
+
+async fn enforce(services: &Services, business_id: &BusinessId, share: Share, version: i64) {
+    let shares = [(business_id.clone(), share, version)];
+    for queue in &services.queues {
+        if let Err(error) = queue.set_shares(&shares).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a share is in force once Redis is back");
+        }
+    }
+}
+
+/// A share. Null or missing for the default.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ShareRequest, example = <ShareBody as RequestBody>::example)]
+pub struct ShareBody {
+    /// Its turns for each turn of another business, where both have jobs waiting; 1 by default. Holds
+    /// for jobs that are accepted from now on.
+    #[garde(inner(custom(number(1..=1_000))))]
+    #[schema(minimum = 1, maximum = 1_000)]
+    weight: Option<u32>,
+    /// The most of its jobs of each kind that all workers have in their hands at once; 0 for any number,
+    /// `COPYDESK_BUSINESS_JOBS_AT_ONCE` by default.
+    #[garde(inner(custom(number(0..=1_000_000))))]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    jobs_at_once: Option<u32>,
+}
+
+impl RequestBody for ShareBody {
+    fn example() -> Value {
+        json!({ "weight": 2, "jobs_at_once": 8 })
+    }
+}
+
+/// A business's share of the workers; null for the default.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShareView {
+    /// The business.
+    business_id: BusinessId,
+    /// Its turns for each turn of a business of weight 1.
+    #[schema(required = true)]
+    weight: Option<u32>,
+    /// The most of its jobs of each kind that workers have in their hands at once; 0 for any number.
+    #[schema(required = true)]
+    jobs_at_once: Option<u32>,
+}
+
+impl ShareView {
+    fn of(business_id: BusinessId, share: Share) -> Self {
+        Self { business_id, weight: share.weight, jobs_at_once: share.jobs_at_once }
+    }
+}

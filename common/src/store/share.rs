@@ -1,0 +1,56 @@
+//! The table `business_shares`: what operators gave single businesses of the queues. Putting it in
+//! force is the queue's.
+
+use super::{Store, StoreError};
+use crate::business::BusinessId;
+use crate::queue::Share;
+
+/// Sets a business's share, all of it. Returns its version.
+pub async fn set(store: &Store, business_id: &BusinessId, share: Share) -> Result<i64, StoreError> {
+    let [weight, jobs_at_once] = [share.weight, share.jobs_at_once].map(|number| number.map(u32::cast_signed));
+    let query = || async {
+        sqlx::query_scalar!(
+            "insert into business_shares (business_id, weight, jobs_at_once) values ($1, $2, $3)
+             on conflict (business_id) do update
+             set weight = excluded.weight, jobs_at_once = excluded.jobs_at_once, version = default, updated_at = now()
+             returning version",
+            business_id.as_str(),
+            weight,
+            jobs_at_once,
+        )
+        .fetch_one(&store.pool)
+        .await
+    };
+    store.retry(query).await
+}
+
+/// A business's share: the default one where nothing was set.
+pub async fn get(store: &Store, business_id: &BusinessId) -> Result<Share, StoreError> {
+    let query = || async {
+        sqlx::query!("select weight, jobs_at_once from business_shares where business_id = $1", business_id.as_str())
+            .fetch_optional(&store.pool)
+            .await
+    };
+    let row = store.retry(query).await?;
+    Ok(row.map(|row| share(row.weight, row.jobs_at_once)).unwrap_or_default())
+}
+
+/// Every share that was set, with its version.
+pub async fn all(store: &Store) -> Result<Vec<(BusinessId, Share, i64)>, StoreError> {
+    let query = || async {
+        sqlx::query!("select business_id, weight, jobs_at_once, version from business_shares")
+            .fetch_all(&store.pool)
+            .await
+    };
+    let rows = store.retry(query).await?;
+    let parsed = rows.into_iter().map(|row| {
+        let business_id =
+            BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("business_shares", e))?;
+        Ok((business_id, share(row.weight, row.jobs_at_once), row.version))
+    });
+    parsed.collect()
+}
+
+fn share(weight: Option<i32>, jobs_at_once: Option<i32>) -> Share {
+    Share { weight: weight.map(i32::cast_unsigned), jobs_at_once: jobs_at_once.map(i32::cast_unsigned) }
+}
