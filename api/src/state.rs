@@ -152,10 +152,12 @@ impl Services {
 /// The quotas and breakers that the workers share: the same names as theirs.
 fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
     let providers = &config.providers;
-    let Quotas { writer, reviewer, search } = Quotas::new(redis, providers);
-    vec![
+    let Quotas { writer, reviewer, fallbacks, search } = Quotas::new(redis, providers);
+    let mut quotas = vec![
         (format!("{}/{}", Quotas::LLM, providers.llm_model), writer),
         (format!("{}/{}", Quotas::LLM, providers.review_model), reviewer),
-        (format!("{}/search", Quotas::SEARCH), search),
-    ]
+    ];
+    quotas.extend(fallbacks.into_iter().map(|(name, quota)| (format!("{}/{name}", Quotas::LLM), quota)));
+    quotas.push((format!("{}/search", Quotas::SEARCH), search));
+    quotas
 }

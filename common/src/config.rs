@@ -202,6 +202,11 @@ impl WorkerConfig {
     }
 }
 
+/// Models that may stand in: a job asks Redis once for each that is down.
+const MAX_FALLBACK_MODELS: usize = 8;
+/// The longest name of a model, in bytes: it is part of keys and metrics.
+const MAX_MODEL_BYTES: usize = 128;
+
 /// LLM and search providers.
 #[derive(Debug, Clone, confique::Config)]
 #[config(validate = Self::validate)]
@@ -221,6 +226,10 @@ pub struct ProvidersConfig {
     /// The model that reviews: another one than the writer's sees more.
     #[config(env = "COPYDESK_REVIEW_MODEL", default = "openai/gpt-oss-20b")]
     pub review_model: String,
+    /// The models that stand in, in this order, while the one that writes or reviews is down or
+    /// unknown to the provider: up to 8 names, separated by commas.
+    #[config(env = "COPYDESK_LLM_FALLBACK_MODELS", default = "")]
+    pub llm_fallback_models: String,
     /// The search provider's API.
     #[config(env = "COPYDESK_SEARCH_BASE_URL", default = "https://api.tavily.com")]
     pub search_base_url: Url,
@@ -288,7 +297,31 @@ impl ProvidersConfig {
         if self.call_timeout_ms == 0 {
             return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
         }
+        self.validate_fallback_models()?;
         self.validate_money()
+    }
+
+    fn validate_fallback_models(&self) -> Result<(), String> {
+        let takes = "COPYDESK_LLM_FALLBACK_MODELS takes names of models, separated by commas";
+        let names: Vec<_> = self.fallback_models().collect();
+        if names.len() > MAX_FALLBACK_MODELS {
+            return Err(format!("{takes}: {MAX_FALLBACK_MODELS} at most"));
+        }
+        for (n, name) in names.iter().enumerate() {
+            if name.is_empty() {
+                return Err(format!("{takes}: one is empty"));
+            }
+            if name.len() > MAX_MODEL_BYTES || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                return Err(format!("{takes}: each at most {MAX_MODEL_BYTES} characters without spaces"));
+            }
+            if *name == self.llm_model {
+                return Err(format!("{takes}: {name} is COPYDESK_LLM_MODEL already"));
+            }
+            if names[..n].contains(name) {
+                return Err(format!("{takes}: {name} is there twice"));
+            }
+        }
+        Ok(())
     }
 
     fn validate_money(&self) -> Result<(), String> {
@@ -324,8 +357,14 @@ impl ProvidersConfig {
     /// The models whose calls count as free because nobody said what they cost.
     pub fn models_without_price(&self) -> Vec<&str> {
         let prices = self.prices();
-        let models = [self.llm_model.as_str(), self.review_model.as_str()];
-        models.into_iter().filter(|model| prices.of(model).is_none()).collect()
+        let models = [self.llm_model.as_str(), self.review_model.as_str()].into_iter().chain(self.fallback_models());
+        models.filter(|model| prices.of(model).is_none()).collect()
+    }
+
+    /// The models that stand in for the others, in order.
+    pub fn fallback_models(&self) -> impl Iterator<Item = &str> {
+        let names = Some(self.llm_fallback_models.trim()).filter(|names| !names.is_empty());
+        names.into_iter().flat_map(|names| names.split(',').map(str::trim))
     }
 
     /// The longest that a call to a provider may take.
@@ -481,6 +520,33 @@ mod tests {
         assert!(providers.validate().unwrap_err().starts_with("COPYDESK_PRICES: \"mine:1\" is no price"));
         let wrong = ProvidersConfig { prices: String::new(), business_usd_per_day: -1.0, ..providers }.validate();
         assert_eq!(wrong.unwrap_err(), "COPYDESK_BUSINESS_USD_PER_DAY takes an amount of US dollars from 0");
+    }
+
+    #[test]
+    fn fallback_models_are_names_that_are_no_models_already() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let with = |names: &str| ProvidersConfig { llm_fallback_models: names.into(), ..config.providers.clone() };
+        assert_eq!(with("").fallback_models().count(), 0);
+        let two = with(" one, openai/gpt-oss-20b ");
+        assert_eq!(two.validate(), Ok(()), "the reviewer's may stand in for the writer's");
+        assert_eq!(two.fallback_models().collect::<Vec<_>>(), ["one", "openai/gpt-oss-20b"]);
+        assert_eq!(two.models_without_price(), ["one"]);
+        let limited = ProvidersConfig { llm_usd_per_day: 5.0, ..two };
+        assert!(limited.validate().unwrap_err().starts_with("COPYDESK_LLM_USD_PER_DAY needs the price of one"));
+        let long = "x".repeat(129);
+        let many = "a,b,c,d,e,f,g,h,i";
+        for (names, why) in [
+            ("one,,two", "one is empty"),
+            ("one,", "one is empty"),
+            ("one, one", "one is there twice"),
+            ("llama-3.3-70b-versatile", "llama-3.3-70b-versatile is COPYDESK_LLM_MODEL already"),
+            ("a model", "each at most 128 characters without spaces"),
+            (&long, "each at most 128 characters without spaces"),
+            (many, "8 at most"),
+        ] {
+            let error = with(names).validate().unwrap_err();
+            assert!(error.starts_with("COPYDESK_LLM_FALLBACK_MODELS takes") && error.ends_with(why), "{error}");
+        }
     }
 
     #[test]

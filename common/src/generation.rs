@@ -153,6 +153,8 @@ named_enum! {
         FallbackWriter = "fallback_writer",
         /// The model refused to write it, or its provider's content filter stopped it.
         ContentRefused = "content_refused",
+        /// A fallback model planned, wrote or reviewed in place of the configured one.
+        FallbackModel = "fallback_model",
     }
 }
 
@@ -234,10 +236,10 @@ pub struct AppliedLesson {
 /// The models that took part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Models {
-    /// Wrote the text; null where the fallback did.
+    /// Wrote the text, be it in place of another; null where it was composed by template.
     #[schema(required = true)]
     pub writer: Option<String>,
-    /// Reviewed it; null where nobody did.
+    /// Reviewed it, be it in place of another; null where nobody did.
     #[schema(required = true)]
     pub reviewer: Option<String>,
     /// True where a simulator stood in for the providers: the text is no model's.

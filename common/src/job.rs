@@ -183,6 +183,8 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// Calls by provider, such as `{"groq": 4, "tavily": 1}`.
     pub calls: std::collections::BTreeMap<String, u32>,
+    /// Answers of LLMs by model.
+    pub models: std::collections::BTreeMap<String, u32>,
     /// Money, in US dollars, at the configured prices; 0 where no price is known.
     pub cost_usd: f64,
 }
@@ -195,6 +197,9 @@ impl Usage {
         self.cost_usd += other.cost_usd;
         for (provider, calls) in &other.calls {
             *self.calls.entry(provider.clone()).or_default() += calls;
+        }
+        for (model, answers) in &other.models {
+            *self.models.entry(model.clone()).or_default() += answers;
         }
     }
 }

@@ -403,6 +403,8 @@ pub struct Quotas {
     pub writer: Quota,
     /// The LLM, by the model that reviews.
     pub reviewer: Quota,
+    /// The LLM, by the models that stand in for these: their names, in order.
+    pub fallbacks: Vec<(String, Quota)>,
     /// The web search.
     pub search: Quota,
 }
@@ -434,16 +436,13 @@ impl Quotas {
             budget,
             ..Policy::per_minute(config.search_requests_per_minute, config.call_timeout())
         };
+        let model = |name: &str| Quota::new(redis, Self::LLM, name, llm);
         Self {
-            writer: Quota::new(redis, Self::LLM, &config.llm_model, llm),
-            reviewer: Quota::new(redis, Self::LLM, &config.review_model, llm),
+            writer: model(&config.llm_model),
+            reviewer: model(&config.review_model),
+            fallbacks: config.fallback_models().map(|name| (name.to_owned(), model(name))).collect(),
             search: Quota::new(redis, Self::SEARCH, "search", search),
         }
-    }
-
-    /// Each of them.
-    pub fn all(&self) -> [&Quota; 3] {
-        [&self.writer, &self.reviewer, &self.search]
     }
 }
 

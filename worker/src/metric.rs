@@ -31,6 +31,8 @@ const STAGE_DURATION: &str = "copydesk_stage_duration_seconds";
 const STAGE_FALLBACKS: &str = "copydesk_stage_fallbacks_total";
 /// Counter: answers of a model that could not be used and were asked for once more, by stage.
 const REPAIRS: &str = "copydesk_repairs_total";
+/// Counter: answers of a fallback model in place of the configured one, by model.
+const FALLBACK_MODEL_ANSWERS: &str = "copydesk_fallback_model_answers_total";
 
 pub(crate) fn job_handled(kind: JobKind, outcome: &'static str, duration: Duration) {
     counter!(JOBS_HANDLED, "kind" => kind.as_str(), "outcome" => outcome).increment(1);
@@ -81,4 +83,8 @@ pub(crate) fn stage_fell_back(stage: Stage) {
 
 pub(crate) fn answer_repaired(stage: Stage) {
     counter!(REPAIRS, "stage" => stage.as_str()).increment(1);
+}
+
+pub(crate) fn fallback_model_answered(model: &str) {
+    counter!(FALLBACK_MODEL_ANSWERS, "model" => model.to_owned()).increment(1);
 }

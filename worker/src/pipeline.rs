@@ -126,20 +126,20 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
         ..prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated)
     };
 
-    let outline = run.stage(Stage::Outline, 0, outline::run(calls, &subject), to(Stage::Draft)).await?;
-    let subject = prompt::Task { outline: Some(&outline), ..subject };
+    let planned = run.stage(Stage::Outline, 0, outline::run(calls, &subject), to(Stage::Draft)).await?;
+    let subject = prompt::Task { outline: Some(&planned.outline), ..subject };
     let draft = run.stage(Stage::Draft, 0, draft::run(calls, &subject), to(Stage::Review)).await?;
 
     let mut versions = Vec::new();
     let mut text = draft.text;
-    let mut is_template = draft.is_template;
+    let (mut is_template, mut by) = (draft.is_template, draft.by);
     for round in 0.. {
         let task = prompt::Task { draft: Some(&text), round, ..subject };
         let next = |reviewed: &Reviewed| review::next(reviewed, round, &brief);
         let reviewed = run.stage(Stage::Review, round, review::run(calls, &task), next).await?;
         let is_last = review::next(&reviewed, round, &brief) == Stage::Finish;
         let fixes = reviewed.fixes.clone();
-        versions.push(finish::Version { text: text.clone(), is_template, reviewed });
+        versions.push(finish::Version { text: text.clone(), is_template, by: by.clone(), reviewed });
         if is_last {
             break;
         }
@@ -147,7 +147,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
         let task = prompt::Task { fixes: &fixes, round, ..task };
         let revised = run.stage(Stage::Revise, round, revise::run(calls, &task), to(Stage::Review)).await?;
         match revised.text {
-            Some(better) => (text, is_template) = (better, false),
+            Some(better) => (text, is_template, by) = (better, false, revised.by),
             // There is nothing new to review.
             None => break,
         }
@@ -163,7 +163,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
         research,
         recalled,
         passages: &passages,
-        outline,
+        planned,
         is_refused: draft.is_refused,
         versions,
     };

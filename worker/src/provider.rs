@@ -2,9 +2,10 @@
 //! shared quota and breaker ([`gate`]); the clients are thin, since their headers drive the quota,
 //! and never call twice by themselves. Knows nothing of the pipeline, its prompts or the store.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use copydesk_common::config::ProvidersConfig;
@@ -14,13 +15,15 @@ use copydesk_common::redis::Redis;
 
 mod allowance;
 pub mod call;
+pub mod chain;
 pub mod chat;
 mod gate;
 mod retry_after;
 pub mod tavily;
 
 use call::CallError;
-use chat::{Answer, ChatClient, ChatRequest};
+use chain::Chain;
+use chat::{Answer, ChatClient, ChatRequest, Form};
 use gate::{Gate, Taken};
 use tavily::{Found, TavilyClient};
 
@@ -30,6 +33,8 @@ pub const LLM: &str = Quotas::LLM;
 pub const SEARCH: &str = Quotas::SEARCH;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a model is passed over that the provider said it does not know.
+const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 
 /// Why a provider gave no answer, in the words of what can be done.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +89,15 @@ pub enum ProviderError {
         /// What it answered.
         status: u16,
     },
+    /// The model does not take the JSON schema that came with the request. It may take the request
+    /// without.
+    #[error("{model} refused a request with a schema, with status {status}")]
+    SchemaRefused {
+        /// The model.
+        model: String,
+        /// What the provider answered.
+        status: u16,
+    },
     /// It does not know our key, our URL or our model: an operator must look.
     #[error("{provider} answered with status {status}: see {variable}")]
     Misconfigured {
@@ -114,9 +128,9 @@ pub enum ClientError {
 #[derive(Debug, Clone)]
 pub struct Providers {
     /// Plans, writes and revises.
-    pub writer: Arc<Model>,
+    pub writer: Chain,
     /// Reviews.
-    pub reviewer: Arc<Model>,
+    pub reviewer: Chain,
     /// Searches the web; `None` where no key was given.
     pub search: Option<Arc<Search>>,
     /// Whether a simulator stands in for them.
@@ -142,17 +156,24 @@ impl Providers {
         for model in config.models_without_price() {
             tracing::warn!(model, "no price is known: its calls count as free; see COPYDESK_PRICES");
         }
-        let model = |name: &str, variable, quota: &Quota| Model {
-            name: name.to_owned(),
-            variable,
-            client: chat.clone(),
-            gate: Gate::new(LLM, quota.clone()),
-            price: prices.of(name),
-            takes_schemas: AtomicBool::new(true),
+        let model = |name: &str, variable, quota: &Quota| {
+            Arc::new(Model {
+                name: name.to_owned(),
+                variable,
+                client: chat.clone(),
+                gate: Gate::new(LLM, quota.clone()),
+                price: prices.of(name),
+                takes_schemas: AtomicBool::new(true),
+                unknown_until: Mutex::default(),
+            })
         };
+        let fallbacks: Vec<_> =
+            quotas.fallbacks.iter().map(|(name, quota)| model(name, "COPYDESK_LLM_FALLBACK_MODELS", quota)).collect();
+        let writer = model(&config.llm_model, "COPYDESK_LLM_MODEL", &quotas.writer);
+        let reviewer = model(&config.review_model, "COPYDESK_REVIEW_MODEL", &quotas.reviewer);
         Ok(Self {
-            writer: Arc::new(model(&config.llm_model, "COPYDESK_LLM_MODEL", &quotas.writer)),
-            reviewer: Arc::new(model(&config.review_model, "COPYDESK_REVIEW_MODEL", &quotas.reviewer)),
+            writer: Chain::new(writer, &fallbacks),
+            reviewer: Chain::new(reviewer, &fallbacks),
             search: Search::new(config, http, quotas.search)?.map(Arc::new),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),
@@ -170,6 +191,8 @@ pub struct Model {
     gate: Gate,
     price: Option<Price>,
     takes_schemas: AtomicBool,
+    /// Until when the provider is not asked for it again where another model can be.
+    unknown_until: Mutex<Option<Instant>>,
 }
 
 impl Model {
@@ -178,13 +201,15 @@ impl Model {
         &self.name
     }
 
-    /// One completion, at most `timeout` long.
+    /// One completion, at most `timeout` long. A schema is left out where the model is known to take
+    /// none.
     pub async fn complete(
         &self,
         rank: Rank,
         timeout: Duration,
         request: &ChatRequest,
     ) -> Result<Answer, ProviderError> {
+        let (request, has_schema) = self.fit(request);
         let (prompt, completion) = request.most_tokens();
         let most = self.price.map(|price| price.of(prompt.into(), completion.into())).unwrap_or_default();
         let ask = Ask { rank, tokens: prompt.saturating_add(completion), cost: most };
@@ -193,13 +218,44 @@ impl Model {
             cost: Some(self.cost(answer)),
             closed_for: answer.closed_for,
         };
-        let result = self.gate.call(ask, self.client.complete(&self.name, request, timeout), took).await;
-        result.map_err(|error| error.naming("GROQ_API_KEY", self.variable))
+        let result = self.gate.call(ask, self.client.complete(&self.name, &request, timeout), took).await;
+        result.map_err(|error| match error.naming("GROQ_API_KEY", self.variable) {
+            ProviderError::Refused { status: status @ (400 | 422), .. } if has_schema => {
+                ProviderError::SchemaRefused { model: self.name.clone(), status }
+            }
+            error => error,
+        })
+    }
+
+    /// The request in a form that the model takes, and whether it holds a schema.
+    fn fit<'a>(&self, request: &'a ChatRequest) -> (Cow<'a, ChatRequest>, bool) {
+        let has_schema = matches!(request.form, Form::JsonSchema { .. });
+        if has_schema && !self.takes_schemas() {
+            let plain = ChatRequest { form: Form::JsonObject, ..request.clone() };
+            return (Cow::Owned(plain), false);
+        }
+        (Cow::Borrowed(request), has_schema)
     }
 
     /// What an answer cost; nothing where no price is known.
     pub fn cost(&self, answer: &Answer) -> MicroUsd {
         self.price.map(|price| price.of(answer.prompt_tokens, answer.completion_tokens)).unwrap_or_default()
+    }
+
+    /// Remembers for a while that the provider does not know it.
+    fn note_unknown(&self) {
+        tracing::error!(
+            model = self.name,
+            variable = self.variable,
+            "the provider does not know a model: see the variable that names it"
+        );
+        *self.unknown_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + UNKNOWN_FOR);
+    }
+
+    /// Whether the provider said lately that it does not know it.
+    fn is_unknown(&self) -> bool {
+        let until = *self.unknown_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Whether it takes a JSON schema for its answer, as far as is known.

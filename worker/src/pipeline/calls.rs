@@ -18,6 +18,7 @@ use copydesk_knowledge::KnowledgeError;
 use crate::metric;
 use crate::outcome::Interruption;
 use crate::prompt::PromptError;
+use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest};
 use crate::provider::tavily::Found;
 use crate::provider::{self, Model, ProviderError, Providers};
@@ -118,13 +119,13 @@ impl Calls {
         rank(job.id, job.business_id.clone(), job.created_at).before(self.further.load(Ordering::Relaxed))
     }
 
-    /// The model that plans, writes and revises.
-    pub fn writer(&self) -> &Model {
+    /// The models that plan, write and revise.
+    pub fn writer(&self) -> &Chain {
         &self.providers.writer
     }
 
-    /// The model that reviews.
-    pub fn reviewer(&self) -> &Model {
+    /// The models that review.
+    pub fn reviewer(&self) -> &Chain {
         &self.providers.reviewer
     }
 
@@ -133,17 +134,36 @@ impl Calls {
         self.providers.search.is_some()
     }
 
-    /// One answer of a model.
-    pub async fn complete(&self, model: &Model, request: &ChatRequest) -> Result<Answer, StageError> {
-        let answer =
-            self.patiently(provider::LLM, |timeout| model.complete(self.rank(provider::LLM), timeout, request)).await?;
+    /// One answer of a chain's first model that can be called, and which one that was.
+    pub async fn complete(&self, chain: &Chain, request: &ChatRequest) -> Result<(Answer, AnsweredBy), StageError> {
+        let mut shortfall = Shortfall::default();
+        for model in chain.candidates() {
+            let call = |timeout| model.complete(self.rank(provider::LLM), timeout, request);
+            match self.patiently(provider::LLM, call).await {
+                Ok(answer) => {
+                    let by = chain.answered_by(model);
+                    self.answered(model, &answer, &by);
+                    return Ok((answer, by));
+                }
+                Err(StageError::Provider(error)) => shortfall.pass_over(model, error, self.has_no_other_chance())?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(shortfall.into_error().map_or(StageError::OutOfTime, StageError::from))
+    }
+
+    /// Counts what an answer took.
+    fn answered(&self, model: &Model, answer: &Answer, by: &AnsweredBy) {
         self.under_way.store(true, Ordering::Relaxed);
         metric::tokens(provider::LLM, answer.prompt_tokens, answer.completion_tokens);
+        if by.is_fallback {
+            metric::fallback_model_answered(&by.model);
+        }
         let mut usage = self.usage();
         usage.prompt_tokens += answer.prompt_tokens;
         usage.completion_tokens += answer.completion_tokens;
-        usage.cost_usd += model.cost(&answer).usd();
-        Ok(answer)
+        usage.cost_usd += model.cost(answer).usd();
+        *usage.models.entry(by.model.clone()).or_default() += 1;
     }
 
     /// The pages that fit a query; none where there is no search.
@@ -204,7 +224,10 @@ impl Calls {
         let reached = error.is_none_or(|error| {
             matches!(
                 error,
-                ProviderError::Failed { .. } | ProviderError::Refused { .. } | ProviderError::Misconfigured { .. }
+                ProviderError::Failed { .. }
+                    | ProviderError::Refused { .. }
+                    | ProviderError::SchemaRefused { .. }
+                    | ProviderError::Misconfigured { .. }
             )
         });
         if reached {
@@ -234,8 +257,13 @@ impl Calls {
                 | ProviderError::BreakerOpen { .. }
                 | ProviderError::QuotaUnavailable { .. },
             ) => self.is_near_deadline(),
-            _ => self.job.attempt >= self.job.max_attempts || self.is_near_deadline(),
+            _ => self.has_no_other_chance(),
         }
+    }
+
+    /// Whether what fails now is not tried again.
+    fn has_no_other_chance(&self) -> bool {
+        self.job.attempt >= self.job.max_attempts || self.is_near_deadline()
     }
 
     fn is_near_deadline(&self) -> bool {

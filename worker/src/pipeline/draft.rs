@@ -13,6 +13,7 @@ use crate::format;
 use crate::format::fallback::{Material, one_line};
 use crate::format::{language, markup};
 use crate::prompt::Task;
+use crate::provider::chain::AnsweredBy;
 
 /// The longest topic and title in a composed text, in characters: both stand in single lines.
 const MAX_TOPIC_CHARS: usize = 100;
@@ -27,18 +28,22 @@ pub struct Draft {
     /// Whether the model refused to write it, or its provider's filter stopped it.
     #[serde(default)]
     pub is_refused: bool,
+    /// Who wrote it; `None` where no model did.
+    #[serde(default)]
+    pub by: Option<AnsweredBy>,
 }
 
 /// Writes the text.
 pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
     match writing::write(calls, Stage::Draft, task).await {
-        Ok(text) => Ok(Draft { text, is_template: false, is_refused: false }),
+        Ok((text, by)) => Ok(Draft { text, is_template: false, is_refused: false, by: Some(by) }),
         Err(error) if calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Draft, Some(Degradation::FallbackWriter), Some(&error));
             Ok(Draft {
                 text: composed(task),
                 is_template: true,
                 is_refused: matches!(error, StageError::ContentRefused),
+                by: None,
             })
         }
         Err(error) => Err(error),

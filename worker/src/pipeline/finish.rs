@@ -9,12 +9,13 @@ use super::brief::Brief;
 use super::citation;
 use super::knowledge::Recalled;
 use super::lessons::Lessons;
-use super::outline::Outline;
+use super::outline::Planned;
 use super::passage::Passage;
 use super::research::Research;
 use super::review::Reviewed;
 use crate::format::fallback::one_line;
 use crate::provider::Providers;
+use crate::provider::chain::{AnsweredBy, Chain};
 
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
@@ -26,6 +27,8 @@ pub struct Version {
     pub text: String,
     /// Whether no model wrote it.
     pub is_template: bool,
+    /// Who wrote it, where that is known.
+    pub by: Option<AnsweredBy>,
     /// What the review found.
     pub reviewed: Reviewed,
 }
@@ -48,7 +51,7 @@ pub struct Made<'a> {
     /// Both, numbered.
     pub passages: &'a [Passage],
     /// The plan.
-    pub outline: Outline,
+    pub planned: Planned,
     /// Whether the model refused to write the draft.
     pub is_refused: bool,
     /// The draft and its revisions, in order: at least one.
@@ -81,8 +84,8 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
         lessons_applied: made.lessons.applied.clone(),
         degraded: degraded(made, rubric.is_some(), is_template),
         models: Models {
-            writer: (!is_template).then(|| providers.writer.name().to_owned()),
-            reviewer: rubric.map(|_| providers.reviewer.name().to_owned()),
+            writer: (!is_template).then(|| name(best.and_then(|version| version.by.as_ref()), &providers.writer)),
+            reviewer: rubric.map(|_| name(reviewed.and_then(|reviewed| reviewed.by.as_ref()), &providers.reviewer)),
             simulated: providers.simulated,
         },
         content: checked.text,
@@ -90,6 +93,11 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
         feedback: None,
         created_at: clock::now(),
     }
+}
+
+/// Who answered; an earlier release did not store it, and had but one model to ask.
+fn name(by: Option<&AnsweredBy>, chain: &Chain) -> String {
+    by.map_or_else(|| chain.primary().name().to_owned(), |by| by.model.clone())
 }
 
 /// The version with the best score, the later of equals. One that a model reviewed goes before one
@@ -124,15 +132,23 @@ fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degrad
         (Degradation::ReviewUnavailable, !is_reviewed),
         (Degradation::FallbackWriter, is_template),
         (Degradation::ContentRefused, is_template && made.is_refused),
+        (Degradation::FallbackModel, has_fallback_model(made)),
     ];
     shortfalls.into_iter().filter(|(_, short)| *short).map(|(degradation, _)| degradation).collect()
+}
+
+/// Whether a model took part that stood in for another: in the plan, in any version of the text, or
+/// in a review. Each of them shaped the result.
+fn has_fallback_model(made: &Made<'_>) -> bool {
+    let versions = made.versions.iter().flat_map(|version| [&version.by, &version.reviewed.by]);
+    versions.chain([&made.planned.by]).flatten().any(|by| by.is_fallback)
 }
 
 /// The text's own title, else the plan's, else the topic.
 fn title(text: &str, made: &Made<'_>) -> String {
     let own =
         text.lines().map(str::trim).find_map(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("Subject:")));
-    let candidates = [own.unwrap_or_default(), &made.outline.title, &made.brief.topic];
+    let candidates = [own.unwrap_or_default(), &made.planned.outline.title, &made.brief.topic];
     let titles = candidates.iter().map(|title| one_line(&title.replace(['*', '`'], ""), MAX_TITLE_CHARS));
     titles.into_iter().find(|title| !title.is_empty()).unwrap_or_else(|| made.brief.format.name().to_owned())
 }
@@ -147,7 +163,15 @@ mod tests {
         Version {
             text: text.into(),
             is_template: false,
-            reviewed: Reviewed { rubric, failed_checks, fixes: Vec::new(), checks: Vec::new(), voice_score: None },
+            by: None,
+            reviewed: Reviewed {
+                rubric,
+                failed_checks,
+                fixes: Vec::new(),
+                checks: Vec::new(),
+                voice_score: None,
+                by: None,
+            },
         }
     }
 

@@ -13,6 +13,7 @@ use crate::format::default_sections;
 use crate::format::fallback::one_line;
 use crate::format::markup;
 use crate::prompt::Task;
+use crate::provider::chain::AnsweredBy;
 
 /// The longest answer, in tokens; models that think first think within it.
 const MAX_TOKENS: u32 = 2_500;
@@ -34,6 +35,17 @@ pub struct Outline {
     pub title: String,
     /// The sections, in order.
     pub sections: Vec<Section>,
+}
+
+/// A plan, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The plan: what prompts hold of it.
+    #[serde(flatten)]
+    pub outline: Outline,
+    /// Who planned; `None` for the format's usual plan.
+    #[serde(default)]
+    pub by: Option<AnsweredBy>,
 }
 
 /// A section of a plan.
@@ -102,23 +114,23 @@ impl Shape for Outline {
 }
 
 /// Plans the text; with the format's usual sections where no model could.
-pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Outline, StageError> {
+pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> {
     let asking = Asking {
         stage: Stage::Outline,
-        model: calls.writer(),
+        chain: calls.writer(),
         max_completion_tokens: MAX_TOKENS,
         temperature: TEMPERATURE,
     };
     let prompt = task.prompt(Stage::Outline)?;
     match structured::ask::<Outline>(calls, &asking, &prompt).await {
-        Ok(mut outline) => {
+        Ok((mut outline, by)) => {
             let exists = |n: &u16| task.passages.iter().any(|passage| passage.n == *n);
             outline.sections.iter_mut().for_each(|section| section.passages.retain(exists));
-            Ok(outline)
+            Ok(Planned { outline, by: Some(by) })
         }
         Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Outline, None, Some(&error));
-            Ok(usual(task.brief.format, &task.brief.topic))
+            Ok(Planned { outline: usual(task.brief.format, &task.brief.topic), by: None })
         }
         Err(error) => Err(error),
     }

@@ -17,6 +17,7 @@ use crate::format;
 use crate::format::fallback::one_line;
 use crate::format::{answer, markup};
 use crate::prompt::Task;
+use crate::provider::chain::AnsweredBy;
 use crate::voice::{self, VoiceScore};
 
 /// What is scored, 0 to 10 each.
@@ -57,6 +58,9 @@ pub struct Reviewed {
     /// How well the text keeps to the business's voice, 0 to 10; `None` where that cannot be told.
     #[serde(default)]
     pub voice_score: Option<f64>,
+    /// Who reviewed; `None` where no model did.
+    #[serde(default)]
+    pub by: Option<AnsweredBy>,
 }
 
 /// The reviewer's scores.
@@ -158,20 +162,20 @@ impl Shape for Rubric {
 pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError> {
     let asking = Asking {
         stage: Stage::Review,
-        model: calls.reviewer(),
+        chain: calls.reviewer(),
         max_completion_tokens: MAX_TOKENS,
         temperature: TEMPERATURE,
     };
     let prompt = task.prompt(Stage::Review)?;
-    let rubric = match structured::ask::<Rubric>(calls, &asking, &prompt).await {
-        Ok(rubric) => Some(rubric),
+    let (rubric, by) = match structured::ask::<Rubric>(calls, &asking, &prompt).await {
+        Ok((rubric, by)) => (Some(rubric), Some(by)),
         Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Review, Some(Degradation::ReviewUnavailable), Some(&error));
-            None
+            (None, None)
         }
         Err(error) => return Err(error),
     };
-    Ok(put_together(rubric, checks(task), voice(task)))
+    Ok(Reviewed { by, ..put_together(rubric, checks(task), voice(task)) })
 }
 
 /// How the draft keeps to the business's voice.
@@ -227,7 +231,7 @@ fn put_together(rubric: Option<Rubric>, mut checks: Vec<Check>, voice: Option<Vo
         }
     }
     fixes.truncate(MAX_FIXES);
-    Reviewed { rubric, failed_checks, fixes, checks, voice_score: voice.map(|voice| voice.score) }
+    Reviewed { rubric, failed_checks, fixes, checks, voice_score: voice.map(|voice| voice.score), by: None }
 }
 
 /// Another round where the score is too low, one is left, and there is something to mend.

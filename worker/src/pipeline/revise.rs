@@ -7,21 +7,25 @@ use serde::{Deserialize, Serialize};
 use super::calls::{Calls, StageError};
 use super::writing;
 use crate::prompt::Task;
+use crate::provider::chain::AnsweredBy;
 
 /// A revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revised {
     /// The new text; `None` where there is none, and the one before stands.
     pub text: Option<String>,
+    /// Who wrote it.
+    #[serde(default)]
+    pub by: Option<AnsweredBy>,
 }
 
 /// Mends the task's draft.
 pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Revised, StageError> {
     match writing::write(calls, Stage::Revise, task).await {
-        Ok(text) => Ok(Revised { text: Some(text) }),
+        Ok((text, by)) => Ok(Revised { text: Some(text), by: Some(by) }),
         Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Revise, None, Some(&error));
-            Ok(Revised { text: None })
+            Ok(Revised { text: None, by: None })
         }
         Err(error) => Err(error),
     }

@@ -9,8 +9,9 @@ use super::calls::{Calls, StageError};
 use crate::format::answer::is_refusal as is_refusal_in_words;
 use crate::metric;
 use crate::prompt::Prompt;
+use crate::provider::ProviderError;
+use crate::provider::chain::{AnsweredBy, Chain};
 use crate::provider::chat::{Answer, ChatRequest, Form};
-use crate::provider::{Model, ProviderError};
 
 /// Places at which an object is looked for: an answer that hides it better is asked for again.
 const MAX_CANDIDATES: usize = 32;
@@ -36,24 +37,25 @@ pub struct Asking<'a> {
     /// For the metrics.
     pub stage: Stage,
     /// Who answers.
-    pub model: &'a Model,
+    pub chain: &'a Chain,
     /// The longest answer, in tokens.
     pub max_completion_tokens: u32,
     /// How freely it words, 0 to 2.
     pub temperature: f32,
 }
 
-/// One checked answer; [`StageError::Unusable`] where the second one is wrong too.
-pub async fn ask<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<T, StageError> {
+/// One checked answer, and whose it is; [`StageError::Unusable`] where the second one is wrong too.
+pub async fn ask<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<(T, AnsweredBy), StageError> {
     tracing::debug!(prompt.version, "a model is asked");
-    let answer = complete::<T>(calls, asking, prompt).await?;
+    let (answer, by) = complete::<T>(calls, asking, prompt).await?;
     let wrong = match read::<T>(&answer) {
-        Ok(shape) => return Ok(shape),
+        Ok(shape) => return Ok((shape, by)),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(asking.stage);
-    let answer = complete::<T>(calls, asking, &prompt.repair(&wrong)).await?;
+    let (answer, by) = complete::<T>(calls, asking, &prompt.repair(&wrong)).await?;
     read::<T>(&answer)
+        .map(|shape| (shape, by))
         .map_err(|wrong| if is_refusal(&answer) { StageError::ContentRefused } else { StageError::Unusable(wrong) })
 }
 
@@ -61,7 +63,11 @@ fn is_refusal(answer: &Answer) -> bool {
     answer.is_refused || is_refusal_in_words(&answer.text)
 }
 
-async fn complete<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<Answer, StageError> {
+async fn complete<T: Shape>(
+    calls: &Calls,
+    asking: &Asking<'_>,
+    prompt: &Prompt,
+) -> Result<(Answer, AnsweredBy), StageError> {
     let request = |form| ChatRequest {
         system: prompt.system.clone(),
         user: prompt.user.clone(),
@@ -69,17 +75,18 @@ async fn complete<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt)
         temperature: asking.temperature,
         form,
     };
-    if asking.model.takes_schemas() {
-        let form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
-        match calls.complete(asking.model, &request(form)).await {
-            Err(StageError::Provider(ProviderError::Refused { status: 400 | 422, .. })) => {}
-            result => return result,
-        }
+    let form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
+    let refused_by = match calls.complete(asking.chain, &request(form)).await {
+        Err(StageError::Provider(ProviderError::SchemaRefused { model, .. })) => model,
+        result => return result,
+    };
+    let (answer, by) = calls.complete(asking.chain, &request(Form::JsonObject)).await?;
+    // Not before the same model took the same question without a schema: the schema may not be the
+    // reason.
+    if by.model == refused_by {
+        asking.chain.refuses_schemas(&refused_by);
     }
-    let answer = calls.complete(asking.model, &request(Form::JsonObject)).await?;
-    // Not before the same question without a schema was taken: the schema may not be the reason.
-    asking.model.refuses_schemas();
-    Ok(answer)
+    Ok((answer, by))
 }
 
 fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {

@@ -15,13 +15,14 @@ use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Stage as SimulatedS
 use super::brief::Brief;
 use super::brief::tests::brief;
 use super::calls::StageError;
-use super::outline::Outline;
+use super::outline::{Outline, Planned};
 use super::passage::Passage;
 use super::review::Reviewed;
 use super::*;
 use crate::prompt::Task;
 use crate::provider::tests::Simulated;
 
+mod fallback;
 mod hostile;
 
 /// A job with a simulator behind it, about to ask a model.
@@ -92,6 +93,10 @@ impl Setting {
     }
 
     async fn outline(&self) -> Result<Outline, StageError> {
+        Ok(self.planned().await?.outline)
+    }
+
+    async fn planned(&self) -> Result<Planned, StageError> {
         outline::run(&self.calls(), &self.task()).await
     }
 
@@ -145,7 +150,7 @@ fn bad_objects() -> [FaultKind; 4] {
 async fn each_stage_has_a_sound_answer_and_counts_it() {
     let setting = Setting::new().await;
     let calls = setting.calls();
-    let outline = outline::run(&calls, &setting.task()).await.unwrap();
+    let outline = outline::run(&calls, &setting.task()).await.unwrap().outline;
     assert!(!outline.sections.is_empty());
     let draft = draft::run(&calls, &Task { outline: Some(&outline), ..setting.task() }).await.unwrap();
     assert!(!draft.is_template && draft.text.starts_with("# "));
@@ -282,9 +287,9 @@ async fn a_model_without_schemas_is_asked_for_an_object_from_then_on() {
     let setting = Setting::with(|config| config.llm_model = "no-strict-schemas".into()).await;
     setting.outline().await.unwrap();
     assert_eq!(setting.simulated.simulator.calls().chat.accepted, 1, "a 400 is no accepted call");
-    assert!(!setting.simulated.providers.writer.takes_schemas());
+    assert!(!setting.simulated.providers.writer.primary().takes_schemas());
     setting.outline().await.unwrap();
-    assert!(setting.simulated.providers.reviewer.takes_schemas(), "each model by itself");
+    assert!(setting.simulated.providers.reviewer.primary().takes_schemas(), "each model by itself");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use crate::format::{self, Rules};
 use crate::metric;
 use crate::pipeline::brief::Brief;
 use crate::prompt::{Prompt, Task};
+use crate::provider::chain::AnsweredBy;
 use crate::provider::chat::{Answer, ChatRequest, Form};
 
 /// Tokens that a word takes, about, in languages that models know less well.
@@ -34,27 +35,29 @@ pub(super) fn rules(brief: &Brief) -> Rules<'_> {
     }
 }
 
-/// A text that can be used and shown; [`StageError::Unusable`] or [`StageError::ContentRefused`]
+/// A text that can be used and shown, and who wrote it; [`StageError::Unusable`] or [`StageError::ContentRefused`]
 /// where the second answer cannot be either.
-pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<String, StageError> {
+pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<(String, AnsweredBy), StageError> {
     let prompt = task.prompt(stage)?;
     tracing::debug!(prompt.version, "a model is asked");
     let reader = Reader::of(task, &prompt);
-    let wrong = match reader.read(&complete(calls, &prompt, task.brief).await?) {
-        Ok(text) => return Ok(text),
+    let (answer, by) = complete(calls, &prompt, task.brief).await?;
+    let wrong = match reader.read(&answer) {
+        Ok(text) => return Ok((text, by)),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(stage);
-    match reader.read(&complete(calls, &prompt.repair(&wrong.fixes()), task.brief).await?) {
-        Ok(text) => Ok(text),
+    let (answer, by) = complete(calls, &prompt.repair(&wrong.fixes()), task.brief).await?;
+    match reader.read(&answer) {
+        Ok(text) => Ok((text, by)),
         // A text of another shape is a text all the same, and the review's to judge.
-        Err(Wrong::Shape { text, .. }) => Ok(text),
+        Err(Wrong::Shape { text, .. }) => Ok((text, by)),
         Err(Wrong::Defect(defect)) if defect.is_refusal() => Err(StageError::ContentRefused),
         Err(Wrong::Defect(defect)) => Err(StageError::Unusable(vec![defect.to_string()])),
     }
 }
 
-async fn complete(calls: &Calls, prompt: &Prompt, brief: &Brief) -> Result<Answer, StageError> {
+async fn complete(calls: &Calls, prompt: &Prompt, brief: &Brief) -> Result<(Answer, AnsweredBy), StageError> {
     let request = ChatRequest {
         system: prompt.system.clone(),
         user: prompt.user.clone(),

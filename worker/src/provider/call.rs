@@ -92,6 +92,19 @@ impl CallError {
         }
     }
 
+    /// Whether the provider does not know the URL or the model. Groq answers 400 where it once knew
+    /// the model.
+    pub(super) fn is_target_unknown(&self) -> bool {
+        match self {
+            Self::Status { status: 404, .. } => true,
+            Self::Status { status: 400, body, .. } => {
+                let code = body.0.pointer("/error/code").and_then(|code| code.as_str());
+                matches!(code, Some("model_decommissioned" | "model_not_found"))
+            }
+            _ => false,
+        }
+    }
+
     /// The outcome as metrics name it.
     pub(super) fn outcome(&self) -> &'static str {
         match self {

@@ -34,6 +34,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Failure {
     error: ProviderError,
+    /// Whether the provider does not know the URL or the model.
+    is_target_unknown: bool,
 }
 
 impl Failure {
@@ -43,8 +45,8 @@ impl Failure {
             ProviderError::Refused { provider, status: status @ (401 | 403) } => {
                 ProviderError::Misconfigured { provider, status, variable: key }
             }
-            ProviderError::Refused { provider, status: 404 } => {
-                ProviderError::Misconfigured { provider, status: 404, variable: target }
+            ProviderError::Refused { provider, status } if self.is_target_unknown => {
+                ProviderError::Misconfigured { provider, status, variable: target }
             }
             error => error,
         }
@@ -64,7 +66,7 @@ impl Gate {
         call: impl Future<Output = Result<T, CallError>>,
         took: impl Fn(&T) -> Taken,
     ) -> Result<T, Failure> {
-        let grant = self.admit(ask.into()).await.map_err(|error| Failure { error })?;
+        let grant = self.admit(ask.into()).await.map_err(|error| Failure { error, is_target_unknown: false })?;
         let granted = Granted { quota: &self.quota, grant: Some(grant) };
         let began = Instant::now();
         let result = call.await;
@@ -77,7 +79,10 @@ impl Gate {
         };
         metric::provider_called(self.provider, result.as_ref().err().map_or("ok", CallError::outcome), began.elapsed());
         granted.settle(settlement).await;
-        result.map_err(|error| Failure { error: self.explain(error) })
+        result.map_err(|error| {
+            let is_target_unknown = error.is_target_unknown();
+            Failure { error: self.explain(error), is_target_unknown }
+        })
     }
 
     /// The breaker's state.

@@ -56,7 +56,7 @@ impl Simulated {
     }
 
     async fn ask_within(&self, timeout: Duration) -> Result<Answer, ProviderError> {
-        self.providers.writer.complete(rank(), timeout, &request()).await
+        self.providers.writer.primary().complete(rank(), timeout, &request()).await
     }
 
     async fn search(&self) -> Result<Vec<Found>, ProviderError> {
@@ -81,6 +81,12 @@ fn request() -> ChatRequest {
 
 fn status(code: u16) -> FaultKind {
     FaultKind::Status { code, body: None, retry_after: None, retry_after_ms: None }
+}
+
+/// What Groq says of a model that it has no more.
+pub(crate) fn decommissioned() -> FaultKind {
+    let body = serde_json::json!({ "error": { "message": "gone", "code": "model_decommissioned" } });
+    FaultKind::Status { code: 400, body: Some(body), retry_after: None, retry_after_ms: None }
 }
 
 /// How long the provider is left alone, in milliseconds.
@@ -216,6 +222,7 @@ async fn what_an_operator_must_mend_names_the_variable() {
         (Fault::chat(status(401)), "GROQ_API_KEY"),
         (Fault::chat(status(403)), "GROQ_API_KEY"),
         (Fault::chat(status(404)), "COPYDESK_LLM_MODEL"),
+        (Fault::chat(decommissioned()), "COPYDESK_LLM_MODEL"),
     ];
     let simulated = Simulated::start().await;
     for (fault, expected) in cases {
@@ -256,7 +263,7 @@ async fn a_dropped_call_says_nothing_of_health() {
     let call = simulated.ask();
     assert!(tokio::time::timeout(Duration::from_millis(200), call).await.is_err());
     simulated.simulator.set_faults(Vec::new()).unwrap();
-    let breaker = simulated.providers.writer.gate.breaker().await;
+    let breaker = simulated.providers.writer.primary().gate.breaker().await;
     assert_eq!(breaker, Some(BreakerState::Closed), "a cancelled call says nothing of the provider's health");
     simulated.ask().await.unwrap();
 }

@@ -5,6 +5,7 @@
 mod cancel;
 mod crash;
 mod durability;
+mod fallback;
 mod path;
 mod quota;
 mod system;
