@@ -1,6 +1,6 @@
-//! `copydesk-bench`: measures how fast Copydesk is (`bench`), and breaks it on purpose and checks what
-//! it promised (`chaos`). Runs the real programs on servers that it may harm: `cargo xtask` starts
-//! such.
+//! `copydesk-bench`: measures how fast Copydesk is (`bench`) and how well it finds passages (`retrieval`),
+//! and breaks it on purpose and checks what it promised (`chaos`). The first and the last run the real
+//! programs on servers that they may harm: `cargo xtask` starts such.
 
 mod bench;
 mod chaos;
@@ -11,6 +11,7 @@ mod measure;
 mod peer;
 mod process;
 mod redis_server;
+mod retrieval;
 mod system;
 mod table;
 
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Bench),
     /// Run jobs while something breaks, then check that nothing was lost, doubled or paid twice
     Chaos(chaos::Chaos),
+    /// Measure how well and how fast the search in documents finds what people judged relevant
+    Retrieval(retrieval::Retrieval),
     /// Serve what answers and does nothing: the benchmark's limit
     #[command(hide = true)]
     Bare { listen: std::net::SocketAddr },
@@ -110,6 +113,7 @@ async fn main() -> ExitCode {
         match Cli::parse().command {
             Command::Bench(bench) => bench.run().await,
             Command::Chaos(chaos) => chaos.run().await,
+            Command::Retrieval(retrieval) => retrieval.run().await,
             Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
         }
     };

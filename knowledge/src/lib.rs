@@ -11,12 +11,13 @@ use copydesk_common::business::BusinessId;
 use copydesk_common::document::Chunk;
 use copydesk_common::store::{Store, StoreError, document};
 
+mod bm25;
 mod cache;
 mod passages;
 mod tokens;
 
 use cache::Cache;
-use passages::Passages;
+pub use passages::Passages;
 pub use tokens::words;
 
 /// A passage that a search found.
@@ -24,7 +25,7 @@ pub use tokens::words;
 pub struct Hit {
     /// The passage as it is stored.
     pub chunk: Chunk,
-    /// Its BM25 score: comparable within one search only.
+    /// How well it fits: comparable within one search only.
     pub score: f32,
 }
 

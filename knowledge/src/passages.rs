@@ -1,4 +1,4 @@
-//! One business's passages in an inverted index in memory: BM25 over the text and, weighing more,
+//! One business's passages in an inverted index in memory: BM25F over the text and, weighing more,
 //! the title and headings above it, each in its document's language. Knows nothing of where passages
 //! come from.
 
@@ -6,17 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use copydesk_common::document::{Chunk, Language};
-use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
-use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, TantivyDocument, Term};
+use tantivy::{Index, ReloadPolicy, TantivyDocument};
 
+use crate::bm25::Bm25;
 use crate::{Hit, KnowledgeError, tokens};
 
-/// A word in a heading says more of what a passage is about than the same word in its text.
-const HEADING_BOOST: f32 = 1.5;
 /// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
 const MAX_QUERY_WORDS: usize = 64;
 /// What tantivy sizes its first tables by while it builds an index, in bytes. It is given back
@@ -24,20 +21,26 @@ const MAX_QUERY_WORDS: usize = 64;
 const BUILD_MEMORY_BYTES: usize = 15_000_000;
 
 /// A business's passages, searchable.
-pub(crate) struct Passages {
+pub struct Passages {
     /// In the order of the index: a document's number there is its place here.
     chunks: Vec<Chunk>,
-    /// By the languages that there are. A query is looked up in each as that language's words.
-    fields: BTreeMap<Language, Fields>,
-    reader: IndexReader,
+    /// The languages that there are. A query is looked up in each as that language's words.
+    languages: Vec<Words>,
     size_bytes: usize,
+}
+
+/// The words of one language's passages.
+struct Words {
+    /// Of queries.
+    analyzer: TextAnalyzer,
+    bm25: Bm25,
 }
 
 /// Where the passages of one language are indexed.
 struct Fields {
-    analyzer: TextAnalyzer,
     heading: Field,
     text: Field,
+    passages: usize,
 }
 
 /// Of a passage. English where it is not known: its endings are rules that harm others little.
@@ -54,16 +57,18 @@ impl fmt::Debug for Passages {
 impl Passages {
     /// Indexes passages. Keeps a core busy for long where there are many: not for a runtime's own
     /// threads.
-    pub(crate) fn index(chunks: Vec<Chunk>) -> Result<Self, KnowledgeError> {
+    ///
+    /// # Errors
+    /// [`KnowledgeError::Index`] where the index cannot be built.
+    pub fn index(chunks: Vec<Chunk>) -> Result<Self, KnowledgeError> {
         let mut schema = Schema::builder();
         let tokenizers = TokenizerManager::new();
         let mut fields = BTreeMap::new();
         for language in chunks.iter().map(language).collect::<BTreeSet<_>>() {
-            let analyzer = tokens::analyzer(language);
-            tokenizers.register(language.as_str(), analyzer.clone());
+            tokenizers.register(language.as_str(), tokens::analyzer(language));
             let heading = schema.add_text_field(&format!("heading_{language}"), indexed(language));
             let text = schema.add_text_field(&format!("text_{language}"), indexed(language));
-            fields.insert(language, Fields { analyzer, heading, text });
+            fields.insert(language, Fields { heading, text, passages: 0 });
         }
         let directory = RamDirectory::create();
         // One segment without threads: documents keep the order in which they are added.
@@ -73,15 +78,26 @@ impl Passages {
             .single_segment_index_writer(directory.clone(), BUILD_MEMORY_BYTES)?;
         for chunk in &chunks {
             let mut document = TantivyDocument::default();
-            if let Some(fields) = fields.get(&language(chunk)) {
+            if let Some(fields) = fields.get_mut(&language(chunk)) {
                 document.add_text(fields.heading, &chunk.heading_path);
                 document.add_text(fields.text, &chunk.text);
+                fields.passages += 1;
             }
             writer.add_document(document)?;
         }
-        let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let languages = open(&writer.finalize()?, &fields)?;
         let size_bytes = directory.total_mem_usage() + chunks.iter().map(chunk_bytes).sum::<usize>();
-        Ok(Self { chunks, fields, reader, size_bytes })
+        Ok(Self { chunks, languages, size_bytes })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
     }
 
     /// What it takes in memory, in bytes.
@@ -89,38 +105,53 @@ impl Passages {
         self.size_bytes
     }
 
-    /// The up to `limit` passages that fit `query` best, best first. None where no word of the
-    /// query says anything, or no passage holds one that does.
-    pub(crate) fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let clauses: Vec<_> = self.fields.values().flat_map(|fields| fields.any_of(query)).collect();
-        // No more than there are, since tantivy makes room for as many as it is asked for.
-        let limit = limit.min(self.chunks.len());
-        if clauses.is_empty() || limit == 0 {
-            return Ok(Vec::new());
+    /// The up to `limit` passages that fit `query` best, best first; those that fit equally in their own
+    /// order. None where no word of the query says anything, or no passage holds one that does.
+    ///
+    /// # Errors
+    /// [`KnowledgeError::Index`] where the index cannot be read.
+    pub fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
+        let ranked = best(&self.scores(query)?, limit);
+        let hit = |(place, score): (usize, f32)| Some(Hit { chunk: self.chunks.get(place)?.clone(), score });
+        Ok(ranked.into_iter().filter_map(hit).collect())
+    }
+
+    /// How well each passage fits `query`: 0 where it holds none of its words.
+    fn scores(&self, query: &str) -> Result<Vec<f32>, KnowledgeError> {
+        let mut scores = vec![0.0; self.chunks.len()];
+        for Words { analyzer, bm25 } in &self.languages {
+            for word in tokens::first_words(analyzer, query, MAX_QUERY_WORDS) {
+                bm25.add(&word, &mut scores)?;
+            }
         }
-        let ranked = TopDocs::with_limit(limit).order_by_score();
-        let found = self.reader.searcher().search(&BooleanQuery::new(clauses), &ranked)?;
-        let hit = |(score, address): (f32, DocAddress)| {
-            let chunk = self.chunks.get(usize::try_from(address.doc_id).ok()?)?.clone();
-            Some(Hit { chunk, score })
-        };
-        Ok(found.into_iter().filter_map(hit).collect())
+        Ok(scores)
     }
 }
 
-impl Fields {
-    /// Looks for the words of a query.
-    fn any_of(&self, query: &str) -> Vec<(Occur, Box<dyn Query>)> {
-        let term = |field, word: &str| -> Box<dyn Query> {
-            Box::new(TermQuery::new(Term::from_field_text(field, word), IndexRecordOption::WithFreqs))
-        };
-        let words = tokens::first_words(&self.analyzer, query, MAX_QUERY_WORDS);
-        let clauses = words.iter().flat_map(|word| {
-            let in_heading = Box::new(BoostQuery::new(term(self.heading, word), HEADING_BOOST));
-            [(Occur::Should, in_heading as Box<dyn Query>), (Occur::Should, term(self.text, word))]
-        });
-        clauses.collect()
+/// The `limit` highest of the scores above 0 and their places, highest first, equal ones by place.
+fn best(scores: &[f32], limit: usize) -> Vec<(usize, f32)> {
+    let by_score = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let mut ranked: Vec<_> = scores.iter().copied().enumerate().filter(|(_, score)| *score > 0.0).collect();
+    if (1..ranked.len()).contains(&limit) {
+        ranked.select_nth_unstable_by(limit, by_score);
     }
+    ranked.truncate(limit);
+    ranked.sort_unstable_by(by_score);
+    ranked
+}
+
+/// The postings of each language; none where there are no passages, and thus no segment.
+fn open(index: &Index, fields: &BTreeMap<Language, Fields>) -> tantivy::Result<Vec<Words>> {
+    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+    let searcher = reader.searcher();
+    let segments = searcher.segment_readers().iter();
+    let of_segment = |segment| {
+        fields.iter().map(move |(&language, fields)| {
+            let bm25 = Bm25::open(segment, fields.heading, fields.text, fields.passages)?;
+            Ok(Words { analyzer: tokens::query_analyzer(language), bm25 })
+        })
+    };
+    segments.flat_map(of_segment).collect()
 }
 
 /// Frequencies for the ranking, no positions: nobody searches for phrases. Nothing is stored, since
@@ -188,6 +219,42 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(found(&passages, "pricing"), ["Guide › Pricing", "Guide › Other"]);
+    }
+
+    /// Worked out from the formula in `bm25`, with k1 = 2, b = 0.75 and headings weighing 2.5.
+    #[test]
+    fn a_score_is_as_worked_out_by_hand() {
+        let passages = Passages::index(vec![
+            chunk("Clinics", "scan scan bed bed"),
+            chunk("Scan", "bed bed"),
+            chunk("Clinics", "bed bed bed bed bed bed"),
+        ])
+        .unwrap();
+        let hits = passages.search("scans", 10).unwrap();
+        // Two of three hold it. The first twice in a text of mean length; the second once in a heading of
+        // mean length, for 2.5.
+        let rarity = (1.0_f32 + 1.5 / 2.5).ln();
+        let expected = [rarity * 3.0 * 2.5 / 4.5, rarity * 3.0 * 2.0 / 4.0];
+        assert_eq!(hits[0].chunk.heading_path, "Scan");
+        for (hit, expected) in hits.iter().zip(expected) {
+            assert!((hit.score - expected).abs() < 1e-5, "{} is not {expected}", hit.score);
+        }
+        // Of two texts that hold it equally often the shorter one is about it.
+        let beds: Vec<f32> = passages.search("bed", 10).unwrap().iter().map(|hit| hit.score).collect();
+        assert_eq!(beds.len(), 3);
+        let common = (1.0_f32 + 0.5 / 3.5).ln();
+        let frequencies = [6.0 / (0.25 + 0.75 * 6.0 / 4.0), 2.0 / (0.25 + 0.75 * 2.0 / 4.0), 2.0_f32];
+        for (score, frequency) in beds.iter().zip(frequencies) {
+            let expected = common * 3.0 * frequency / (2.0 + frequency);
+            assert!((score - expected).abs() < 1e-5, "{score} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_ask_find_nothing() {
+        let clinic = clinic();
+        assert!(found(&clinic, "what have we been doing about it").is_empty());
+        assert_eq!(found(&clinic, "what would a consultation cost"), ["Acme Clinics › Prices"]);
     }
 
     #[test]

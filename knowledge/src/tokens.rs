@@ -20,6 +20,16 @@ const STOP_WORDS: &[&str] = &[
     "how", "what", "when", "where", "which", "who", "why", "we", "our", "you", "your", "from", "can", "do", "does",
 ];
 
+/// Words of English queries that ask rather than name something. Passages keep them, since checks of
+/// citations weigh them; other languages' lists hold them already.
+const ENGLISH_QUERY_STOP_WORDS: &[&str] = &[
+    "i", "me", "my", "us", "he", "him", "his", "she", "her", "its", "them", "those", "am", "were", "been", "being",
+    "have", "has", "had", "having", "did", "doing", "would", "should", "could", "ought", "may", "might", "must",
+    "shall", "any", "some", "each", "every", "other", "another", "because", "while", "until", "about", "between",
+    "through", "during", "than", "too", "very", "just", "also", "only", "same", "so", "both", "more", "most", "few",
+    "own", "again", "here",
+];
+
 /// The words of a text, each once. Nothing in a text is an operator: what would be one in a query
 /// language is punctuation here.
 pub fn words(text: &str) -> BTreeSet<String> {
@@ -41,16 +51,22 @@ pub(crate) fn first_words(analyzer: &TextAnalyzer, text: &str, limit: usize) -> 
 /// A language's words without their endings, and its commonest not at all; scripts without spaces are
 /// cut into pairs of characters.
 pub(crate) fn analyzer(language: Language) -> TextAnalyzer {
-    if language == Language::English { english() } else { other(stem(language)) }
+    if language == Language::English { english(&[]) } else { other(stem(language)) }
 }
 
-fn english() -> TextAnalyzer {
+/// The same for what is looked for: a query's words that say nothing are not looked up.
+pub(crate) fn query_analyzer(language: Language) -> TextAnalyzer {
+    if language == Language::English { english(ENGLISH_QUERY_STOP_WORDS) } else { other(stem(language)) }
+}
+
+fn english(further_stop_words: &[&str]) -> TextAnalyzer {
+    let stop_words = STOP_WORDS.iter().chain(further_stop_words).map(|&word| word.to_owned());
     TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(Pairs)
         .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
         .filter(LowerCaser)
         .filter(AsciiFoldingFilter)
-        .filter(StopWordFilter::remove(STOP_WORDS.iter().map(|&word| word.to_owned())))
+        .filter(StopWordFilter::remove(stop_words))
         .filter(Stemmer::new(Stem::English))
         .build()
 }

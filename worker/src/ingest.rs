@@ -34,7 +34,8 @@ const MAX_CONTROL_PERCENT: usize = 5;
 
 /// Why a document cannot be used. Shows as what its owner can do about it.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+#[non_exhaustive]
+pub enum Unusable {
     #[error("the document holds no text: add some")]
     NoText,
     #[error(
@@ -109,6 +110,15 @@ impl Ingest {
         self.notifier.publish(job.id).await;
         Ok(())
     }
+}
+
+/// What a document becomes that is uploaded as plain text.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn read_text(title: &str, text: &str) -> Result<(Vec<NewChunk>, Option<Language>), Unusable> {
+    let body = Body::Text(text.to_owned());
+    ingest(&Source { title: title.to_owned(), media_type: MediaType::Plain, body, revision: 1 })
 }
 
 /// What a document became.

@@ -55,13 +55,13 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     Ok(binaries)
 }
 
-/// Builds what measures and breaks Copydesk, and the programs that it runs, with optimizations.
-pub(crate) fn harness(project: &Project) -> anyhow::Result<PathBuf> {
+/// Builds what measures and breaks Copydesk, and the packages whose programs it runs, with optimizations.
+pub(crate) fn harness(project: &Project, packages: &[&str]) -> anyhow::Result<PathBuf> {
     screen::line("  building with optimizations (the first time takes some minutes)");
     let began = Instant::now();
     let mut command = cargo(project);
     command.args(["build", "--release", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
-    command.args(["-p", "copydesk-api", "-p", "copydesk-worker", "-p", "copydesk-bench"]);
+    command.args(["-p", "copydesk-bench"]).args(packages.iter().flat_map(|package| ["-p", *package]));
     let messages = messages_of(&mut command)?;
     let program = executables(&messages).remove("copydesk-bench").context("cargo built no copydesk-bench")?;
     screen::line(format_args!("  ✓ built  {}", screen::seconds(began.elapsed())));

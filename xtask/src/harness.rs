@@ -1,8 +1,10 @@
 //! `cargo xtask bench` and `cargo xtask chaos`: optimized builds of the real programs, on a private
 //! Postgres that commits to disk as in production, run by `copydesk-bench`. What is measured and
-//! broken is that program's; it also starts the Redis that it breaks.
+//! broken is that program's; it also starts the Redis that it breaks. `cargo xtask retrieval-eval` runs
+//! it without any server.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 use crate::project::Project;
 use crate::services::{self, Durability};
@@ -96,18 +98,42 @@ impl Bench {
     }
 }
 
+/// Measure how well and how fast the search in documents finds what people judged relevant.
+///
+/// Takes the folder of the Cranfield collection (cran.all.1400, cran.qry, cranqrel), which is not part of
+/// this repository. Prints nDCG@10, R@100 and MRR@10, and the time of a query at 5,000 and 100,000 passages.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetrievalEval {
+    /// The folder of the collection
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+impl RetrievalEval {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let program = build::harness(&Project::find()?, &[])?;
+        let mut command = Command::new(program);
+        exit_code(command.arg("retrieval").arg(self.folder))
+    }
+}
+
 /// Builds the programs and runs `copydesk-bench`.
 fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
     let throwaway = Throwaway::take(&project)?;
-    let program = build::harness(&project)?;
+    let program = build::harness(&project, &["copydesk-api", "copydesk-worker"])?;
     let redis = services::redis_program(&throwaway.state)?;
     let postgres = services::private_postgres(&throwaway.state, Durability::Kept)?;
     let (name, rest) = arguments.split_at(1);
-    let mut command = std::process::Command::new(program);
+    let mut command = Command::new(program);
     command.args(name).arg("--postgres").arg(&postgres.uri).arg("--redis-server").arg(redis).args(rest);
     screen::heading(&name[0]);
-    let status = process::run(&mut command)?;
+    exit_code(&mut command)
+}
+
+/// Runs a program to its end.
+fn exit_code(command: &mut Command) -> anyhow::Result<ExitCode> {
+    let status = process::run(command)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 

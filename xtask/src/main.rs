@@ -45,6 +45,8 @@ enum Task {
     Bench(harness::Bench),
     /// Break Copydesk on purpose and check what it promised
     Chaos(harness::Chaos),
+    /// Measure how well and how fast the search in documents finds what people judged relevant
+    RetrievalEval(harness::RetrievalEval),
     /// Rewrite .sqlx, the query data that builds without a database read
     Prepare(prepare::Prepare),
 }
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Bench(bench) => bench.run(),
         Task::Chaos(chaos) => chaos.run(),
+        Task::RetrievalEval(eval) => eval.run(),
         Task::Prepare(prepare) => prepare.run(),
     });
     match outcome {
