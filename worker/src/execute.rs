@@ -41,13 +41,15 @@ pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
             return Some(Next::Later(clock::now() + STORE_AWAY));
         }
     };
-    context.notifier.publish_soon(id);
     let begun = Instant::now();
     let span = span(&job);
     let handled = handle(context, claim, &job, cancellation).instrument(span.clone()).await;
     let next = conclude(context, &job, handled).instrument(span).await;
     metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
-    context.notifier.publish_soon(id);
+    // Who waits for a job waits for its end.
+    if matches!(next, Some((Next::Done, _))) {
+        context.notifier.publish_soon(id);
+    }
     next.map(|(next, _)| next)
 }
 

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use copydesk_common::document::{Body, DocumentId, IngestPayload, Language, MediaType, NewChunk};
 use copydesk_common::job::{Progress, StartedJob};
-use copydesk_common::notify::Notifier;
 use copydesk_common::store::Store;
 use copydesk_common::store::document::{self, Ingested, Source};
 use tokio::sync::{Semaphore, oneshot};
@@ -70,14 +69,13 @@ pub enum Unusable {
 #[derive(Debug, Clone)]
 pub struct Ingest {
     store: Store,
-    notifier: Notifier,
     readers: Arc<Semaphore>,
 }
 
 impl Ingest {
     /// Stores what it makes in `store`.
-    pub fn new(store: Store, notifier: Notifier) -> Self {
-        Self { store, notifier, readers: Arc::new(Semaphore::new(READERS)) }
+    pub fn new(store: Store) -> Self {
+        Self { store, readers: Arc::new(Semaphore::new(READERS)) }
     }
 
     /// Indexes the job's document and ends the job.
@@ -106,9 +104,7 @@ impl Ingest {
     }
 
     async fn report(&self, job: &StartedJob, stage: &str, completed: u16) -> Result<(), Interruption> {
-        document::progress(&self.store, job, &Progress { stage: stage.to_owned(), completed, total: 2 }).await?;
-        self.notifier.publish(job.id).await;
-        Ok(())
+        Ok(document::progress(&self.store, job, &Progress { stage: stage.to_owned(), completed, total: 2 }).await?)
     }
 }
 

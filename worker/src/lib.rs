@@ -92,9 +92,9 @@ pub fn build(config: Config) -> Result<Worker, WorkerError> {
     let owner = Context::process_name();
     let journal = Journal::start(&store, &owner);
     let draining = leaving.draining.clone();
-    let pipeline = PipelineDeps::new(&config, store.clone(), journal.clone(), &redis, notifier.clone(), draining)?;
+    let pipeline = PipelineDeps::new(&config, store.clone(), journal.clone(), &redis, draining)?;
     let context = Context {
-        ingest: Ingest::new(store.clone(), notifier.clone()),
+        ingest: Ingest::new(store.clone()),
         store,
         cancellations: Cancellations::listen(&redis),
         redis,

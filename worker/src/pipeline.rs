@@ -11,7 +11,6 @@ use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::generation::GenerateRequest;
 use copydesk_common::job::{Problem, Progress, StartedJob, Usage};
-use copydesk_common::notify::Notifier;
 use copydesk_common::redis::Redis;
 use copydesk_common::stage::{Stage, StageResult};
 use copydesk_common::store::generation::Ending;
@@ -64,8 +63,6 @@ pub struct PipelineDeps {
     pub store: Store,
     /// What jobs write there together.
     pub journal: Journal,
-    /// Wakes clients that wait for a job.
-    pub notifier: Notifier,
     /// The models and the search.
     pub providers: Providers,
     /// The businesses' passages.
@@ -89,13 +86,12 @@ impl PipelineDeps {
         store: Store,
         journal: Journal,
         redis: &Redis,
-        notifier: Notifier,
         draining: CancellationToken,
     ) -> Result<Self, ClientError> {
         let providers = Providers::new(&config.providers, redis)?;
         let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
         let voices = Voices::new(store.clone());
-        Ok(Self { store, journal, notifier, providers, knowledge, voices, draining })
+        Ok(Self { store, journal, providers, knowledge, voices, draining })
     }
 }
 
@@ -305,7 +301,6 @@ impl<'a> Run<'a> {
         };
         self.deps.journal.checkpoint(checkpoint).await?;
         self.unstored.clear();
-        self.deps.notifier.publish_soon(self.job.id);
         Ok(())
     }
 

@@ -11,8 +11,8 @@
 --
 -- Fairness: each class is one zset in the order of virtual finish times (start-time fair queueing,
 -- Goyal, Vin and Cheng 1996). A business's next job costs 1e6/weight ticks on the business's own
--- clock, which never runs behind the class's; its weight is its share's, else 1. Businesses thus take turns by weight however many
--- jobs each has, and a business's own jobs keep their order.
+-- clock, which never runs behind the class's; its weight is its share's, else 1. Businesses thus take
+-- turns by weight however many jobs each has, and a business's own jobs keep their order.
 --
 -- A command a kind of write, not one a job: that is most of what a push costs, here and in the
 -- append-only file.
