@@ -30,6 +30,8 @@ pub async fn put(
         if let Some(scope) = scope
             && let Some(known) = idempotency::claim(&mut tx, scope).await?
         {
+            // At once, not when the connection is next used: the next request finds the key free.
+            tx.rollback().await?;
             return Ok(known);
         }
         let document = upsert(&mut tx, document).await?;

@@ -132,6 +132,8 @@ pub async fn accept_batch(
     let query = || async {
         let mut tx = store.pool.begin().await?;
         if let Some(known) = idempotency::claim(&mut tx, scope).await? {
+            // At once, not when the connection is next used: the next request finds the key free.
+            tx.rollback().await?;
             return Ok(known);
         }
         columns.insert(&mut *tx).await?;

@@ -78,7 +78,8 @@ async fn a_retried_job_goes_on_after_its_last_finished_stage() {
         .unwrap();
     system.simulator.set_faults(Vec::new()).unwrap();
     let (status, job) = act(&system, id, "retry").await;
-    assert_eq!((status, &job["status"]), (202, &json!("queued")), "{job}");
+    // The worker may have it already.
+    assert!(status == 202 && ["queued", "running"].contains(&job["status"].as_str().unwrap()), "{job}");
     let job = system.ended(id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)), "{job:#}");
     assert_eq!(system.stages(id).await[..stored.len()], stored, "no finished stage ran again");
