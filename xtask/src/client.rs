@@ -111,6 +111,17 @@ impl Client {
         parsed(call).with_context(|| format!("POST {path}"))
     }
 
+    /// Sends a form with some fields and one file.
+    pub(crate) fn post_file<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        file: (&str, &[u8]),
+    ) -> anyhow::Result<T> {
+        let call = self.agent.post(self.url(path)).content_type(format!("multipart/form-data; boundary={BOUNDARY}"));
+        parsed(call.send(&form(fields, file))).with_context(|| format!("POST {path} with {}", file.0))
+    }
+
     /// The job; waits up to `wait_seconds` for its end.
     pub(crate) fn job(&self, id: &str, wait_seconds: u32) -> anyhow::Result<Job> {
         let path = format!("/api/jobs/{id}?wait={wait_seconds}");
@@ -120,6 +131,21 @@ impl Client {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
+}
+
+/// Parts the fields of a form: nothing that a document is likely to hold.
+const BOUNDARY: &str = "copydesk-b7f1d0c2a6e94f58";
+
+/// A form's bytes (RFC 7578).
+fn form(fields: &[(&str, &str)], (name, bytes): (&str, &[u8])) -> Vec<u8> {
+    let quoted = |name: &str| name.replace(['"', '\r', '\n'], "_");
+    let mut body = String::new();
+    for (field, value) in fields {
+        body += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+    }
+    let name = quoted(name);
+    body += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+    [body.as_bytes(), bytes, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat()
 }
 
 type Answer = Result<ureq::http::Response<ureq::Body>, ureq::Error>;

@@ -1,9 +1,13 @@
 //! A business on disk: a folder with its brand documents, and its profile where it has one.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
+
+/// Files that the API takes as documents.
+const EXTENSIONS: [&str; 7] = ["md", "markdown", "txt", "html", "htm", "pdf", "docx"];
 
 /// A business as its folder describes it.
 #[derive(Debug, PartialEq)]
@@ -17,30 +21,20 @@ pub(crate) struct Business {
 /// One brand document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document {
-    pub(crate) external_id: String,
+    /// The name of its file, which also names it to the API: the next run replaces it.
+    pub(crate) name: String,
     pub(crate) title: String,
-    pub(crate) text: String,
-    pub(crate) media_type: &'static str,
-}
-
-impl Document {
-    /// The body of `POST /api/businesses/{id}/documents`.
-    pub(crate) fn upload(&self) -> Value {
-        json!({
-            "external_id": self.external_id, "title": self.title,
-            "text": self.text, "media_type": self.media_type,
-        })
-    }
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Business {
-    /// Reads the folder: `profile.json`, and every .md, .txt and .html file.
+    /// Reads the folder: `profile.json`, and every file that can be a document.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let folder = folder.canonicalize().with_context(|| format!("--business {}", folder.display()))?;
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let documents = documents(&folder)?;
         if documents.is_empty() {
-            bail!("--business {}: there are no .md, .txt or .html files in it", folder.display());
+            bail!("--business {}: there are no .{} files in it", folder.display(), EXTENSIONS.join(", ."));
         }
         Ok(Self { id: id(&name), profile: profile(&folder, &name)?, documents })
     }
@@ -74,20 +68,18 @@ fn documents(folder: &Path) -> anyhow::Result<Vec<Document>> {
 
 /// The document in a file; `None` where the file is none.
 fn document(path: &Path) -> anyhow::Result<Option<Document>> {
-    let media_type = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("md" | "markdown") => "text/markdown",
-        Some("txt") => "text/plain",
-        Some("html" | "htm") => "text/html",
-        _ => return Ok(None),
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let Some(extension) = extension.filter(|extension| EXTENSIONS.contains(&extension.as_str())) else {
+        return Ok(None);
     };
-    let external_id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    if text.trim().is_empty() {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    if bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let title = if media_type == "text/markdown" { own_title(&text) } else { None }.unwrap_or(stem);
-    Ok(Some(Document { external_id, title, text, media_type }))
+    let lossy = |name: Option<&OsStr>| name.unwrap_or_default().to_string_lossy().into_owned();
+    let markdown = if extension.starts_with('m') { std::str::from_utf8(&bytes).ok() } else { None };
+    let title = markdown.and_then(own_title).unwrap_or_else(|| lossy(path.file_stem()));
+    Ok(Some(Document { name: lossy(path.file_name()), title, bytes }))
 }
 
 /// The title that a Markdown text gives itself: in its front matter, or as its first heading.
@@ -155,7 +147,7 @@ mod tests {
         assert!(business.documents.len() >= 6);
         assert_ne!(business.name(), business.id);
         for document in &business.documents {
-            assert!(!document.external_id.starts_with(&document.title), "{} has a heading", document.external_id);
+            assert!(!document.name.starts_with(&document.title), "{} has a heading", document.name);
         }
     }
 
@@ -165,8 +157,11 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         assert!(Business::read(&folder).unwrap_err().to_string().contains("no .md"));
         std::fs::write(folder.join("About us.txt"), "We sell tea.").unwrap();
+        std::fs::write(folder.join("Guide.PDF"), b"%PDF-1.4").unwrap();
+        std::fs::write(folder.join("logo.png"), b"\x89PNG").unwrap();
         let business = Business::read(&folder).unwrap();
-        assert_eq!(business.documents[0].title, "About us");
+        let titles: Vec<_> = business.documents.iter().map(|document| document.title.as_str()).collect();
+        assert_eq!(titles, ["About us", "Guide"]);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

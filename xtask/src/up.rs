@@ -236,7 +236,9 @@ fn upload(client: &Client, business: &str, document: &Document) -> anyhow::Resul
     struct Uploaded {
         job: Option<Job>,
     }
-    let uploaded: Uploaded = client.post(&format!("{business}/documents"), &document.upload())?;
+    let fields = [("external_id", document.name.as_str()), ("title", document.title.as_str())];
+    let file = (document.name.as_str(), document.bytes.as_slice());
+    let uploaded: Uploaded = client.post_file(&format!("{business}/documents"), &fields, file)?;
     Ok(uploaded.job)
 }
 
