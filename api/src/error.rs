@@ -193,11 +193,7 @@ impl From<StoreError> for ApiError {
 
 impl From<Arc<StoreError>> for ApiError {
     fn from(error: Arc<StoreError>) -> Self {
-        if matches!(*error, StoreError::Unavailable(_)) {
-            Self::Unavailable(Some(error))
-        } else {
-            Self::Internal(error.into())
-        }
+        if error.is_unavailable() { Self::Unavailable(Some(error)) } else { Self::Internal(error.into()) }
     }
 }
 

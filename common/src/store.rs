@@ -1,17 +1,23 @@
-//! Postgres: the truth. The pool, the retry of transient failures, and one module a table.
+//! Postgres: the truth. The pool, its breaker, the retry of transient failures, and one module a
+//! table.
 //!
 //! Every query is a checked macro, every query on tenant data takes a
 //! [`BusinessId`](crate::business::BusinessId) or a fenced job, and none is held open across a call
 //! to anything else. Writes under a lease carry its epoch and say [`StoreError::Superseded`] where
 //! another lease has taken over.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::PostgresConfig;
 
+mod breaker;
 pub mod business;
 pub mod document;
 pub mod feedback;
@@ -21,6 +27,8 @@ pub mod intake;
 pub mod job;
 pub mod limit;
 pub mod share;
+
+use breaker::Breaker;
 
 /// The schema's migrations, embedded.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -40,6 +48,9 @@ pub enum StoreError {
     /// Postgres is away or overloaded, also after retries: try again later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// Postgres was away a moment ago, and is not asked before a probe has found it: try again later.
+    #[error("the database is away: its breaker is open")]
+    BreakerOpen,
     /// Another lease runs the job, or it has ended: stop working on it.
     #[error("the job has ended or runs under another lease")]
     Superseded,
@@ -60,6 +71,11 @@ pub enum StoreError {
 impl StoreError {
     fn unreadable(table: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreadable { table, source: source.into() }
+    }
+
+    /// Whether the same operation may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::BreakerOpen)
     }
 
     /// The constraint that the statement broke, where it broke one.
@@ -99,6 +115,16 @@ fn is_transient(error: &sqlx::Error) -> bool {
 pub struct Store {
     pool: PgPool,
     core_connections: u32,
+    breaker: Breaker,
+    patience: Patience,
+}
+
+/// How long an operation waits for a breaker that is open.
+#[derive(Debug, Clone, Default)]
+struct Patience {
+    most: Duration,
+    /// Cancelled when nobody has any more.
+    over: CancellationToken,
 }
 
 /// The pool as `/health` shows it, in the words of the service that this one replaces.
@@ -129,13 +155,34 @@ impl Store {
                 Box::pin(async move { Ok(meta.idle_for < TEST_AFTER_IDLE || connection.ping().await.is_ok()) })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool, core_connections: config.pool_size })
+        Ok(Self::with(pool, config.pool_size))
     }
 
     /// Uses a pool that was made elsewhere, such as a test's own.
     pub fn from_pool(pool: PgPool) -> Self {
         let core_connections = pool.options().get_max_connections();
-        Self { pool, core_connections }
+        Self::with(pool, core_connections)
+    }
+
+    fn with(pool: PgPool, core_connections: u32) -> Self {
+        Self { pool, core_connections, breaker: Breaker::default(), patience: Patience::default() }
+    }
+
+    /// While the breaker is open, operations of this handle wait for it, up to `most` each and until
+    /// `over`, rather than fail at once: for work whose result would be lost otherwise.
+    #[must_use]
+    pub fn patient(self, most: Duration, over: CancellationToken) -> Self {
+        Self { patience: Patience { most, over }, ..self }
+    }
+
+    /// Whether the breaker is open: nothing is asked of Postgres meanwhile.
+    pub fn is_breaker_open(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// The same, for those who wait for changes.
+    pub fn watch_breaker(&self) -> watch::Receiver<bool> {
+        self.breaker.watch()
     }
 
     /// The pool, for what is no query of a table: migrations and tests.
@@ -143,9 +190,13 @@ impl Store {
         &self.pool
     }
 
-    /// One round trip: an error where Postgres does not answer.
+    /// One round trip, and one try: an error where Postgres does not answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
+        if self.breaker.is_open() {
+            return Err(StoreError::BreakerOpen);
+        }
+        let ping = async { sqlx::query!("select 1 as one").fetch_one(&self.pool).await };
+        self.breaker.watched(&self.pool, ping).await?;
         Ok(())
     }
 
@@ -162,13 +213,26 @@ impl Store {
     }
 
     /// Runs `operation`, again where it failed for a transient reason: 3 attempts in all, 2 and 4
-    /// seconds apart with jitter. The operation must be harmless when repeated, since a lost
+    /// seconds apart with jitter. None is made while the breaker is open. The operation must be harmless when repeated, since a lost
     /// connection does not tell whether the statement took effect.
     async fn retry<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         self.retry_told(|_| operation()).await
+    }
+
+    /// Waits for an open breaker as long as this handle is patient.
+    async fn pass_breaker(&self, give_up: Instant) -> Result<(), StoreError> {
+        if !self.breaker.is_open() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = self.breaker.closed() => Ok(()),
+            () = self.patience.over.cancelled() => Err(StoreError::BreakerOpen),
+            () = tokio::time::sleep_until(give_up) => Err(StoreError::BreakerOpen),
+        }
     }
 
     /// The same for an operation whose answer depends on what it finds: it is told whether this is
@@ -178,8 +242,12 @@ impl Store {
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let mut backoff = FIRST_BACKOFF;
+        let give_up = Instant::now() + self.patience.most;
         for attempt in 1.. {
-            match operation(attempt > 1).await.map_err(StoreError::from) {
+            self.pass_breaker(give_up).await?;
+            let operation = pin!(operation(attempt > 1));
+            let result = self.breaker.watched(&self.pool, operation).await;
+            match result.map_err(StoreError::from) {
                 Err(StoreError::Unavailable(error)) if attempt < ATTEMPTS => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

@@ -2,7 +2,7 @@
 //! between their states; what a handler does with one is the handler's.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
@@ -17,14 +17,12 @@ use tracing::Instrument;
 
 use crate::cancel::Cancellation;
 use crate::context::Context;
-use crate::outcome::Interruption;
+use crate::outcome::{Interruption, STORE_AWAY};
 use crate::{feedback, metric, pipeline, retry};
 
 /// A job that lost its worker so often in a row, without finishing another stage, is what kills
 /// the workers: it ends as dead.
 const MAX_TAKEOVERS: u16 = 5;
-/// The wait before a job is claimed again whose row could not be read or written.
-const STORE_AWAY: Duration = Duration::from_secs(5);
 
 /// Handles a claimed job. Answers what follows for its message; `None` where the lease was lost,
 /// so that there is nothing to say.

@@ -32,7 +32,10 @@ pub enum JournalError {
 
 impl From<JournalError> for Interruption {
     fn from(error: JournalError) -> Self {
-        Self::Retry(error.into())
+        match error {
+            JournalError::Store(error) if error.is_unavailable() => Self::store_away(&error),
+            error => Self::Retry(error.into()),
+        }
     }
 }
 
@@ -186,8 +189,8 @@ async fn run_once<W: Write>(write: &W, waiting: &Queue<W::Item, W::Outcome>) -> 
 async fn written<W: Write>(write: &W, items: &[W::Item]) -> Vec<Result<W::Outcome, JournalError>> {
     match write.write(items).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(StoreError::Unavailable(error)) => {
-            let error = Arc::new(StoreError::Unavailable(error));
+        Err(error) if error.is_unavailable() => {
+            let error = Arc::new(error);
             items.iter().map(|_| Err(JournalError::Store(Arc::clone(&error)))).collect()
         }
         Err(error) if items.len() == 1 => vec![Err(JournalError::Store(Arc::new(error)))],

@@ -46,6 +46,10 @@ use journal::Journal;
 use pipeline::PipelineDeps;
 use sweep::Sweep;
 
+/// How long a job's write waits for a Postgres that is away, before the stage's result is given up: a
+/// restart takes seconds, a failover up to a minute.
+const STORE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// The worker cannot be started, or ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -85,10 +89,11 @@ pub struct Worker {
 
 /// Makes a worker from its configuration, without connecting to anything. Needs a tokio runtime.
 pub fn build(config: Config) -> Result<Worker, WorkerError> {
+    let leaving = Leaving::default();
     let store = Store::new(&config.postgres).map_err(WorkerError::Postgres)?;
+    let store = store.patient(STORE_PATIENCE, leaving.grace_over.clone());
     let redis = Redis::new(&config.redis)?;
     let notifier = Notifier::new(&redis);
-    let leaving = Leaving::default();
     let owner = Context::process_name();
     let journal = Journal::start(&store, &owner);
     let draining = leaving.draining.clone();
@@ -139,6 +144,8 @@ impl Worker {
             lease_ms: self.config.worker.lease_ms,
             business_jobs_at_once: self.config.worker.business_jobs_at_once,
             stop: draining.clone(),
+            // A job that was claimed could not even be begun.
+            hold: self.context.store.watch_breaker(),
         };
         let grace = Duration::from_millis(self.config.worker.drain_ms);
         let workers = consume::workers(&self.context, &options, &self.receiving);

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use copydesk_common::quota::BreakerState;
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
 use serde_json::json;
@@ -47,13 +48,15 @@ async fn metrics() -> Result<String, StatusCode> {
 }
 
 /// Ready: every queue can hand jobs to this worker, their rows can be read, and it is not leaving.
+/// While Postgres' breaker is open it takes none.
 async fn ready(State(ops): State<Arc<Ops>>) -> (StatusCode, Json<serde_json::Value>) {
     let queue = ops.receiving.can_receive();
     let postgres = matches!(tokio::time::timeout(CHECK, ops.store.ping()).await, Ok(Ok(())));
+    let breaker = if ops.store.is_breaker_open() { BreakerState::Open } else { BreakerState::Closed };
     let draining = ops.draining.is_cancelled();
     let ready = queue && postgres && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "status": if ready { "healthy" } else { "unhealthy" },
-                       "checks": { "queue": queue, "postgres": postgres, "draining": draining } });
+                       "checks": { "queue": queue, "postgres": postgres, "postgres_breaker": breaker, "draining": draining } });
     (status, Json(body))
 }

@@ -2,9 +2,14 @@
 //! nothing of queues and stores: [`crate::execute`] turns it into their moves.
 
 use std::error::Error;
+use std::time::Duration;
 
-use copydesk_common::job::{Problem, Waiting};
+use copydesk_common::clock;
+use copydesk_common::job::{Problem, WaitReason, Waiting};
 use copydesk_common::store::StoreError;
+
+/// The wait before a job goes on whose row could not be read or written.
+pub const STORE_AWAY: Duration = Duration::from_secs(5);
 
 /// Why a handler stopped before its job had ended.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +34,14 @@ pub enum Interruption {
     Draining,
 }
 
+impl Interruption {
+    /// Postgres is away, which is no failure of the job's: it goes on under the attempt that it has.
+    pub fn store_away(error: &StoreError) -> Self {
+        tracing::warn!(error = error as &dyn Error, "Postgres is away: the job goes on later");
+        Self::Wait(Waiting { reason: WaitReason::Backoff, provider: None, until: clock::now() + STORE_AWAY })
+    }
+}
+
 impl From<Problem> for Interruption {
     fn from(problem: Problem) -> Self {
         Self::Fail(Box::new(problem))
@@ -39,7 +52,30 @@ impl From<StoreError> for Interruption {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Superseded => Self::Superseded,
+            error if error.is_unavailable() => Self::store_away(&error),
+
             error => Self::Retry(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::JournalError;
+
+    #[test]
+    fn a_store_that_is_away_costs_no_attempt() {
+        let away = || StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+        let interruptions: [Interruption; 3] =
+            [away().into(), StoreError::BreakerOpen.into(), JournalError::Store(Arc::new(away())).into()];
+        for interruption in interruptions {
+            let waits = matches!(&interruption, Interruption::Wait(waiting) if waiting.reason == WaitReason::Backoff);
+            assert!(waits, "{interruption:?}");
+        }
+        let refused = JournalError::Store(Arc::new(StoreError::Refused(sqlx::Error::RowNotFound)));
+        assert!(matches!(refused.into(), Interruption::Retry(_)));
     }
 }

@@ -135,6 +135,9 @@ struct Checks {
 struct PostgresCheck {
     /// Whether it answers.
     status: Answer,
+    /// This process' breaker: while it is open, requests that need Postgres are refused at once.
+    #[schema(value_type = String, example = "closed")]
+    breaker: BreakerState,
     /// The pool of connections to it.
     pool: Pool,
 }
@@ -203,7 +206,11 @@ impl Health {
             timestamp: clock::now(),
             environment: services.environment,
             checks: Checks {
-                postgres: PostgresCheck { status: postgres, pool: services.store.pool_status().into() },
+                postgres: PostgresCheck {
+                    status: postgres,
+                    breaker: if services.store.is_breaker_open() { BreakerState::Open } else { BreakerState::Closed },
+                    pool: services.store.pool_status().into(),
+                },
                 redis: RedisCheck { status: redis },
                 breakers,
                 limits: limits(quotas),

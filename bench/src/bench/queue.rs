@@ -16,7 +16,7 @@ use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Depth, Entry, Next, Queue};
 use copydesk_common::redis::Redis;
 use copydesk_common::trace::TraceParent;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Bench;
@@ -93,8 +93,13 @@ async fn drain(queue: &Queue, jobs: usize) -> anyhow::Result<f64> {
     let left = Arc::new(Left { jobs: AtomicUsize::new(jobs), none: Notify::new() });
     let stop = CancellationToken::new();
     let began = Instant::now();
-    let options =
-        BackendOptions { concurrency: CONCURRENCY, lease_ms: 60_000, business_jobs_at_once: 0, stop: stop.clone() };
+    let options = BackendOptions {
+        concurrency: CONCURRENCY,
+        lease_ms: 60_000,
+        business_jobs_at_once: 0,
+        stop: stop.clone(),
+        hold: watch::channel(false).1,
+    };
     let backend = QueueBackend::start(queue, options);
     let worker = WorkerBuilder::new("bench").backend(backend).data(Arc::clone(&left)).build(handle);
     let leave = stop.clone();

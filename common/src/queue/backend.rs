@@ -15,7 +15,7 @@ use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
@@ -38,6 +38,8 @@ pub struct BackendOptions {
     pub business_jobs_at_once: u32,
     /// Cancelled when the worker is to take no more jobs.
     pub stop: CancellationToken,
+    /// While true, the worker takes none: what they all need is away.
+    pub hold: watch::Receiver<bool>,
 }
 
 /// A job in this worker's hands: what its handler is called with. Cheap to clone; its slot is free
@@ -94,6 +96,7 @@ impl Claim {
 pub struct Reachability {
     answered: LastAnswer,
     slots: Arc<Semaphore>,
+    hold: watch::Receiver<bool>,
 }
 
 impl Reachability {
@@ -101,10 +104,10 @@ impl Reachability {
     /// receive work.
     const STALE: Duration = Duration::from_secs(10);
 
-    /// Whether this worker can receive jobs: the queue answered lately, or every slot is taken, so
-    /// that it had nothing to ask.
+    /// Whether the queue can hand jobs to this worker: it answered lately, or the worker had nothing to
+    /// ask, because every slot is taken or it is told to take none.
     pub fn can_receive(&self) -> bool {
-        self.slots.available_permits() == 0 || self.answered.age() < Self::STALE
+        self.slots.available_permits() == 0 || *self.hold.borrow() || self.answered.age() < Self::STALE
     }
 }
 
@@ -139,7 +142,9 @@ impl QueueBackend {
             settled: settled_sender.clone(),
             answered: answered.clone(),
             stop: options.stop.clone(),
+            hold: options.hold.clone(),
         };
+        let hold = options.hold.clone();
         let close_keeper = CancellationToken::new();
         let keeper =
             Keeper { queue: queue.clone(), leases, lease_ms: options.lease_ms, settled, close: close_keeper.clone() };
@@ -148,7 +153,7 @@ impl QueueBackend {
             tasks,
             settled: settled_sender,
             close_keeper,
-            reachability: Reachability { answered, slots },
+            reachability: Reachability { answered, slots, hold },
             claimer: Some(AbortOnDropHandle::new(tokio::spawn(claimer.run()))),
             keeper: Some(AbortOnDropHandle::new(tokio::spawn(keeper.run()))),
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use apalis_core::task::Task;
 use apalis_core::task::builder::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Claim;
@@ -51,6 +51,7 @@ pub(super) struct Claimer {
     pub(super) settled: mpsc::UnboundedSender<Settled>,
     pub(super) answered: LastAnswer,
     pub(super) stop: CancellationToken,
+    pub(super) hold: watch::Receiver<bool>,
 }
 
 /// What one step of claiming found.
@@ -77,17 +78,26 @@ impl Claimer {
         }
     }
 
-    /// Waits for a free slot, claims what fits, and waits for the bell where nothing is left. The
-    /// waits end when the worker is told to stop; a claim that was sent to Redis does not: its
+    /// Waits for a free slot and until nothing holds the worker back, claims what fits, and waits for the
+    /// bell where nothing is left. The waits end when the worker is told to stop; a claim that was sent to Redis does not: its
     /// answer is handed on whole, so that nothing is leased unseen.
     async fn step(&self) -> Result<(), QueueError> {
         let Some(Ok(slot)) = self.stop.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await else {
             return Ok(());
         };
+        if self.stop.run_until_cancelled(self.released()).await.is_none() {
+            return Ok(());
+        }
         match self.claim_once(slot).await? {
             Step::Again => Ok(()),
             Step::Idle(timeout) => self.stop.run_until_cancelled(self.wait(timeout)).await.unwrap_or(Ok(())),
         }
+    }
+
+    /// Ready while nothing holds the worker back.
+    async fn released(&self) {
+        // Whoever held it back and is gone does so no more.
+        let _ = self.hold.clone().wait_for(|held| !held).await;
     }
 
     async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Step, QueueError> {

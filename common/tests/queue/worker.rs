@@ -12,7 +12,7 @@ use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Entry, Next, Queue};
 use copydesk_common::trace::TraceParent;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,13 @@ impl RunningWorker {
         let stop = CancellationToken::new();
         let backend = QueueBackend::start(
             queue,
-            BackendOptions { concurrency, lease_ms, business_jobs_at_once: 0, stop: stop.clone() },
+            BackendOptions {
+                concurrency,
+                lease_ms,
+                business_jobs_at_once: 0,
+                stop: stop.clone(),
+                hold: watch::channel(false).1,
+            },
         );
         let worker = WorkerBuilder::new("test").backend(backend).data(handler.clone()).build(handle);
         let leave = stop.clone();

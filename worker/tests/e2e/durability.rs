@@ -1,10 +1,10 @@
 //! Nothing that was answered with 202 is lost, and nothing gets a second result, whatever Redis does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::system::System;
+use crate::system::{PATIENCE, System};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_accepted_while_redis_is_away_runs_once_it_is_back() {
@@ -68,6 +68,11 @@ async fn a_worker_goes_on_after_postgres_was_away() {
         system.post("/api/generate", &json!({ "business_id": "company_123", "topic": "Lost" })).await;
     assert_eq!((status, &problem["type"]), (503, &json!("/problems/unavailable")), "{problem}");
     system.postgres_link.heal();
+    let give_up = Instant::now() + PATIENCE;
+    // Refused for a moment longer: a probe must find it first.
+    while system.get("/health").await.1["checks"]["postgres"]["status"] != "up" {
+        assert!(Instant::now() < give_up, "the API does not notice that Postgres is back");
+    }
     let after = system.generate("company_123", "After", "linkedin").await;
     assert_eq!(system.ended(after).await["status"], "succeeded");
     worker.leave().await;

@@ -7,5 +7,6 @@ mod crash;
 mod durability;
 mod fallback;
 mod path;
+mod postgres;
 mod quota;
 mod system;

@@ -36,6 +36,8 @@ pub(crate) struct System {
 
 /// A worker under way.
 pub(crate) struct RunningWorker {
+    /// Where its `/health` and `/metrics` are, where it has them.
+    listens: Option<SocketAddr>,
     leave: CancellationToken,
     ended: JoinHandle<Result<(), copydesk_worker::WorkerError>>,
 }
@@ -46,6 +48,19 @@ impl RunningWorker {
         self.leave.cancel();
         let ended = tokio::time::timeout(PATIENCE, self.ended).await.expect("the worker leaves");
         ended.unwrap().unwrap();
+    }
+
+    /// Its `/health/ready`, once it serves.
+    pub(crate) async fn ready(&self) -> (u16, Value) {
+        let url = format!("http://{}/health/ready", self.listens.expect("it listens"));
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            match reqwest::get(&url).await {
+                Ok(response) => return answer(response).await,
+                Err(error) => assert!(Instant::now() < give_up, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 
@@ -95,14 +110,34 @@ impl System {
     }
 
     pub(crate) fn worker(&self) -> RunningWorker {
-        let config = self.config.clone();
+        Self::worker_with(self.config.clone())
+    }
+
+    /// A worker whose way to Postgres a test breaks without harm to the API, and which tells how it
+    /// does. Ready to work.
+    pub(crate) async fn worker_on_its_own_link(&self) -> (RunningWorker, Link) {
+        let link = Link::to(address(&variable("POSTGRES_URI"), 5432).await).await.unwrap();
+        let uri = through(&self.postgres_uri, &link);
+        let own = Config::for_servers(&uri, &self.redis_url, &self.config.redis.prefix).unwrap();
+        let mut config = Config { redis: own.redis, postgres: own.postgres, ..self.config.clone() };
+        config.worker.listen = free_address().await.to_string();
+        let worker = Self::worker_with(config);
+        let give_up = Instant::now() + PATIENCE;
+        while worker.ready().await.0 != 200 {
+            assert!(Instant::now() < give_up, "{:?}", worker.ready().await);
+        }
+        (worker, link)
+    }
+
+    fn worker_with(config: Config) -> RunningWorker {
+        let listens = config.worker.listen();
         let leave = CancellationToken::new();
         let told = leave.clone();
         let ended =
             tokio::spawn(
                 async move { copydesk_worker::build(config)?.run(async move { told.cancelled().await }).await },
             );
-        RunningWorker { leave, ended }
+        RunningWorker { listens, leave, ended }
     }
 
     /// The real program, as a process that a test can kill.
@@ -135,8 +170,12 @@ impl System {
         answer(self.http.get(format!("http://{}{path}", self.api)).send().await.unwrap()).await
     }
 
+    pub(crate) async fn send(&self, path: &str, body: &Value) -> reqwest::Response {
+        self.http.post(format!("http://{}{path}", self.api)).json(body).send().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        answer(self.http.post(format!("http://{}{path}", self.api)).json(body).send().await.unwrap()).await
+        answer(self.send(path, body).await).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
@@ -281,6 +320,11 @@ async fn address(url: &str, default_port: u16) -> SocketAddr {
     let url: url::Url = url.parse().unwrap();
     let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
     tokio::net::lookup_host((host, url.port().unwrap_or(default_port))).await.unwrap().next().unwrap()
+}
+
+/// A port that was free a moment ago.
+async fn free_address() -> SocketAddr {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 fn through(url: &str, link: &Link) -> String {

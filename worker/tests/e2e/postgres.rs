@@ -1,0 +1,113 @@
+//! Postgres away for long: nobody waits for it in vain, and no job pays for it.
+
+use std::time::{Duration, Instant};
+
+use copydesk_common::job::JobKind;
+use copydesk_common::queue::{Depth, Queue};
+use serde_json::{Value, json};
+
+use crate::system::{PATIENCE, System};
+
+/// By when a process that Postgres is back for has noticed: a probe each 2 s, and a slow machine.
+const NOTICED: Duration = Duration::from_secs(6);
+
+fn request(topic: &str) -> Value {
+    json!({ "business_id": "company_123", "topic": topic, "format": "linkedin", "max_rounds": 0 })
+}
+
+async fn gauge(system: &System) -> String {
+    let (_, metrics) = system.get("/metrics").await;
+    let line = metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix("copydesk_postgres_breaker_open "));
+    line.unwrap_or("nothing").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_postgres_is_away_the_api_refuses_at_once_and_soon_after_it_serves() {
+    let system = System::start().await;
+    let breaker = async || system.get("/health").await.1["checks"]["postgres"]["breaker"].clone();
+    assert_eq!(breaker().await, "closed");
+    system.postgres_link.cut();
+    let give_up = Instant::now() + PATIENCE;
+    while breaker().await != "open" {
+        assert!(Instant::now() < give_up, "the breaker does not open");
+    }
+    assert_eq!(gauge(&system).await, "1");
+    for path in ["/api/generations?business_id=company_123", "/api/ops/dead", "/api/businesses/company_123"] {
+        let began = Instant::now();
+        let (status, problem) = system.get(path).await;
+        assert_eq!((status, &problem["type"]), (503, &json!("/problems/unavailable")), "{problem}");
+        assert!(began.elapsed() < Duration::from_millis(100), "{path}: {:?}", began.elapsed());
+    }
+    let began = Instant::now();
+    let refused = system.send("/api/generate", &request("Refused")).await;
+    assert_eq!(refused.status(), 503);
+    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    assert!(refused.headers().contains_key("retry-after"), "{:?}", refused.headers());
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+
+    system.postgres_link.heal();
+    let back = Instant::now();
+    while system.post("/api/generate", &request("Accepted")).await.0 != 202 {
+        assert!(back.elapsed() < NOTICED, "the API does not notice that Postgres is back");
+    }
+    assert_eq!(breaker().await, "closed");
+    assert_eq!(gauge(&system).await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_without_postgres_claims_nothing_and_says_why() {
+    let system = System::start().await;
+    // A way of its own, so that the API goes on.
+    let (worker, link) = system.worker_on_its_own_link().await;
+    link.cut();
+    let give_up = Instant::now() + PATIENCE;
+    let ready = loop {
+        let (status, ready) = worker.ready().await;
+        if ready["checks"]["postgres_breaker"] == "open" {
+            assert_eq!(status, 503);
+            break ready;
+        }
+        assert!(Instant::now() < give_up, "the breaker does not open: {ready}");
+    };
+    assert_eq!((&ready["checks"]["postgres"], &ready["checks"]["queue"]), (&json!(false), &json!(true)));
+
+    let id = system.submit("/api/generate", &request("Waits for Postgres")).await;
+    let queue = Queue::new(&system.redis(), JobKind::Generate);
+    let untouched = Depth { ready: 1, ..Depth::default() };
+    let give_up = Instant::now() + PATIENCE;
+    while queue.depth().await.unwrap() != untouched {
+        assert!(Instant::now() < give_up, "{:?}", queue.depth().await);
+    }
+    // An idle worker that may claim does so as soon as the bell rings, and asks each second.
+    let watched = Instant::now();
+    while watched.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(queue.depth().await.unwrap(), untouched, "it was claimed");
+    }
+
+    link.heal();
+    let job = system.ended(id).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finished_stage_waits_for_postgres_and_is_not_paid_for_again() {
+    let system = System::start().await;
+    let (worker, link) = system.worker_on_its_own_link().await;
+    system.fault(&json!({ "endpoint": "chat", "kind": { "delay": { "ms": 400 } } }));
+    let id = system.submit("/api/generate", &request("Held")).await;
+    system.until(id, |job| job["progress"]["stage"] == "draft").await;
+    link.cut();
+    let give_up = Instant::now() + PATIENCE;
+    while worker.ready().await.1["checks"]["postgres_breaker"] != "open" {
+        assert!(Instant::now() < give_up, "the breaker does not open");
+    }
+    let paid = system.simulator.calls().chat.accepted;
+    assert_eq!(paid, 2, "the draft's call was made");
+    link.heal();
+    let job = system.ended(id).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)));
+    assert_eq!(system.simulator.calls().chat.accepted, 3, "the draft was kept, and only the review was left");
+    assert_eq!(job["usage"]["calls"]["groq"], 3);
+    worker.leave().await;
+}
