@@ -40,7 +40,7 @@ async fn cancel_once(
                  -- A later revision has a job of its own.
                  and not exists (
                      select 1 from jobs j
-                     where j.status in ('queued', 'waiting', 'running') and j.kind = 'ingest' and j.id <> c.id
+                     where j.finished_at is null and j.kind = 'ingest' and j.id <> c.id
                        and j.business_id = c.business_id and j.payload->>'document_id' = d.id::text
                  )
            )
@@ -107,7 +107,7 @@ pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Resul
                              deadline_at = now() + least(deadline_at - created_at, interval '7 days')
              where id in (
                  select id from jobs
-                 where status = 'failed' and discarded_at is null and ($1::uuid is null or id = $1)
+                 where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
                    and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
                    and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
                  order by id limit $6 for update skip locked
@@ -133,7 +133,7 @@ pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Res
             "update jobs set discarded_at = now(), updated_at = now()
              where id in (
                  select id from jobs
-                 where status = 'failed' and discarded_at is null and ($1::uuid is null or id = $1)
+                 where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
                    and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
                    and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
                  order by id limit $6 for update skip locked

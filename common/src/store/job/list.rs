@@ -79,7 +79,7 @@ pub async fn dead(
                       finished_at, updated_at, usage as "usage: Json<Usage>", result,
                       error as "error: Json<Problem>", metadata
                from jobs
-               where status = 'failed' and discarded_at is null and ($1::uuid is null or id = $1)
+               where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
                  and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
                  and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
                  and ($6::uuid is null or id < $6)
@@ -128,7 +128,7 @@ pub async fn load(store: &Store) -> Result<Vec<Load>, StoreError> {
                       count(*) filter (where status = 'succeeded') as "succeeded!",
                       count(*) filter (where status = 'failed') as "failed!"
                from (
-                   select kind, status, created_at from jobs where status in ('queued', 'waiting', 'running')
+                   select kind, status, created_at from jobs where finished_at is null
                    union all
                    select kind, status, created_at from jobs where finished_at > now() - interval '1 minute'
                ) j group by kind order by kind"#
@@ -155,7 +155,7 @@ pub async fn in_flight(store: &Store) -> Result<Vec<(String, i64)>, StoreError> 
     let query = || async {
         sqlx::query!(
             r#"select lease_owner as "owner!", count(*) as "jobs!" from jobs
-               where status in ('queued', 'waiting', 'running') and status = 'running' group by lease_owner"#
+               where finished_at is null and status = 'running' group by lease_owner"#
         )
         .fetch_all(&store.pool)
         .await
