@@ -8,6 +8,7 @@ use std::time::Duration;
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use secrecy::{ExposeSecret, SecretString};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::quota::money::Prices;
@@ -130,6 +131,7 @@ pub enum LogFormat {
 
 /// Logs.
 #[derive(Debug, Clone, confique::Config)]
+#[config(validate = Self::validate)]
 pub struct TelemetryConfig {
     /// `json` or `console`.
     #[config(env = "LOG_FORMAT", default = "json")]
@@ -137,6 +139,14 @@ pub struct TelemetryConfig {
     /// Which lines: a level, or directives such as `info,copydesk_worker=debug`.
     #[config(env = "COPYDESK_LOG", default = "info")]
     pub filter: String,
+}
+
+impl TelemetryConfig {
+    fn validate(&self) -> Result<(), String> {
+        EnvFilter::builder().parse(&self.filter).map(drop).map_err(|error| {
+            format!("COPYDESK_LOG takes a level, or directives such as info,copydesk_worker=debug: {error}")
+        })
+    }
 }
 
 /// The HTTP API.
@@ -547,6 +557,14 @@ mod tests {
             let error = with(names).validate().unwrap_err();
             assert!(error.starts_with("COPYDESK_LLM_FALLBACK_MODELS takes") && error.ends_with(why), "{error}");
         }
+    }
+
+    #[test]
+    fn a_filter_of_logs_that_cannot_be_read_stops_the_start() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let with = |filter: &str| TelemetryConfig { filter: filter.into(), ..config.telemetry.clone() }.validate();
+        assert_eq!(with("info,copydesk_worker=debug"), Ok(()));
+        assert!(with("copydesk_worker=loud").unwrap_err().starts_with("COPYDESK_LOG takes a level"));
     }
 
     #[test]

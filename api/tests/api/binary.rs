@@ -49,6 +49,8 @@ fn a_senseless_configuration_is_one_line_that_names_the_variable() {
     assert!(one_line(&missing, 2).contains("POSTGRES_URI"));
     let wrong = program().env("COPYDESK_API_LISTEN", "everywhere").arg("--check").output().unwrap();
     assert!(one_line(&wrong, 2).contains("COPYDESK_API_LISTEN"));
+    let wrong = program().env("COPYDESK_LOG", "copydesk_api=loud").arg("--check").output().unwrap();
+    assert!(one_line(&wrong, 2).contains("COPYDESK_LOG"));
 }
 
 #[test]
