@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;
 use crate::execute::execute;
+use crate::handler::Handler;
 
 /// Whether the workers of this process can receive jobs.
 #[derive(Debug, Clone, Default)]
@@ -29,9 +30,15 @@ impl Receiving {
 }
 
 /// Every kind's worker, ready to run until the context's worker leaves.
-pub(crate) fn workers(context: &Arc<Context>, options: &BackendOptions, receiving: &Receiving) -> Monitor {
+pub(crate) fn workers(
+    context: &Arc<Context>,
+    handler: &Arc<dyn Handler>,
+    options: &BackendOptions,
+    receiving: &Receiving,
+) -> Monitor {
     JobKind::ALL.iter().fold(Monitor::new(), |monitor, &kind| {
-        let (context, options, receiving) = (Arc::clone(context), options.clone(), receiving.clone());
+        let (context, handler) = (Arc::clone(context), Arc::clone(handler));
+        let (options, receiving) = (options.clone(), receiving.clone());
         monitor.register(move |_| {
             let queue = Queue::new(&context.redis, kind);
             let backend = QueueBackend::start(&queue, options.clone());
@@ -39,14 +46,19 @@ pub(crate) fn workers(context: &Arc<Context>, options: &BackendOptions, receivin
             WorkerBuilder::new(format!("{}-{kind}", context.owner))
                 .backend(backend)
                 .data(Arc::clone(&context))
+                .data(Arc::clone(&handler))
                 .build(handle)
         })
     })
 }
 
 /// A task of its own for each job: apalis polls all handlers of a worker in one.
-async fn handle(claim: Claim, context: Data<Arc<Context>>) -> Result<Option<Next>, BoxDynError> {
-    let context = Arc::clone(&context);
-    let handler = tokio::spawn(async move { execute(&context, &claim).await });
-    Ok(AbortOnDropHandle::new(handler).await?)
+async fn handle(
+    claim: Claim,
+    context: Data<Arc<Context>>,
+    handler: Data<Arc<dyn Handler>>,
+) -> Result<Option<Next>, BoxDynError> {
+    let (context, handler) = (Arc::clone(&context), Arc::clone(&handler));
+    let job = tokio::spawn(async move { execute(&context, &*handler, &claim).await });
+    Ok(AbortOnDropHandle::new(job).await?)
 }

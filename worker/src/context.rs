@@ -8,9 +8,7 @@ use copydesk_common::store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::Cancellations;
-use crate::ingest::Ingest;
 use crate::journal::Journal;
-use crate::pipeline::PipelineDeps;
 
 /// What every handler of this process shares.
 #[derive(Debug)]
@@ -25,10 +23,6 @@ pub struct Context {
     pub notifier: Notifier,
     /// Hears of jobs that were cancelled.
     pub cancellations: Cancellations,
-    /// What generations are made with.
-    pub pipeline: PipelineDeps,
-    /// Reads documents.
-    pub ingest: Ingest,
     /// Names this process in leases: host, process and a random part, so that no two are alike.
     pub owner: String,
     /// The wait before the second attempt of a job.

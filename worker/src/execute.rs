@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
-use copydesk_common::job::{JobKind, Problem, StartedJob, WaitReason, Waiting};
+use copydesk_common::job::{Problem, StartedJob, WaitReason, Waiting};
 use copydesk_common::queue::Next;
 use copydesk_common::queue::backend::Claim;
 use copydesk_common::store::job::Beginning;
@@ -17,8 +17,9 @@ use tracing::Instrument;
 
 use crate::cancel::Cancellation;
 use crate::context::Context;
+use crate::handler::Handler;
 use crate::outcome::{Interruption, STORE_AWAY};
-use crate::{feedback, metric, pipeline, retry};
+use crate::{metric, retry};
 
 /// A job that lost its worker so often in a row, without finishing another stage, is what kills
 /// the workers: it ends as dead.
@@ -26,7 +27,7 @@ const MAX_TAKEOVERS: u16 = 5;
 
 /// Handles a claimed job. Answers what follows for its message; `None` where the lease was lost,
 /// so that there is nothing to say.
-pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
+pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Claim) -> Option<Next> {
     let id = claim.message().job_id;
     // Before the job begins: a cancellation after it is heard.
     let cancellation = context.cancellations.of(id);
@@ -41,7 +42,7 @@ pub(crate) async fn execute(context: &Context, claim: &Claim) -> Option<Next> {
     };
     let begun = Instant::now();
     let span = span(&job);
-    let handled = handle(context, claim, &job, cancellation).instrument(span.clone()).await;
+    let handled = handle(context, handler, claim, &job, cancellation).instrument(span.clone()).await;
     let next = conclude(context, &job, handled).instrument(span).await;
     metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
     // Who waits for a job waits for its end.
@@ -70,6 +71,7 @@ fn span(job: &StartedJob) -> tracing::Span {
 /// worker must leave.
 async fn handle(
     context: &Context,
+    handler: &dyn Handler,
     claim: &Claim,
     job: &StartedJob,
     mut cancellation: Cancellation,
@@ -84,13 +86,6 @@ async fn handle(
     if job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
         return Err(too_late(job).into());
     }
-    let handler = async {
-        match job.kind {
-            JobKind::Generate => pipeline::run(&context.pipeline, job).await,
-            JobKind::Feedback => feedback::run(&context.store, job).await,
-            JobKind::Ingest => context.ingest.run(job).await,
-        }
-    };
     tokio::select! {
         biased;
         () = claim.lost().cancelled() => Err(Interruption::Superseded),
@@ -99,7 +94,7 @@ async fn handle(
         () = cancellation.requested() => Err(Interruption::Superseded),
         () = context.leaving.grace_over.cancelled() => Err(Interruption::Draining),
         // A panic is the attempt's failure, not the worker's.
-        handled = AssertUnwindSafe(handler).catch_unwind() => {
+        handled = AssertUnwindSafe(handler.handle(context, job)).catch_unwind() => {
             handled.unwrap_or_else(|panic| Err(Interruption::Retry(panic_message(&*panic).into())))
         }
     }

@@ -1,8 +1,8 @@
 //! Copydesk's worker: takes jobs from the queue and runs them to their end.
 //!
-//! [`consume`] claims, [`execute`] moves a job between its states, [`pipeline`] writes a text,
-//! [`ingest`] and [`feedback`] handle the other kinds, [`sweep`] makes jobs known that Redis
-//! forgot.
+//! [`consume`] claims, [`execute`] moves a job between its states, [`handler`] does its work:
+//! [`pipeline`] writes a text, [`ingest`] and [`feedback`] handle the other kinds. [`sweep`] makes
+//! jobs known that Redis forgot.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub mod context;
 mod execute;
 mod feedback;
 pub mod format;
+pub mod handler;
 pub mod ingest;
 pub mod journal;
 mod metric;
@@ -41,9 +42,8 @@ pub mod voice;
 use cancel::Cancellations;
 use consume::Receiving;
 use context::{Context, Leaving};
-use ingest::Ingest;
+use handler::{Handler, Handlers};
 use journal::Journal;
-use pipeline::PipelineDeps;
 use sweep::Sweep;
 
 /// How long a job's write waits for a Postgres that is away, before the stage's result is given up: a
@@ -84,34 +84,41 @@ pub enum WorkerError {
 pub struct Worker {
     config: Config,
     context: Arc<Context>,
+    handler: Arc<dyn Handler>,
     receiving: Receiving,
 }
 
 /// Makes a worker from its configuration, without connecting to anything. Needs a tokio runtime.
 pub fn build(config: Config) -> Result<Worker, WorkerError> {
+    let context = context(&config)?;
+    let handler = Arc::new(Handlers::new(&config, &context)?);
+    Ok(Worker { config, context: Arc::new(context), handler, receiving: Receiving::default() })
+}
+
+/// The same with another handler in the place of those of all kinds: it claims, begins, renews and
+/// settles jobs as ever. What a job costs beside its work is measured so.
+pub fn build_with(config: Config, handler: Arc<dyn Handler>) -> Result<Worker, WorkerError> {
+    let context = Arc::new(context(&config)?);
+    Ok(Worker { config, context, handler, receiving: Receiving::default() })
+}
+
+fn context(config: &Config) -> Result<Context, WorkerError> {
     let leaving = Leaving::default();
     let store = Store::new(&config.postgres).map_err(WorkerError::Postgres)?;
     let store = store.patient(STORE_PATIENCE, leaving.grace_over.clone());
     let redis = Redis::new(&config.redis)?;
-    let notifier = Notifier::new(&redis);
     let owner = Context::process_name();
-    let journal = Journal::start(&store, &owner);
-    let draining = leaving.draining.clone();
-    let pipeline = PipelineDeps::new(&config, store.clone(), journal.clone(), &redis, draining)?;
-    let context = Context {
-        ingest: Ingest::new(store.clone()),
+    Ok(Context {
+        journal: Journal::start(&store, &owner),
         store,
         cancellations: Cancellations::listen(&redis),
+        notifier: Notifier::new(&redis),
         redis,
-        notifier,
-        pipeline,
-        journal,
         owner,
         first_backoff: Duration::from_millis(config.worker.first_backoff_ms),
         longest_call: config.providers.call_timeout(),
         leaving,
-    };
-    Ok(Worker { config, context: Arc::new(context), receiving: Receiving::default() })
+    })
 }
 
 impl Worker {
@@ -148,7 +155,7 @@ impl Worker {
             hold: self.context.store.watch_breaker(),
         };
         let grace = Duration::from_millis(self.config.worker.drain_ms);
-        let workers = consume::workers(&self.context, &options, &self.receiving);
+        let workers = consume::workers(&self.context, &self.handler, &options, &self.receiving);
         tracing::info!(worker.name = self.context.owner, "the worker has started");
         let leave = async move {
             signal.await;

@@ -11,7 +11,6 @@ use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::generation::GenerateRequest;
 use copydesk_common::job::{Problem, Progress, StartedJob, Usage};
-use copydesk_common::redis::Redis;
 use copydesk_common::stage::{Stage, StageResult};
 use copydesk_common::store::generation::Ending;
 use copydesk_common::store::job::Checkpoint;
@@ -22,6 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::context::Context;
 use crate::journal::Journal;
 use crate::outcome::Interruption;
 use crate::provider::{ClientError, Providers};
@@ -81,17 +81,16 @@ impl fmt::Debug for PipelineDeps {
 
 impl PipelineDeps {
     /// Sets everything up; calls nobody.
-    pub fn new(
-        config: &Config,
-        store: Store,
-        journal: Journal,
-        redis: &Redis,
-        draining: CancellationToken,
-    ) -> Result<Self, ClientError> {
-        let providers = Providers::new(&config.providers, redis)?;
-        let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
-        let voices = Voices::new(store.clone());
-        Ok(Self { store, journal, providers, knowledge, voices, draining })
+    pub fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
+        let Context { store, journal, redis, leaving, .. } = context;
+        Ok(Self {
+            store: store.clone(),
+            journal: journal.clone(),
+            providers: Providers::new(&config.providers, redis)?,
+            knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BYTES),
+            voices: Voices::new(store.clone()),
+            draining: leaving.draining.clone(),
+        })
     }
 }
 
