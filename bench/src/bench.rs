@@ -3,11 +3,15 @@
 
 mod accept;
 pub(crate) mod bare;
+mod drain;
+pub(crate) mod flight;
 mod latency;
 mod order;
 mod poll;
 mod queue;
 mod quota;
+mod scale;
+mod submit;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,14 +41,20 @@ enum Row {
     Accept,
     /// P2: the queue alone, beside redis-benchmark and other software
     Queue,
+    /// P2: the queue with results in Postgres
+    Drain,
     /// P3: what Copydesk adds to the time of the providers
     Latency,
+    /// P4: the memory of jobs in flight, where providers take 5 s
+    Flight,
     /// P5: the shared quota, counted at the provider
     Quota,
     /// P6: jobs of several calls at a full quota, beside the ideal order and a racing pool
     Order,
     /// P8: polling over HTTP, beside a handler that only answers
     Poll,
+    /// P9: more workers, where jobs wait for providers
+    Scale,
 }
 
 /// Measure how fast Copydesk is, beside its limits and other software.
@@ -167,10 +177,13 @@ impl Bench {
         match row {
             Row::Accept => accept::measure(self, &folder).await,
             Row::Queue => queue::measure(self, &folder).await,
+            Row::Drain => drain::measure(self, &folder).await,
             Row::Latency => latency::measure(self, &folder).await,
+            Row::Flight => flight::measure(self, &folder).await,
             Row::Quota => quota::measure(self, &folder).await,
             Row::Order => order::measure(self, &folder).await,
             Row::Poll => poll::measure(self, &folder).await,
+            Row::Scale => scale::measure(self, &folder).await,
         }
     }
 

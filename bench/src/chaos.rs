@@ -110,7 +110,10 @@ impl Chaos {
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let all = || Fault::all(self.previous.is_some());
         let faults = if self.faults.is_empty() { all() } else { self.faults.clone() };
-        ensure!(!faults.contains(&Fault::TwoVersions) || self.previous.is_some(), "two-versions takes --previous DIR");
+        ensure!(
+            !faults.contains(&Fault::TwoVersions) || self.previous.is_some(),
+            "two-versions takes an earlier release's programs, --previous DIR (cargo xtask chaos --faults two-versions -- --previous DIR): see docs/OPERATIONS.md"
+        );
         // Two runs with one seed must not share a folder either.
         let run = format!("seed-{seed}-{}", std::process::id());
         let out = fresh_folder(&self.ground.out("chaos")?.join(run))?;

@@ -70,6 +70,12 @@ fn first_line(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Optio
     String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned())
 }
 
+/// What the kernel counts of a process' memory, in KiB: `VmRSS` now, `VmHWM` at most until now.
+pub(crate) fn memory_kib(pid: u32, what: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    Ok(field(&status, what).trim_end_matches(" kB").parse()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

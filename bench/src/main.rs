@@ -42,6 +42,9 @@ enum Command {
     /// Serve what answers and does nothing: the benchmark's limit
     #[command(hide = true)]
     Bare { listen: std::net::SocketAddr },
+    /// Call a simulator so often at once, and do nothing else: the limit of calls in flight
+    #[command(hide = true)]
+    Callers { base_url: String, calls: usize },
 }
 
 /// The programs that runs start.
@@ -115,6 +118,9 @@ async fn main() -> ExitCode {
             Command::Chaos(chaos) => chaos.run().await,
             Command::Retrieval(retrieval) => retrieval.run().await,
             Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
+            Command::Callers { base_url, calls } => {
+                bench::flight::call(&base_url, calls).await.map(|()| ExitCode::SUCCESS)
+            }
         }
     };
     // Leaving drops the run, and with it every process that it started.

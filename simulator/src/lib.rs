@@ -22,7 +22,7 @@ mod writer;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -195,6 +195,11 @@ impl Simulator {
         Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed))
     }
 
+    /// Calls that have arrived and are not answered yet.
+    pub fn under_way(&self) -> usize {
+        self.shared.under_way.load(Ordering::Relaxed)
+    }
+
     /// Forgets the calls. The limits go on counting them.
     pub fn clear_calls(&self) {
         self.shared.calls.clear();
@@ -233,6 +238,8 @@ pub(crate) struct Shared {
     faults: FaultPlan,
     /// The time that handlers of calls took in all.
     busy_ns: AtomicU64,
+    /// Calls that are with a handler.
+    under_way: AtomicUsize,
     shutdown: CancellationToken,
 }
 
@@ -253,6 +260,7 @@ impl Shared {
             prompts: PromptLog::keeping(config.prompts_kept),
             faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
             busy_ns: AtomicU64::new(0),
+            under_way: AtomicUsize::new(0),
             shutdown: CancellationToken::new(),
             clock,
             config,
@@ -288,13 +296,30 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Adds up the time that calls take here.
+/// Counts the calls that are here, and adds up the time that they take.
 async fn timed(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
+    let _visit = Visit::of(&shared);
     let response = next.run(request).await;
     let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     shared.busy_ns.fetch_add(took, Ordering::Relaxed);
     response
+}
+
+/// A call that is with a handler: until it is answered, or its caller has gone.
+struct Visit<'a>(&'a Shared);
+
+impl<'a> Visit<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        shared.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The key of an `Authorization: Bearer` header: any that is not empty.

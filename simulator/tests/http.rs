@@ -500,6 +500,29 @@ async fn a_hanging_call_says_nothing_until_the_simulator_stops() {
 }
 
 #[tokio::test]
+async fn calls_are_under_way_until_they_are_answered_or_given_up() {
+    let simulator = unlimited().await;
+    simulator.set_faults(vec![Fault::any(FaultKind::Hang)]).unwrap();
+    let query = json!({ "query": "any" });
+    let calls = async { tokio::join!(draft(&simulator), search(&simulator, &query)) };
+    let all_there = async {
+        while simulator.under_way() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let both = async {
+        tokio::select! { _ = calls => false, () = all_there => true }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), both).await.unwrap());
+    let gone = async {
+        while simulator.under_way() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+}
+
+#[tokio::test]
 async fn slow_answers_arrive_whole() {
     let simulator = unlimited().await;
     let sound = content(draft(&simulator).await).await;
