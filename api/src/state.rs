@@ -152,12 +152,14 @@ impl Services {
 /// The quotas and breakers that the workers share: the same names as theirs.
 fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
     let providers = &config.providers;
-    let Quotas { writer, reviewer, fallbacks, search } = Quotas::new(redis, providers);
+    let Quotas { writer, reviewer, fallbacks, search, embeddings } = Quotas::new(redis, providers);
     let mut quotas = vec![
         (format!("{}/{}", Quotas::LLM, providers.llm_model), writer),
         (format!("{}/{}", Quotas::LLM, providers.review_model), reviewer),
     ];
     quotas.extend(fallbacks.into_iter().map(|(name, quota)| (format!("{}/{name}", Quotas::LLM), quota)));
     quotas.push((format!("{}/search", Quotas::SEARCH), search));
+    let embeddings = providers.embeddings.target().zip(embeddings);
+    quotas.extend(embeddings.map(|((_, model), quota)| (format!("{}/{model}", Quotas::EMBEDDINGS), quota)));
     quotas
 }

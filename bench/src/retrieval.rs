@@ -5,13 +5,18 @@
 mod collection;
 mod measures;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use copydesk_common::config::EmbeddingsConfig;
 use copydesk_common::document::{Chunk, DocumentId};
+use copydesk_common::embedding::{self, InputHash, Vector};
 use copydesk_knowledge::{Hit, Passages};
 use copydesk_worker::ingest;
+use copydesk_worker::provider::embeddings::{self, EmbeddingsClient};
 
 use crate::measure::quantile;
 use crate::table;
@@ -28,10 +33,15 @@ const ROUNDS: usize = 3;
 const SIZES: [usize; 2] = [5_000, 100_000];
 /// What the search should reach on Cranfield.
 const LEAST_NDCG: f64 = 0.39;
+/// The same by words and meaning together.
+const LEAST_HYBRID_NDCG: f64 = 0.43;
+/// How long a call for vectors may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest that the 99th of 100 queries should take at the smaller size, in milliseconds.
 const MOST_MS: f64 = 5.0;
 
-/// Measure how well and how fast the search in documents finds what people judged relevant.
+/// Measure how well and how fast the search in documents finds what people judged relevant: by words, and
+/// where `COPYDESK_EMBEDDINGS_*` name a model, by words and meaning together.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retrieval {
     /// The folder of the Cranfield collection: cran.all.1400, cran.qry and cranqrel
@@ -50,8 +60,13 @@ impl Retrieval {
             collection.queries.len()
         );
         let passages = Passages::index(corpus.passages.clone())?;
-        let lexical = judge(&collection, &corpus, |query| Ok(passages.search(query, JUDGED_PASSAGES)?))?;
+        let lexical = judge(&collection, &corpus, |_, query| Ok(passages.search(query, JUDGED_PASSAGES)?))?;
         println!("{}", quality("lexical", &lexical));
+        let hybrid = hybrid(&collection, &corpus).await?;
+        match &hybrid {
+            Some((model, hybrid)) => println!("{}", quality(&format!("hybrid, {model}"), hybrid)),
+            None => println!("hybrid: not measured, since COPYDESK_EMBEDDINGS_BASE_URL and _MODEL name no model\n"),
+        }
         let mut times = vec![time("as they are", &collection, &passages)?];
         drop(passages);
         for size in SIZES {
@@ -65,13 +80,44 @@ impl Retrieval {
             table::render(&["lexical search for 8 passages", "passages", "p50 ms", "p99 ms"], &cells(&times))
         );
         let at_5k = times.get(1).map_or(f64::NAN, |times| times.p99_ms);
-        let marks = [
+        let mut marks = vec![
             mark("lexical nDCG@10, all queries", Measures::mean(&lexical).ndcg_at_10, LEAST_NDCG, true),
             mark("p99 in ms at 5,000 passages", at_5k, MOST_MS, false),
         ];
+        let hybrid = hybrid.map(|(_, hybrid)| Measures::mean(&hybrid).ndcg_at_10);
+        marks.extend(hybrid.map(|ndcg| mark("hybrid nDCG@10, all queries", ndcg, LEAST_HYBRID_NDCG, true)));
         println!("{}", table::render(&["", "is", "mark", ""], &marks));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The measures by words and meaning together, and the model, where one is named. Calls it directly: the quota is the
+/// workers'.
+async fn hybrid(collection: &Collection, corpus: &Corpus) -> anyhow::Result<Option<(String, Vec<Measures>)>> {
+    let config = EmbeddingsConfig::from_env()?;
+    let Some((_, model)) = config.target() else { return Ok(None) };
+    let client = EmbeddingsClient::new(&config, reqwest::Client::new())?.context("no model is named")?;
+    let inputs = corpus.passages.iter().map(|chunk| embedding::input(&chunk.heading_path, &chunk.text)).collect();
+    let hashes = corpus.passages.iter().map(|chunk| InputHash::of(&chunk.heading_path, &chunk.text));
+    let known: HashMap<_, _> = hashes.zip(vectors(&client, inputs).await?).collect();
+    let queries = vectors(&client, collection.queries.iter().map(|query| query.text.clone()).collect()).await?;
+    let passages = Passages::index(corpus.passages.clone())?.with_vectors(&known);
+    let search = |place: usize, query: &str| {
+        let vector = queries.get(place).context("a query has no vector")?;
+        Ok(passages.search_hybrid(query, vector, JUDGED_PASSAGES)?)
+    };
+    Ok(Some((model.to_owned(), judge(collection, corpus, search)?)))
+}
+
+/// The vectors of texts, in as many calls as they take.
+async fn vectors(client: &EmbeddingsClient, mut texts: Vec<String>) -> anyhow::Result<Vec<Vector>> {
+    let mut vectors = Vec::with_capacity(texts.len());
+    while !texts.is_empty() {
+        let rest = texts.split_off(embeddings::batch(texts.iter().map(String::as_str)));
+        vectors.extend(client.embed(&texts, CALL_TIMEOUT).await?.vectors);
+        texts = rest;
+    }
+    Ok(vectors)
 }
 
 /// A collection's documents as the product takes them up.
@@ -127,10 +173,10 @@ impl Corpus {
 fn judge(
     collection: &Collection,
     corpus: &Corpus,
-    search: impl Fn(&str) -> anyhow::Result<Vec<Hit>>,
+    search: impl Fn(usize, &str) -> anyhow::Result<Vec<Hit>>,
 ) -> anyhow::Result<Vec<Measures>> {
-    let judged = collection.queries.iter().map(|query| {
-        let ranked = corpus.documents(&search(&query.text)?);
+    let judged = collection.queries.iter().enumerate().map(|(place, query)| {
+        let ranked = corpus.documents(&search(place, &query.text)?);
         Ok(Measures::of(&ranked, &query.relevant))
     });
     judged.collect()
@@ -210,7 +256,7 @@ mod tests {
         assert_eq!(ranked[2], [5, 6, 2], "a word that is repeated counts for more, but ever less");
         assert_eq!(ranked[3], [7], "a long document of several passages is one");
         assert!(ranked[4].is_empty(), "words that only ask");
-        let search = |query: &str| Ok(passages.search(query, JUDGED_PASSAGES)?);
+        let search = |_, query: &str| Ok(passages.search(query, JUDGED_PASSAGES)?);
         let mean = Measures::mean(&judge(&collection, &corpus, search).unwrap());
         assert!((mean.mrr_at_10 - (1.0 + 1.0 + 0.5 + 1.0 + 0.0) / 5.0).abs() < 1e-9, "{mean:?}");
     }

@@ -147,6 +147,9 @@ named_enum! {
         ResearchUnavailable = "research_unavailable",
         /// The business's documents could not be searched, or it has none.
         KnowledgeUnavailable = "knowledge_unavailable",
+        /// Documents were searched by words alone, or some of them were, though the operator set up a search by
+        /// meaning.
+        EmbeddingsUnavailable = "embeddings_unavailable",
         /// No reviewer scored the text: deterministic checks only.
         ReviewUnavailable = "review_unavailable",
         /// No model wrote it: it was composed from passages by template.

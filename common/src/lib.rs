@@ -9,6 +9,7 @@ pub mod business;
 pub mod clock;
 pub mod config;
 pub mod document;
+pub mod embedding;
 pub mod feedback;
 pub mod generation;
 pub mod job;

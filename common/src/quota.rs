@@ -407,6 +407,8 @@ pub struct Quotas {
     pub fallbacks: Vec<(String, Quota)>,
     /// The web search.
     pub search: Quota,
+    /// The search by meaning, where there is one.
+    pub embeddings: Option<Quota>,
 }
 
 impl Quotas {
@@ -414,6 +416,8 @@ impl Quotas {
     pub const LLM: &str = "groq";
     /// The search provider's name in quotas, usage and metrics.
     pub const SEARCH: &str = "tavily";
+    /// The embeddings provider's name in quotas, usage and metrics.
+    pub const EMBEDDINGS: &str = "embeddings";
 
     /// The quotas as they are configured.
     pub fn new(redis: &Redis, config: &ProvidersConfig) -> Self {
@@ -436,12 +440,18 @@ impl Quotas {
             budget,
             ..Policy::per_minute(config.search_requests_per_minute, config.call_timeout())
         };
+        let embeddings = config.embeddings.target().map(|(_, model)| {
+            let requests_per_minute = config.embeddings.requests_per_minute;
+            let policy = Policy { budget, ..Policy::per_minute(requests_per_minute, config.call_timeout()) };
+            Quota::new(redis, Self::EMBEDDINGS, model, policy)
+        });
         let model = |name: &str| Quota::new(redis, Self::LLM, name, llm);
         Self {
             writer: model(&config.llm_model),
             reviewer: model(&config.review_model),
             fallbacks: config.fallback_models().map(|name| (name.to_owned(), model(name))).collect(),
             search: Quota::new(redis, Self::SEARCH, "search", search),
+            embeddings,
         }
     }
 }

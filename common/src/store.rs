@@ -20,6 +20,7 @@ use crate::config::PostgresConfig;
 mod breaker;
 pub mod business;
 pub mod document;
+pub mod embedding;
 pub mod feedback;
 pub mod generation;
 pub mod idempotency;

@@ -5,19 +5,22 @@
 //! A business's index is built when it is first asked for, kept while the business's knowledge
 //! stays at the same version and the budget allows, and built once however many ask at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use copydesk_common::business::BusinessId;
 use copydesk_common::document::Chunk;
-use copydesk_common::store::{Store, StoreError, document};
+use copydesk_common::embedding::Vector;
+use copydesk_common::store::{Store, StoreError, document, embedding};
 
 mod bm25;
 mod cache;
 mod passages;
 mod tokens;
+mod vectors;
 
 use cache::Cache;
-pub use passages::Passages;
+pub use passages::{Passages, Unembedded};
 pub use tokens::words;
 
 /// A passage that a search found.
@@ -48,12 +51,20 @@ pub enum KnowledgeError {
 pub struct Knowledge {
     store: Store,
     cache: Arc<Cache>,
+    /// The model whose vectors are kept beside the words; `None` for none.
+    model: Option<Arc<str>>,
 }
 
 impl Knowledge {
     /// Keeps indexes of at most `budget_bytes` in all; what was used last stays longest.
     pub fn new(store: Store, budget_bytes: usize) -> Self {
-        Self { store, cache: Arc::new(Cache::new(budget_bytes)) }
+        Self { store, cache: Arc::new(Cache::new(budget_bytes)), model: None }
+    }
+
+    /// Keeps the vectors of this model with the words, within the same budget.
+    #[must_use]
+    pub fn with_vectors_of(self, model: &str) -> Self {
+        Self { model: Some(model.into()), ..self }
     }
 
     /// The up to `limit` passages of `business_id` that fit `query` best, best first. The query is
@@ -64,20 +75,59 @@ impl Knowledge {
         query: &str,
         limit: usize,
     ) -> Result<Vec<Hit>, KnowledgeError> {
-        let version = document::knowledge_version(&self.store, business_id).await?;
-        if version == 0 || limit == 0 || query.trim().is_empty() {
-            return Ok(Vec::new());
-        }
-        let passages = self.cache.get(business_id, version, || self.load(business_id)).await?;
+        let Some(passages) = self.passages(business_id).await? else { return Ok(Vec::new()) };
         let query = query.to_owned();
         tokio::task::spawn_blocking(move || passages.search(&query, limit)).await?
+    }
+
+    /// The same by words and by meaning together; `vector` is the query's, by the model of
+    /// [`Self::with_vectors_of`]. Passages that have no vector are found by their words.
+    pub async fn search_hybrid(
+        &self,
+        business_id: &BusinessId,
+        query: &str,
+        vector: Vector,
+        limit: usize,
+    ) -> Result<Vec<Hit>, KnowledgeError> {
+        let Some(passages) = self.passages(business_id).await? else { return Ok(Vec::new()) };
+        let query = query.to_owned();
+        tokio::task::spawn_blocking(move || passages.search_hybrid(&query, &vector, limit)).await?
+    }
+
+    /// Whether the business has no passages at all.
+    pub async fn is_empty(&self, business_id: &BusinessId) -> Result<bool, KnowledgeError> {
+        Ok(self.passages(business_id).await?.is_none_or(|passages| passages.is_empty()))
+    }
+
+    /// Up to `limit` passages that have no vector of this dimension.
+    pub async fn unembedded(
+        &self,
+        business_id: &BusinessId,
+        dimension: usize,
+        limit: usize,
+    ) -> Result<Vec<Unembedded>, KnowledgeError> {
+        let Some(passages) = self.passages(business_id).await? else { return Ok(Vec::new()) };
+        Ok(tokio::task::spawn_blocking(move || passages.unembedded(dimension).take(limit).collect()).await?)
+    }
+
+    /// The business's passages as they are now; `None` where there never were any.
+    async fn passages(&self, business_id: &BusinessId) -> Result<Option<Arc<Passages>>, KnowledgeError> {
+        let version = document::knowledge_version(&self.store, business_id).await?;
+        if version == 0 {
+            return Ok(None);
+        }
+        self.cache.get(business_id, version, || self.load(business_id)).await.map(Some)
     }
 
     /// Reads the passages after their version: they may already be newer, in which case the next
     /// search sees a newer version and loads them again.
     async fn load(&self, business_id: &BusinessId) -> Result<Passages, KnowledgeError> {
         let chunks = document::chunks(&self.store, business_id).await?;
-        tokio::task::spawn_blocking(|| Passages::index(chunks)).await?
+        let vectors: HashMap<_, _> = match &self.model {
+            Some(model) => embedding::all(&self.store, business_id, model).await?.into_iter().collect(),
+            None => HashMap::new(),
+        };
+        tokio::task::spawn_blocking(move || Ok(Passages::index(chunks)?.with_vectors(&vectors))).await?
     }
 }
 

@@ -2,20 +2,24 @@
 //! the title and headings above it, each in its document's language. Knows nothing of where passages
 //! come from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use copydesk_common::document::{Chunk, Language};
+use copydesk_common::embedding::{self, InputHash, Vector};
 use tantivy::directory::RamDirectory;
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 use tantivy::{Index, ReloadPolicy, TantivyDocument};
 
 use crate::bm25::Bm25;
+use crate::vectors::{self, Vectors};
 use crate::{Hit, KnowledgeError, tokens};
 
 /// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
 const MAX_QUERY_WORDS: usize = 64;
+/// Passages of each ranking that are fused: what stands lower in both is not among the first in the end.
+const FUSED: usize = 200;
 /// What tantivy sizes its first tables by while it builds an index, in bytes. It is given back
 /// afterwards.
 const BUILD_MEMORY_BYTES: usize = 15_000_000;
@@ -26,7 +30,18 @@ pub struct Passages {
     chunks: Vec<Chunk>,
     /// The languages that there are. A query is looked up in each as that language's words.
     languages: Vec<Words>,
+    vectors: Vectors,
+    /// Without the vectors.
     size_bytes: usize,
+}
+
+/// A passage without a vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unembedded {
+    /// Names what its vector is to be made from.
+    pub hash: InputHash,
+    /// That itself.
+    pub input: String,
 }
 
 /// The words of one language's passages.
@@ -87,7 +102,28 @@ impl Passages {
         }
         let languages = open(&writer.finalize()?, &fields)?;
         let size_bytes = directory.total_mem_usage() + chunks.iter().map(chunk_bytes).sum::<usize>();
-        Ok(Self { chunks, languages, size_bytes })
+        Ok(Self { chunks, languages, vectors: Vectors::default(), size_bytes })
+    }
+
+    /// The same with the vectors of those passages that have one, all made by one model.
+    #[must_use]
+    pub fn with_vectors(mut self, known: &HashMap<InputHash, Vector>) -> Self {
+        for (place, chunk) in self.chunks.iter().enumerate() {
+            if let Some(vector) = known.get(&InputHash::of(&chunk.heading_path, &chunk.text)) {
+                self.vectors.push(place, vector);
+            }
+        }
+        self
+    }
+
+    /// The passages that have no vector of this dimension.
+    pub fn unembedded(&self, dimension: usize) -> impl Iterator<Item = Unembedded> {
+        let is_comparable = self.vectors.dimension() == Some(dimension);
+        let missing = move |(place, _): &(usize, &Chunk)| !(is_comparable && self.vectors.has(*place));
+        self.chunks.iter().enumerate().filter(missing).map(|(_, chunk)| Unembedded {
+            hash: InputHash::of(&chunk.heading_path, &chunk.text),
+            input: embedding::input(&chunk.heading_path, &chunk.text),
+        })
     }
 
     /// How many there are.
@@ -102,7 +138,7 @@ impl Passages {
 
     /// What it takes in memory, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.size_bytes
+        self.size_bytes + self.vectors.size_bytes()
     }
 
     /// The up to `limit` passages that fit `query` best, best first; those that fit equally in their own
@@ -111,9 +147,24 @@ impl Passages {
     /// # Errors
     /// [`KnowledgeError::Index`] where the index cannot be read.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let ranked = best(&self.scores(query)?, limit);
+        Ok(self.hits(best(self.scores(query)?.into_iter().enumerate(), limit)))
+    }
+
+    /// The up to `limit` passages that are best by words and by meaning together, best first. Where none has
+    /// a vector, and where that of the query has another dimension, by words alone.
+    ///
+    /// # Errors
+    /// [`KnowledgeError::Index`] where the index cannot be read.
+    pub fn search_hybrid(&self, query: &str, vector: &Vector, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
+        let depth = limit.max(FUSED);
+        let by_words = best(self.scores(query)?.into_iter().enumerate(), depth);
+        let by_meaning = best(self.vectors.likeness(vector), depth);
+        Ok(self.hits(vectors::fuse([&by_words, &by_meaning], limit)))
+    }
+
+    fn hits(&self, ranked: Vec<(usize, f32)>) -> Vec<Hit> {
         let hit = |(place, score): (usize, f32)| Some(Hit { chunk: self.chunks.get(place)?.clone(), score });
-        Ok(ranked.into_iter().filter_map(hit).collect())
+        ranked.into_iter().filter_map(hit).collect()
     }
 
     /// How well each passage fits `query`: 0 where it holds none of its words.
@@ -128,10 +179,10 @@ impl Passages {
     }
 }
 
-/// The `limit` highest of the scores above 0 and their places, highest first, equal ones by place.
-fn best(scores: &[f32], limit: usize) -> Vec<(usize, f32)> {
+/// The `limit` highest of the scores above 0 with their places, highest first, equal ones by place.
+fn best(scores: impl Iterator<Item = (usize, f32)>, limit: usize) -> Vec<(usize, f32)> {
     let by_score = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    let mut ranked: Vec<_> = scores.iter().copied().enumerate().filter(|(_, score)| *score > 0.0).collect();
+    let mut ranked: Vec<_> = scores.filter(|(_, score)| *score > 0.0).collect();
     if (1..ranked.len()).contains(&limit) {
         ranked.select_nth_unstable_by(limit, by_score);
     }
@@ -248,6 +299,31 @@ mod tests {
             let expected = common * 3.0 * frequency / (2.0 + frequency);
             assert!((score - expected).abs() < 1e-5, "{score} is not {expected}");
         }
+    }
+
+    #[test]
+    fn words_and_meaning_are_fused_and_passages_without_a_vector_are_known() {
+        let vector = |numbers: [f32; 2]| Vector::parse(numbers.to_vec()).unwrap();
+        let known = |chunk: &Chunk, numbers| (InputHash::of(&chunk.heading_path, &chunk.text), vector(numbers));
+        let chunks = [chunk("Prices", "A scan costs 90."), chunk("Fees", "What you pay."), chunk("Hours", "At eight.")];
+        let vectors = HashMap::from([known(&chunks[0], [0.0, 1.0]), known(&chunks[1], [1.0, 0.1])]);
+        let plain = Passages::index(chunks.to_vec()).unwrap();
+        let plain_bytes = plain.size_bytes();
+        let passages = plain.with_vectors(&vectors);
+        assert!(passages.size_bytes() >= plain_bytes + 2 * 2 * size_of::<f32>(), "they count as memory");
+        let found = |query, numbers| {
+            let hits = passages.search_hybrid(query, &vector(numbers), 10).unwrap();
+            hits.into_iter().map(|hit| hit.chunk.heading_path).collect::<Vec<_>>()
+        };
+        assert_eq!(found("expense", [1.0, 0.0]), ["Fees"], "none holds the word");
+        assert_eq!(found("scan", [1.0, 0.2]), ["Prices", "Fees"], "first by words and second by meaning");
+        assert_eq!(found("eight", [-1.0, -1.0]), ["Hours"], "without a vector by its words");
+        let missing = |dimension| passages.unembedded(dimension).map(|passage| passage.input).collect::<Vec<_>>();
+        assert_eq!(missing(2), ["Hours\nAt eight."]);
+        assert_eq!(missing(3).len(), 3, "vectors of another dimension are none");
+        let other = Vector::parse(vec![1.0, 0.0, 0.0]).unwrap();
+        let hits = passages.search_hybrid("scan", &other, 10).unwrap();
+        assert_eq!(hits.len(), 1, "by words alone");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct Calls {
     pub chat: EndpointCalls,
     /// `POST /search`.
     pub search: EndpointCalls,
+    /// `POST /v1/embeddings`.
+    #[serde(default)]
+    pub embeddings: EndpointCalls,
 }
 
 /// The calls of one endpoint.
@@ -55,6 +58,7 @@ impl CallLog {
         let mut calls = self.lock();
         let calls = match endpoint {
             Endpoint::Search => &mut calls.search,
+            Endpoint::Embeddings => &mut calls.embeddings,
             Endpoint::Chat | Endpoint::Any => &mut calls.chat,
         };
         match outcome {

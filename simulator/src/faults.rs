@@ -50,7 +50,9 @@ pub enum Endpoint {
     Chat,
     /// `POST /search`.
     Search,
-    /// Both.
+    /// `POST /v1/embeddings`.
+    Embeddings,
+    /// All.
     #[default]
     Any,
 }
@@ -106,7 +108,7 @@ pub enum FaultKind {
         #[serde(default)]
         part: Option<Part>,
     },
-    /// An empty message; no results from the search.
+    /// An empty message; no results from the search; no vectors.
     EmptyText,
     /// The prompt itself as the message; the query as the search's only result.
     Echo,
@@ -219,6 +221,11 @@ impl Fault {
         Self { endpoint: Endpoint::Search, ..Self::any(kind) }
     }
 
+    /// A rule for every call for embeddings.
+    pub fn embeddings(kind: FaultKind) -> Self {
+        Self { endpoint: Endpoint::Embeddings, ..Self::any(kind) }
+    }
+
     /// A rule for every call.
     pub fn any(kind: FaultKind) -> Self {
         Self { endpoint: Endpoint::Any, stage: None, model: None, rate: 1.0, times: None, skip: 0, kind }
@@ -269,6 +276,9 @@ impl Fault {
         if self.endpoint == Endpoint::Search && (self.stage.is_some() || self.model.is_some()) {
             return Some(("endpoint", "a search has no stage and no model".into()));
         }
+        if self.endpoint == Endpoint::Embeddings && self.stage.is_some() {
+            return Some(("endpoint", "a call for embeddings has no stage".into()));
+        }
         let chat_only = !self.kind.applies_to(&Call::search());
         match &self.kind {
             FaultKind::Status { code, .. } if !(200..=599).contains(code) => {
@@ -279,6 +289,9 @@ impl Fault {
             }
             _ if self.endpoint == Endpoint::Search && chat_only => {
                 Some(("kind", "takes a chat call: a search cannot fail like this".into()))
+            }
+            _ if self.endpoint == Endpoint::Embeddings && chat_only => {
+                Some(("kind", "takes a chat call: embeddings cannot fail like this".into()))
             }
             _ => None,
         }

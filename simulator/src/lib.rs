@@ -1,4 +1,4 @@
-//! Groq's and Tavily's HTTP protocols without a network, seeded and deterministic: what stands in
+//! Groq's, Tavily's and OpenAI's embeddings' HTTP protocols without a network, seeded and deterministic: what stands in
 //! where no provider key is set, and the adversary of the fault tests. It enforces the providers'
 //! limits, counts every call, and fails on demand; it knows the prompt's format, but nothing else of
 //! Copydesk.
@@ -8,6 +8,7 @@ mod chat;
 mod clock;
 mod control;
 mod delivery;
+mod embeddings;
 mod faults;
 mod limits;
 pub mod link;
@@ -169,6 +170,11 @@ impl Simulator {
         format!("{}/openai/v1", self.base_url())
     }
 
+    /// `http://127.0.0.1:8090/v1`: the embeddings' base URL, to which the client adds `/embeddings`.
+    pub fn embeddings_base_url(&self) -> String {
+        format!("{}/v1", self.base_url())
+    }
+
     /// Replaces all fault rules.
     ///
     /// # Errors
@@ -287,6 +293,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/openai/v1/chat/completions", post(chat::completions))
         .route("/openai/v1/models", get(chat::models))
         .route("/search", post(search::search))
+        .route("/v1/embeddings", post(embeddings::embeddings))
         .layer(from_fn_with_state(Arc::clone(&shared), timed))
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .route("/health", get(control::health))

@@ -333,6 +333,34 @@ async fn refused_searches_have_tavilys_errors() {
     assert_eq!((calls.accepted, calls.rejected_429, calls.refused), (3, 1, 6));
 }
 
+async fn embeddings(simulator: &Simulator, body: &Value) -> Response {
+    let url = format!("{}/embeddings", simulator.embeddings_base_url());
+    client().post(url).bearer_auth("sk-test").json(body).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn embeddings_have_openais_shape_and_come_in_any_order() {
+    let simulator = unlimited().await;
+    let body = json!({ "model": "hashed-words", "input": ["scans", "prices", "scans"] });
+    let answer: Value = embeddings(&simulator, &body).await.json().await.unwrap();
+    let data = answer["data"].as_array().unwrap();
+    assert_eq!(data.iter().map(|item| item["index"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 1, 0]);
+    assert_eq!(data[0]["embedding"], data[2]["embedding"], "the same text, the same vector");
+    assert_ne!(data[0]["embedding"], data[1]["embedding"]);
+    assert_eq!(data[0]["embedding"].as_array().unwrap().len(), 256);
+    assert_eq!((&answer["model"], &answer["usage"]["prompt_tokens"]), (&json!("hashed-words"), &json!(6)));
+    let one: Value = embeddings(&simulator, &json!({ "model": "m", "input": "scans" })).await.json().await.unwrap();
+    assert_eq!(one["data"][0]["embedding"], data[0]["embedding"]);
+    for input in [json!([]), json!([""]), json!(vec!["x"; 2_049]), json!(7)] {
+        let refused = embeddings(&simulator, &json!({ "model": "m", "input": input })).await;
+        assert_eq!(refused.status(), 400);
+    }
+    assert_eq!((simulator.calls().embeddings.accepted, simulator.calls().embeddings.refused), (2, 4));
+    simulator.set_faults(vec![Fault::embeddings(FaultKind::RateLimited { retry_after: None })]).unwrap();
+    assert_eq!(embeddings(&simulator, &body).await.status(), 429);
+    assert!(simulator.set_faults(vec![Fault::embeddings(FaultKind::Refusal)]).is_err(), "vectors refuse nothing");
+}
+
 #[tokio::test]
 async fn faults_are_set_listed_and_deleted_over_http() {
     let simulator = unlimited().await;

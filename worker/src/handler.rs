@@ -32,7 +32,9 @@ pub(crate) struct Handlers {
 impl Handlers {
     /// Sets them up; calls nobody.
     pub(crate) fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
-        Ok(Self { pipeline: PipelineDeps::new(config, context)?, ingest: Ingest::new(context.store.clone()) })
+        let pipeline = PipelineDeps::new(config, context)?;
+        let ingest = Ingest::new(context.store.clone(), pipeline.embedder.clone());
+        Ok(Self { pipeline, ingest })
     }
 }
 

@@ -15,12 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copydesk_common::document::{Body, DocumentId, IngestPayload, Language, MediaType, NewChunk};
-use copydesk_common::job::{Progress, StartedJob};
+use copydesk_common::embedding::{self, InputHash};
+use copydesk_common::job::{Progress, StartedJob, WaitReason, Waiting};
+use copydesk_common::quota::Rank;
 use copydesk_common::store::Store;
 use copydesk_common::store::document::{self, Ingested, Source};
+use copydesk_knowledge::Unembedded;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::embed::{EmbedError, Embedder};
 use crate::outcome::Interruption;
+use crate::provider::ProviderError;
 
 /// How long reading a document may take. The limits of the readers end it within seconds.
 const MAX_READING_TIME: Duration = Duration::from_secs(60);
@@ -70,12 +75,13 @@ pub enum Unusable {
 pub struct Ingest {
     store: Store,
     readers: Arc<Semaphore>,
+    embedder: Option<Embedder>,
 }
 
 impl Ingest {
     /// Stores what it makes in `store`.
-    pub fn new(store: Store) -> Self {
-        Self { store, readers: Arc::new(Semaphore::new(READERS)) }
+    pub fn new(store: Store, embedder: Option<Embedder>) -> Self {
+        Self { store, readers: Arc::new(Semaphore::new(READERS)), embedder }
     }
 
     /// Indexes the job's document and ends the job.
@@ -99,12 +105,50 @@ impl Ingest {
             read
         });
         let ingested = outcome(id, &title, read.await);
-        self.report(job, "store", 1).await?;
+        if let (Some(embedder), Ingested::Ready { chunks, .. }) = (&self.embedder, &ingested) {
+            self.report(job, "embed", 1).await?;
+            // On the heap, apart from the state of every job.
+            Box::pin(embed(embedder, job, chunks)).await?;
+        }
+        self.report(job, "store", self.stages() - 1).await?;
         Ok(document::settle(&self.store, job, id, revision, &ingested).await?)
     }
 
+    fn stages(&self) -> u16 {
+        2 + u16::from(self.embedder.is_some())
+    }
+
     async fn report(&self, job: &StartedJob, stage: &str, completed: u16) -> Result<(), Interruption> {
-        Ok(document::progress(&self.store, job, &Progress { stage: stage.to_owned(), completed, total: 2 }).await?)
+        let progress = Progress { stage: stage.to_owned(), completed, total: self.stages() };
+        Ok(document::progress(&self.store, job, &progress).await?)
+    }
+}
+
+/// Makes vectors of passages before they are stored, so that they are found by meaning at once. A full quota is
+/// waited for, and what is there already is not asked for again; whatever else fails, the document is stored
+/// and found by its words, and its vectors are made with the business's next texts.
+async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Result<(), Interruption> {
+    let passages: Vec<Unembedded> = chunks.iter().map(unembedded).collect();
+    let rank = Rank::new_job(job.id, job.business_id.clone(), job.created_at);
+    match embedder.all(&rank, &job.business_id, &passages).await {
+        Ok(()) => Ok(()),
+        Err(EmbedError::Provider(ProviderError::Throttled { provider, until })) => {
+            let provider = Some(provider.to_owned());
+            Err(Interruption::Wait(Waiting { reason: WaitReason::RateLimited, provider, until }))
+        }
+        Err(EmbedError::Provider(error)) => {
+            let error = &error as &dyn Error;
+            tracing::warn!(error, "a document is stored without vectors: they follow with the next texts");
+            Ok(())
+        }
+        Err(EmbedError::Store(error)) => Err(error.into()),
+    }
+}
+
+fn unembedded(chunk: &NewChunk) -> Unembedded {
+    Unembedded {
+        hash: InputHash::of(&chunk.heading_path, &chunk.text),
+        input: embedding::input(&chunk.heading_path, &chunk.text),
     }
 }
 

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub mod cancel;
 pub mod consume;
 pub mod context;
+pub mod embed;
 mod execute;
 mod feedback;
 pub mod format;

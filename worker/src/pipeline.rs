@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::context::Context;
+use crate::embed::Embedder;
 use crate::journal::Journal;
 use crate::outcome::Interruption;
 use crate::provider::{ClientError, Providers};
@@ -67,6 +68,8 @@ pub struct PipelineDeps {
     pub providers: Providers,
     /// The businesses' passages.
     pub knowledge: Knowledge,
+    /// Makes vectors of them; `None` where that is off.
+    pub embedder: Option<Embedder>,
     /// How the businesses' documents sound.
     pub voices: Voices,
     /// Cancelled when the worker leaves: no stage starts any more.
@@ -83,11 +86,20 @@ impl PipelineDeps {
     /// Sets everything up; calls nobody.
     pub fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
         let Context { store, journal, redis, leaving, .. } = context;
+        let providers = Providers::new(&config.providers, redis)?;
+        let embedder = |embeddings| Embedder::new(store.clone(), embeddings, config.providers.call_timeout());
+        let embedder = providers.embeddings.clone().map(embedder);
+        let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
+        let knowledge = match &embedder {
+            Some(embedder) => knowledge.with_vectors_of(embedder.model()),
+            None => knowledge,
+        };
         Ok(Self {
             store: store.clone(),
             journal: journal.clone(),
-            providers: Providers::new(&config.providers, redis)?,
-            knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BYTES),
+            providers,
+            knowledge,
+            embedder,
             voices: Voices::new(store.clone()),
             draining: leaving.draining.clone(),
         })
@@ -111,7 +123,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let Run { deps, job, calls, .. } = *run;
     let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, request), to(Stage::Research)).await?;
     let research = run.stage(Stage::Research, 0, research::run(calls, &brief), to(Stage::Knowledge)).await?;
-    let recalled = knowledge::run(&deps.knowledge, &deps.voices, calls, &job.business_id, &brief);
+    let recalled = knowledge::run(deps, calls, &job.business_id, &brief);
     let recalled = run.stage(Stage::Knowledge, 0, recalled, to(Stage::Lessons)).await?;
     let lessons = lessons::run(&deps.store, &job.business_id, request.format);
     let lessons = run.stage(Stage::Lessons, 0, lessons, to(Stage::Outline)).await?;

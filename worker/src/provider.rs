@@ -17,6 +17,7 @@ mod allowance;
 pub mod call;
 pub mod chain;
 pub mod chat;
+pub mod embeddings;
 mod gate;
 mod retry_after;
 pub mod tavily;
@@ -24,6 +25,7 @@ pub mod tavily;
 use call::CallError;
 use chain::Chain;
 use chat::{Answer, ChatClient, ChatRequest, Form};
+use embeddings::Embeddings;
 use gate::{Gate, Taken};
 use tavily::{Found, TavilyClient};
 
@@ -31,6 +33,8 @@ use tavily::{Found, TavilyClient};
 pub const LLM: &str = Quotas::LLM;
 /// The search provider's name there.
 pub const SEARCH: &str = Quotas::SEARCH;
+/// The embeddings provider's name there.
+pub const EMBEDDINGS: &str = Quotas::EMBEDDINGS;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a model is passed over that the provider said it does not know.
@@ -133,6 +137,8 @@ pub struct Providers {
     pub reviewer: Chain,
     /// Searches the web; `None` where no key was given.
     pub search: Option<Arc<Search>>,
+    /// Makes vectors of passages and queries; `None` where that is off.
+    pub embeddings: Option<Arc<Embeddings>>,
     /// Whether a simulator stands in for them.
     pub simulated: bool,
     /// The longest that a call may take.
@@ -174,6 +180,7 @@ impl Providers {
         Ok(Self {
             writer: Chain::new(writer, &fallbacks),
             reviewer: Chain::new(reviewer, &fallbacks),
+            embeddings: Embeddings::new(config, http.clone(), quotas.embeddings)?.map(Arc::new),
             search: Search::new(config, http, quotas.search)?.map(Arc::new),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),

@@ -19,7 +19,8 @@ const DEFAULT_LIMIT: i64 = 10;
 
 /// Search a business's documents.
 ///
-/// Shows what the writer would be given for this topic, best first.
+/// Shows what the writer would be given for this topic, best first: by words. Where a search by meaning is set
+/// up, the writer is also given passages that say the same in other words.
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/search",

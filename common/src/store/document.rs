@@ -169,6 +169,16 @@ pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
             sqlx::query!("delete from brand_documents where business_id = $1 and id = $2", business_id.as_str(), id.0)
                 .execute(&mut *tx)
                 .await?;
+        // Vectors speak of the passages that they were made from: they go with them.
+        sqlx::query!(
+            r"delete from embeddings e where e.business_id = $1 and not exists (
+                  select from chunks c where c.business_id = $1
+                      and sha256(convert_to(c.heading_path || E'\n' || c.body, 'UTF8')) = e.sha256
+              )",
+            business_id.as_str()
+        )
+        .execute(&mut *tx)
+        .await?;
         bump_version(&mut tx, business_id).await?;
         tx.commit().await?;
         Ok(deleted.rows_affected() == 1)
@@ -361,6 +371,16 @@ async fn bump_version(tx: &mut sqlx::PgTransaction<'_>, business_id: &BusinessId
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Says that what is known of a business's passages changed, though they did not: their vectors came.
+pub async fn changed(store: &Store, business_id: &BusinessId) -> Result<(), StoreError> {
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        bump_version(&mut tx, business_id).await?;
+        tx.commit().await
+    };
+    store.retry(query).await
 }
 
 /// The version of a business's passages: it counts up with every change, 0 where there never were

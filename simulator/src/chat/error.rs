@@ -29,12 +29,12 @@ impl GroqError {
         Self::new(status, "invalid_request_error", code, message)
     }
 
-    pub(super) fn invalid_api_key() -> Self {
+    pub(crate) fn invalid_api_key() -> Self {
         Self::invalid(StatusCode::UNAUTHORIZED, Some("invalid_api_key"), "Invalid API Key")
     }
 
     /// The request breaks the protocol.
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::invalid(StatusCode::BAD_REQUEST, None, message)
     }
 
@@ -43,12 +43,12 @@ impl GroqError {
         Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, None, message)
     }
 
-    pub(super) fn model_not_found(model: &str) -> Self {
+    pub(crate) fn model_not_found(model: &str) -> Self {
         let message = format!("The model `{model}` does not exist or you do not have access to it.");
         Self::invalid(StatusCode::NOT_FOUND, Some("model_not_found"), message)
     }
 
-    pub(super) fn too_large() -> Self {
+    pub(crate) fn too_large() -> Self {
         Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, Some("request_too_large"), "Request Entity Too Large")
     }
 
@@ -95,7 +95,7 @@ impl GroqError {
     }
 
     /// The answer that a fault puts in place of a completion, if it is one of those.
-    pub(super) fn of_fault(fault: &FaultKind, model: &str) -> Option<Self> {
+    pub(crate) fn of_fault(fault: &FaultKind, model: &str) -> Option<Self> {
         let mut error = match fault {
             FaultKind::Status { code, body, .. } => {
                 let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -20,6 +20,7 @@ use crate::outcome::Interruption;
 use crate::prompt::PromptError;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest};
+use crate::provider::embeddings::Embedded;
 use crate::provider::tavily::Found;
 use crate::provider::{self, Model, ProviderError, Providers};
 
@@ -173,6 +174,17 @@ impl Calls {
         let found = self.patiently(provider::SEARCH, call).await?;
         self.usage().cost_usd += search.cost().usd();
         Ok(found)
+    }
+
+    /// The vectors of texts, where there is a model for that.
+    pub async fn embed(&self, texts: &[String]) -> Result<Option<Embedded>, StageError> {
+        let Some(model) = &self.providers.embeddings else { return Ok(None) };
+        let call = |timeout| model.embed(self.rank(provider::EMBEDDINGS), timeout, texts);
+        let embedded = self.patiently(provider::EMBEDDINGS, call).await?;
+        let tokens = embedded.tokens.unwrap_or(0);
+        metric::tokens(provider::EMBEDDINGS, tokens, 0);
+        self.usage().cost_usd += model.cost(tokens).usd();
+        Ok(Some(embedded))
     }
 
     /// Makes a call, after waits that are too short to give the slot back for.

@@ -129,6 +129,7 @@ fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degrad
     let shortfalls = [
         (Degradation::ResearchUnavailable, made.research.is_unavailable),
         (Degradation::KnowledgeUnavailable, made.recalled.passages.is_empty()),
+        (Degradation::EmbeddingsUnavailable, made.recalled.lacks_vectors),
         (Degradation::ReviewUnavailable, !is_reviewed),
         (Degradation::FallbackWriter, is_template),
         (Degradation::ContentRefused, is_template && made.is_refused),

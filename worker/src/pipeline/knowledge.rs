@@ -4,12 +4,14 @@ use copydesk_common::business::BusinessId;
 use copydesk_common::document::DocumentId;
 use copydesk_common::generation::Degradation;
 use copydesk_common::stage::Stage;
-use copydesk_knowledge::{Hit, Knowledge, KnowledgeError};
+use copydesk_knowledge::{Hit, KnowledgeError};
 use serde::{Deserialize, Serialize};
 
+use super::PipelineDeps;
 use super::brief::Brief;
 use super::calls::{Calls, StageError};
-use super::voices::Voices;
+use crate::embed::Embedder;
+use crate::provider::embeddings;
 use crate::voice::VoiceProfile;
 
 /// Passages that the writer is given.
@@ -23,6 +25,9 @@ pub struct Recalled {
     /// How they sound; `None` where they are too few to tell.
     #[serde(default)]
     pub voice: Option<VoiceProfile>,
+    /// Whether some or all were looked for by their words alone although there is a search by meaning.
+    #[serde(default)]
+    pub lacks_vectors: bool,
 }
 
 /// A passage of a document.
@@ -44,30 +49,77 @@ pub struct OwnPassage {
 
 /// Searches the business's documents for the topic.
 pub async fn run(
-    knowledge: &Knowledge,
-    voices: &Voices,
+    deps: &PipelineDeps,
     calls: &Calls,
     business_id: &BusinessId,
     brief: &Brief,
 ) -> Result<Recalled, StageError> {
     let query = format!("{} {}", brief.topic, brief.keywords.join(" "));
-    let found = match knowledge.search(business_id, &query, MAX_PASSAGES).await {
+    let (found, lacks_vectors) = match Box::pin(find(deps, calls, business_id, &query)).await {
         Ok(found) => found,
-        Err(KnowledgeError::Store(error)) => return Err(error.into()),
+        Err(StageError::Knowledge(KnowledgeError::Store(error))) => return Err(error.into()),
+        Err(error) if !calls.must_fall_back(&error) => return Err(error),
         Err(error) => {
-            let error = StageError::from(error);
-            if !calls.must_fall_back(&error) {
-                return Err(error);
-            }
             Calls::note_fallback(Stage::Knowledge, Some(Degradation::KnowledgeUnavailable), Some(&error));
-            Vec::new()
+            (Vec::new(), false)
         }
     };
-    let voice = if found.is_empty() { None } else { voices.of(business_id).await? };
+    let voice = if found.is_empty() { None } else { deps.voices.of(business_id).await? };
     Ok(Recalled {
         passages: found.into_iter().map(OwnPassage::from).collect(),
         voice: voice.map(|voice| (*voice).clone()),
+        lacks_vectors,
     })
+}
+
+/// The passages, and whether some could be found by their words alone although there is a search by meaning. A text is not
+/// held up for that: whatever fails on the way to vectors, words are searched at once.
+async fn find(
+    deps: &PipelineDeps,
+    calls: &Calls,
+    business_id: &BusinessId,
+    query: &str,
+) -> Result<(Vec<Hit>, bool), StageError> {
+    let knowledge = &deps.knowledge;
+    let by_words = || knowledge.search(business_id, query, MAX_PASSAGES);
+    let Some(embedder) = &deps.embedder else { return Ok((by_words().await?, false)) };
+    if knowledge.is_empty(business_id).await? {
+        return Ok((Vec::new(), false));
+    }
+    let vector = match calls.embed(&[query.to_owned()]).await {
+        Ok(embedded) => embedded.and_then(|embedded| embedded.vectors.into_iter().next()),
+        Err(error) => {
+            note_lack(&error);
+            None
+        }
+    };
+    let Some(vector) = vector else { return Ok((by_words().await?, true)) };
+    if let Err(error) = Box::pin(fill(deps, embedder, calls, business_id, vector.dimension())).await {
+        note_lack(&error);
+    }
+    let lacks_vectors = !knowledge.unembedded(business_id, vector.dimension(), 1).await?.is_empty();
+    Ok((knowledge.search_hybrid(business_id, query, vector, MAX_PASSAGES).await?, lacks_vectors))
+}
+
+/// Makes vectors of passages that have none: of documents that came while the model was away or not set up
+/// yet, and of all after a change of the model. One call a text, so that none waits for many.
+async fn fill(
+    deps: &PipelineDeps,
+    embedder: &Embedder,
+    calls: &Calls,
+    business_id: &BusinessId,
+    dimension: usize,
+) -> Result<(), StageError> {
+    let missing = deps.knowledge.unembedded(business_id, dimension, embeddings::MAX_INPUTS).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let embed = async |texts: &[String]| calls.embed(texts).await?.ok_or(StageError::OutOfTime);
+    embedder.some(business_id, dimension, &missing, embed).await
+}
+
+fn note_lack(error: &StageError) {
+    Calls::note_fallback(Stage::Knowledge, Some(Degradation::EmbeddingsUnavailable), Some(error));
 }
 
 impl From<Hit> for OwnPassage {

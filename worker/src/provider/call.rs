@@ -39,11 +39,14 @@ pub enum CallError {
         body: ErrorBody,
     },
     /// The body is larger than any sound answer.
-    #[error("the answer is larger than {MAX_BODY_BYTES} bytes")]
+    #[error("the answer is larger than any sound one")]
     TooLarge,
     /// The body is not what the protocol says.
     #[error("the answer is not what the protocol says")]
     Malformed(#[source] serde_json::Error),
+    /// There are not as many vectors as inputs, or one of them is none.
+    #[error("the answer holds other vectors than were asked for")]
+    WrongVectors,
     /// The body is sound but says nothing.
     #[error("the answer holds no choice")]
     NoChoice,
@@ -73,7 +76,7 @@ impl CallError {
             Self::Status { status: 408 | 500.., .. } => Health::Unhealthy,
             Self::Status { .. } => Health::Neutral,
             // It answered, if badly.
-            Self::TooLarge | Self::Malformed(_) | Self::NoChoice => Health::Neutral,
+            Self::TooLarge | Self::Malformed(_) | Self::WrongVectors | Self::NoChoice => Health::Neutral,
         };
         // A refusal costs nothing; what became of a call without an answer is not known.
         let cost = matches!(self, Self::Status { .. }).then(MicroUsd::default);
@@ -113,7 +116,7 @@ impl CallError {
             Self::Status { status: 429 | 498, .. } => "throttled",
             Self::Status { status: 500.., .. } => "server_error",
             Self::Status { .. } => "refused",
-            Self::TooLarge | Self::Malformed(_) | Self::NoChoice => "malformed",
+            Self::TooLarge | Self::Malformed(_) | Self::WrongVectors | Self::NoChoice => "malformed",
         }
     }
 }
@@ -143,9 +146,21 @@ pub(super) async fn send<T>(request: RequestBuilder, timeout: Duration) -> Resul
 where
     T: DeserializeOwned,
 {
+    send_bounded(request, timeout, MAX_BODY_BYTES).await
+}
+
+/// The same where a sound answer may have up to `most` bytes.
+pub(super) async fn send_bounded<T>(
+    request: RequestBuilder,
+    timeout: Duration,
+    most: usize,
+) -> Result<Sent<T>, CallError>
+where
+    T: DeserializeOwned,
+{
     let response = request.timeout(timeout).send().await.map_err(CallError::of)?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = read(response).await;
+    let body = read(response, most).await;
     if !status.is_success() {
         return Err(refusal(status, &headers, &body.unwrap_or_default()));
     }
@@ -166,10 +181,10 @@ fn error_text(body: &serde_json::Value) -> &str {
 }
 
 /// The body, unless it is larger than any sound answer: no more of it is read than that.
-async fn read(mut response: Response) -> Result<Vec<u8>, CallError> {
+async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, CallError> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(CallError::of)? {
-        if body.len() + piece.len() > MAX_BODY_BYTES {
+        if body.len() + piece.len() > most {
             return Err(CallError::TooLarge);
         }
         body.extend_from_slice(&piece);

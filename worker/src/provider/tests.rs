@@ -64,6 +64,61 @@ impl Simulated {
     }
 }
 
+/// Asks for vectors of two texts.
+async fn embed(simulated: &Simulated) -> Result<Vec<f32>, ProviderError> {
+    let texts = ["scans are read twice".to_owned(), "prices of coffee".to_owned()];
+    let model = simulated.providers.embeddings.as_ref().unwrap();
+    let embedded = model.embed(rank(), TIMEOUT, &texts).await?;
+    assert_eq!(embedded.vectors.len(), 2);
+    Ok(embedded.vectors[0].numbers().to_vec())
+}
+
+async fn with_embeddings() -> Simulated {
+    Simulated::with(|config| {
+        config.embeddings.base_url = Some(config.search_base_url.join("v1").unwrap());
+        config.embeddings.model = Some("hashed-words".into());
+        config.embeddings.api_key = Some("sk-test".into());
+    })
+    .await
+}
+
+#[tokio::test]
+async fn vectors_come_in_the_order_of_their_texts_and_whole() {
+    let simulated = with_embeddings().await;
+    let first = embed(&simulated).await.unwrap();
+    let model = simulated.providers.embeddings.as_ref().unwrap();
+    let alone = model.embed(rank(), TIMEOUT, &["scans are read twice".to_owned()]).await.unwrap();
+    assert_eq!(first, alone.vectors[0].numbers(), "the simulator answers last first");
+    assert_eq!(alone.tokens, Some(5));
+    for kind in [FaultKind::EmptyText, FaultKind::TruncatedJson { part: None }, FaultKind::WrongShape { part: None }] {
+        simulated.fail(Fault::embeddings(kind.clone()));
+        let error = embed(&simulated).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Failed { provider: "embeddings", .. }), "{kind:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_of_vectors_that_is_down_is_left_alone_and_others_are_not() {
+    let simulated = with_embeddings().await;
+    simulated.fail(Fault::embeddings(status(503)));
+    for _ in 0..5 {
+        assert!(matches!(embed(&simulated).await, Err(ProviderError::Failed { .. })));
+    }
+    assert!(matches!(embed(&simulated).await, Err(ProviderError::BreakerOpen { provider: "embeddings", .. })));
+    assert_eq!(simulated.simulator.calls().embeddings.accepted, 5, "the sixth was not made");
+    assert!(simulated.ask().await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_setting_of_vectors_is_named() {
+    let simulated = with_embeddings().await;
+    for (code, variable) in [(401, "COPYDESK_EMBEDDINGS_API_KEY"), (404, "COPYDESK_EMBEDDINGS_MODEL")] {
+        simulated.fail(Fault::embeddings(status(code)));
+        let error = embed(&simulated).await.unwrap_err().to_string();
+        assert!(error.ends_with(&format!("see {variable}")), "{error}");
+    }
+}
+
 fn rank() -> Rank {
     let business = copydesk_common::business::BusinessId::parse("company_123").unwrap();
     Rank::new_job(JobId::new(), business, copydesk_common::clock::now())

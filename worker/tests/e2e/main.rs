@@ -6,6 +6,7 @@ mod cancel;
 mod crash;
 mod durability;
 mod fallback;
+mod meaning;
 mod path;
 mod postgres;
 mod quota;

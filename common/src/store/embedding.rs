@@ -1,0 +1,94 @@
+//! The table `embeddings`: vectors of passages, by what they were made from. Who makes them, and when, is
+//! the worker's.
+
+use std::collections::HashSet;
+
+use super::{Store, StoreError};
+use crate::business::BusinessId;
+use crate::embedding::{InputHash, Vector};
+
+/// Which of these passages of a business have a vector of a model.
+pub async fn known(
+    store: &Store,
+    business_id: &BusinessId,
+    model: &str,
+    dimension: Option<usize>,
+    hashes: &[InputHash],
+) -> Result<HashSet<InputHash>, StoreError> {
+    let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.0.to_vec()).collect();
+    let dimension = dimension.map(|dimension| i32::try_from(dimension).unwrap_or(i32::MAX));
+    let query = || async {
+        sqlx::query_scalar!(
+            "select sha256 from embeddings
+             where business_id = $1 and model = $2 and ($3::int is null or dimension = $3) and sha256 = any($4)",
+            business_id.as_str(),
+            model,
+            dimension,
+            &hashes
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(hash).collect()
+}
+
+/// Stores vectors of a model, in place of earlier ones. All have the same dimension.
+pub async fn put(
+    store: &Store,
+    business_id: &BusinessId,
+    model: &str,
+    vectors: &[(InputHash, Vector)],
+) -> Result<(), StoreError> {
+    let Some(dimension) = vectors.first().map(|(_, vector)| vector.dimension()) else { return Ok(()) };
+    let hashes: Vec<Vec<u8>> = vectors.iter().map(|(hash, _)| hash.0.to_vec()).collect();
+    let bytes: Vec<Vec<u8>> = vectors.iter().map(|(_, vector)| vector.to_bytes()).collect();
+    let query = || async {
+        sqlx::query!(
+            "insert into embeddings (business_id, model, sha256, dimension, vector)
+             select distinct on (sha256) $1, $2, sha256, $3, vector from unnest($4::bytea[], $5::bytea[]) as t (sha256, vector)
+             on conflict (business_id, model, sha256) do update set
+                 dimension = excluded.dimension, vector = excluded.vector, created_at = now()",
+            business_id.as_str(),
+            model,
+            i32::try_from(dimension).unwrap_or(i32::MAX),
+            &hashes,
+            &bytes,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(query).await?;
+    Ok(())
+}
+
+/// The vectors of a model for a business's passages. Those of the dimension that came last: where the model
+/// behind a name was exchanged for one of another dimension, older vectors say nothing beside newer ones.
+pub async fn all(store: &Store, business_id: &BusinessId, model: &str) -> Result<Vec<(InputHash, Vector)>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "select sha256, vector from embeddings
+             where business_id = $1 and model = $2 and dimension = (
+                 select dimension from embeddings where business_id = $1 and model = $2
+                 order by created_at desc, sha256 limit 1
+             )",
+            business_id.as_str(),
+            model,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = store.retry(query).await?;
+    rows.into_iter()
+        .map(|row| {
+            let vector =
+                Vector::from_bytes(&row.vector).map_err(|error| StoreError::unreadable("embeddings", error))?;
+            Ok((hash(row.sha256)?, vector))
+        })
+        .collect()
+}
+
+fn hash(bytes: Vec<u8>) -> Result<InputHash, StoreError> {
+    let bytes = <[u8; 32]>::try_from(bytes)
+        .map_err(|bytes| StoreError::unreadable("embeddings", format!("a hash of {} bytes", bytes.len())))?;
+    Ok(InputHash(bytes))
+}
