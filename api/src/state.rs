@@ -158,7 +158,7 @@ fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
         (format!("{}/{}", Quotas::LLM, providers.review_model), reviewer),
     ];
     quotas.extend(fallbacks.into_iter().map(|(name, quota)| (format!("{}/{name}", Quotas::LLM), quota)));
-    quotas.push((format!("{}/search", Quotas::SEARCH), search));
+    quotas.push((format!("{}/search", providers.search_provider.as_str()), search));
     let embeddings = providers.embeddings.target().zip(embeddings);
     quotas.extend(embeddings.map(|((_, model), quota)| (format!("{}/{model}", Quotas::EMBEDDINGS), quota)));
     quotas

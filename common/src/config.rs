@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use crate::quota::money::Prices;
+use crate::quota::money::{MicroUsd, Prices};
 use crate::redis::{Address, AddressError};
 
 /// Everything that Copydesk's processes can be told.
@@ -217,6 +217,29 @@ const MAX_FALLBACK_MODELS: usize = 8;
 /// The longest name of a model, in bytes: it is part of keys and metrics.
 const MAX_MODEL_BYTES: usize = 128;
 
+/// The default's host.
+const TAVILY_HOST: &str = "api.tavily.com";
+
+/// Who searches the web.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchProvider {
+    /// Tavily, with a key.
+    Tavily,
+    /// A SearXNG of one's own.
+    Searxng,
+}
+
+impl SearchProvider {
+    /// Its name in quotas, usage and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tavily => "tavily",
+            Self::Searxng => "searxng",
+        }
+    }
+}
+
 /// LLM and search providers.
 #[derive(Debug, Clone, confique::Config)]
 #[config(validate = Self::validate)]
@@ -240,6 +263,9 @@ pub struct ProvidersConfig {
     /// unknown to the provider: up to 8 names, separated by commas.
     #[config(env = "COPYDESK_LLM_FALLBACK_MODELS", default = "")]
     pub llm_fallback_models: String,
+    /// Who searches the web: `tavily`, or `searxng`, which needs COPYDESK_SEARCH_BASE_URL and no key.
+    #[config(env = "COPYDESK_SEARCH_PROVIDER", default = "tavily")]
+    pub search_provider: SearchProvider,
     /// The search provider's API.
     #[config(env = "COPYDESK_SEARCH_BASE_URL", default = "https://api.tavily.com")]
     pub search_base_url: Url,
@@ -276,7 +302,7 @@ pub struct ProvidersConfig {
     /// without a price counts as free.
     #[config(env = "COPYDESK_PRICES", default = "")]
     pub prices: String,
-    /// What a search costs, in US dollars.
+    /// What a search of Tavily's costs, in US dollars.
     #[config(env = "COPYDESK_SEARCH_USD_PER_CALL", default = 0.008)]
     pub search_usd_per_call: f64,
     /// The longest that a call to a provider may take, in milliseconds.
@@ -357,6 +383,9 @@ impl ProvidersConfig {
                 return Err(format!("{name} takes an http:// or https:// URL"));
             }
         }
+        if self.search_provider == SearchProvider::Searxng && self.search_base_url.host_str() == Some(TAVILY_HOST) {
+            return Err("COPYDESK_SEARCH_PROVIDER=searxng needs the address of yours: COPYDESK_SEARCH_BASE_URL".into());
+        }
         if self.call_timeout_ms == 0 {
             return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
         }
@@ -428,6 +457,14 @@ impl ProvidersConfig {
     pub fn fallback_models(&self) -> impl Iterator<Item = &str> {
         let names = Some(self.llm_fallback_models.trim()).filter(|names| !names.is_empty());
         names.into_iter().flat_map(|names| names.split(',').map(str::trim))
+    }
+
+    /// What a search costs.
+    pub fn search_cost(&self) -> MicroUsd {
+        match self.search_provider {
+            SearchProvider::Tavily => MicroUsd::from_usd(self.search_usd_per_call),
+            SearchProvider::Searxng => MicroUsd::default(),
+        }
     }
 
     /// The longest that a call to a provider may take.

@@ -414,8 +414,6 @@ pub struct Quotas {
 impl Quotas {
     /// The LLM provider's name in quotas, usage and metrics.
     pub const LLM: &str = "groq";
-    /// The search provider's name in quotas, usage and metrics.
-    pub const SEARCH: &str = "tavily";
     /// The embeddings provider's name in quotas, usage and metrics.
     pub const EMBEDDINGS: &str = "embeddings";
 
@@ -450,7 +448,7 @@ impl Quotas {
             writer: model(&config.llm_model),
             reviewer: model(&config.review_model),
             fallbacks: config.fallback_models().map(|name| (name.to_owned(), model(name))).collect(),
-            search: Quota::new(redis, Self::SEARCH, "search", search),
+            search: Quota::new(redis, config.search_provider.as_str(), "search", search),
             embeddings,
         }
     }

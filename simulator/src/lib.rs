@@ -292,7 +292,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/openai/v1/chat/completions", post(chat::completions))
         .route("/openai/v1/models", get(chat::models))
-        .route("/search", post(search::search))
+        .route("/search", post(search::search).get(search::searxng::search))
         .route("/v1/embeddings", post(embeddings::embeddings))
         .layer(from_fn_with_state(Arc::clone(&shared), timed))
         .layer(DefaultBodyLimit::max(max_body_bytes))

@@ -2,6 +2,7 @@
 //! addresses under `.example`, which nobody can own.
 
 mod results;
+pub(crate) mod searxng;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

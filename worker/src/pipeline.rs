@@ -33,6 +33,7 @@ pub mod calls;
 pub mod citation;
 pub mod draft;
 pub mod finish;
+mod instruction;
 pub mod knowledge;
 pub mod lessons;
 pub mod outline;

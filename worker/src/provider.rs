@@ -20,19 +20,19 @@ pub mod chat;
 pub mod embeddings;
 mod gate;
 mod retry_after;
-pub mod tavily;
+pub mod search;
+mod searxng;
+mod tavily;
 
 use call::CallError;
 use chain::Chain;
 use chat::{Answer, ChatClient, ChatRequest, Form};
 use embeddings::Embeddings;
 use gate::{Gate, Taken};
-use tavily::{Found, TavilyClient};
+use search::Search;
 
 /// The LLM provider's name in quotas, usage and metrics.
 pub const LLM: &str = Quotas::LLM;
-/// The search provider's name there.
-pub const SEARCH: &str = Quotas::SEARCH;
 /// The embeddings provider's name there.
 pub const EMBEDDINGS: &str = Quotas::EMBEDDINGS;
 /// How long a connection may take to be made.
@@ -273,40 +273,6 @@ impl Model {
     /// Remembers that it takes none, so that no further call is spent on finding out.
     pub fn refuses_schemas(&self) {
         self.takes_schemas.store(false, Ordering::Relaxed);
-    }
-}
-
-/// The web search.
-#[derive(Debug)]
-pub struct Search {
-    client: TavilyClient,
-    gate: Gate,
-    cost: MicroUsd,
-}
-
-impl Search {
-    fn new(config: &ProvidersConfig, http: reqwest::Client, quota: Quota) -> Result<Option<Self>, ClientError> {
-        if config.tavily_api_key.is_none() && !config.simulated {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            client: TavilyClient::new(http, &config.search_base_url, config.tavily_api_key.as_ref())?,
-            gate: Gate::new(SEARCH, quota),
-            cost: MicroUsd::from_usd(config.search_usd_per_call),
-        }))
-    }
-
-    /// One search, at most `timeout` long.
-    pub async fn search(&self, rank: Rank, timeout: Duration, query: &str) -> Result<Vec<Found>, ProviderError> {
-        let ask = Ask { cost: self.cost, ..rank.into() };
-        let took = |_: &Vec<Found>| Taken { cost: Some(self.cost), ..Taken::default() };
-        let result = self.gate.call(ask, self.client.search(query, timeout), took).await;
-        result.map_err(|error| error.naming("TAVILY_API_KEY", "COPYDESK_SEARCH_BASE_URL"))
-    }
-
-    /// What a search costs.
-    pub fn cost(&self) -> MicroUsd {
-        self.cost
     }
 }
 

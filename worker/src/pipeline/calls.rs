@@ -21,7 +21,7 @@ use crate::prompt::PromptError;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest};
 use crate::provider::embeddings::Embedded;
-use crate::provider::tavily::Found;
+use crate::provider::search::Found;
 use crate::provider::{self, Model, ProviderError, Providers};
 
 /// A shorter wait is slept through: giving the slot back and taking it again would cost more.
@@ -168,10 +168,11 @@ impl Calls {
     }
 
     /// The pages that fit a query; none where there is no search.
-    pub async fn search(&self, query: &str) -> Result<Vec<Found>, StageError> {
+    pub async fn search(&self, query: &str, language: &str) -> Result<Vec<Found>, StageError> {
         let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
-        let call = |timeout| search.search(self.rank(provider::SEARCH), timeout, query);
-        let found = self.patiently(provider::SEARCH, call).await?;
+        let provider = search.provider();
+        let call = |timeout| search.search(self.rank(provider), timeout, query, language);
+        let found = self.patiently(provider, call).await?;
         self.usage().cost_usd += search.cost().usd();
         Ok(found)
     }

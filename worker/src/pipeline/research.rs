@@ -1,6 +1,6 @@
 //! Passages from the web. A text can do without: whatever fails but a full quota, it goes on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use copydesk_common::generation::Degradation;
 use copydesk_common::stage::Stage;
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
 use super::calls::{Calls, StageError};
+use super::instruction;
 use crate::format::fallback::one_line;
 use crate::format::markdown::clip;
 use crate::provider::ProviderError;
-use crate::provider::tavily::{Found, MAX_QUERY_CHARS};
+use crate::provider::search::{Found, MAX_QUERY_CHARS};
 
 /// Passages that are kept.
 const MAX_PASSAGES: usize = 5;
@@ -21,11 +22,15 @@ const MAX_PASSAGE_CHARS: usize = 1_200;
 const MIN_PASSAGE_CHARS: usize = 40;
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
-/// How much of the business's description goes into the query, in characters.
+/// How much of the business's description goes into a query, in characters.
 const DESCRIPTION_CHARS: usize = 100;
+/// From this length on a text is worth a second search, in words.
+const LONG_WORDS: u16 = 500;
+/// Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009).
+const RRF_K: f64 = 60.0;
 
 /// What the web says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Research {
     /// The passages, best first.
     pub passages: Vec<WebPassage>,
@@ -34,7 +39,7 @@ pub struct Research {
 }
 
 /// A passage of a page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WebPassage {
     /// The page's title.
     pub title: String,
@@ -42,6 +47,9 @@ pub struct WebPassage {
     pub url: String,
     /// The passage.
     pub text: String,
+    /// How well the search says that it fits.
+    #[serde(default)]
+    pub score: Option<f32>,
 }
 
 /// Searches the web for the topic.
@@ -49,11 +57,20 @@ pub async fn run(calls: &Calls, brief: &Brief) -> Result<Research, StageError> {
     if !calls.can_search() {
         return Ok(unavailable(None));
     }
-    match calls.search(&query(brief)).await {
-        Ok(found) => Ok(Research { passages: passages(found), is_unavailable: false }),
-        Err(error) if is_worth_waiting(&error) && !calls.must_fall_back(&error) => Err(error),
-        Err(error) => Ok(unavailable(Some(&error))),
+    let mut found = Vec::new();
+    for query in queries(brief) {
+        match calls.search(&query, &brief.language).await {
+            Ok(pages) => found.push(pages),
+            // What was found is enough to go on with, and not worth being paid for again.
+            Err(error) if !found.is_empty() => {
+                tracing::info!(error = &error as &dyn std::error::Error, "a further search is done without");
+                break;
+            }
+            Err(error) if is_worth_waiting(&error) && !calls.must_fall_back(&error) => return Err(error),
+            Err(error) => return Ok(unavailable(Some(&error))),
+        }
     }
+    Ok(Research { passages: passages(ranked(found)), is_unavailable: false })
 }
 
 /// A full window passes; a search that is down would hold the text up for nothing.
@@ -66,23 +83,44 @@ fn unavailable(error: Option<&StageError>) -> Research {
     Research { passages: Vec::new(), is_unavailable: true }
 }
 
-/// The topic, the keywords, and a few words of what the business does, as one line.
-fn query(brief: &Brief) -> String {
+/// What is asked, each as one line: for a short text the topic, the keywords and a few words of what
+/// the business does; for a long one the topic by itself and then in the business's light, where that
+/// is another question.
+fn queries(brief: &Brief) -> Vec<String> {
+    let line = |parts: &[&str]| one_line(&parts.join(" "), MAX_QUERY_CHARS);
+    let (topic, keywords) = (brief.topic.as_str(), brief.keywords.join(" "));
     let description = clip(&brief.description, DESCRIPTION_CHARS);
-    let parts = [brief.topic.as_str(), &brief.keywords.join(" "), description];
-    one_line(&parts.join(" "), MAX_QUERY_CHARS)
+    if brief.words < LONG_WORDS || description.is_empty() {
+        return vec![line(&[topic, &keywords, description])];
+    }
+    vec![line(&[topic, &keywords]), line(&[topic, description])]
 }
 
-/// Each page and each text once, cut, and only what can be cited: a page with a web address.
+/// The pages of several searches in one order: what more of them name, and earlier, goes first.
+fn ranked(searches: Vec<Vec<Found>>) -> Vec<Found> {
+    let mut votes: HashMap<String, f64> = HashMap::new();
+    for pages in &searches {
+        for (rank, page) in (1_u32..).zip(pages) {
+            *votes.entry(address(&page.url)).or_default() += 1.0 / (RRF_K + f64::from(rank));
+        }
+    }
+    let mut pages: Vec<Found> = searches.into_iter().flatten().collect();
+    // Stable: pages with as many votes keep the order of the searches.
+    pages.sort_by(|a, b| votes[&address(&b.url)].total_cmp(&votes[&address(&a.url)]));
+    pages
+}
+
+/// Each page and each text once, cut, without what speaks to a model instead of a reader, and only what
+/// can be cited: a page with a web address.
 fn passages(found: Vec<Found>) -> Vec<WebPassage> {
     let mut seen = HashSet::new();
     let cut = found.into_iter().filter_map(|page| {
-        let text = clip(page.content.trim(), MAX_PASSAGE_CHARS).replace('\0', "");
+        let text = instruction::removed(clip(page.content.trim(), MAX_PASSAGE_CHARS)).replace('\0', "");
         let is_web = page.url.starts_with("https://") || page.url.starts_with("http://");
         let fits = is_web && text.chars().count() >= MIN_PASSAGE_CHARS;
         let title = one_line(&page.title, MAX_TITLE_CHARS);
         let title = if title.is_empty() { page.url.clone() } else { title };
-        fits.then_some(WebPassage { title, url: page.url.replace('\0', ""), text })
+        fits.then_some(WebPassage { title, url: page.url.replace('\0', ""), text, score: page.score })
     });
     cut.filter(|passage| seen.insert(address(&passage.url)) && seen.insert(normal(&passage.text)))
         .take(MAX_PASSAGES)
@@ -112,15 +150,27 @@ mod tests {
     use super::*;
 
     fn page(url: &str, content: &str) -> Found {
-        Found { title: format!("Page\nof {url}"), url: url.into(), content: content.into() }
+        Found { title: format!("Page\nof {url}"), url: url.into(), content: content.into(), score: None }
     }
 
     #[test]
-    fn the_query_is_one_bounded_line() {
-        assert_eq!(query(&brief(Format::Blog)), "AI in healthcare radiology Clinics for everyone.");
-        let long = Brief { topic: "wörter \n".repeat(100), ..brief(Format::Blog) };
-        let query = query(&long);
-        assert!(query.chars().count() <= MAX_QUERY_CHARS && !query.contains('\n'), "{query}");
+    fn a_short_text_asks_once_and_a_long_one_twice() {
+        assert_eq!(queries(&brief(Format::Ad)), ["AI in healthcare radiology Clinics for everyone."]);
+        let blog = brief(Format::Blog);
+        assert_eq!(queries(&blog), ["AI in healthcare radiology", "AI in healthcare Clinics for everyone."]);
+        assert_eq!(queries(&Brief { description: String::new(), ..blog.clone() }), ["AI in healthcare radiology"]);
+        for query in queries(&Brief { topic: "wörter \n".repeat(100), ..blog }) {
+            assert!(query.chars().count() <= MAX_QUERY_CHARS && !query.contains('\n'), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_two_searches_name_goes_first() {
+        let url = |page: &str| format!("https://{page}.example");
+        let pages = |names: &[&str]| names.iter().map(|name| page(&url(name), name)).collect::<Vec<_>>();
+        let merged = ranked(vec![pages(&["a", "b", "c"]), pages(&["d", "b"])]);
+        let order: Vec<_> = merged.iter().map(|page| page.content.as_str()).collect();
+        assert_eq!(order, ["b", "b", "a", "d", "c"]);
     }
 
     #[test]

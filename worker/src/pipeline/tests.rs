@@ -24,6 +24,7 @@ use crate::provider::tests::Simulated;
 
 mod fallback;
 mod hostile;
+mod injection;
 
 /// A job with a simulator behind it, about to ask a model.
 struct Setting {

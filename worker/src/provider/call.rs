@@ -44,6 +44,9 @@ pub enum CallError {
     /// The body is not what the protocol says.
     #[error("the answer is not what the protocol says")]
     Malformed(#[source] serde_json::Error),
+    /// None of the engines behind a search answered.
+    #[error("no engine of the search answered")]
+    NoEngine,
     /// There are not as many vectors as inputs, or one of them is none.
     #[error("the answer holds other vectors than were asked for")]
     WrongVectors,
@@ -72,7 +75,7 @@ impl CallError {
     /// What the quota and the breaker are told.
     pub(super) fn settlement(&self) -> Settlement {
         let health = match self {
-            Self::TimedOut(_) | Self::Connection(_) => Health::Unhealthy,
+            Self::TimedOut(_) | Self::Connection(_) | Self::NoEngine => Health::Unhealthy,
             Self::Status { status: 408 | 500.., .. } => Health::Unhealthy,
             Self::Status { .. } => Health::Neutral,
             // It answered, if badly.
@@ -114,7 +117,7 @@ impl CallError {
             Self::TimedOut(_) => "timeout",
             Self::Connection(_) => "connection",
             Self::Status { status: 429 | 498, .. } => "throttled",
-            Self::Status { status: 500.., .. } => "server_error",
+            Self::Status { status: 500.., .. } | Self::NoEngine => "server_error",
             Self::Status { .. } => "refused",
             Self::TooLarge | Self::Malformed(_) | Self::WrongVectors | Self::NoChoice => "malformed",
         }

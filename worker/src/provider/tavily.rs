@@ -9,24 +9,10 @@ use url::Url;
 
 use super::ClientError;
 use super::call::{self, CallError};
+use super::search::Found;
 
-/// The longest query that Tavily takes, in characters.
-pub const MAX_QUERY_CHARS: usize = 400;
 /// Results asked for: more than are used, since some say the same.
 const MAX_RESULTS: u8 = 8;
-
-/// A page that the search found.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Found {
-    /// The page's title.
-    #[serde(default)]
-    pub title: String,
-    /// Where it is.
-    pub url: String,
-    /// The part of it that fits the query.
-    #[serde(default)]
-    pub content: String,
-}
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]

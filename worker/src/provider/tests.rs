@@ -1,12 +1,13 @@
 //! The clients and the gate against the simulator, over real HTTP and a real quota in Redis.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use copydesk_common::config::Config;
+use copydesk_common::config::{Config, SearchProvider};
 use copydesk_common::job::JobId;
 use copydesk_common::quota::BreakerState;
 use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig};
 
 use super::chat::Form;
+use super::search::Found;
 use super::*;
 
 /// Long enough for ten megabytes on a busy machine.
@@ -60,7 +61,7 @@ impl Simulated {
     }
 
     async fn search(&self) -> Result<Vec<Found>, ProviderError> {
-        self.providers.search.as_ref().unwrap().search(rank(), TIMEOUT, "tides").await
+        self.providers.search.as_ref().unwrap().search(rank(), TIMEOUT, "tides", "en").await
     }
 }
 
@@ -342,6 +343,34 @@ async fn without_a_key_there_is_no_search_unless_it_is_simulated() {
         |simulated: bool| Simulated::with(move |config| (config.tavily_api_key, config.simulated) = (None, simulated));
     assert!(search(false).await.providers.search.is_none());
     assert!(search(true).await.providers.search.is_some());
+}
+
+async fn searxng() -> Simulated {
+    Simulated::with(|config| (config.search_provider, config.tavily_api_key) = (SearchProvider::Searxng, None)).await
+}
+
+#[tokio::test]
+async fn a_searxng_of_ones_own_is_asked_without_a_key_and_costs_nothing() {
+    let simulated = searxng().await;
+    let found = simulated.search().await.unwrap();
+    assert!(found.len() >= 5 && found.iter().all(|page| page.url.starts_with("https://") && page.score.is_some()));
+    assert_eq!(simulated.providers.search.as_ref().unwrap().cost(), MicroUsd(0));
+}
+
+#[tokio::test]
+async fn a_searxng_whose_engines_are_silent_has_failed_and_has_not_found_nothing() {
+    let simulated = searxng().await;
+    simulated.fail(Fault::any(FaultKind::EmptyText));
+    let error = simulated.search().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed { provider: "searxng", source: CallError::NoEngine }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_searxng_without_json_says_what_to_set() {
+    let simulated = searxng().await;
+    simulated.fail(Fault::any(FaultKind::Status { code: 403, body: None, retry_after: None, retry_after_ms: None }));
+    let error = simulated.search().await.unwrap_err().to_string();
+    assert!(error.contains("search.formats"), "{error}");
 }
 
 #[tokio::test]

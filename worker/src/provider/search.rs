@@ -1,0 +1,103 @@
+//! The web search, whoever makes it.
+
+use std::time::Duration;
+
+use copydesk_common::config::{ProvidersConfig, SearchProvider};
+use copydesk_common::quota::money::MicroUsd;
+use copydesk_common::quota::{Ask, Quota, Rank};
+use serde::Deserialize;
+
+use super::call::CallError;
+use super::gate::{Gate, Taken};
+use super::searxng::SearxngClient;
+use super::tavily::TavilyClient;
+use super::{ClientError, ProviderError};
+
+/// The longest query, in characters: what Tavily takes.
+pub const MAX_QUERY_CHARS: usize = 400;
+
+/// A page that a search found.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Found {
+    /// The page's title.
+    #[serde(default)]
+    pub title: String,
+    /// Where it is.
+    pub url: String,
+    /// The part of it that fits the query.
+    #[serde(default)]
+    pub content: String,
+    /// How well it fits, in the search's own words: comparable within one search only.
+    #[serde(default)]
+    pub score: Option<f32>,
+}
+
+/// The web search.
+#[derive(Debug)]
+pub struct Search {
+    engine: Engine,
+    gate: Gate,
+    provider: SearchProvider,
+    cost: MicroUsd,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Tavily(TavilyClient),
+    Searxng(SearxngClient),
+}
+
+impl Engine {
+    async fn search(&self, query: &str, language: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
+        match self {
+            Self::Tavily(client) => client.search(query, timeout).await,
+            Self::Searxng(client) => client.search(query, language, timeout).await,
+        }
+    }
+}
+
+impl Search {
+    /// `None` where no key was given for a provider that needs one.
+    pub(super) fn new(
+        config: &ProvidersConfig,
+        http: reqwest::Client,
+        quota: Quota,
+    ) -> Result<Option<Self>, ClientError> {
+        let (provider, url) = (config.search_provider, &config.search_base_url);
+        let engine = match provider {
+            SearchProvider::Tavily if config.tavily_api_key.is_none() && !config.simulated => return Ok(None),
+            SearchProvider::Tavily => Engine::Tavily(TavilyClient::new(http, url, config.tavily_api_key.as_ref())?),
+            SearchProvider::Searxng => Engine::Searxng(SearxngClient::new(http, url)),
+        };
+        let gate = Gate::new(provider.as_str(), quota);
+        Ok(Some(Self { engine, gate, provider, cost: config.search_cost() }))
+    }
+
+    /// One search, at most `timeout` long, for pages in a language (BCP 47) where the provider minds it.
+    pub async fn search(
+        &self,
+        rank: Rank,
+        timeout: Duration,
+        query: &str,
+        language: &str,
+    ) -> Result<Vec<Found>, ProviderError> {
+        let ask = Ask { cost: self.cost, ..rank.into() };
+        let took = |_: &Vec<Found>| Taken { cost: Some(self.cost), ..Taken::default() };
+        let result = self.gate.call(ask, self.engine.search(query, language, timeout), took).await;
+        let refusal = match self.provider {
+            SearchProvider::Tavily => "TAVILY_API_KEY",
+            SearchProvider::Searxng => "search.formats in its settings.yml, which must hold json",
+        };
+        result.map_err(|error| error.naming(refusal, "COPYDESK_SEARCH_BASE_URL"))
+    }
+
+    /// Its name in quotas, usage and metrics.
+    pub fn provider(&self) -> &'static str {
+        self.provider.as_str()
+    }
+
+    /// What a search costs.
+    pub fn cost(&self) -> MicroUsd {
+        self.cost
+    }
+}

@@ -1,0 +1,41 @@
+//! A client of SearXNG, which asks other search engines.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::call::{self, CallError};
+use super::search::Found;
+
+/// The client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct SearxngClient {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl SearxngClient {
+    pub(super) fn new(http: reqwest::Client, base_url: &Url) -> Self {
+        Self { http, url: format!("{}/search", base_url.as_str().trim_end_matches('/')) }
+    }
+
+    pub(super) async fn search(&self, query: &str, language: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
+        let parameters = [("q", query), ("format", "json"), ("language", language), ("safesearch", "1")];
+        let sent = self.http.get(&self.url).query(&parameters);
+        let answer = call::send::<WireResults>(sent, timeout).await?.body;
+        // Nothing, because nobody was asked: that is no answer.
+        if answer.results.is_empty() && !answer.unresponsive_engines.is_empty() {
+            return Err(CallError::NoEngine);
+        }
+        Ok(answer.results)
+    }
+}
+
+#[derive(Deserialize)]
+struct WireResults {
+    results: Vec<Found>,
+    #[serde(default)]
+    unresponsive_engines: Vec<Value>,
+}
