@@ -29,7 +29,7 @@ async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
     assert_eq!(result["models"]["simulated"], true, "a simulator's text says so");
     citations_point_at_stored_passages(&system, result).await;
     let usage = &job["usage"];
-    assert!(usage["calls"]["groq"].as_u64().unwrap() >= 3 && usage["calls"]["tavily"] == 1, "{usage}");
+    assert!(usage["calls"]["groq"].as_u64().unwrap() >= 3 && usage["calls"]["tavily"] == 2, "{usage}");
     let called = system.simulator.calls();
     assert_eq!(
         usage["calls"]["groq"].as_u64().unwrap(),
