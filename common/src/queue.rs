@@ -196,8 +196,8 @@ impl Queue {
     }
 
     /// Leases up to `most` ready jobs, so that no business has more than `cap` under way where no
-    /// operator gave it another number; 0 for any. Also answers after how many milliseconds the next delayed
-    /// job or expired lease is due.
+    /// operator gave it another number; 0 for any. Also answers after how many milliseconds the next
+    /// delayed job or expired lease is due.
     async fn claim(&self, most: usize, lease_ms: u64, cap: u32) -> Result<(Vec<Leased>, Option<u64>), QueueError> {
         let keys = &self.keys;
         let mut call = QUEUE_CLAIM.prepare_invoke();

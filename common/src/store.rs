@@ -214,8 +214,8 @@ impl Store {
     }
 
     /// Runs `operation`, again where it failed for a transient reason: 3 attempts in all, 2 and 4
-    /// seconds apart with jitter. None is made while the breaker is open. The operation must be harmless when repeated, since a lost
-    /// connection does not tell whether the statement took effect.
+    /// seconds apart with jitter. None is made while the breaker is open. The operation must be harmless
+    /// when repeated, since a lost connection does not tell whether the statement took effect.
     async fn retry<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,

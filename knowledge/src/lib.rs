@@ -15,11 +15,13 @@ use copydesk_common::store::{Store, StoreError, document, embedding};
 
 mod bm25;
 mod cache;
+mod fusion;
 mod passages;
 mod tokens;
 mod vectors;
 
 use cache::Cache;
+pub use fusion::votes;
 pub use passages::{Passages, Unembedded};
 pub use tokens::words;
 
@@ -75,48 +77,21 @@ impl Knowledge {
         query: &str,
         limit: usize,
     ) -> Result<Vec<Hit>, KnowledgeError> {
-        let Some(passages) = self.passages(business_id).await? else { return Ok(Vec::new()) };
-        let query = query.to_owned();
-        tokio::task::spawn_blocking(move || passages.search(&query, limit)).await?
+        match self.current(business_id).await? {
+            Some(snapshot) => snapshot.search(query, limit).await,
+            None => Ok(Vec::new()),
+        }
     }
 
-    /// The same by words and by meaning together; `vector` is the query's, by the model of
-    /// [`Self::with_vectors_of`]. Passages that have no vector are found by their words.
-    pub async fn search_hybrid(
-        &self,
-        business_id: &BusinessId,
-        query: &str,
-        vector: Vector,
-        limit: usize,
-    ) -> Result<Vec<Hit>, KnowledgeError> {
-        let Some(passages) = self.passages(business_id).await? else { return Ok(Vec::new()) };
-        let query = query.to_owned();
-        tokio::task::spawn_blocking(move || passages.search_hybrid(&query, &vector, limit)).await?
-    }
-
-    /// Whether the business has no passages at all.
-    pub async fn is_empty(&self, business_id: &BusinessId) -> Result<bool, KnowledgeError> {
-        Ok(self.passages(business_id).await?.is_none_or(|passages| passages.is_empty()))
-    }
-
-    /// Up to `limit` passages that have no vector of this dimension.
-    pub async fn unembedded(
-        &self,
-        business_id: &BusinessId,
-        dimension: usize,
-        limit: usize,
-    ) -> Result<Vec<Unembedded>, KnowledgeError> {
-        let Some(passages) = self.passages(business_id).await? else { return Ok(Vec::new()) };
-        Ok(tokio::task::spawn_blocking(move || passages.unembedded(dimension).take(limit).collect()).await?)
-    }
-
-    /// The business's passages as they are now; `None` where there never were any.
-    async fn passages(&self, business_id: &BusinessId) -> Result<Option<Arc<Passages>>, KnowledgeError> {
+    /// The business's passages as they are now; `None` where there never were any. One round trip, and
+    /// those that read the passages where they are not kept.
+    pub async fn current(&self, business_id: &BusinessId) -> Result<Option<Snapshot>, KnowledgeError> {
         let version = document::knowledge_version(&self.store, business_id).await?;
         if version == 0 {
             return Ok(None);
         }
-        self.cache.get(business_id, version, || self.load(business_id)).await.map(Some)
+        let passages = self.cache.get(business_id, version, || self.load(business_id)).await?;
+        Ok(Some(Snapshot { version, passages }))
     }
 
     /// Reads the passages after their version: they may already be newer, in which case the next
@@ -128,6 +103,44 @@ impl Knowledge {
             None => HashMap::new(),
         };
         tokio::task::spawn_blocking(move || Ok(Passages::index(chunks)?.with_vectors(&vectors))).await?
+    }
+}
+
+/// A business's passages at one moment. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    version: i64,
+    passages: Arc<Passages>,
+}
+
+impl Snapshot {
+    /// The version of the business's knowledge.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Whether there are no passages.
+    pub fn is_empty(&self) -> bool {
+        self.passages.is_empty()
+    }
+
+    /// [`Knowledge::search`].
+    pub async fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
+        let (passages, query) = (Arc::clone(&self.passages), query.to_owned());
+        tokio::task::spawn_blocking(move || passages.search(&query, limit)).await?
+    }
+
+    /// The same by words and by meaning together; `vector` is the query's, by the model of
+    /// [`Knowledge::with_vectors_of`]. Passages that have no vector are found by their words.
+    pub async fn search_hybrid(&self, query: &str, vector: Vector, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
+        let (passages, query) = (Arc::clone(&self.passages), query.to_owned());
+        tokio::task::spawn_blocking(move || passages.search_hybrid(&query, &vector, limit)).await?
+    }
+
+    /// Up to `limit` passages that have no vector of this dimension.
+    pub async fn unembedded(&self, dimension: usize, limit: usize) -> Result<Vec<Unembedded>, KnowledgeError> {
+        let passages = Arc::clone(&self.passages);
+        Ok(tokio::task::spawn_blocking(move || passages.unembedded(dimension).take(limit).collect()).await?)
     }
 }
 

@@ -13,7 +13,8 @@ use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 use tantivy::{Index, ReloadPolicy, TantivyDocument};
 
 use crate::bm25::Bm25;
-use crate::vectors::{self, Vectors};
+use crate::fusion::fuse;
+use crate::vectors::Vectors;
 use crate::{Hit, KnowledgeError, tokens};
 
 /// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
@@ -42,6 +43,13 @@ pub struct Unembedded {
     pub hash: InputHash,
     /// That itself.
     pub input: String,
+}
+
+impl Unembedded {
+    /// A passage under these headings.
+    pub fn of(heading_path: &str, text: &str) -> Self {
+        Self { hash: InputHash::of(heading_path, text), input: embedding::input(heading_path, text) }
+    }
 }
 
 /// The words of one language's passages.
@@ -120,10 +128,8 @@ impl Passages {
     pub fn unembedded(&self, dimension: usize) -> impl Iterator<Item = Unembedded> {
         let is_comparable = self.vectors.dimension() == Some(dimension);
         let missing = move |(place, _): &(usize, &Chunk)| !(is_comparable && self.vectors.has(*place));
-        self.chunks.iter().enumerate().filter(missing).map(|(_, chunk)| Unembedded {
-            hash: InputHash::of(&chunk.heading_path, &chunk.text),
-            input: embedding::input(&chunk.heading_path, &chunk.text),
-        })
+        let missing = self.chunks.iter().enumerate().filter(missing);
+        missing.map(|(_, chunk)| Unembedded::of(&chunk.heading_path, &chunk.text))
     }
 
     /// How many there are.
@@ -159,7 +165,7 @@ impl Passages {
         let depth = limit.max(FUSED);
         let by_words = best(self.scores(query)?.into_iter().enumerate(), depth);
         let by_meaning = best(self.vectors.likeness(vector), depth);
-        Ok(self.hits(vectors::fuse([&by_words, &by_meaning], limit)))
+        Ok(self.hits(fuse([&by_words, &by_meaning], limit)))
     }
 
     fn hits(&self, ranked: Vec<(usize, f32)>) -> Vec<Hit> {

@@ -1,12 +1,7 @@
 //! Passages' vectors, compared one by one with a query's: exact, and at the sizes of one business faster than
-//! asking for the query's vector was. And the fusion of two rankings whose scores cannot be compared.
-
-use std::collections::HashMap;
+//! asking for the query's vector was.
 
 use copydesk_common::embedding::Vector;
-
-/// How much the first ranks count before the later ones (Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, 2009).
-const RRF_K: f32 = 60.0;
 
 /// The vectors of those passages that have one, all of one dimension.
 #[derive(Debug, Default)]
@@ -67,20 +62,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// One ranking of several: each counts 1 / (60 + rank). Best first, equal ones by place.
-pub(crate) fn fuse(rankings: [&[(usize, f32)]; 2], limit: usize) -> Vec<(usize, f32)> {
-    let mut sums: HashMap<usize, f32> = HashMap::new();
-    for ranking in rankings {
-        for (rank, (place, _)) in (1_u16..).zip(ranking) {
-            *sums.entry(*place).or_default() += 1.0 / (RRF_K + f32::from(rank));
-        }
-    }
-    let mut fused: Vec<_> = sums.into_iter().collect();
-    fused.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    fused.truncate(limit);
-    fused
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -118,16 +99,5 @@ mod tests {
         vectors.push(1, &vector(&[1.0, 0.0, 0.0]));
         assert_eq!((vectors.dimension(), vectors.has(1)), (Some(2), false));
         assert_eq!(vectors.likeness(&vector(&[1.0, 0.0, 0.0])).count(), 0);
-    }
-
-    #[test]
-    fn fusion_adds_reciprocal_ranks() {
-        let words = [(7, 9.0), (1, 5.0), (2, 4.0)];
-        let meaning = [(2, 0.9), (7, 0.8), (4, 0.7)];
-        let fused = fuse([&words, &meaning], 3);
-        assert_eq!(fused.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [7, 2, 1]);
-        assert!((fused[0].1 - (1.0 / 61.0 + 1.0 / 62.0)).abs() < 1e-6);
-        assert!((fused[2].1 - 1.0 / 62.0).abs() < 1e-6);
-        assert_eq!(fuse([&words, &[]], 2).len(), 2);
     }
 }

@@ -56,7 +56,8 @@ fn vector(numbers: [f32; 2]) -> Vector {
 
 async fn by_meaning(knowledge: &Knowledge, business: &str, numbers: [f32; 2]) -> Vec<String> {
     let business_id = BusinessId::parse(business).unwrap();
-    let hits = knowledge.search_hybrid(&business_id, "nothing", vector(numbers), 10).await.unwrap();
+    let now = knowledge.current(&business_id).await.unwrap().unwrap();
+    let hits = now.search_hybrid("nothing", vector(numbers), 10).await.unwrap();
     hits.into_iter().map(|hit| hit.chunk.text).collect()
 }
 
@@ -74,7 +75,7 @@ async fn vectors_are_a_businesss_and_a_models_own_and_go_with_their_passages(poo
     assert_eq!(by_meaning(&knowledge, "acme", [1.0, 0.1]).await, ["Every scan is read twice."]);
     assert!(by_meaning(&knowledge, "acme", [-1.0, 0.5]).await.is_empty(), "the other model's vector is not seen");
     assert!(by_meaning(&knowledge, "other", [1.0, 0.1]).await.is_empty(), "nor that of another business");
-    assert_eq!(knowledge.unembedded(&other, 2, 9).await.unwrap().len(), 1);
+    assert_eq!(knowledge.current(&other).await.unwrap().unwrap().unembedded(2, 9).await.unwrap().len(), 1);
     let known = |business, model| embedding::known(&store, business, model, None, std::slice::from_ref(&hash));
     assert_eq!(known(&acme, "m").await.unwrap().len(), 1);
     assert!(known(&other, "m").await.unwrap().is_empty());
@@ -95,6 +96,6 @@ async fn vectors_of_two_dimensions_are_never_compared(pool: PgPool) {
     embedding::put(&store, &acme, "m", &[(InputHash::of("New", "Made last."), vector([1.0, 0.0]))]).await.unwrap();
     let knowledge = Knowledge::new(store, 1 << 20).with_vectors_of("m");
     assert_eq!(by_meaning(&knowledge, "acme", [1.0, 0.0]).await, ["Made last."]);
-    let missing = knowledge.unembedded(&acme, 2, 9).await.unwrap();
+    let missing = knowledge.current(&acme).await.unwrap().unwrap().unembedded(2, 9).await.unwrap();
     assert_eq!(missing.iter().map(|passage| passage.input.as_str()).collect::<Vec<_>>(), ["Old\nMade first."]);
 }

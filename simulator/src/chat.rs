@@ -74,15 +74,11 @@ pub(crate) async fn completions(
     let prompt = Prompt::parse(request.last_user_text());
     let call =
         Call { endpoint: Endpoint::Chat, stage: prompt.stage, model: Some(&request.model), streaming: request.stream };
-    let drawn = shared.faults.draw(&call);
-    if drawn.is_fault() {
-        shared.calls.record(Endpoint::Chat, Outcome::Faulted);
-    }
-    shared.pause(shared.config.delay + drawn.delay).await;
-    if matches!(drawn.kind, Some(FaultKind::Hang)) {
+    let fault = shared.spoil(&call).await;
+    if matches!(fault, Some(FaultKind::Hang)) {
         return shared.hang().await;
     }
-    answer(&shared, &Asked { key, request, prompt, ticket }, drawn.kind.as_ref()).await
+    answer(&shared, &Asked { key, request, prompt, ticket }, fault.as_ref()).await
 }
 
 /// A call that is within the limits.

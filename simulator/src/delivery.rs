@@ -1,5 +1,5 @@
-//! How an answer's bytes reach the caller: at once, paced, dripped, or broken off. What the bytes
-//! are is none of its business.
+//! How an answer's bytes reach the caller: at once, paced, dripped, or broken off; whole, cut or of
+//! another shape, where a fault wants that. What they say is none of its business.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::faults::FaultKind;
 
 /// A dripped JSON body comes in pieces of so many bytes.
 const DRIP_BYTES: usize = 16;
@@ -54,6 +56,15 @@ impl Delivery {
         Self { aborted: true, ..self }
     }
 
+    /// As a fault wants it to arrive.
+    pub(crate) fn spoilt(self, fault: Option<&FaultKind>) -> Self {
+        match fault {
+            Some(FaultKind::SlowDrip { ms_per_chunk }) => self.dripped(Duration::from_millis(*ms_per_chunk)),
+            Some(FaultKind::Reset) => self.reset_midway(),
+            _ => self,
+        }
+    }
+
     pub(crate) fn into_body(mut self) -> Body {
         if self.pause.is_zero() && !self.aborted && self.frames.len() == 1 {
             return self.frames.pop_front().map_or_else(Body::empty, Body::from);
@@ -75,6 +86,17 @@ impl Delivery {
         tokio::task::yield_now().await;
         Some((Err(io::ErrorKind::ConnectionReset.into()), self))
     }
+}
+
+/// An answer of one JSON object, as a fault wants it.
+pub(crate) fn json_object(body: &Value, fault: Option<&FaultKind>) -> Response {
+    let text = match fault {
+        Some(FaultKind::TruncatedJson { .. }) => half(&body.to_string()),
+        Some(FaultKind::WrongShape { .. }) => json!({ "data": { "items": [] } }).to_string(),
+        _ => body.to_string(),
+    };
+    let delivery = Delivery::whole(text).spoilt(fault);
+    ([(header::CONTENT_TYPE, "application/json")], delivery.into_body()).into_response()
 }
 
 /// An error's answer: a string as it is, anything else as JSON.

@@ -2,12 +2,11 @@
 //! stem, so that texts with the same words lie near each other. That is all it knows: of meaning, nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::Shared;
 use crate::calls::Outcome;
 use crate::chat::GroqError;
-use crate::delivery::{self, Delivery};
+use crate::delivery;
 use crate::faults::{Call, Endpoint, FaultKind};
 
 /// What one call takes.
@@ -55,12 +54,7 @@ pub(crate) async fn embeddings(
     };
     shared.calls.record(Endpoint::Embeddings, Outcome::Accepted { at_ms: shared.clock.now_ms() });
     let call = Call { endpoint: Endpoint::Embeddings, stage: None, model: Some(&model), streaming: false };
-    let drawn = shared.faults.draw(&call);
-    if drawn.is_fault() {
-        shared.calls.record(Endpoint::Embeddings, Outcome::Faulted);
-    }
-    shared.pause(shared.config.delay + drawn.delay).await;
-    match &drawn.kind {
+    match &shared.spoil(&call).await {
         Some(FaultKind::Hang) => shared.hang().await,
         fault => answer(&model, &inputs, fault.as_ref()),
     }
@@ -92,20 +86,7 @@ fn answer(model: &str, inputs: &[String], fault: Option<&FaultKind>) -> Response
     if let Some(error) = fault.and_then(|fault| GroqError::of_fault(fault, model)) {
         return error.into_response();
     }
-    let body = compose(model, inputs, fault);
-    let text = match fault {
-        Some(FaultKind::TruncatedJson { .. }) => delivery::half(&body.to_string()),
-        Some(FaultKind::WrongShape { .. }) => json!({ "data": { "items": [] } }).to_string(),
-        _ => body.to_string(),
-    };
-    let delivery = match fault {
-        Some(FaultKind::SlowDrip { ms_per_chunk }) => {
-            Delivery::whole(text).dripped(Duration::from_millis(*ms_per_chunk))
-        }
-        Some(FaultKind::Reset) => Delivery::whole(text).reset_midway(),
-        _ => Delivery::whole(text),
-    };
-    ([(header::CONTENT_TYPE, "application/json")], delivery.into_body()).into_response()
+    delivery::json_object(&compose(model, inputs, fault), fault)
 }
 
 /// Vectors last first: nobody may take them by their place.

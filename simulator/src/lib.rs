@@ -45,9 +45,9 @@ pub use crate::faults::{
 pub use crate::prompt::Stage;
 pub use crate::writer::HABITS;
 
-use crate::calls::{CallLog, PromptLog};
+use crate::calls::{CallLog, Outcome, PromptLog};
 use crate::delivery::Delivery;
-use crate::faults::FaultPlan;
+use crate::faults::{Call, FaultPlan};
 use crate::limits::{Limiter, Limits};
 
 /// How a simulator behaves. The defaults are a test's: a free port and the providers' usual limits.
@@ -271,6 +271,16 @@ impl Shared {
             clock,
             config,
         }
+    }
+
+    /// What spoils an accepted call, if anything does; after the delay that every call has, and the fault's.
+    async fn spoil(&self, call: &Call<'_>) -> Option<FaultKind> {
+        let drawn = self.faults.draw(call);
+        if drawn.is_fault() {
+            self.calls.record(call.endpoint, Outcome::Faulted);
+        }
+        self.pause(self.config.delay + drawn.delay).await;
+        drawn.kind
     }
 
     /// Waits in real time, but not beyond the shutdown.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::calls::Outcome;
 use crate::chat::spoil::filler;
-use crate::delivery::{self, Delivery};
+use crate::delivery;
 use crate::faults::{self, Call, Endpoint, FaultKind};
 use crate::limits::Rejection;
 use crate::{Shared, seed};
@@ -138,12 +138,7 @@ pub(crate) async fn search(
     if let Err(error) = admit(&shared, &key, &request) {
         return error.into_response();
     }
-    let drawn = shared.faults.draw(&Call::search());
-    if drawn.is_fault() {
-        shared.calls.record(Endpoint::Search, Outcome::Faulted);
-    }
-    shared.pause(shared.config.delay + drawn.delay).await;
-    match &drawn.kind {
+    match &shared.spoil(&Call::search()).await {
         Some(FaultKind::Hang) => shared.hang().await,
         fault => answer(&request, shared.config.seed, fault.as_ref()),
     }
@@ -196,20 +191,7 @@ fn answer(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Resp
     if let Some(error) = fault.and_then(TavilyError::of_fault) {
         return error.into_response();
     }
-    let body = compose(request, seed, fault);
-    let text = match fault {
-        Some(FaultKind::TruncatedJson { .. }) => delivery::half(&body.to_string()),
-        Some(FaultKind::WrongShape { .. }) => json!({ "data": { "items": [] } }).to_string(),
-        _ => body.to_string(),
-    };
-    let delivery = match fault {
-        Some(FaultKind::SlowDrip { ms_per_chunk }) => {
-            Delivery::whole(text).dripped(std::time::Duration::from_millis(*ms_per_chunk))
-        }
-        Some(FaultKind::Reset) => Delivery::whole(text).reset_midway(),
-        _ => Delivery::whole(text),
-    };
-    ([(header::CONTENT_TYPE, "application/json")], delivery.into_body()).into_response()
+    delivery::json_object(&compose(request, seed, fault), fault)
 }
 
 fn compose(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Value {

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copydesk_common::document::{Body, DocumentId, IngestPayload, Language, MediaType, NewChunk};
-use copydesk_common::embedding::{self, InputHash};
 use copydesk_common::job::{Progress, StartedJob, WaitReason, Waiting};
 use copydesk_common::quota::Rank;
 use copydesk_common::store::Store;
@@ -128,7 +127,7 @@ impl Ingest {
 /// waited for, and what is there already is not asked for again; whatever else fails, the document is stored
 /// and found by its words, and its vectors are made with the business's next texts.
 async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Result<(), Interruption> {
-    let passages: Vec<Unembedded> = chunks.iter().map(unembedded).collect();
+    let passages: Vec<_> = chunks.iter().map(|chunk| Unembedded::of(&chunk.heading_path, &chunk.text)).collect();
     let rank = Rank::new_job(job.id, job.business_id.clone(), job.created_at);
     match embedder.all(&rank, &job.business_id, &passages).await {
         Ok(()) => Ok(()),
@@ -142,13 +141,6 @@ async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Re
             Ok(())
         }
         Err(EmbedError::Store(error)) => Err(error.into()),
-    }
-}
-
-fn unembedded(chunk: &NewChunk) -> Unembedded {
-    Unembedded {
-        hash: InputHash::of(&chunk.heading_path, &chunk.text),
-        input: embedding::input(&chunk.heading_path, &chunk.text),
     }
 }
 

@@ -53,7 +53,6 @@ impl From<StoreError> for Interruption {
         match error {
             StoreError::Superseded => Self::Superseded,
             error if error.is_unavailable() => Self::store_away(&error),
-
             error => Self::Retry(error.into()),
         }
     }

@@ -77,9 +77,17 @@ local function let_back(business)
   if #members > 0 then
     redis.call('ZREM', KEYS[11], unpack(members))
   end
+  local entries = { {}, {} }
   for _, member in ipairs(members) do
     local class, place, id = string.match(member, '^[^|]*|(%d)|(%d+)|(.*)$')
-    redis.call('ZADD', ready[CLASSES[tonumber(class)]], string.format('%.0f', place + FRONT), id)
+    local list = entries[tonumber(class)]
+    list[#list + 1] = string.format('%.0f', place + FRONT)
+    list[#list + 1] = id
+  end
+  for class, list in ipairs(entries) do
+    if #list > 0 then
+      redis.call('ZADD', ready[CLASSES[class]], unpack(list))
+    end
   end
   return #members
 end

@@ -78,9 +78,9 @@ impl Claimer {
         }
     }
 
-    /// Waits for a free slot and until nothing holds the worker back, claims what fits, and waits for the
-    /// bell where nothing is left. The waits end when the worker is told to stop; a claim that was sent to Redis does not: its
-    /// answer is handed on whole, so that nothing is leased unseen.
+    /// Waits for a free slot and until nothing holds the worker back, claims what fits, and waits for
+    /// the bell where nothing is left. The waits end when the worker is told to stop; a claim that was
+    /// sent to Redis does not: its answer is handed on whole, so that nothing is leased unseen.
     async fn step(&self) -> Result<(), QueueError> {
         let Some(Ok(slot)) = self.stop.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await else {
             return Ok(());

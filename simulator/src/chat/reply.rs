@@ -101,12 +101,7 @@ pub(super) fn send(completion: &Completion, request: &ChatRequest, fault: Option
         true => ("text/event-stream", stream(completion, request, fault)),
         false => ("application/json", Delivery::whole(body(completion, request, fault))),
     };
-    let delivery = match fault {
-        Some(FaultKind::SlowDrip { ms_per_chunk }) => delivery.dripped(Duration::from_millis(*ms_per_chunk)),
-        Some(FaultKind::Reset) => delivery.reset_midway(),
-        _ => delivery,
-    };
-    ([(header::CONTENT_TYPE, content_type)], delivery.into_body()).into_response()
+    ([(header::CONTENT_TYPE, content_type)], delivery.spoilt(fault).into_body()).into_response()
 }
 
 fn body(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> String {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use super::{SearchRequest, results};
 use crate::calls::Outcome;
 use crate::faults::{Call, Endpoint, FaultKind};
-use crate::{Shared, seed};
+use crate::{Shared, delivery, seed};
 
 const RESULTS: usize = 10;
 /// SearXNG keeps no keys: all calls count as one's.
@@ -41,20 +40,15 @@ pub(crate) async fn search(State(shared): State<Arc<Shared>>, Query(parameters):
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     }
     shared.calls.record(Endpoint::Search, Outcome::Accepted { at_ms });
-    let drawn = shared.faults.draw(&Call::search());
-    if drawn.is_fault() {
-        shared.calls.record(Endpoint::Search, Outcome::Faulted);
-    }
-    shared.pause(shared.config.delay + drawn.delay).await;
-    match &drawn.kind {
+    match &shared.spoil(&Call::search()).await {
         Some(FaultKind::Hang) => shared.hang().await,
         Some(FaultKind::Status { code, .. }) => {
             StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }
-        Some(FaultKind::EmptyText) => answer(&request, &[], &json!([["duckduckgo", "timeout"]])),
-        _ => {
+        fault => {
             let mut rng = seed::rng(shared.config.seed, &["search", &request.query]);
-            answer(&request, &results::compose(&request, &mut rng), &json!([]))
+            let results = results::compose(&request, &mut rng);
+            delivery::json_object(&body(&request, &results, fault.as_ref()), fault.as_ref())
         }
     }
 }
@@ -67,15 +61,18 @@ impl Parameters {
     }
 }
 
-fn answer(request: &SearchRequest, results: &[Value], unresponsive_engines: &Value) -> Response {
+/// With silent engines in place of results where a fault wants none.
+fn body(request: &SearchRequest, results: &[Value], fault: Option<&FaultKind>) -> Value {
+    let is_silent = matches!(fault, Some(FaultKind::EmptyText));
+    let results = if is_silent { &[] } else { results };
+    let unresponsive_engines = if is_silent { json!([["duckduckgo", "timeout"]]) } else { json!([]) };
     let results: Vec<Value> = results
         .iter()
         .map(|page| {
             json!({ "url": page["url"], "title": page["title"], "content": page["content"],
-                            "engine": "duckduckgo", "engines": ["duckduckgo"], "score": page["score"] })
+                    "engine": "duckduckgo", "engines": ["duckduckgo"], "score": page["score"] })
         })
         .collect();
-    Json(json!({ "query": request.query, "number_of_results": results.len(), "results": results, "answers": [],
-                 "suggestions": [], "unresponsive_engines": unresponsive_engines }))
-    .into_response()
+    json!({ "query": request.query, "number_of_results": results.len(), "results": results, "answers": [],
+            "suggestions": [], "unresponsive_engines": unresponsive_engines })
 }

@@ -4,7 +4,7 @@ use copydesk_common::business::BusinessId;
 use copydesk_common::document::DocumentId;
 use copydesk_common::generation::Degradation;
 use copydesk_common::stage::Stage;
-use copydesk_knowledge::{Hit, KnowledgeError};
+use copydesk_knowledge::{Hit, KnowledgeError, Unembedded};
 use serde::{Deserialize, Serialize};
 
 use super::PipelineDeps;
@@ -47,6 +47,14 @@ pub struct OwnPassage {
     pub score: f32,
 }
 
+/// What was found, and of which version of the business's knowledge.
+#[derive(Default)]
+struct FoundPassages {
+    hits: Vec<Hit>,
+    version: i64,
+    lacks_vectors: bool,
+}
+
 /// Searches the business's documents for the topic.
 pub async fn run(
     deps: &PipelineDeps,
@@ -55,20 +63,20 @@ pub async fn run(
     brief: &Brief,
 ) -> Result<Recalled, StageError> {
     let query = format!("{} {}", brief.topic, brief.keywords.join(" "));
-    let (found, lacks_vectors) = match Box::pin(find(deps, calls, business_id, &query)).await {
+    let found = match Box::pin(find(deps, calls, business_id, &query)).await {
         Ok(found) => found,
         Err(StageError::Knowledge(KnowledgeError::Store(error))) => return Err(error.into()),
         Err(error) if !calls.must_fall_back(&error) => return Err(error),
         Err(error) => {
             Calls::note_fallback(Stage::Knowledge, Some(Degradation::KnowledgeUnavailable), Some(&error));
-            (Vec::new(), false)
+            FoundPassages::default()
         }
     };
-    let voice = if found.is_empty() { None } else { deps.voices.of(business_id).await? };
+    let voice = if found.hits.is_empty() { None } else { deps.voices.of(business_id, found.version).await? };
     Ok(Recalled {
-        passages: found.into_iter().map(OwnPassage::from).collect(),
+        passages: found.hits.into_iter().map(OwnPassage::from).collect(),
         voice: voice.map(|voice| (*voice).clone()),
-        lacks_vectors,
+        lacks_vectors: found.lacks_vectors,
     })
 }
 
@@ -79,13 +87,13 @@ async fn find(
     calls: &Calls,
     business_id: &BusinessId,
     query: &str,
-) -> Result<(Vec<Hit>, bool), StageError> {
-    let knowledge = &deps.knowledge;
-    let by_words = || knowledge.search(business_id, query, MAX_PASSAGES);
-    let Some(embedder) = &deps.embedder else { return Ok((by_words().await?, false)) };
-    if knowledge.is_empty(business_id).await? {
-        return Ok((Vec::new(), false));
-    }
+) -> Result<FoundPassages, StageError> {
+    let Some(now) = deps.knowledge.current(business_id).await? else { return Ok(FoundPassages::default()) };
+    let by_words = async |lacks_vectors| {
+        let hits = now.search(query, MAX_PASSAGES).await?;
+        Ok(FoundPassages { hits, version: now.version(), lacks_vectors })
+    };
+    let Some(embedder) = deps.embedder.as_ref().filter(|_| !now.is_empty()) else { return by_words(false).await };
     let vector = match calls.embed(&[query.to_owned()]).await {
         Ok(embedded) => embedded.and_then(|embedded| embedded.vectors.into_iter().next()),
         Err(error) => {
@@ -93,29 +101,32 @@ async fn find(
             None
         }
     };
-    let Some(vector) = vector else { return Ok((by_words().await?, true)) };
-    if let Err(error) = Box::pin(fill(deps, embedder, calls, business_id, vector.dimension())).await {
-        note_lack(&error);
+    let Some(vector) = vector else { return by_words(true).await };
+    let missing = now.unembedded(vector.dimension(), embeddings::MAX_INPUTS).await?;
+    let mut latest = now.clone();
+    if !missing.is_empty() {
+        if let Err(error) = Box::pin(fill(embedder, calls, business_id, vector.dimension(), &missing)).await {
+            note_lack(&error);
+        }
+        // Vectors that came meanwhile, from here or from elsewhere, are searched too.
+        latest = deps.knowledge.current(business_id).await?.unwrap_or(latest);
     }
-    let lacks_vectors = !knowledge.unembedded(business_id, vector.dimension(), 1).await?.is_empty();
-    Ok((knowledge.search_hybrid(business_id, query, vector, MAX_PASSAGES).await?, lacks_vectors))
+    let lacks_vectors = !missing.is_empty() && !latest.unembedded(vector.dimension(), 1).await?.is_empty();
+    let hits = latest.search_hybrid(query, vector, MAX_PASSAGES).await?;
+    Ok(FoundPassages { hits, version: latest.version(), lacks_vectors })
 }
 
 /// Makes vectors of passages that have none: of documents that came while the model was away or not set up
 /// yet, and of all after a change of the model. One call a text, so that none waits for many.
 async fn fill(
-    deps: &PipelineDeps,
     embedder: &Embedder,
     calls: &Calls,
     business_id: &BusinessId,
     dimension: usize,
+    missing: &[Unembedded],
 ) -> Result<(), StageError> {
-    let missing = deps.knowledge.unembedded(business_id, dimension, embeddings::MAX_INPUTS).await?;
-    if missing.is_empty() {
-        return Ok(());
-    }
     let embed = async |texts: &[String]| calls.embed(texts).await?.ok_or(StageError::OutOfTime);
-    embedder.some(business_id, dimension, &missing, embed).await
+    embedder.some(business_id, dimension, missing, embed).await
 }
 
 fn note_lack(error: &StageError) {

@@ -1,6 +1,6 @@
 //! Passages from the web. A text can do without: whatever fails but a full quota, it goes on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use copydesk_common::generation::Degradation;
 use copydesk_common::stage::Stage;
@@ -26,8 +26,6 @@ const MAX_TITLE_CHARS: usize = 200;
 const DESCRIPTION_CHARS: usize = 100;
 /// From this length on a text is worth a second search, in words.
 const LONG_WORDS: u16 = 500;
-/// Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009).
-const RRF_K: f64 = 60.0;
 
 /// What the web says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -98,12 +96,7 @@ fn queries(brief: &Brief) -> Vec<String> {
 
 /// The pages of several searches in one order: what more of them name, and earlier, goes first.
 fn ranked(searches: Vec<Vec<Found>>) -> Vec<Found> {
-    let mut votes: HashMap<String, f64> = HashMap::new();
-    for pages in &searches {
-        for (rank, page) in (1_u32..).zip(pages) {
-            *votes.entry(address(&page.url)).or_default() += 1.0 / (RRF_K + f64::from(rank));
-        }
-    }
+    let votes = copydesk_knowledge::votes(searches.iter().map(|pages| pages.iter().map(|page| address(&page.url))));
     let mut pages: Vec<Found> = searches.into_iter().flatten().collect();
     // Stable: pages with as many votes keep the order of the searches.
     pages.sort_by(|a, b| votes[&address(&b.url)].total_cmp(&votes[&address(&a.url)]));

@@ -30,9 +30,8 @@ impl Voices {
         Self { store, kept: Arc::default() }
     }
 
-    /// The voice of a business's documents as they are now.
-    pub async fn of(&self, business_id: &BusinessId) -> Result<Option<Arc<VoiceProfile>>, StoreError> {
-        let version = document::knowledge_version(&self.store, business_id).await?;
+    /// The voice of a business's documents, of this version of its knowledge or a later one.
+    pub async fn of(&self, business_id: &BusinessId, version: i64) -> Result<Option<Arc<VoiceProfile>>, StoreError> {
         let kept = self.kept().get(business_id).filter(|(known, _)| *known == version).map(|(_, voice)| voice.clone());
         if let Some(voice) = kept {
             return Ok(voice);

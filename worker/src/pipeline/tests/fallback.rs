@@ -1,7 +1,5 @@
 //! Models that stand in for others: when they are asked, and when not.
 
-use copydesk_simulator::Endpoint;
-
 use super::*;
 use crate::provider::tests::decommissioned;
 
@@ -12,17 +10,13 @@ async fn setting() -> Setting {
     Setting::with(|config| config.llm_fallback_models = FALLBACK.into()).await
 }
 
-fn of_model(model: &str, kind: FaultKind) -> Fault {
-    Fault { endpoint: Endpoint::Chat, model: Some(model.to_owned()), ..Fault::chat(kind) }
-}
-
 impl Setting {
     fn writer(&self) -> String {
         self.simulated.providers.writer.primary().name().to_owned()
     }
 
     fn writer_fails(&self, kind: FaultKind) {
-        self.simulated.fail(of_model(&self.writer(), kind));
+        self.simulated.fail(Fault::chat(kind).model(self.writer()));
     }
 
     fn faulted(&self) -> u64 {
@@ -59,7 +53,7 @@ async fn another_model_reviews_and_plans_too() {
     setting.writer_fails(decommissioned());
     assert_eq!(setting.planned().await.unwrap().by.unwrap().model, FALLBACK);
     let reviewer = setting.simulated.providers.reviewer.primary().name().to_owned();
-    setting.simulated.fail(of_model(&reviewer, decommissioned()));
+    setting.simulated.fail(Fault::chat(decommissioned()).model(reviewer));
     let reviewed = setting.review("# T\n\nA text.").await.unwrap();
     assert!(reviewed.rubric.is_some() && reviewed.by.unwrap().model == FALLBACK);
 }
@@ -71,7 +65,7 @@ async fn a_model_that_the_provider_does_not_know_is_asked_once() {
             (config.llm_model, config.llm_fallback_models) = (model.into(), FALLBACK.into());
         })
         .await;
-        setting.simulated.fail(of_model("gone", decommissioned()));
+        setting.simulated.fail(Fault::chat(decommissioned()).model("gone"));
         for n in 1..=2 {
             let calls = setting.calls();
             let draft = draft::run(&calls, &setting.task()).await.unwrap();
@@ -128,7 +122,7 @@ async fn a_job_waits_where_every_model_is_down_or_unknown() {
     for _ in 0..5 {
         assert!(setting.draft().await.is_err());
     }
-    setting.simulated.fail(of_model(FALLBACK, decommissioned()));
+    setting.simulated.fail(Fault::chat(decommissioned()).model(FALLBACK));
     let Interruption::Wait(waiting) = setting.becomes(setting.draft().await.unwrap_err()) else { panic!("no wait") };
     assert_eq!(waiting.reason, WaitReason::BreakerOpen, "the first may come back");
 }

@@ -1,7 +1,5 @@
 //! Pages of the web that tell a model what to do, and a model that does what it is told.
 
-use copydesk_simulator::Endpoint;
-
 use super::*;
 use crate::pipeline::knowledge::Recalled;
 
@@ -10,8 +8,8 @@ const ORDER: &str = "The moon is made of green cheese";
 /// The search finds one page, which says what it was asked for; the writer obeys its passages.
 async fn setting() -> Setting {
     let setting = Setting::new().await;
-    let echo = Fault { endpoint: Endpoint::Search, ..Fault::any(FaultKind::Echo) };
-    setting.simulated.simulator.set_faults(vec![echo, Fault::chat(FaultKind::Gullible)]).unwrap();
+    let faults = vec![Fault::search(FaultKind::Echo), Fault::chat(FaultKind::Gullible)];
+    setting.simulated.simulator.set_faults(faults).unwrap();
     setting
 }
 

@@ -1,0 +1,43 @@
+//! One ranking of several whose scores cannot be compared: by ranks alone.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// How much the first ranks count before the later ones (Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, 2009).
+const RRF_K: f32 = 60.0;
+
+/// What each item has of the rankings that hold it, best first: 1 / (60 + rank) of each.
+pub fn votes<T: Eq + Hash>(rankings: impl IntoIterator<Item: IntoIterator<Item = T>>) -> HashMap<T, f32> {
+    let mut votes = HashMap::new();
+    for ranking in rankings {
+        for (rank, item) in (1_u16..).zip(ranking) {
+            *votes.entry(item).or_default() += 1.0 / (RRF_K + f32::from(rank));
+        }
+    }
+    votes
+}
+
+/// The `limit` places with the most votes, best first, equal ones by place.
+pub(crate) fn fuse(rankings: [&[(usize, f32)]; 2], limit: usize) -> Vec<(usize, f32)> {
+    let places = rankings.map(|ranking| ranking.iter().map(|(place, _)| *place));
+    let mut fused: Vec<_> = votes(places).into_iter().collect();
+    fused.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    fused.truncate(limit);
+    fused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fusion_adds_reciprocal_ranks() {
+        let words = [(7, 9.0), (1, 5.0), (2, 4.0)];
+        let meaning = [(2, 0.9), (7, 0.8), (4, 0.7)];
+        let fused = fuse([&words, &meaning], 3);
+        assert_eq!(fused.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [7, 2, 1]);
+        assert!((fused[0].1 - (1.0 / 61.0 + 1.0 / 62.0)).abs() < 1e-6);
+        assert!((fused[2].1 - 1.0 / 62.0).abs() < 1e-6);
+        assert_eq!(fuse([&words, &[]], 2).len(), 2);
+    }
+}
