@@ -22,7 +22,7 @@ pub(crate) use self::error::GroqError;
 use self::reply::Completion;
 use self::request::{ChatRequest, Output};
 use crate::calls::Outcome;
-use crate::faults::{Call, Endpoint, FaultKind, Finish};
+use crate::faults::{Call, Drawn, Endpoint, FaultKind, Finish};
 use crate::limits::{Allowance, Ticket};
 use crate::prompt::{Prompt, Stage};
 use crate::seed::Rng;
@@ -74,11 +74,11 @@ pub(crate) async fn completions(
     let prompt = Prompt::parse(request.last_user_text());
     let call =
         Call { endpoint: Endpoint::Chat, stage: prompt.stage, model: Some(&request.model), streaming: request.stream };
-    let fault = shared.spoil(&call).await;
-    if matches!(fault, Some(FaultKind::Hang)) {
+    let drawn = shared.draw(&call);
+    if matches!(drawn.kind, Some(FaultKind::Hang)) {
         return shared.hang().await;
     }
-    answer(&shared, &Asked { key, request, prompt, ticket }, fault.as_ref()).await
+    answer(&shared, &Asked { key, request, prompt, ticket }, drawn).await
 }
 
 /// A call that is within the limits.
@@ -89,15 +89,25 @@ struct Asked {
     ticket: Ticket,
 }
 
-async fn answer(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Response {
-    if let Some(error) = fault.and_then(|kind| GroqError::of_fault(kind, &asked.request.model)) {
+async fn answer(shared: &Shared, asked: &Asked, drawn: Drawn) -> Response {
+    let Drawn { delay, kind } = drawn;
+    let fault = kind.as_ref();
+    let error = fault.and_then(|kind| GroqError::of_fault(kind, &asked.request.model));
+    // A stream's delay is spread over its events, so that it is seen to grow.
+    let is_spread = asked.request.stream && error.is_none();
+    if !is_spread {
+        shared.pause(delay).await;
+    }
+    if let Some(error) = error {
         return reply::with_limits(error.into_response(), asked.settle(shared, asked.request.prompt_tokens()));
     }
     let mut completion = complete(shared, asked, fault);
     completion.pace(shared.config.tokens_per_second);
     let allowance = asked.settle(shared, completion.total_tokens());
-    if completion.paced && !asked.request.stream {
-        shared.pause(Duration::from_secs_f64(completion.completion_seconds)).await;
+    if is_spread {
+        completion.takes += delay;
+    } else {
+        shared.pause(completion.takes).await;
     }
     reply::with_limits(reply::send(&completion, &asked.request, fault), allowance)
 }
@@ -156,7 +166,7 @@ fn complete(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Comple
         prompt_tokens: request.prompt_tokens(),
         queue_seconds: seed::two_decimals(&mut rng, 0.01, 0.09),
         completion_seconds: 0.0,
-        paced: false,
+        takes: Duration::ZERO,
     };
     // A scripted message is sent word for word.
     if !matches!(fault, Some(FaultKind::Message { .. })) {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::faults::FaultKind;
 
@@ -23,6 +24,8 @@ pub(crate) struct Delivery {
     pub(crate) frames: VecDeque<Bytes>,
     /// The wait before each frame.
     pub(crate) pause: Duration,
+    /// When the last frame was due: what sleeps take beyond their time does not add up.
+    pub(crate) due: Option<Instant>,
     /// Breaks the connection off after the last frame, instead of ending the body.
     pub(crate) aborted: bool,
 }
@@ -41,7 +44,7 @@ impl Delivery {
         };
         let single = self.frames.len() == 1;
         let frames = if single { self.frames.into_iter().flat_map(cut).collect() } else { self.frames };
-        Self { frames, pause, ..self }
+        Self { frames, pause: self.pause + pause, ..self }
     }
 
     /// Keeps the first half, and breaks off there.
@@ -75,7 +78,9 @@ impl Delivery {
     async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
         if let Some(frame) = self.frames.pop_front() {
             if !self.pause.is_zero() {
-                tokio::time::sleep(self.pause).await;
+                let due = self.due.unwrap_or_else(Instant::now) + self.pause;
+                self.due = Some(due);
+                tokio::time::sleep_until(due).await;
             }
             return Some((Ok(frame), self));
         }

@@ -47,7 +47,7 @@ pub use crate::writer::HABITS;
 
 use crate::calls::{CallLog, Outcome, PromptLog};
 use crate::delivery::Delivery;
-use crate::faults::{Call, FaultPlan};
+use crate::faults::{Call, Drawn, FaultPlan};
 use crate::limits::{Limiter, Limits};
 
 /// How a simulator behaves. The defaults are a test's: a free port and the providers' usual limits.
@@ -275,12 +275,18 @@ impl Shared {
 
     /// What spoils an accepted call, if anything does; after the delay that every call has, and the fault's.
     async fn spoil(&self, call: &Call<'_>) -> Option<FaultKind> {
+        let Drawn { kind, delay } = self.draw(call);
+        self.pause(delay).await;
+        kind
+    }
+
+    /// What spoils an accepted call, and the delay before its answer: the one that every call has, and the fault's.
+    fn draw(&self, call: &Call<'_>) -> Drawn {
         let drawn = self.faults.draw(call);
         if drawn.is_fault() {
             self.calls.record(call.endpoint, Outcome::Faulted);
         }
-        self.pause(self.config.delay + drawn.delay).await;
-        drawn.kind
+        Drawn { delay: self.config.delay + drawn.delay, ..drawn }
     }
 
     /// Waits in real time, but not beyond the shutdown.

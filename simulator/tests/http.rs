@@ -1,7 +1,7 @@
 //! The simulator as its callers meet it: over HTTP, on a port of its own, with the clock in hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use copydesk_simulator::{Clock, Endpoint, Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig, Stage};
 use reqwest::{Client, Response, StatusCode};
@@ -115,6 +115,31 @@ async fn a_stream_holds_the_same_text_and_ends_with_the_usage() {
     let last: Value = serde_json::from_str(events[events.len() - 2]).unwrap();
     assert_eq!(last["choices"][0]["finish_reason"], "stop");
     assert_eq!(last["x_groq"]["usage"]["completion_tokens"], whole.chars().count().div_ceil(4));
+}
+
+#[tokio::test]
+async fn a_stream_can_be_asked_for_its_usage_in_openais_place() {
+    let simulator = unlimited().await;
+    let body = chat_body("draft", &json!({ "stream": true, "stream_options": { "include_usage": true } }));
+    let stream = chat(&simulator, &body).await.text().await.unwrap();
+    let events = events(&stream);
+    let last: Value = serde_json::from_str(events[events.len() - 2]).unwrap();
+    assert_eq!(last["choices"], json!([]));
+    assert_eq!(last["usage"]["completion_tokens"], streamed_text(&stream).chars().count().div_ceil(4));
+}
+
+#[tokio::test]
+async fn a_streams_delay_is_spread_over_it() {
+    let delay = Duration::from_millis(600);
+    let simulator = start(SimulatorConfig { delay, ..SimulatorConfig::unlimited() }).await;
+    let began = Instant::now();
+    let mut response = chat(&simulator, &chat_body("draft", &json!({ "stream": true }))).await;
+    let mut pieces = Vec::new();
+    while response.chunk().await.unwrap().is_some() {
+        pieces.push(began.elapsed());
+    }
+    assert!(pieces[0] < delay / 2 && pieces[pieces.len() - 1] >= delay, "{pieces:?}");
+    assert!(pieces.len() > 10, "{pieces:?}");
 }
 
 #[tokio::test]
@@ -560,12 +585,12 @@ async fn slow_answers_arrive_whole() {
     assert_eq!(content(draft(&simulator).await).await, sound);
     let stream = chat(&simulator, &chat_body("draft", &json!({ "stream": true }))).await.text().await.unwrap();
     assert_eq!(streamed_text(&stream), sound);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     simulator.set_faults(vec![Fault::any(FaultKind::Delay { ms: 60 })]).unwrap();
     assert_eq!(search(&simulator, &json!({ "query": "x" })).await.status(), 200);
     assert!(started.elapsed() >= Duration::from_millis(60));
     let paced = start(SimulatorConfig { tokens_per_second: Some(5_000.0), ..SimulatorConfig::unlimited() }).await;
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let answer: Value = draft(&paced).await.json().await.unwrap();
     let seconds = answer["usage"]["completion_time"].as_f64().unwrap();
     assert!(seconds > 0.05 && started.elapsed().as_secs_f64() >= seconds, "{seconds}");

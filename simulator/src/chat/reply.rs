@@ -33,8 +33,8 @@ pub(super) struct Completion {
     pub(super) prompt_tokens: u32,
     pub(super) queue_seconds: f64,
     pub(super) completion_seconds: f64,
-    /// Whether the writing really takes its time.
-    pub(super) paced: bool,
+    /// How long the writing really takes.
+    pub(super) takes: Duration,
 }
 
 impl Finish {
@@ -67,9 +67,11 @@ impl Completion {
 
     /// Sets how long the writing takes.
     pub(super) fn pace(&mut self, tokens_per_second: Option<f64>) {
-        self.paced = tokens_per_second.is_some();
         let rate = tokens_per_second.unwrap_or(NOMINAL_TOKENS_PER_SECOND);
         self.completion_seconds = f64::from(self.completion_tokens()) / rate;
+        if tokens_per_second.is_some() {
+            self.takes = Duration::from_secs_f64(self.completion_seconds);
+        }
     }
 
     fn completion_tokens(&self) -> u32 {
@@ -151,11 +153,7 @@ fn stream(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKi
         _ => {}
     }
     let count = u32::try_from(frames.len()).unwrap_or(u32::MAX).max(1);
-    let pause = match completion.paced {
-        true => Duration::from_secs_f64(completion.completion_seconds) / count,
-        false => Duration::ZERO,
-    };
-    Delivery { frames, pause, aborted: false }
+    Delivery { frames, pause: completion.takes / count, ..Delivery::default() }
 }
 
 fn events(completion: &Completion, request: &ChatRequest) -> Vec<Bytes> {
@@ -177,8 +175,24 @@ fn events(completion: &Completion, request: &ChatRequest) -> Vec<Bytes> {
     let mut events = vec![chunk(json!({ "role": "assistant", "content": "" }), None, id)];
     events.extend(content_events(completion, request));
     events.push(chunk(json!({}), Some(completion.finish), last));
+    if request.includes_usage {
+        events.push(usage_event(completion, request));
+    }
     events.push(Bytes::from_static(b"data: [DONE]\n\n"));
     events
+}
+
+/// What `stream_options` may ask for: the usage in OpenAI's place, behind the last choice.
+fn usage_event(completion: &Completion, request: &ChatRequest) -> Bytes {
+    event(&json!({
+        "id": completion.id,
+        "object": "chat.completion.chunk",
+        "created": completion.created,
+        "model": request.model,
+        "system_fingerprint": "fp_simulated",
+        "choices": [],
+        "usage": completion.usage(),
+    }))
 }
 
 /// The text's events. A text has hundreds, so what they share is put together once.
@@ -303,7 +317,7 @@ mod tests {
             prompt_tokens: 1,
             queue_seconds: 0.0,
             completion_seconds: 0.0,
-            paced: false,
+            takes: Duration::ZERO,
         };
         completion.cut_at_stop(&["END".into(), "never".into()]);
         assert_eq!(completion.text, "größer als ein Wort, ");

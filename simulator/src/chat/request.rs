@@ -8,7 +8,7 @@ use super::error::GroqError;
 use crate::schema;
 
 /// Taken, and without effect on the answer.
-const IGNORED: [&str; 21] = [
+const IGNORED: [&str; 20] = [
     "citation_options",
     "disable_tool_validation",
     "documents",
@@ -24,7 +24,6 @@ const IGNORED: [&str; 21] = [
     "search_settings",
     "service_tier",
     "store",
-    "stream_options",
     "tool_choice",
     "tools",
     "top_logprobs",
@@ -41,6 +40,8 @@ pub(super) struct ChatRequest {
     pub(super) max_tokens: Option<u32>,
     pub(super) stop: Vec<String>,
     pub(super) stream: bool,
+    /// Whether a stream's usage comes once more in an event of its own.
+    pub(super) includes_usage: bool,
     pub(super) output: Output,
     /// As text; empty where there is none.
     seed: String,
@@ -118,7 +119,13 @@ struct Wire {
     seed: Option<i64>,
     stop: Option<Stop>,
     stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
     response_format: Option<ResponseFormat>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    include_usage: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -202,7 +209,7 @@ pub(super) fn parse(body: &[u8]) -> Result<ChatRequest, GroqError> {
 }
 
 fn is_known(name: &str) -> bool {
-    const READ: [&str; 13] = [
+    const READ: [&str; 14] = [
         "model",
         "messages",
         "max_completion_tokens",
@@ -215,6 +222,7 @@ fn is_known(name: &str) -> bool {
         "seed",
         "stop",
         "stream",
+        "stream_options",
         "response_format",
     ];
     READ.contains(&name) || IGNORED.contains(&name)
@@ -262,6 +270,7 @@ impl Wire {
             max_tokens: self.max_completion_tokens.or(self.max_tokens),
             stop: stop.into_iter().filter(|stop| !stop.is_empty()).collect(),
             stream: self.stream.unwrap_or(false),
+            includes_usage: self.stream_options.and_then(|options| options.include_usage).unwrap_or(false),
             output,
             seed: self.seed.map(|seed| seed.to_string()).unwrap_or_default(),
         })
