@@ -26,7 +26,7 @@ mod tavily;
 
 use call::CallError;
 use chain::Chain;
-use chat::{Answer, ChatClient, ChatRequest, Form};
+use chat::{Answer, ChatClient, ChatRequest, Form, Sink};
 use embeddings::Embeddings;
 use gate::{Gate, Taken};
 use search::Search;
@@ -208,13 +208,14 @@ impl Model {
         &self.name
     }
 
-    /// One completion, at most `timeout` long. A schema is left out where the model is known to take
-    /// none.
+    /// One completion, at most `timeout` long, told to `sink` as it is written. A schema is left out
+    /// where the model is known to take none.
     pub async fn complete(
         &self,
         rank: Rank,
         timeout: Duration,
         request: &ChatRequest,
+        sink: Option<Sink<'_>>,
     ) -> Result<Answer, ProviderError> {
         let (request, has_schema) = self.fit(request);
         let (prompt, completion) = request.most_tokens();
@@ -225,7 +226,7 @@ impl Model {
             cost: Some(self.cost(answer)),
             closed_for: answer.closed_for,
         };
-        let result = self.gate.call(ask, self.client.complete(&self.name, &request, timeout), took).await;
+        let result = self.gate.call(ask, self.client.complete(&self.name, &request, timeout, sink), took).await;
         result.map_err(|error| match error.naming("GROQ_API_KEY", self.variable) {
             ProviderError::Refused { status: status @ (400 | 422), .. } if has_schema => {
                 ProviderError::SchemaRefused { model: self.name.clone(), status }

@@ -19,7 +19,7 @@ use crate::metric;
 use crate::outcome::Interruption;
 use crate::prompt::PromptError;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
-use crate::provider::chat::{Answer, ChatRequest};
+use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
 use crate::provider::search::Found;
 use crate::provider::{self, Model, ProviderError, Providers};
@@ -135,11 +135,17 @@ impl Calls {
         self.providers.search.is_some()
     }
 
-    /// One answer of a chain's first model that can be called, and which one that was.
-    pub async fn complete(&self, chain: &Chain, request: &ChatRequest) -> Result<(Answer, AnsweredBy), StageError> {
+    /// One answer of a chain's first model that can be called, and which one that was. `sink` is told
+    /// the text as it is written.
+    pub async fn complete(
+        &self,
+        chain: &Chain,
+        request: &ChatRequest,
+        sink: Option<Sink<'_>>,
+    ) -> Result<(Answer, AnsweredBy), StageError> {
         let mut shortfall = Shortfall::default();
         for model in chain.candidates() {
-            let call = |timeout| model.complete(self.rank(provider::LLM), timeout, request);
+            let call = |timeout| model.complete(self.rank(provider::LLM), timeout, request, sink);
             match self.patiently(provider::LLM, call).await {
                 Ok(answer) => {
                     let by = chain.answered_by(model);

@@ -76,11 +76,11 @@ async fn complete<T: Shape>(
         form,
     };
     let form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
-    let refused_by = match calls.complete(asking.chain, &request(form)).await {
+    let refused_by = match calls.complete(asking.chain, &request(form), None).await {
         Err(StageError::Provider(ProviderError::SchemaRefused { model, .. })) => model,
         result => return result,
     };
-    let (answer, by) = calls.complete(asking.chain, &request(Form::JsonObject)).await?;
+    let (answer, by) = calls.complete(asking.chain, &request(Form::JsonObject), None).await?;
     // Not before the same model took the same question without a schema: the schema may not be the
     // reason.
     if by.model == refused_by {

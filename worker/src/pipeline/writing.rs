@@ -65,7 +65,7 @@ async fn complete(calls: &Calls, prompt: &Prompt, brief: &Brief) -> Result<(Answ
         temperature: TEMPERATURE,
         form: Form::Text,
     };
-    calls.complete(calls.writer(), &request).await
+    calls.complete(calls.writer(), &request, None).await
 }
 
 /// Why an answer is asked for again.

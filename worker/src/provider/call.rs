@@ -6,14 +6,14 @@ use std::time::Duration;
 use copydesk_common::quota::money::MicroUsd;
 use copydesk_common::quota::{Health, Settlement};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::{ClientError, allowance, retry_after};
 
 /// The largest body that is read, in bytes. Real answers stay far below.
-const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// How long a provider is left alone that says "too many" but not until when.
 const DEFAULT_CLOSED_FOR: Duration = Duration::from_secs(5);
 /// A provider's word counts up to this: beyond, asking again costs less than being wrong.
@@ -38,6 +38,9 @@ pub enum CallError {
         /// What it says of the error, bounded: for telling one refusal from another, not for logs.
         body: ErrorBody,
     },
+    /// A streamed answer ended before all of it was said.
+    #[error("the stream ended before the answer did")]
+    CutShort,
     /// The body is larger than any sound answer.
     #[error("the answer is larger than any sound one")]
     TooLarge,
@@ -66,7 +69,7 @@ impl std::fmt::Debug for ErrorBody {
 }
 
 impl CallError {
-    fn of(error: reqwest::Error) -> Self {
+    pub(super) fn of(error: reqwest::Error) -> Self {
         // Its URL is configuration and may hold credentials.
         let error = error.without_url();
         if error.is_timeout() { Self::TimedOut(error) } else { Self::Connection(error) }
@@ -75,7 +78,7 @@ impl CallError {
     /// What the quota and the breaker are told.
     pub(super) fn settlement(&self) -> Settlement {
         let health = match self {
-            Self::TimedOut(_) | Self::Connection(_) | Self::NoEngine => Health::Unhealthy,
+            Self::TimedOut(_) | Self::Connection(_) | Self::CutShort | Self::NoEngine => Health::Unhealthy,
             Self::Status { status: 408 | 500.., .. } => Health::Unhealthy,
             Self::Status { .. } => Health::Neutral,
             // It answered, if badly.
@@ -115,7 +118,7 @@ impl CallError {
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::TimedOut(_) => "timeout",
-            Self::Connection(_) => "connection",
+            Self::Connection(_) | Self::CutShort => "connection",
             Self::Status { status: 429 | 498, .. } => "throttled",
             Self::Status { status: 500.., .. } | Self::NoEngine => "server_error",
             Self::Status { .. } => "refused",
@@ -161,20 +164,38 @@ pub(super) async fn send_bounded<T>(
 where
     T: DeserializeOwned,
 {
-    let response = request.timeout(timeout).send().await.map_err(CallError::of)?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = read(response, most).await;
-    if !status.is_success() {
-        return Err(refusal(status, &headers, &body.unwrap_or_default()));
-    }
-    let body = serde_json::from_slice(&body?).map_err(CallError::Malformed)?;
-    Ok(Sent { body, closed_for: allowance::closed_for(&headers).map(|wait| wait.min(MAX_CLOSED_FOR)) })
+    let response = open(request, timeout).await?;
+    let closed_for = closed_for(response.headers());
+    Ok(Sent { body: json(response, most).await?, closed_for })
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
-    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+/// Sends a request, and waits for no more of its answer than that it is no refusal. `timeout` bounds
+/// the reading of its body too.
+pub(super) async fn open(request: RequestBuilder, timeout: Duration) -> Result<Response, CallError> {
+    let response = request.timeout(timeout).send().await.map_err(CallError::of)?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let headers = response.headers().clone();
+    let body = read(response, MAX_BODY_BYTES).await.unwrap_or_default();
+    Err(refusal(status.as_u16(), &headers, serde_json::from_slice(&body).unwrap_or_default()))
+}
+
+/// How long the provider takes no further calls, where an answer's headers say so.
+pub(super) fn closed_for(headers: &HeaderMap) -> Option<Duration> {
+    allowance::closed_for(headers).map(|wait| wait.min(MAX_CLOSED_FOR))
+}
+
+/// The body of an answer that is JSON, unless it has more than `most` bytes.
+pub(super) async fn json<T: DeserializeOwned>(response: Response, most: usize) -> Result<T, CallError> {
+    serde_json::from_slice(&read(response, most).await?).map_err(CallError::Malformed)
+}
+
+/// What an error says, be it an answer's status or an event in a stream.
+pub(super) fn refusal(status: u16, headers: &HeaderMap, body: serde_json::Value) -> CallError {
     let retry_after = retry_after::read(headers, error_text(&body)).or_else(|| allowance::closed_for(headers));
-    CallError::Status { status: status.as_u16(), retry_after, body: ErrorBody(body) }
+    CallError::Status { status, retry_after, body: ErrorBody(body) }
 }
 
 /// The message of an error as OpenAI (`error.message`) or Tavily (`detail.error`) words it.

@@ -1,14 +1,23 @@
-//! A client of OpenAI's chat completions, as Groq and many others speak it.
+//! A client of OpenAI's chat completions, as Groq and many others speak it: in one piece, or streamed
+//! ([`stream`]) where somebody wants to see the text grow.
 
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{RequestBuilder, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::ClientError;
-use super::call::{self, CallError};
+use super::call::{self, CallError, MAX_BODY_BYTES};
+
+mod stream;
+
+/// Takes the pieces of a text as they are written. It is called between two reads of the connection,
+/// so it must not block. What it was told of an answer that broke off is not taken back: another call
+/// begins anew.
+pub type Sink<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// What a model is asked.
 #[derive(Clone)]
@@ -103,14 +112,33 @@ impl ChatClient {
         model: &str,
         request: &ChatRequest,
         timeout: Duration,
+        sink: Option<Sink<'_>>,
     ) -> Result<Answer, CallError> {
-        let body = WireRequest::of(model, request);
+        let body = WireRequest::of(model, request, sink.is_some());
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
-        match call::send::<WireAnswer>(sent, timeout).await {
-            Ok(sent) => Ok(Answer { closed_for: sent.closed_for, ..sent.body.try_into()? }),
-            Err(error) => failed_generation(error),
-        }
+        answer(sent, timeout, sink).await.or_else(failed_generation)
     }
+}
+
+/// What comes back, told to `sink` as it comes.
+async fn answer(sent: RequestBuilder, timeout: Duration, sink: Option<Sink<'_>>) -> Result<Answer, CallError> {
+    let response = call::open(sent, timeout).await?;
+    let closed_for = call::closed_for(response.headers());
+    let answer = match sink {
+        Some(sink) if !is_json(&response) => stream::read(response, sink).await?,
+        sink => {
+            let answer: Answer = call::json::<WireAnswer>(response, MAX_BODY_BYTES).await?.try_into()?;
+            sink.inspect(|sink| sink(&answer.text));
+            answer
+        }
+    };
+    Ok(Answer { closed_for, ..answer })
+}
+
+/// Not every server that is asked for a stream knows how to.
+fn is_json(response: &Response) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json"))
 }
 
 /// Groq answers 400 where the model's text does not fit the schema, and hands the text over: it is
@@ -146,6 +174,15 @@ struct WireRequest<'a> {
     temperature: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
 }
 
 #[derive(Serialize)]
@@ -155,7 +192,7 @@ struct WireMessage<'a> {
 }
 
 impl<'a> WireRequest<'a> {
-    fn of(model: &'a str, request: &'a ChatRequest) -> Self {
+    fn of(model: &'a str, request: &'a ChatRequest, is_streamed: bool) -> Self {
         let system = WireMessage { role: "system", content: &request.system };
         let user = WireMessage { role: "user", content: &request.user };
         let response_format = match &request.form {
@@ -172,6 +209,8 @@ impl<'a> WireRequest<'a> {
             max_completion_tokens: request.max_completion_tokens,
             temperature: request.temperature,
             response_format,
+            stream: is_streamed.then_some(true),
+            stream_options: is_streamed.then_some(StreamOptions { include_usage: true }),
         }
     }
 }
@@ -190,7 +229,7 @@ struct WireChoice {
     finish_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct WireContent {
     #[serde(default)]
     content: Option<String>,
@@ -199,7 +238,7 @@ struct WireContent {
     refusal: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct WireUsage {
     #[serde(default)]
     prompt_tokens: u64,
@@ -212,14 +251,41 @@ impl TryFrom<WireAnswer> for Answer {
 
     fn try_from(answer: WireAnswer) -> Result<Self, CallError> {
         let choice = answer.choices.into_iter().next().ok_or(CallError::NoChoice)?;
-        let refusal = choice.message.refusal.is_some_and(|refusal| !refusal.is_empty());
-        Ok(Self {
+        let said = Said {
+            is_refused: choice.message.is_refused(),
             text: choice.message.content.unwrap_or_default(),
-            is_cut: choice.finish_reason.as_deref() == Some("length"),
-            is_refused: refusal || choice.finish_reason.as_deref() == Some("content_filter"),
-            prompt_tokens: answer.usage.as_ref().map_or(0, |usage| usage.prompt_tokens),
-            completion_tokens: answer.usage.as_ref().map_or(0, |usage| usage.completion_tokens),
+            finish_reason: choice.finish_reason,
+            usage: answer.usage,
+        };
+        Ok(said.into())
+    }
+}
+
+impl WireContent {
+    fn is_refused(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| !refusal.is_empty())
+    }
+}
+
+/// What a message came to, in one piece or in many.
+#[derive(Default)]
+struct Said {
+    text: String,
+    is_refused: bool,
+    finish_reason: Option<String>,
+    usage: Option<WireUsage>,
+}
+
+impl From<Said> for Answer {
+    fn from(said: Said) -> Self {
+        let usage = said.usage.unwrap_or_default();
+        Self {
+            text: said.text,
+            is_cut: said.finish_reason.as_deref() == Some("length"),
+            is_refused: said.is_refused || said.finish_reason.as_deref() == Some("content_filter"),
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
             closed_for: None,
-        })
+        }
     }
 }

@@ -10,6 +10,8 @@ use super::chat::Form;
 use super::search::Found;
 use super::*;
 
+mod stream;
+
 /// Long enough for ten megabytes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -57,7 +59,7 @@ impl Simulated {
     }
 
     async fn ask_within(&self, timeout: Duration) -> Result<Answer, ProviderError> {
-        self.providers.writer.primary().complete(rank(), timeout, &request()).await
+        self.providers.writer.primary().complete(rank(), timeout, &request(), None).await
     }
 
     async fn search(&self) -> Result<Vec<Found>, ProviderError> {
