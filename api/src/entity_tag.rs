@@ -34,6 +34,12 @@ impl Tagged {
         Ok(Self { json: json.into(), tag })
     }
 
+    /// The body.
+    pub fn json(&self) -> &str {
+        // serde_json writes UTF-8 only.
+        str::from_utf8(&self.json).unwrap_or_default()
+    }
+
     /// 200 with the body, or 304 where the client has exactly that already.
     pub fn respond(&self, request: &HeaderMap) -> Response {
         let mut response = if matches(request, &self.tag) {

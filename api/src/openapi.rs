@@ -10,6 +10,8 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::problem_of;
 use crate::problem::MEDIA_TYPE;
+use crate::representation::Whereabouts;
+use crate::route::events::Token;
 
 /// The frame of the reference.
 #[derive(Debug, OpenApi)]
@@ -18,7 +20,8 @@ use crate::problem::MEDIA_TYPE;
         title = "Copydesk",
         description = "Writes content for businesses and learns from people's verdicts.\n\n\
             Work is asked for with a POST, which answers 202 once the job is stored: no crash loses it. \
-            `GET /api/jobs/{id}?wait=30` then answers as soon as the job has ended.\n\n\
+            `GET /api/jobs/{id}?wait=30` then answers as soon as the job has ended, and `GET /api/jobs/{id}/events` \
+            tells what happens meanwhile.\n\n\
             JSON in UTF-8, times in RFC 3339 UTC, ids are UUIDv7. Errors are RFC 9457 \
             `application/problem+json`; the `errors` of a 422 name every wrong value by its JSON pointer into the \
             body, or by `/name` for a parameter of the path or the query. Every response carries `x-request-id`: \
@@ -26,6 +29,8 @@ use crate::problem::MEDIA_TYPE;
             POSTs that create take an `Idempotency-Key`: send it, and a request can be repeated without doing \
             anything twice.",
     ),
+    // What events hold, which no body of a response refers to.
+    components(schemas(Whereabouts, Token)),
     tags(
         (name = "Jobs", description = "Ask for work, and follow it."),
         (name = "Generations", description = "Finished texts."),

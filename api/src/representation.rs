@@ -86,6 +86,34 @@ impl JobPage {
     }
 }
 
+/// Where a job stands, as the event `status` tells it. The fields are the job's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Whereabouts {
+    status: JobStatus,
+    #[schema(required = true)]
+    waiting: Option<Waiting>,
+    #[schema(required = true)]
+    position: Option<u64>,
+    #[schema(required = true)]
+    eta_seconds: Option<i64>,
+    attempt: u16,
+    max_attempts: u16,
+}
+
+impl Whereabouts {
+    /// Of a job, with what it may expect.
+    pub fn of(job: &JobBody, outlook: Outlook) -> Self {
+        Self {
+            status: job.status,
+            waiting: job.waiting.clone(),
+            position: outlook.position,
+            eta_seconds: outlook.eta_seconds,
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+        }
+    }
+}
+
 /// What came of a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -103,6 +131,8 @@ pub struct Links {
     /// The job.
     #[serde(rename = "self")]
     pub itself: String,
+    /// What happens to the job, as server-sent events.
+    pub events: String,
     /// The generation that the job makes or speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<String>,
@@ -110,7 +140,11 @@ pub struct Links {
 
 impl Links {
     fn of(id: JobId, generation_id: Option<GenerationId>) -> Self {
-        Self { itself: format!("/api/jobs/{id}"), generation: generation_id.map(|id| format!("/api/generations/{id}")) }
+        Self {
+            itself: format!("/api/jobs/{id}"),
+            events: format!("/api/jobs/{id}/events"),
+            generation: generation_id.map(|id| format!("/api/generations/{id}")),
+        }
     }
 }
 
@@ -198,6 +232,7 @@ fn job_example() -> Value {
         "metadata": {"order": 7},
         "links": {
             "self": "/api/jobs/01938c5e-7a00-7000-8000-000000000001",
+            "events": "/api/jobs/01938c5e-7a00-7000-8000-000000000001/events",
             "generation": "/api/generations/01938c5e-7a00-7000-8000-000000000002"
         }
     })

@@ -36,6 +36,7 @@ pub fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(route::feedback::feedback))
         .routes(routes!(route::job::list))
         .routes(routes!(route::job::get))
+        .routes(routes!(route::events::events))
         .routes(routes!(route::job::cancel))
         .routes(routes!(route::job::retry))
         .routes(routes!(route::generation::list))

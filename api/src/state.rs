@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copydesk_common::config::Config;
+use copydesk_common::follow::Followers;
 use copydesk_common::job::{JobKind, NewJob};
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::queue::Queue;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub notifier: Notifier,
     /// Hints that a job changed.
     pub listener: Listener,
+    /// Tells the workers which jobs are followed here.
+    pub followers: Followers,
     /// The passages of every business.
     pub knowledge: Knowledge,
     /// The largest JSON body, in bytes.
@@ -103,6 +106,7 @@ impl Services {
                 .collect(),
             notifier: Notifier::new(&redis),
             listener: Listener::start(redis.clone(), closing.clone()),
+            followers: Followers::start(redis.clone(), closing.clone()),
             knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES),
             max_body_bytes: config.api.max_body_bytes,
             environment: Environment {

@@ -83,14 +83,12 @@ impl Listener {
     fn of(redis: Redis, channel: String, stop: CancellationToken) -> Self {
         let waiters = Waiters::default();
         let heard = Arc::clone(&waiters);
-        tokio::spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                if let Err(error) = listen_once(&redis, &channel, &heard).await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the subscription to job events broke");
-                }
-                tokio::time::sleep(RESUBSCRIBE_AFTER).await;
+        hear(redis, channel, stop, move |payload| {
+            let Some(id) = parse_job_id(payload) else { return };
+            if let Some(waiter) = heard.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+                waiter.send_replace(());
             }
-        }));
+        });
         Self { waiters }
     }
 
@@ -102,14 +100,30 @@ impl Listener {
     }
 }
 
-async fn listen_once(redis: &Redis, channel: &str, waiters: &Waiters) -> Result<(), RedisError> {
+/// Calls `heard` with each message of a channel until `stop`; subscribes anew for ever.
+pub(crate) fn hear(
+    redis: Redis,
+    channel: String,
+    stop: CancellationToken,
+    heard: impl Fn(&str) + Send + Sync + 'static,
+) {
+    tokio::spawn(stop.run_until_cancelled_owned(async move {
+        loop {
+            if let Err(error) = hear_once(&redis, &channel, &heard).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, channel, "a subscription broke");
+            }
+            tokio::time::sleep(RESUBSCRIBE_AFTER).await;
+        }
+    }));
+}
+
+async fn hear_once(redis: &Redis, channel: &str, heard: &(impl Fn(&str) + Send + Sync)) -> Result<(), RedisError> {
     let mut subscriber = redis.subscriber().await?;
     subscriber.subscribe(channel).await?;
     let mut messages = subscriber.on_message();
     while let Some(message) = messages.next().await {
-        let Some(id) = message.get_payload::<String>().ok().as_deref().and_then(parse_job_id) else { continue };
-        if let Some(waiter) = waiters.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            waiter.send_replace(());
+        if let Ok(payload) = message.get_payload::<String>() {
+            heard(&payload);
         }
     }
     Ok(())

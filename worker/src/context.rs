@@ -7,6 +7,7 @@ use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::broadcast::Broadcast;
 use crate::cancel::Cancellations;
 use crate::journal::Journal;
 
@@ -21,6 +22,8 @@ pub struct Context {
     pub redis: Redis,
     /// Wakes clients that wait for a job.
     pub notifier: Notifier,
+    /// Tells those who follow a job what happens to it.
+    pub broadcast: Broadcast,
     /// Hears of jobs that were cancelled.
     pub cancellations: Cancellations,
     /// Names this process in leases: host, process and a random part, so that no two are alike.

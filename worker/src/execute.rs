@@ -41,13 +41,16 @@ pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Cl
         }
     };
     let begun = Instant::now();
+    context.broadcast.changed(id);
     let span = span(&job);
     let handled = handle(context, handler, claim, &job, cancellation).instrument(span.clone()).await;
     let next = conclude(context, &job, handled).instrument(span).await;
     metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
-    // Who waits for a job waits for its end.
+    // Who waits for a job waits for its end; who follows it hears of all else too.
     if matches!(next, Some((Next::Done, _))) {
         context.notifier.publish_soon(id);
+    } else {
+        context.broadcast.changed(id);
     }
     next.map(|(next, _)| next)
 }

@@ -18,6 +18,7 @@ use copydesk_common::store::Store;
 use copydesk_common::telemetry;
 use tokio_util::sync::CancellationToken;
 
+pub mod broadcast;
 pub mod cancel;
 pub mod consume;
 pub mod context;
@@ -40,6 +41,7 @@ pub mod sweep;
 mod timekeeping;
 pub mod voice;
 
+use broadcast::Broadcast;
 use cancel::Cancellations;
 use consume::Receiving;
 use context::{Context, Leaving};
@@ -114,6 +116,7 @@ fn context(config: &Config) -> Result<Context, WorkerError> {
         store,
         cancellations: Cancellations::listen(&redis),
         notifier: Notifier::new(&redis),
+        broadcast: Broadcast::start(&redis),
         redis,
         owner,
         first_backoff: Duration::from_millis(config.worker.first_backoff_ms),

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::broadcast::Broadcast;
 use crate::context::Context;
 use crate::embed::Embedder;
 use crate::journal::Journal;
@@ -36,6 +37,7 @@ pub mod finish;
 mod instruction;
 pub mod knowledge;
 pub mod lessons;
+mod live;
 pub mod outline;
 pub mod passage;
 pub mod research;
@@ -73,6 +75,8 @@ pub struct PipelineDeps {
     pub embedder: Option<Embedder>,
     /// How the businesses' documents sound.
     pub voices: Voices,
+    /// Shows texts to those who follow their jobs.
+    pub broadcast: Broadcast,
     /// Cancelled when the worker leaves: no stage starts any more.
     pub draining: CancellationToken,
 }
@@ -86,7 +90,7 @@ impl fmt::Debug for PipelineDeps {
 impl PipelineDeps {
     /// Sets everything up; calls nobody.
     pub fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
-        let Context { store, journal, redis, leaving, .. } = context;
+        let Context { store, journal, redis, broadcast, leaving, .. } = context;
         let providers = Providers::new(&config.providers, redis)?;
         let embedder = |embeddings| Embedder::new(store.clone(), embeddings, config.providers.call_timeout());
         let embedder = providers.embeddings.clone().map(embedder);
@@ -102,6 +106,7 @@ impl PipelineDeps {
             knowledge,
             embedder,
             voices: Voices::new(store.clone()),
+            broadcast: broadcast.clone(),
             draining: leaving.draining.clone(),
         })
     }
@@ -110,7 +115,7 @@ impl PipelineDeps {
 /// Runs a generate job from its first unfinished stage to its end.
 pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interruption> {
     let request: GenerateRequest = serde_json::from_value(job.payload.clone()).map_err(|_| unreadable(job))?;
-    let calls = Calls::new(deps.providers.clone(), job);
+    let calls = Calls::new(deps.providers.clone(), job).shown_by(deps.broadcast.clone());
     let mut run = Run::resume(deps, job, &calls).await?;
     let ended = stages(&mut run, &request).await;
     if !matches!(ended, Ok(()) | Err(Interruption::Superseded)) {
@@ -312,6 +317,7 @@ impl<'a> Run<'a> {
             usage: self.usage.clone(),
         };
         self.deps.journal.checkpoint(checkpoint).await?;
+        self.deps.broadcast.changed(self.job.id);
         self.unstored.clear();
         Ok(())
     }

@@ -91,17 +91,22 @@ async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Arc<Sta
         if job.body.status.is_final() || left.is_zero() || services.closing.is_cancelled() {
             return Ok(job);
         }
-        // Spread, so that many who wait do not look at once.
-        let look_again = LOOK_AGAIN.mul_f64(0.8 + 0.4 * rand::random::<f64>());
         tokio::select! {
             () = hints.changed() => {}
-            () = sleep(left.min(look_again)) => {}
+            () = sleep(left.min(look_again())) => {}
             () = services.closing.cancelled() => {}
         }
     }
 }
 
-async fn look(services: &Services, id: JobId) -> Result<Arc<Standing>, ApiError> {
+/// How long who waits does so before looking again, without a hint. Spread, so that many who wait do
+/// not look at once.
+pub(super) fn look_again() -> Duration {
+    LOOK_AGAIN.mul_f64(0.8 + 0.4 * rand::random::<f64>())
+}
+
+/// The job as it stands, with its representation.
+pub(super) async fn look(services: &Services, id: JobId) -> Result<Arc<Standing>, ApiError> {
     services.within(services.reader.read(id)).await?.ok_or(ApiError::NotFound("job"))
 }
 

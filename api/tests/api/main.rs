@@ -11,6 +11,7 @@ mod business;
 mod control;
 mod document;
 mod edge;
+mod events;
 mod feedback;
 mod health;
 mod idempotency;

@@ -47,6 +47,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/generations/{id}",
             "GET /api/jobs",
             "GET /api/jobs/{id}",
+            "GET /api/jobs/{id}/events",
             "GET /api/learning/stats/{business_id}",
             "GET /api/ops/businesses/{business_id}/share",
             "GET /api/ops/dead",

@@ -3,7 +3,7 @@
 //! Redis Cluster.
 
 use crate::business::BusinessId;
-use crate::job::JobKind;
+use crate::job::{JobId, JobKind};
 
 /// The keys of one installation: they all begin with its prefix.
 #[derive(Debug, Clone)]
@@ -70,6 +70,16 @@ impl Keys {
     /// Channel: a job was cancelled. Published by the API, heard by every worker.
     pub fn job_cancellations(&self) -> String {
         format!("{}:cancelled", self.prefix)
+    }
+
+    /// Channel: somebody follows these jobs. Published by every API process, heard by every worker.
+    pub fn followed_jobs(&self) -> String {
+        format!("{}:followed", self.prefix)
+    }
+
+    /// Stream, minutes: the pieces of the text that a followed job is writing. Owner: `draft`.
+    pub fn draft(&self, business_id: &BusinessId, id: JobId) -> String {
+        format!("{}:draft:{business_id}:{id}", self.prefix)
     }
 
     /// Hash, no end: what each worker tells of itself, and when it last did. Owner: `presence`.

@@ -13,6 +13,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    DRAFT_APPEND = "draft/append.lua";
     PRESENCE_BEAT = "presence/beat.lua";
     QUEUE_PUSH = "queue/push.lua";
     QUEUE_CLAIM = "queue/claim.lua";

@@ -10,7 +10,7 @@ mod refusal;
 mod wrapping;
 
 pub(crate) use refusal::is_refusal;
-pub(crate) use wrapping::unwrap;
+pub(crate) use wrapping::{unwrap, unwrap_unfinished};
 
 /// Fewer words are no text of any format.
 const MIN_WORDS: usize = 12;

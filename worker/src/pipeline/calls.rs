@@ -15,6 +15,8 @@ use copydesk_common::stage::Stage;
 use copydesk_common::store::StoreError;
 use copydesk_knowledge::KnowledgeError;
 
+use super::live::Live;
+use crate::broadcast::{Audience, Broadcast};
 use crate::metric;
 use crate::outcome::Interruption;
 use crate::prompt::PromptError;
@@ -76,6 +78,8 @@ pub struct Calls {
     /// Calls to the LLM that are sure to follow the next one.
     further: Arc<AtomicU8>,
     usage: Arc<Mutex<Usage>>,
+    /// Where texts are shown while they are written.
+    broadcast: Option<Broadcast>,
 }
 
 impl Calls {
@@ -87,7 +91,19 @@ impl Calls {
             under_way: Arc::default(),
             further: Arc::default(),
             usage: Arc::default(),
+            broadcast: None,
         }
+    }
+
+    /// The same, with texts shown to those who follow the job.
+    #[must_use]
+    pub fn shown_by(self, broadcast: Broadcast) -> Self {
+        Self { broadcast: Some(broadcast), ..self }
+    }
+
+    /// Who sees a text while it is written; `None` where nobody follows the job.
+    pub fn audience(&self) -> Option<Audience> {
+        self.broadcast.as_ref()?.audience(&self.job)
     }
 
     /// What earlier attempts used says whether the job is under way.
@@ -135,16 +151,19 @@ impl Calls {
         self.providers.search.is_some()
     }
 
-    /// One answer of a chain's first model that can be called, and which one that was. `sink` is told
-    /// the text as it is written.
-    pub async fn complete(
+    /// One answer of a chain's first model that can be called, and which one that was. `live` shows it
+    /// as it is written.
+    pub(super) async fn complete(
         &self,
         chain: &Chain,
         request: &ChatRequest,
-        sink: Option<Sink<'_>>,
+        live: Option<&Live<'_>>,
     ) -> Result<(Answer, AnsweredBy), StageError> {
         let mut shortfall = Shortfall::default();
+        let push = live.map(|live| |piece: &str| live.push(piece));
+        let sink = push.as_ref().map(|push| push as Sink<'_>);
         for model in chain.candidates() {
+            live.inspect(|live| live.begin());
             let call = |timeout| model.complete(self.rank(provider::LLM), timeout, request, sink);
             match self.patiently(provider::LLM, call).await {
                 Ok(answer) => {

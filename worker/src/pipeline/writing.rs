@@ -4,8 +4,10 @@
 use copydesk_common::stage::Stage;
 
 use super::calls::{Calls, StageError};
+use super::live::Live;
 use crate::format::answer::{self, Asked, Defect};
 use crate::format::markup::{self, OwnAddresses};
+use crate::format::sentence::sentences;
 use crate::format::{self, Rules};
 use crate::metric;
 use crate::pipeline::brief::Brief;
@@ -41,13 +43,31 @@ pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Resul
     let prompt = task.prompt(stage)?;
     tracing::debug!(prompt.version, "a model is asked");
     let reader = Reader::of(task, &prompt);
-    let (answer, by) = complete(calls, &prompt, task.brief).await?;
+    let live = calls.audience().map(|audience| Live::new(&reader, audience, stage, task.round));
+    let written = twice(calls, stage, &prompt, &reader, live.as_ref()).await;
+    live.inspect(|live| match &written {
+        Ok((text, _)) => live.accepted(text),
+        Err(_) => live.discarded(),
+    });
+    written
+}
+
+/// The text of the first answer that can be used, of two.
+async fn twice(
+    calls: &Calls,
+    stage: Stage,
+    prompt: &Prompt,
+    reader: &Reader<'_>,
+    live: Option<&Live<'_>>,
+) -> Result<(String, AnsweredBy), StageError> {
+    let (answer, by) = complete(calls, prompt, reader.brief, live).await?;
     let wrong = match reader.read(&answer) {
         Ok(text) => return Ok((text, by)),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(stage);
-    let (answer, by) = complete(calls, &prompt.repair(&wrong.fixes()), task.brief).await?;
+    live.inspect(|live| live.discarded());
+    let (answer, by) = complete(calls, &prompt.repair(&wrong.fixes()), reader.brief, live).await?;
     match reader.read(&answer) {
         Ok(text) => Ok((text, by)),
         // A text of another shape is a text all the same, and the review's to judge.
@@ -57,7 +77,12 @@ pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Resul
     }
 }
 
-async fn complete(calls: &Calls, prompt: &Prompt, brief: &Brief) -> Result<(Answer, AnsweredBy), StageError> {
+async fn complete(
+    calls: &Calls,
+    prompt: &Prompt,
+    brief: &Brief,
+    live: Option<&Live<'_>>,
+) -> Result<(Answer, AnsweredBy), StageError> {
     let request = ChatRequest {
         system: prompt.system.clone(),
         user: prompt.user.clone(),
@@ -65,7 +90,7 @@ async fn complete(calls: &Calls, prompt: &Prompt, brief: &Brief) -> Result<(Answ
         temperature: TEMPERATURE,
         form: Form::Text,
     };
-    calls.complete(calls.writer(), &request, None).await
+    calls.complete(calls.writer(), &request, live).await
 }
 
 /// Why an answer is asked for again.
@@ -87,19 +112,31 @@ impl Wrong {
 }
 
 /// Makes texts of answers to one prompt.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     asked: Asked<'a>,
     brief: &'a Brief,
     own: OwnAddresses,
 }
 
 impl<'a> Reader<'a> {
-    fn of(task: &Task<'a>, prompt: &'a Prompt) -> Self {
+    pub(super) fn of(task: &Task<'a>, prompt: &'a Prompt) -> Self {
         let lessons = task.lessons.iter().map(|lesson| lesson.text.as_str());
         let private = lessons.chain(task.fixes.iter().map(String::as_str)).collect();
         let brief = task.brief;
         let asked = Asked { instructions: &prompt.prose, private, language: &brief.language, words: brief.words };
         Self { asked, brief, own: task.own_addresses() }
+    }
+
+    /// What of an answer under way would pass as the beginning of a text; `None` where nothing would.
+    pub(super) fn read_unfinished(&self, answer: &str) -> Option<String> {
+        let text = answer::unwrap_unfinished(answer);
+        // Half of what was said to the writer is too much as well.
+        let said = self.asked.private.iter().flat_map(|said| sentences(said).into_iter().map(|place| &said[place]));
+        let asked = Asked { private: said.collect(), ..self.asked.clone() };
+        match answer::defect(&text, false, &asked) {
+            None | Some(Defect::CutOff) => Some(markup::clean(&text, &self.own)),
+            Some(_) => None,
+        }
     }
 
     fn read(&self, answer: &Answer) -> Result<String, Wrong> {

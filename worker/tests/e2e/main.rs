@@ -5,6 +5,7 @@
 mod cancel;
 mod crash;
 mod durability;
+mod events;
 mod fallback;
 mod meaning;
 mod path;

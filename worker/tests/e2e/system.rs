@@ -162,12 +162,20 @@ impl System {
     }
 
     pub(crate) fn fault(&self, fault: &Value) {
-        let faults: Vec<Fault> = copydesk_simulator::parse_faults(json!([fault]).to_string().as_bytes()).unwrap();
+        self.faults(std::slice::from_ref(fault));
+    }
+
+    pub(crate) fn faults(&self, faults: &[Value]) {
+        let faults: Vec<Fault> = copydesk_simulator::parse_faults(json!(faults).to_string().as_bytes()).unwrap();
         self.simulator.set_faults(faults).unwrap();
     }
 
+    pub(crate) async fn open(&self, path: &str) -> reqwest::Response {
+        self.http.get(format!("http://{}{path}", self.api)).send().await.unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        answer(self.http.get(format!("http://{}{path}", self.api)).send().await.unwrap()).await
+        answer(self.open(path).await).await
     }
 
     pub(crate) async fn send(&self, path: &str, body: &Value) -> reqwest::Response {
@@ -299,7 +307,7 @@ async fn serve_api(config: Config, stop: CancellationToken) -> SocketAddr {
     address
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
 }
 

@@ -40,6 +40,15 @@ pub(crate) fn unwrap(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same of an answer that is still being written: a fence that was opened is not closed yet.
+pub(crate) fn unwrap_unfinished(text: &str) -> Cow<'_, str> {
+    let open = |text: &str| text.starts_with("```").then(|| text.find('\n')).flatten();
+    match unwrap(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(open(text).map_or(text, |line| text[line..].trim_start())),
+        inside => inside,
+    }
+}
+
 /// A thought that never ends leaves no text.
 fn without_thought(text: &str) -> &str {
     for (open, close) in THOUGHTS {

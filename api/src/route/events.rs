@@ -1,0 +1,225 @@
+//! `/api/jobs/{id}/events`: what happens to a job, as server-sent events, until it ends. Tells where
+//! the job stands first, so that who comes late or again has missed nothing but time.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use copydesk_common::draft::{self, Cursor};
+use copydesk_common::follow::Following;
+use copydesk_common::job::{JobId, JobKind, Progress};
+use copydesk_common::notify::Subscription;
+use futures_util::stream;
+use serde::Serialize;
+use tokio::time::{sleep, timeout};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::extract::Id;
+use crate::outlook::Outlook;
+use crate::read::Standing;
+use crate::representation::{JobBody, Whereabouts};
+use crate::route::job;
+use crate::state::Services;
+
+/// A comment is sent after so long without an event, so that no proxy takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client waits before it connects again, where the connection broke.
+const RECONNECT_AFTER: Duration = Duration::from_secs(2);
+/// What is read no more often than this, however many hints come.
+const PACE: Duration = Duration::from_millis(50);
+/// A draft is read within this time, or later.
+const DRAFT_TIMEOUT: Duration = Duration::from_millis(500);
+/// The id of the last event: who comes back with it has seen all.
+const END: &str = "end";
+/// Where a client left off.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// nginx holds answers back until it has a buffer full, unless it is told.
+const BUFFERING: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+/// A piece of a text that is being written.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Token {
+    /// `draft` or `revise`.
+    stage: &'static str,
+    /// The round of revision, 0 for the draft.
+    round: u16,
+    /// Whether a text begins here: what came before is void.
+    reset: bool,
+    /// The piece, to be put behind those before it: some words of Markdown.
+    text: String,
+}
+
+/// Follow a job.
+///
+/// Server-sent events until the job ends: `status` (where it stands, its place in the line), `progress` (its stage),
+/// `token` (a piece of the text that is being written) and, last, `done` with the job as `GET /api/jobs/{id}` tells it.
+/// The first ones tell where the job stands now. A connection that breaks is taken up again with `Last-Event-ID`, as
+/// browsers do by themselves: pieces that were seen are not sent again. After `done` close the connection; who comes back
+/// with the id of `done` gets 204, which ends a browser's reconnecting.
+///
+/// Pieces are a draft: they are checked only for what must not be seen (refusals, repeated instructions, markup, foreign
+/// links), citations are not, and reviews may change everything. A piece with `reset: true` begins a text anew. Drafts
+/// are sent while somebody follows the job: a text whose writing began before that comes with `done`.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/events",
+    operation_id = "follow_job",
+    tag = "Jobs",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Events. The data of `status` is a `Whereabouts`, of `progress` a `Progress`, of `token` a \
+                           `Token`, of `done` a `Job`, as JSON on one line.",
+            body = String,
+            content_type = "text/event-stream",
+        ),
+        (status = 204, description = "The job has ended, and the client has seen that."),
+    )
+)]
+pub async fn events(
+    State(services): State<Services>,
+    Id(id): Id<JobId>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    // Before the first look: a change after it is heard.
+    let hints = services.listener.subscribe(id);
+    let standing = job::look(&services, id).await?;
+    let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    if seen == END && standing.body.status.is_final() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let following = services.followers.follow(id).await;
+    let follower = Follower {
+        id,
+        hints,
+        _following: following,
+        read_to: seen.parse().unwrap_or_default(),
+        told: Told::default(),
+        standing: Some(standing),
+        pending: VecDeque::from([Event::default().retry(RECONNECT_AFTER)]),
+        is_done: false,
+        services,
+    };
+    let events = Sse::new(stream::unfold(follower, Follower::next)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(([BUFFERING], events).into_response())
+}
+
+/// What was told last: nothing is told twice.
+#[derive(Debug, Default)]
+struct Told {
+    whereabouts: Option<Whereabouts>,
+    progress: Option<Progress>,
+}
+
+/// One who follows a job.
+struct Follower {
+    services: Services,
+    id: JobId,
+    hints: Subscription,
+    _following: Following,
+    /// How far the draft was read.
+    read_to: Cursor,
+    told: Told,
+    /// The job, read but not told yet.
+    standing: Option<Arc<Standing>>,
+    /// Events that wait to be sent.
+    pending: VecDeque<Event>,
+    is_done: bool,
+}
+
+impl Follower {
+    /// The next event, as soon as there is one; `None` after the last, or where this process leaves:
+    /// the client comes back, to another one.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if self.is_done || self.services.closing.is_cancelled() {
+                return None;
+            }
+            match self.standing.take() {
+                Some(standing) => self.tell(&standing).await,
+                None => self.look_again().await,
+            }
+        }
+    }
+
+    /// Waits for a hint, or a while, and reads the job. Where that fails it is tried again: a client
+    /// that follows can do nothing else either.
+    async fn look_again(&mut self) {
+        let patience = job::look_again();
+        tokio::select! {
+            () = self.hints.changed() => sleep(PACE).await,
+            () = sleep(patience) => {}
+            () = self.services.closing.cancelled() => return,
+        }
+        match job::look(&self.services, self.id).await {
+            Ok(standing) => self.standing = Some(standing),
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a followed job was not read"),
+        }
+    }
+
+    /// Puts into events what is new.
+    async fn tell(&mut self, standing: &Standing) {
+        let job = &standing.body;
+        let outlook = Outlook::of(&self.services, job).await.unwrap_or_default();
+        let whereabouts = Whereabouts::of(job, outlook);
+        let was_told = self.told.whereabouts.replace(whereabouts.clone());
+        if was_told.as_ref() != Some(&whereabouts) {
+            self.push("status", &whereabouts);
+        }
+        if self.told.progress.as_ref() != Some(&job.progress) {
+            self.push("progress", &job.progress);
+            self.told.progress = Some(job.progress.clone());
+        }
+        // Who comes after the end needs no draft: the text is in the result.
+        let came_late = was_told.is_none() && job.status.is_final();
+        if job.kind == JobKind::Generate && !came_late {
+            self.tell_draft(job).await;
+        }
+        if job.status.is_final() {
+            self.finish(standing);
+        }
+    }
+
+    /// Pieces of the draft that came since. Without Redis there are none.
+    async fn tell_draft(&mut self, job: &JobBody) {
+        let pieces = draft::read(&self.services.redis, &job.business_id, self.id, self.read_to);
+        let Ok(Ok(pieces)) = timeout(DRAFT_TIMEOUT, pieces).await else { return };
+        for (at, piece) in pieces {
+            self.read_to = at;
+            let draft::Piece { stage, round, reset, text } = piece;
+            self.push("token", &Token { stage: stage.as_str(), round, reset, text });
+        }
+    }
+
+    fn finish(&mut self, standing: &Standing) {
+        match standing.shown() {
+            Ok(shown) => {
+                self.pending.push_back(Event::default().event("done").id(END).data(shown.json()));
+                self.is_done = true;
+            }
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "a job cannot be shown"),
+        }
+    }
+
+    fn push(&mut self, name: &str, data: &impl Serialize) {
+        let event = Event::default().event(name).id(self.read_to.to_string());
+        match event.json_data(data) {
+            Ok(event) => self.pending.push_back(event),
+            Err(error) => tracing::error!(error = %error, "an event cannot be written"),
+        }
+    }
+}

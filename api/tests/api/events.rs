@@ -1,0 +1,202 @@
+//! `GET /api/jobs/{id}/events`: what happens to a job, as it happens.
+
+use std::time::Duration;
+
+use copydesk_common::business::BusinessId;
+use copydesk_common::draft::{self, Piece};
+use copydesk_common::follow::Followed;
+use copydesk_common::notify::Notifier;
+use copydesk_common::stage::Stage;
+use reqwest::Method;
+use reqwest::Response;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::service::{Answer, NOBODY, Service, database_url, finish, generate, moved};
+
+/// A client that follows a job.
+struct Client {
+    response: Response,
+    unread: String,
+}
+
+#[derive(Debug, PartialEq)]
+struct Event {
+    name: String,
+    id: String,
+    data: Value,
+}
+
+impl Client {
+    async fn follow(service: &Service, id: &str, last: Option<&str>) -> Self {
+        let mut request = service.request(Method::GET, &format!("/api/jobs/{id}/events"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, unread: String::new() }
+    }
+
+    /// The next event; `None` once there are no more.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some((block, rest)) = self.unread.split_once("\n\n") {
+                let event = Event::of(block);
+                self.unread = rest.to_owned();
+                if event.is_some() {
+                    return event;
+                }
+            }
+            let piece = timeout(Duration::from_secs(20), self.response.chunk()).await.expect("an event").unwrap()?;
+            self.unread.push_str(str::from_utf8(&piece).unwrap());
+        }
+    }
+
+    async fn expect(&mut self, name: &str) -> Event {
+        let event = self.next().await.expect(name);
+        assert_eq!(event.name, name, "{event:?}");
+        event
+    }
+}
+
+impl Event {
+    /// `None` for a block without data, such as a comment.
+    fn of(block: &str) -> Option<Self> {
+        let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let data = serde_json::from_str(&field("data: ")?).unwrap();
+        Some(Self { name: field("event: ")?, id: field("id: ")?, data })
+    }
+}
+
+async fn submitted(service: &Service) -> Value {
+    service.post("/api/generate", &generate()).await.expect(202).body
+}
+
+fn id_of(job: &Value) -> &str {
+    job["id"].as_str().unwrap()
+}
+
+/// Adds a piece to the job's draft, as a worker does.
+async fn write(service: &Service, job: &Value, text: &str, reset: bool) {
+    let business = BusinessId::parse("company_123").unwrap();
+    let piece = Piece { stage: Stage::Draft, round: 0, reset, text: text.to_owned() };
+    draft::append(&service.redis(), &business, id_of(job).parse().unwrap(), &piece).await.unwrap();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_job_is_followed_from_the_queue_to_its_text(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = submitted(&service).await;
+    assert_eq!(job["links"]["events"], format!("/api/jobs/{}/events", id_of(&job)));
+    let mut client = Client::follow(&service, id_of(&job), None).await;
+    let status = client.expect("status").await;
+    assert_eq!((&status.data["status"], &status.data["waiting"]), (&json!("queued"), &Value::Null));
+    assert_eq!(client.expect("progress").await.data["completed"], 0);
+
+    moved(&pool, &job, "running").await;
+    write(&service, &job, "# A ti", true).await;
+    write(&service, &job, "tle", false).await;
+    assert_eq!(client.expect("status").await.data["status"], "running");
+    assert_eq!(client.expect("progress").await.data["stage"], "draft");
+    let token = client.expect("token").await;
+    assert_eq!(token.data, json!({ "stage": "draft", "round": 0, "reset": true, "text": "# A ti" }));
+    assert_eq!(client.expect("token").await.data["text"], "tle");
+
+    finish(&pool, id_of(&job)).await;
+    Notifier::new(&service.redis()).publish(id_of(&job).parse().unwrap()).await;
+    assert_eq!(client.expect("status").await.data["status"], "succeeded");
+    let done = client.expect("done").await;
+    assert_eq!(done.id, "end");
+    assert_eq!(done.data, service.get(&format!("/api/jobs/{}", id_of(&job))).await.body);
+    assert_eq!(done.data["result"]["content"], "# A title");
+    assert_eq!(client.next().await, None, "nothing follows the end");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_comes_back_sees_what_is_new_and_nothing_twice(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = submitted(&service).await;
+    moved(&pool, &job, "running").await;
+    for (text, reset) in [("One ", true), ("two ", false)] {
+        write(&service, &job, text, reset).await;
+    }
+    let mut client = Client::follow(&service, id_of(&job), None).await;
+    client.expect("status").await;
+    client.expect("progress").await;
+    let first = client.expect("token").await;
+    assert_eq!(first.data["text"], "One ", "who comes late sees the text from its beginning");
+    drop(client);
+
+    write(&service, &job, "three", false).await;
+    let mut client = Client::follow(&service, id_of(&job), Some(&first.id)).await;
+    client.expect("status").await;
+    client.expect("progress").await;
+    assert_eq!(client.expect("token").await.data["text"], "two ");
+    assert_eq!(client.expect("token").await.data["text"], "three");
+
+    finish(&pool, id_of(&job)).await;
+    client.expect("status").await;
+    assert_eq!(client.expect("done").await.id, "end", "a look now and then needs no hint");
+    let path = format!("/api/jobs/{}/events", id_of(&job));
+    let again = service.request(Method::GET, &path).header("last-event-id", "end").send().await.unwrap();
+    Answer::of(again).await.expect(204);
+    let mut late = Client::follow(&service, id_of(&job), Some("nonsense")).await;
+    for name in ["status", "progress", "done"] {
+        late.expect(name).await;
+    }
+    assert_eq!(late.next().await, None, "the text is in the result, the draft is not told again");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn workers_hear_who_is_followed(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let stop = CancellationToken::new();
+    let _stopped = stop.clone().drop_guard();
+    let followed = Followed::listen(service.redis(), stop);
+    let job = submitted(&service).await;
+    let other = submitted(&service).await;
+    let _client = Client::follow(&service, id_of(&job), None).await;
+    let heard = async {
+        while !followed.contains(id_of(&job).parse().unwrap()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), heard).await.expect("the workers hear of it");
+    assert!(!followed.contains(id_of(&other).parse().unwrap()));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_job_is_followed_without_redis(pool: PgPool) {
+    let service = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
+    let job = submitted(&service).await;
+    let mut client = Client::follow(&service, id_of(&job), None).await;
+    assert_eq!(client.expect("status").await.data["position"], Value::Null);
+    client.expect("progress").await;
+    finish(&pool, id_of(&job)).await;
+    client.expect("status").await;
+    client.expect("done").await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_process_that_leaves_lets_its_followers_go(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = submitted(&service).await;
+    let mut client = Client::follow(&service, id_of(&job), None).await;
+    client.expect("status").await;
+    client.expect("progress").await;
+    service.stop.cancel();
+    assert_eq!(client.next().await, None, "they come back to another one");
+    timeout(Duration::from_secs(20), service.served).await.expect("the process ends").unwrap();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn only_jobs_can_be_followed(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let unknown = uuid::Uuid::now_v7();
+    service.get(&format!("/api/jobs/{unknown}/events")).await.expect_problem(404);
+    service.get("/api/jobs/nonsense/events").await.expect_problem(404);
+}

@@ -1,0 +1,161 @@
+//! Which jobs somebody follows, told to the workers by the API's processes: what followers alone see,
+//! pieces of drafts and hints of progress, is sent for these jobs only, and costs the others nothing.
+//! A word that is lost is said again soon. What is sent is [`crate::draft`]'s and [`crate::notify`]'s.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::job::{JobId, parse_job_id};
+use crate::notify;
+use crate::redis::Redis;
+
+/// How often a process says which jobs are followed there.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+/// How long a worker believes it: two words may be lost.
+const FOLLOWED_FOR: Duration = Duration::from_secs(15);
+/// Jobs named in one message at most.
+const MAX_NAMED: usize = 500;
+
+/// The jobs that are followed through this process, told to the workers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Followers {
+    redis: Redis,
+    counts: Arc<Mutex<HashMap<JobId, usize>>>,
+}
+
+impl Followers {
+    /// Tells until `stop`. Needs a tokio runtime.
+    pub fn start(redis: Redis, stop: CancellationToken) -> Self {
+        let followers = Self { redis, counts: Arc::default() };
+        let teller = followers.clone();
+        tokio::spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(TELL_EVERY).await;
+                teller.tell_once().await;
+            }
+        }));
+        followers
+    }
+
+    /// The job is followed from now on, until what is returned is dropped.
+    pub async fn follow(&self, id: JobId) -> Following {
+        *self.counts().entry(id).or_default() += 1;
+        let following = Following { id, followers: self.clone() };
+        self.tell(&[id]).await;
+        following
+    }
+
+    /// Says which jobs are followed.
+    async fn tell_once(&self) {
+        let ids: Vec<_> = self.counts().keys().copied().collect();
+        for ids in ids.chunks(MAX_NAMED) {
+            self.tell(ids).await;
+        }
+    }
+
+    async fn tell(&self, ids: &[JobId]) {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(self.redis.keys().followed_jobs()).arg(ids.join(" "));
+        if let Err(error) = publish.query_async::<()>(&mut self.redis.commands()).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the workers were not told who is followed");
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<JobId, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who follows a job. Dropping it ends that.
+#[derive(Debug)]
+pub struct Following {
+    id: JobId,
+    followers: Followers,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut counts = self.followers.counts();
+        if let Some(count) = counts.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.id);
+            }
+        }
+    }
+}
+
+/// The jobs that are followed through any process, as a worker hears of them. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Followed {
+    until: Arc<Mutex<HashMap<JobId, Instant>>>,
+}
+
+impl Followed {
+    /// Hears of them until `stop`. Needs a tokio runtime.
+    pub fn listen(redis: Redis, stop: CancellationToken) -> Self {
+        let followed = Self::default();
+        let heard = followed.clone();
+        let channel = redis.keys().followed_jobs();
+        notify::hear(redis, channel, stop, move |ids| heard.note(ids));
+        followed
+    }
+
+    /// Whether somebody follows the job.
+    pub fn contains(&self, id: JobId) -> bool {
+        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.get(&id).is_some_and(|until| Instant::now() < *until)
+    }
+
+    fn note(&self, ids: &str) {
+        let now = Instant::now();
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.retain(|_, until| now < *until);
+        until.extend(ids.split(' ').filter_map(parse_job_id).map(|id| (id, now + FOLLOWED_FOR)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits for what a subscription brings.
+    async fn soon(condition: impl Fn() -> bool) -> bool {
+        let give_up = Instant::now() + Duration::from_secs(20);
+        while !condition() && Instant::now() < give_up {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        condition()
+    }
+
+    #[tokio::test]
+    async fn workers_hear_of_the_jobs_that_are_followed_and_of_no_others() {
+        let (redis, stop) = (Redis::of_test(), CancellationToken::new());
+        let _stopped = stop.clone().drop_guard();
+        let followed = Followed::listen(redis.clone(), stop.clone());
+        let followers = Followers::start(redis, stop);
+        let (id, other) = (JobId::new(), JobId::new());
+        let first = followers.follow(id).await;
+        let second = followers.follow(id).await;
+        // The subscription may have come after the first word: it is said again.
+        assert!(soon(|| followed.contains(id)).await);
+        assert!(!followed.contains(other));
+        drop(first);
+        assert_eq!(followers.counts().get(&id), Some(&1), "one is left");
+        drop(second);
+        assert!(followers.counts().is_empty(), "nobody is left, and nothing is kept");
+    }
+
+    #[test]
+    fn what_is_no_list_of_jobs_is_ignored() {
+        let followed = Followed::default();
+        let id = JobId::new();
+        followed.note(&format!("nonsense {id} \u{0}"));
+        assert!(followed.contains(id));
+        followed.note("");
+    }
+}

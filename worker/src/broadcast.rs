@@ -1,0 +1,161 @@
+//! Tells those who follow a job what happens to it, and shows them its text while it is being written.
+//! Nothing is sent for jobs that nobody follows, and no job waits for it: what cannot be sent is lost.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use copydesk_common::business::BusinessId;
+use copydesk_common::draft::{self, Piece};
+use copydesk_common::follow::Followed;
+use copydesk_common::job::{JobId, StartedJob};
+use copydesk_common::notify::Notifier;
+use copydesk_common::redis::Redis;
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Sends to those who follow, over one task a process, until the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Broadcast {
+    followed: Followed,
+    notifier: Notifier,
+    outbox: Arc<Outbox>,
+    _stop: Arc<DropGuard>,
+}
+
+impl Broadcast {
+    /// Starts the task, and to hear of who follows.
+    pub fn start(redis: &Redis) -> Self {
+        let stop = CancellationToken::new();
+        let followed = Followed::listen(redis.clone(), stop.clone());
+        let outbox = Arc::<Outbox>::default();
+        let sender = Sender { redis: redis.clone(), followed: followed.clone(), outbox: Arc::clone(&outbox) };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(sender.run()));
+        Self { followed, notifier: Notifier::new(redis), outbox, _stop: Arc::new(stop.drop_guard()) }
+    }
+
+    /// Hints to who follows the job that its row changed.
+    pub fn changed(&self, id: JobId) {
+        if self.followed.contains(id) {
+            self.notifier.publish_soon(id);
+        }
+    }
+
+    /// Where to write the job's text as it comes; `None` where nobody follows.
+    pub fn audience(&self, job: &StartedJob) -> Option<Audience> {
+        let audience = || Audience { key: (job.business_id.clone(), job.id), outbox: Arc::clone(&self.outbox) };
+        self.followed.contains(job.id).then(audience)
+    }
+}
+
+/// Those who follow one job.
+#[derive(Debug)]
+pub struct Audience {
+    key: DraftKey,
+    outbox: Arc<Outbox>,
+}
+
+impl Audience {
+    /// Shows a piece, soon: pieces arrive in order.
+    pub fn show(&self, piece: Piece) {
+        self.outbox.add(self.key.clone(), piece);
+    }
+}
+
+#[cfg(test)]
+impl Audience {
+    /// An audience, and what was sent to it since that was last asked.
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub(crate) fn of_test() -> (Self, impl Fn() -> Option<Piece>) {
+        let key = (BusinessId::parse("acme").expect("an id"), JobId::new());
+        let outbox = Arc::<Outbox>::default();
+        let sent = {
+            let (key, outbox) = (key.clone(), Arc::clone(&outbox));
+            move || outbox.waiting().remove(&key)
+        };
+        (Self { key, outbox }, sent)
+    }
+}
+
+type DraftKey = (BusinessId, JobId);
+
+/// What waits to be sent: a piece a job.
+#[derive(Debug, Default)]
+struct Outbox {
+    waiting: Mutex<HashMap<DraftKey, Piece>>,
+    filled: Notify,
+}
+
+impl Outbox {
+    /// Puts a piece behind the one that waits; where a text begins, in its place.
+    fn add(&self, key: DraftKey, piece: Piece) {
+        let mut waiting = self.waiting();
+        match waiting.get_mut(&key) {
+            Some(before) if !piece.reset => before.text.push_str(&piece.text),
+            _ => drop(waiting.insert(key, piece)),
+        }
+        drop(waiting);
+        self.filled.notify_one();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<DraftKey, Piece>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Empties the outbox.
+struct Sender {
+    redis: Redis,
+    followed: Followed,
+    outbox: Arc<Outbox>,
+}
+
+impl Sender {
+    async fn run(self) {
+        // Jobs of which a piece was lost: what follows it would leave a gap, until a text begins anew.
+        let mut broken = HashSet::new();
+        loop {
+            self.outbox.filled.notified().await;
+            self.run_once(&mut broken).await;
+        }
+    }
+
+    /// Sends what waits: the pieces of all jobs at once, those of one job one after the other.
+    async fn run_once(&self, broken: &mut HashSet<JobId>) {
+        broken.retain(|id| self.followed.contains(*id));
+        let waiting = std::mem::take(&mut *self.outbox.waiting());
+        let whole = waiting.into_iter().filter(|((_, id), piece)| piece.reset || !broken.contains(id));
+        let whole: Vec<_> = whole.collect();
+        let sent = join_all(whole.iter().map(|((business_id, id), piece)| {
+            let sent = draft::append(&self.redis, business_id, *id, piece);
+            async move { (*id, sent.await) }
+        }));
+        for (id, sent) in sent.await {
+            if let Err(error) = sent {
+                tracing::debug!(error = &error as &dyn std::error::Error, job.id = %id, "a piece of a draft was not sent");
+                broken.insert(id);
+            } else {
+                broken.remove(&id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use copydesk_common::stage::Stage;
+
+    use super::*;
+
+    #[test]
+    fn pieces_that_wait_are_put_together_and_a_new_text_takes_their_place() {
+        let (audience, sent) = Audience::of_test();
+        let piece = |text: &str, reset| Piece { stage: Stage::Draft, round: 0, reset, text: text.to_owned() };
+        audience.show(piece("One", true));
+        audience.show(piece(" two", false));
+        assert_eq!(sent(), Some(piece("One two", true)));
+        audience.show(piece("Old", false));
+        audience.show(piece("Anew", true));
+        assert_eq!(sent(), Some(piece("Anew", true)));
+    }
+}

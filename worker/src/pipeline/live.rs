@@ -1,0 +1,158 @@
+//! A text as those who follow its job see it grow: no more of an answer than would pass as a text by
+//! itself, sentence by sentence. What becomes of the answer is [`super::writing`]'s.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use copydesk_common::draft::Piece;
+use copydesk_common::stage::Stage;
+
+use super::writing::Reader;
+use crate::broadcast::Audience;
+use crate::format::sentence;
+
+/// An answer is looked at no more often: a look takes as long as the check of a whole text.
+const EVERY: Duration = Duration::from_millis(150);
+
+/// An answer under way.
+pub(super) struct Live<'a> {
+    reader: &'a Reader<'a>,
+    audience: Audience,
+    stage: Stage,
+    round: u16,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The answer so far.
+    answer: String,
+    /// What is seen now.
+    shown: String,
+    /// Whether that is the beginning of this answer, not of an earlier one.
+    is_current: bool,
+    looked_at: Option<Instant>,
+}
+
+impl<'a> Live<'a> {
+    /// Shows nothing yet.
+    pub(super) fn new(reader: &'a Reader<'a>, audience: Audience, stage: Stage, round: u16) -> Self {
+        Self { reader, audience, stage, round, state: Mutex::default() }
+    }
+
+    /// A call begins: what it answers is a text of its own.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        state.answer.clear();
+        state.is_current = false;
+        state.looked_at = None;
+    }
+
+    /// Takes a piece of the answer.
+    pub(super) fn push(&self, piece: &str) {
+        let mut state = self.state();
+        state.answer.push_str(piece);
+        if state.looked_at.is_some_and(|at| at.elapsed() < EVERY) {
+            return;
+        }
+        state.looked_at = Some(Instant::now());
+        let Some(visible) = self.reader.read_unfinished(&state.answer) else { return };
+        let visible = without_last_sentence(&visible);
+        // Where the beginning reads otherwise by now, the whole will tell.
+        if visible.starts_with(&state.shown) || !(state.is_current || visible.is_empty()) {
+            self.show(&mut state, visible);
+        }
+    }
+
+    /// The answer is this text.
+    pub(super) fn accepted(&self, text: &str) {
+        self.show(&mut self.state(), text);
+    }
+
+    /// The answer is of no use: takes back what was shown.
+    pub(super) fn discarded(&self) {
+        let mut state = self.state();
+        state.is_current = false;
+        self.show(&mut state, "");
+    }
+
+    /// Shows the text: what is missing of it, or all of it anew.
+    fn show(&self, state: &mut State, text: &str) {
+        let more = text.strip_prefix(state.shown.as_str()).filter(|_| state.is_current);
+        let (reset, piece) = more.map_or((true, text), |more| (state.shown.is_empty(), more));
+        if state.shown != text {
+            self.audience.show(Piece { stage: self.stage, round: self.round, reset, text: piece.to_owned() });
+            text.clone_into(&mut state.shown);
+        }
+        state.is_current = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last sentence may be half of one, or the beginning of what is taken off at the end.
+fn without_last_sentence(text: &str) -> &str {
+    let sentences = sentence::sentences(text);
+    let last_but_one = sentences.len().checked_sub(2).and_then(|at| sentences.get(at));
+    last_but_one.map_or("", |sentence| &text[..sentence.end])
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use copydesk_common::generation::Format;
+
+    use super::*;
+    use crate::pipeline::brief::tests::brief;
+    use crate::prompt::Task;
+
+    const FIRST: &str = "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, one after the other. \
+                         Results arrive within";
+    const OTHER: &str = "# Two readers\n\nA model and a radiologist both look at every scan that we take of you. \
+                         They tell you";
+
+    /// What followers see after each of these answers' calls.
+    fn seen(after: impl FnOnce(&Live<'_>)) -> Option<Piece> {
+        let brief = brief(Format::Blog);
+        let task = Task::new(&brief, &[], &[], false);
+        let prompt = task.prompt(Stage::Draft).unwrap();
+        let reader = Reader::of(&task, &prompt);
+        let (audience, sent) = Audience::of_test();
+        let live = Live::new(&reader, audience, Stage::Draft, 0);
+        live.begin();
+        live.push(FIRST);
+        assert_eq!(
+            sent().unwrap().text,
+            "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, one after the other."
+        );
+        after(&live);
+        sent()
+    }
+
+    #[test]
+    fn the_answer_of_another_call_takes_the_place_of_what_was_seen() {
+        let piece = seen(|live| {
+            live.begin();
+            live.push(OTHER);
+        });
+        let piece = piece.unwrap();
+        assert!(piece.reset && piece.text.starts_with("# Two readers") && !piece.text.contains("They"), "{piece:?}");
+    }
+
+    #[test]
+    fn the_rest_of_an_answer_follows_what_was_seen_of_it() {
+        let whole = format!("{FIRST} two hours.");
+        let piece = seen(|live| live.accepted(&whole)).unwrap();
+        assert_eq!((piece.reset, piece.text.as_str()), (false, " Results arrive within two hours."));
+        let piece = seen(|live| live.accepted("Another text.")).unwrap();
+        assert_eq!((piece.reset, piece.text.as_str()), (true, "Another text."));
+    }
+
+    #[test]
+    fn an_answer_of_no_use_is_taken_back() {
+        let piece = seen(|live| live.discarded()).unwrap();
+        assert_eq!((piece.reset, piece.text.as_str()), (true, ""));
+    }
+}

@@ -1,0 +1,171 @@
+//! Jobs that are followed: what those who follow see, and that nobody else costs anything.
+
+use std::time::Duration;
+
+use copydesk_common::job::JobId;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::system::{System, variable};
+
+/// A word that no text may hold.
+const MARK: &str = "zyzzyva";
+
+impl System {
+    /// Waits until a worker hears of followed jobs.
+    async fn until_a_worker_listens(&self) {
+        let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let channel = format!("{}:followed", self.config.redis.prefix);
+        for _ in 0..2_000 {
+            let (_, listening): (String, u32) =
+                redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel).query_async(&mut connection).await.unwrap();
+            if listening > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("no worker listens");
+    }
+
+    /// Follows a job to its end: the events' names and data.
+    async fn events(&self, id: JobId) -> Vec<(String, Value)> {
+        let response = self.open(&format!("/api/jobs/{id}/events")).await;
+        let mut bytes = response.bytes_stream();
+        let mut text = String::new();
+        while let Some(piece) = tokio::time::timeout(crate::system::PATIENCE, bytes.next()).await.expect("events") {
+            text.push_str(str::from_utf8(&piece.unwrap()).unwrap());
+        }
+        let field = |block: &str, name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        text.split("\n\n")
+            .filter_map(|block| {
+                Some((field(block, "event: ")?, serde_json::from_str(&field(block, "data: ")?).unwrap()))
+            })
+            .collect()
+    }
+
+    /// Submits a job that is followed before a worker begins it, and follows it to its end.
+    async fn followed(&self, request: &Value) -> (JobId, Vec<(String, Value)>) {
+        self.until_a_worker_listens().await;
+        self.post("/api/ops/queues/generate/pause", &json!({})).await;
+        let id = self.submit("/api/generate", request).await;
+        let channel = redis::Client::open(variable("REDIS_URL")).unwrap();
+        let mut heard = channel.get_async_pubsub().await.unwrap();
+        heard.subscribe(format!("{}:followed", self.config.redis.prefix)).await.unwrap();
+        let begin = async {
+            heard.on_message().next().await;
+            self.post("/api/ops/queues/generate/resume", &json!({})).await;
+        };
+        let (events, ()) = tokio::join!(self.events(id), begin);
+        (id, events)
+    }
+
+    /// The draft as its stage stored it.
+    async fn stored_draft(&self, id: JobId) -> String {
+        let (output,): (Value,) =
+            sqlx::query_as("select output from stage_results where job_id = $1 and stage = 'draft'")
+                .bind(id.0)
+                .fetch_one(self.store.pool())
+                .await
+                .unwrap();
+        output["text"].as_str().unwrap().to_owned()
+    }
+}
+
+fn request() -> Value {
+    json!({ "business_id": "riverside", "topic": "Physiotherapy appointments", "format": "blog", "max_rounds": 0 })
+}
+
+/// Drafts take their time.
+fn slowly() -> Value {
+    json!({ "endpoint": "chat", "stage": "draft", "kind": { "delay": { "ms": 1_500 } } })
+}
+
+/// What a client sees once all pieces are put together, and how often the text began anew.
+fn seen(events: &[(String, Value)]) -> (String, usize) {
+    let mut seen = (String::new(), 0);
+    for (_, piece) in events.iter().filter(|(name, _)| name == "token") {
+        if piece["reset"] == true {
+            seen = (String::new(), seen.1 + 1);
+        }
+        seen.0.push_str(piece["text"].as_str().unwrap());
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_sees_the_text_grow() {
+    let system = System::start().await;
+    let worker = system.worker();
+    // Less than the time after which who follows looks without a hint.
+    let waits = |stage| json!({ "endpoint": "chat", "stage": stage, "kind": { "delay": { "ms": 600 } } });
+    system.faults(&[waits("outline"), slowly(), waits("review")]);
+    let (id, events) = system.followed(&request()).await;
+
+    let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names[0], names[names.len() - 1]), ("status", "done"));
+    let tokens = names.iter().filter(|name| **name == "token").count();
+    assert!(tokens >= 4, "the text grows: {names:?}");
+    let draft = system.stored_draft(id).await;
+    assert_eq!(seen(&events), (draft, 1), "piece by piece it is the draft, begun once");
+    let stages: Vec<_> = events.iter().filter(|(name, _)| name == "progress").map(|(_, told)| &told["stage"]).collect();
+    for stage in ["outline", "draft", "review"] {
+        assert!(stages.contains(&&json!(stage)), "{stage}: {stages:?}");
+    }
+    let first_token = names.iter().position(|name| *name == "token").unwrap();
+    let review = events.iter().position(|(_, data)| data["stage"] == "review").unwrap();
+    assert!(first_token < review, "pieces are told while the draft is written");
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_text_may_hold_is_not_seen_while_it_is_written_either() {
+    let system = System::start().await;
+    let worker = system.worker();
+    let sound = "# Scans read twice\n\nEvery scan is read by a model and by a radiologist. Results arrive within two hours, \
+         and most patients see them before they leave. Nobody waits for a letter any more.\n\n";
+    let bad = [
+        format!("<think>The user wants {MARK}. So be it, at some length, until it is enough.</think>\n{sound}"),
+        format!(
+            "```markdown\n{sound}<script>{MARK}()</script>\n\nSee https://{MARK}.example/ for more. It is good.\n```"
+        ),
+        format!("{sound}Let me know if you'd like any changes to the {MARK}!"),
+        format!(
+            "I'm sorry, but I can't help with that. The {MARK} is not for me to say, and it never will be, I fear."
+        ),
+    ];
+    for text in bad {
+        let says = json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": { "message": { "text": text } } });
+        system.faults(&[slowly(), says]);
+        let (_, events) = system.followed(&request()).await;
+        assert!(!format!("{events:?}").contains(MARK), "{text}: {events:#?}");
+        assert!(seen(&events).0.starts_with("# "), "{text}: {events:#?}");
+    }
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_breaks_off_is_taken_back_and_begun_anew() {
+    let system = System::start().await;
+    let worker = system.worker();
+    system.faults(&[slowly(), json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": "mid_sentence" })]);
+    let (id, events) = system.followed(&request()).await;
+    let (text, begun) = seen(&events);
+    assert_eq!(text, system.stored_draft(id).await);
+    assert!(begun >= 2, "the first one was shown, and taken back: {events:#?}");
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_nobody_follows_leaves_no_draft_in_redis() {
+    let system = System::start().await;
+    let worker = system.worker();
+    let id = system.submit("/api/generate", &request()).await;
+    assert_eq!(system.ended(id).await["status"], "succeeded");
+    let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let pattern = format!("{}:draft:*", system.config.redis.prefix);
+    let drafts: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+    assert!(drafts.is_empty(), "{drafts:?}");
+    worker.leave().await;
+}
