@@ -208,14 +208,10 @@ impl Bench {
     async fn bare(&self, folder: &Path) -> anyhow::Result<(Process, SocketAddr)> {
         let address = redis_server::free_address()?;
         let program: PathBuf = std::env::current_exe()?;
-        let process = Process::start("bare", &program, folder, |command| {
+        let mut process = Process::start("bare", &program, folder, |command| {
             command.args(["bare", &address.to_string()]);
         })?;
-        let began = Instant::now();
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            anyhow::ensure!(began.elapsed() < Duration::from_secs(10), "the bare handler did not start");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        process.listening(address, Duration::from_secs(10)).await?;
         Ok((process, address))
     }
 }

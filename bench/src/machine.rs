@@ -53,16 +53,24 @@ pub(crate) fn load_average() -> f64 {
 
 /// Versions by name; those that cannot be found out are missing.
 pub(crate) async fn versions(database: &Database, redis_server: &Path) -> BTreeMap<String, String> {
-    let mut versions = peer::versions();
+    let mut versions = own_versions();
+    versions.extend(peer::versions());
     let mut add = |name: &str, version: Option<String>| versions.extend(version.map(|found| (name.to_owned(), found)));
-    add("copydesk", Some(env!("CARGO_PKG_VERSION").to_owned()));
-    add("commit", first_line("git", &["describe", "--always", "--dirty", "--abbrev=12"]));
-    add("rustc", first_line("rustc", &["--version"]));
     add("node", first_line("node", &["--version"]));
-    add("python", first_line("python3", &["--version"]));
     add("redis", first_line(redis_server, &["--version"]));
     add("postgres", sqlx::query_scalar("show server_version").fetch_one(&database.pool).await.ok());
     versions
+}
+
+/// The same of Copydesk and what it is built and measured with.
+pub(crate) fn own_versions() -> BTreeMap<String, String> {
+    let found = [
+        ("copydesk", Some(env!("CARGO_PKG_VERSION").to_owned())),
+        ("commit", first_line("git", &["describe", "--always", "--dirty", "--abbrev=12"])),
+        ("rustc", first_line("rustc", &["--version"])),
+        ("python", first_line("python3", &["--version"])),
+    ];
+    found.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?))).collect()
 }
 
 fn first_line(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {

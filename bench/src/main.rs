@@ -70,15 +70,11 @@ struct Ground {
 impl Ground {
     /// Where the peers are kept once they are installed.
     fn peers(&self) -> anyhow::Result<PathBuf> {
-        Ok(self.out("bench")?.with_file_name("peers"))
+        Ok(peers_beside(&self.out("bench")?))
     }
 
     fn programs(&self) -> anyhow::Result<PathBuf> {
-        if let Some(programs) = &self.programs {
-            return Ok(programs.clone());
-        }
-        let own = std::env::current_exe().context("the folder of this program is not known")?;
-        Ok(own.parent().context("this program is in no folder")?.to_owned())
+        self.programs.clone().map_or_else(own_folder, Ok)
     }
 
     /// The same with copies of the programs in `folder`: a build meanwhile must not change what runs.
@@ -103,9 +99,25 @@ impl Ground {
             Some(out) => out.clone(),
             None => self.programs()?.join("..").join(name),
         };
-        std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
-        out.canonicalize().with_context(|| out.display().to_string())
+        made(&out)
     }
+}
+
+/// The folder of this program.
+fn own_folder() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("the folder of this program is not known")?;
+    Ok(own.parent().context("this program is in no folder")?.to_owned())
+}
+
+/// A folder, made where it is missing.
+fn made(folder: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    folder.canonicalize().with_context(|| folder.display().to_string())
+}
+
+/// Where other software is kept once it is installed: beside the benchmark's results.
+fn peers_beside(results: &Path) -> PathBuf {
+    results.with_file_name("peers")
 }
 
 #[tokio::main]

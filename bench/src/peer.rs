@@ -7,7 +7,7 @@ mod install;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
@@ -18,8 +18,7 @@ use crate::database::Database;
 use crate::process::{Group, Process};
 use crate::redis_server::{self, RedisServer};
 
-use install::Installed;
-pub(crate) use install::versions;
+pub(crate) use install::{Installed, versions};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Celery's own program gives up after 120 s.
@@ -61,7 +60,7 @@ impl Peer {
     pub(crate) async fn start(ground: &Ground, folder: &Path, acceptor: Acceptor) -> anyhow::Result<Self> {
         let folder = folder.join(format!("{acceptor:?}").to_lowercase());
         std::fs::create_dir_all(&folder)?;
-        let installed = Installed::at(ground)?;
+        let installed = Installed::in_folder(ground.peers()?);
         let command = match acceptor {
             Acceptor::FastifyBullmq => installed.node("accept.js").await?,
             Acceptor::FastapiCelery => installed.python("venv/bin/uvicorn").await?,
@@ -75,12 +74,8 @@ impl Peer {
         command.process_group(0);
         let mut process = Process::spawn("peer", command, &folder)?;
         let group = Group(process.pid());
-        let began = Instant::now();
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            process.check().with_context(|| format!("see {}", folder.join("peer.log").display()))?;
-            ensure!(began.elapsed() < READY_WITHIN, "it was not there within {} s", READY_WITHIN.as_secs());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let listening = process.listening(address, READY_WITHIN).await;
+        listening.with_context(|| format!("see {}", folder.join("peer.log").display()))?;
         Ok(Self { acceptor, address, _group: group, _process: process, _redis: redis })
     }
 
@@ -148,7 +143,7 @@ impl Drainer {
 
     /// Adds jobs that do nothing to an empty Redis, then runs them all.
     pub(crate) async fn drain(self, ground: &Ground, redis: &RedisServer) -> anyhow::Result<Drained> {
-        let (installed, port) = (Installed::at(ground)?, redis.address().port().to_string());
+        let (installed, port) = (Installed::in_folder(ground.peers()?), redis.address().port().to_string());
         let url = format!("redis://{}/0", redis.address());
         let mut command = match self {
             Self::ApalisRedis => installed.apalis_redis().await?,

@@ -1,11 +1,12 @@
 //! A program that runs beside us until we end it, one way or the other. Killed when dropped.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
@@ -54,6 +55,17 @@ impl Process {
             None => Ok(()),
             Some(status) => bail!("{} ended by itself: {status}", self.name),
         }
+    }
+
+    /// Returns once it takes connections at `address`: an error where it ends, or does not within this time.
+    pub(crate) async fn listening(&mut self, address: SocketAddr, within: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            self.check()?;
+            ensure!(began.elapsed() < within, "{} was not there within {} s", self.name, within.as_secs());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// SIGKILL: it has no chance to say or save anything.

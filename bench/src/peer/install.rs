@@ -9,8 +9,6 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
-use crate::Ground;
-
 /// A program's sources: paths within its folder, and what is in them. They are part of this binary, so
 /// that what runs is what was built with it.
 type Sources = &'static [(&'static str, &'static str)];
@@ -27,6 +25,10 @@ const PYTHON: Sources = &[
     ("accept.py", include_str!("../../peers/python/accept.py")),
     ("drain.py", include_str!("../../peers/python/drain.py")),
 ];
+const MINILM: Sources = &[
+    ("requirements.txt", include_str!("../../peers/minilm/requirements.txt")),
+    ("serve.py", include_str!("../../peers/minilm/serve.py")),
+];
 const APALIS_REDIS: Sources = &[
     ("Cargo.toml", include_str!("../../peers/apalis-redis/Cargo.toml")),
     ("Cargo.lock", include_str!("../../peers/apalis-redis/Cargo.lock")),
@@ -40,8 +42,8 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    pub(crate) fn at(ground: &Ground) -> anyhow::Result<Self> {
-        Ok(Self { root: ground.peers()? })
+    pub(crate) fn in_folder(root: PathBuf) -> Self {
+        Self { root }
     }
 
     /// Node with a script.
@@ -59,10 +61,21 @@ impl Installed {
         Ok(command)
     }
 
-    /// A program of the environment that has the Python packages.
+    /// A program of the environment that has the Python peers' packages.
     pub(crate) async fn python(&self, program: &str) -> anyhow::Result<Command> {
-        let folder = self.write("python", PYTHON)?;
-        once(&folder, PYTHON, async || {
+        self.environment("python", PYTHON, program).await
+    }
+
+    /// The model all-MiniLM-L6-v2 behind OpenAI's API; it takes a port.
+    pub(crate) async fn minilm(&self) -> anyhow::Result<Command> {
+        let mut command = self.environment("minilm", MINILM, "venv/bin/python").await?;
+        command.arg("serve.py");
+        Ok(command)
+    }
+
+    async fn environment(&self, name: &str, sources: Sources, program: &str) -> anyhow::Result<Command> {
+        let folder = self.write(name, sources)?;
+        once(&folder, sources, async || {
             needs("python3", "--version", (3, 10)).await?;
             run(Command::new("python3").args(["-m", "venv", "--clear", "venv"]), &folder).await?;
             let pip = folder.join("venv/bin/pip");
@@ -127,7 +140,7 @@ async fn once(
     if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
-    println!("  installing a peer into {} (once)", folder.display());
+    println!("  installing into {} (once)", folder.display());
     install().await.context("not installed")?;
     std::fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())
 }

@@ -1,0 +1,57 @@
+//! A collection's documents as the product takes them up: read, cut into passages, and known again by the
+//! collection's own numbers.
+
+use copydesk_common::document::{Chunk, DocumentId};
+use copydesk_knowledge::Hit;
+use copydesk_worker::ingest;
+
+use super::collection::Collection;
+
+/// The passages of all documents.
+pub(crate) struct Corpus {
+    pub(crate) passages: Vec<Chunk>,
+    /// The collection's number of each passage's document.
+    numbers: Vec<(DocumentId, usize)>,
+}
+
+impl Corpus {
+    /// Reads and cuts each document as one that is uploaded as plain text; those without text are left out,
+    /// as they would be refused.
+    pub(crate) fn read(collection: &Collection) -> Self {
+        let (mut passages, mut numbers) = (Vec::new(), Vec::new());
+        for document in &collection.documents {
+            let Ok((chunks, language)) = ingest::read_text(&document.title, &document.text) else { continue };
+            let document_id = DocumentId::new();
+            numbers.push((document_id, document.number));
+            passages.extend((0..).zip(chunks).map(|(ordinal, chunk)| Chunk {
+                document_id,
+                ordinal,
+                heading_path: chunk.heading_path,
+                text: chunk.text,
+                title: document.title.clone(),
+                url: None,
+                language,
+            }));
+        }
+        numbers.sort_unstable_by_key(|(id, _)| *id);
+        Self { passages, numbers }
+    }
+
+    /// The collection's numbers of the documents that hits are of, each once, in order.
+    pub(crate) fn documents(&self, hits: &[Hit]) -> Vec<usize> {
+        let mut documents = Vec::new();
+        for hit in hits {
+            let found = self.numbers.binary_search_by_key(&hit.chunk.document_id, |(id, _)| *id);
+            let Some((_, number)) = found.ok().and_then(|at| self.numbers.get(at)) else { continue };
+            if !documents.contains(number) {
+                documents.push(*number);
+            }
+        }
+        documents
+    }
+
+    /// So many passages: these over and over.
+    pub(crate) fn repeated(&self, size: usize) -> Vec<Chunk> {
+        self.passages.iter().cycle().take(size).cloned().collect()
+    }
+}
