@@ -193,14 +193,16 @@ pub struct Source {
     pub quote: String,
 }
 
-/// What the review said of the text in its final form.
+/// What is known of how good the text is in its final form: what a reviewer said of it, and what code can check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Review {
-    /// 0 to 10: the mean of the criteria, as the reviewer gave them.
-    pub score: f64,
+    /// 0 to 10: the mean of the criteria, as the reviewer gave them; null where no reviewer read the text.
+    #[schema(required = true)]
+    pub score: Option<f64>,
     /// The score after correction by people's verdicts; the same where there are too few.
-    pub calibrated_score: f64,
-    /// Each criterion's score, 0 to 10.
+    #[schema(required = true)]
+    pub calibrated_score: Option<f64>,
+    /// Each criterion's score, 0 to 10; empty where no reviewer read the text.
     pub criteria: std::collections::BTreeMap<String, f64>,
     /// Revisions made.
     pub rounds: u16,
@@ -272,7 +274,7 @@ pub struct Generation {
     pub content: String,
     /// What it cites.
     pub sources: Vec<Source>,
-    /// What the review said; null where there was none.
+    /// How good it is; null for texts from before checks were kept, where no reviewer had read them.
     #[schema(required = true)]
     pub review: Option<Review>,
     /// The lessons that the writer was given.

@@ -104,7 +104,7 @@ fn text_row(ending: &Ending) -> serde_json::Value {
         "models": generation.models,
         "usage": generation.usage,
         "review": generation.review,
-        "score": generation.review.as_ref().map(|review| review.score),
+        "score": generation.review.as_ref().and_then(|review| review.score),
     })
 }
 

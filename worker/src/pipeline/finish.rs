@@ -12,7 +12,7 @@ use super::lessons::Lessons;
 use super::outline::Planned;
 use super::passage::Passage;
 use super::research::Research;
-use super::review::Reviewed;
+use super::review::{Reviewed, Rubric};
 use crate::format::fallback::one_line;
 use crate::provider::Providers;
 use crate::provider::chain::{AnsweredBy, Chain};
@@ -80,7 +80,7 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
         language: made.brief.language.clone(),
         title: title(&checked.text, made),
         sources: checked.sources,
-        review: reviewed.and_then(|reviewed| review(reviewed, made.versions.len())),
+        review: reviewed.map(|reviewed| review(reviewed, made.versions.len())),
         lessons_applied: made.lessons.applied.clone(),
         degraded: degraded(made, rubric.is_some(), is_template),
         models: Models {
@@ -110,19 +110,19 @@ fn best(versions: &[Version]) -> Option<&Version> {
     })
 }
 
-/// What a client is told of the review; nothing where there was no reviewer.
-fn review(reviewed: &Reviewed, versions: usize) -> Option<Review> {
-    let rubric = reviewed.rubric.as_ref()?;
-    let score = rubric.score();
-    Some(Review {
+/// What a client is told of the review: without a reviewer what code checked, and no score, since nobody gave one.
+fn review(reviewed: &Reviewed, versions: usize) -> Review {
+    let rubric = reviewed.rubric.as_ref();
+    let score = rubric.map(Rubric::score);
+    Review {
         score,
         calibrated_score: score,
-        criteria: rubric.criteria.clone(),
+        criteria: rubric.map(|rubric| rubric.criteria.clone()).unwrap_or_default(),
         rounds: u16::try_from(versions.saturating_sub(1)).unwrap_or(u16::MAX),
-        comments: rubric.comments.clone(),
+        comments: rubric.map(|rubric| rubric.comments.clone()).unwrap_or_default(),
         checks: reviewed.checks.clone(),
         voice_score: reviewed.voice_score,
-    })
+    }
 }
 
 fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degradation> {
@@ -156,7 +156,8 @@ fn title(text: &str, made: &Made<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::review::Rubric;
+    use copydesk_common::generation::Check;
+
     use super::super::review::tests::rubric;
     use super::*;
 
@@ -178,6 +179,17 @@ mod tests {
 
     fn best_of(versions: &[Version]) -> &str {
         best(versions).map_or("", |version| version.text.as_str())
+    }
+
+    #[test]
+    fn checks_are_shown_without_a_reviewer_and_a_score_is_not() {
+        let check = Check { name: "length".into(), passed: false, detail: "Write more.".into() };
+        let mut unseen = version("unseen", None, 1).reviewed;
+        (unseen.checks, unseen.voice_score) = (vec![check.clone()], Some(6.5));
+        let shown = review(&unseen, 2);
+        assert_eq!((shown.score, shown.calibrated_score, shown.criteria.len()), (None, None, 0));
+        assert_eq!((shown.checks, shown.voice_score, shown.rounds), (vec![check], Some(6.5), 1));
+        assert_eq!(review(&version("seen", Some(rubric(8.0)), 0).reviewed, 1).score, Some(8.0));
     }
 
     #[test]

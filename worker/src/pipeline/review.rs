@@ -26,8 +26,9 @@ pub const CRITERIA: [&str; 5] = ["accuracy", "relevance", "voice", "structure", 
 const CHECK_PENALTY: f64 = 0.75;
 /// What all of them take off at most: a good text in a poor shape is still better than a poor one.
 const MAX_PENALTY: f64 = 4.0;
-/// The score of a text that nobody reviewed, before the checks.
-const UNREVIEWED_SCORE: f64 = 10.0;
+/// Where nobody reviewed a text, its revisions go by this less what failed checks take off: a usual reviewer's score, so
+/// that one failed check is mended at the usual `min_score`. No client is shown it.
+const UNREVIEWED_SCORE: f64 = 8.0;
 /// The longest answer, in tokens; models that think first think within it.
 const MAX_TOKENS: u32 = 4_000;
 /// A score is not worded freely.
@@ -286,7 +287,7 @@ pub(crate) mod tests {
     fn failed_checks_lower_the_score_up_to_a_point() {
         let score = |failed: usize| put_together(Some(rubric(8.0)), self::failed(failed)).combined_score();
         assert_eq!((score(0), score(1), score(2), score(9)), (8.0, 7.25, 6.5, 4.0));
-        assert_eq!(put_together(None, Vec::new()).combined_score(), 10.0);
+        assert_eq!(put_together(None, Vec::new()).combined_score(), 8.0);
         assert_eq!(put_together(Some(rubric(1.0)), failed(4)).combined_score(), 0.0);
     }
 
@@ -299,6 +300,7 @@ pub(crate) mod tests {
         assert_eq!(next(&poor, 2, &brief), Stage::Finish, "two rounds are all");
         assert_eq!(next(&put_together(Some(rubric(9.0)), failed(1)), 0, &brief), Stage::Finish);
         assert_eq!(next(&put_together(None, Vec::new()), 0, &brief), Stage::Finish);
+        assert_eq!(next(&put_together(None, failed(1)), 0, &brief), Stage::Revise, "checks need no reviewer");
         let silent = Rubric { comments: String::new(), ..rubric(2.0) };
         assert_eq!(next(&put_together(Some(silent), Vec::new()), 0, &brief), Stage::Finish, "nothing to go by");
         assert_eq!(put_together(Some(rubric(2.0)), Vec::new()).fixes, ["Good."]);

@@ -1,5 +1,6 @@
 //! The whole path: submit, work, poll, judge.
 
+use copydesk_simulator::{Fault, FaultKind, Stage};
 use serde_json::{Value, json};
 
 use crate::system::System;
@@ -164,5 +165,33 @@ async fn fifty_generations_at_once_for_one_business_all_end() {
         assert_eq!(system.ended(id).await["status"], "succeeded");
     }
     assert_eq!(system.count("select count(*) from generations").await, 50);
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_no_reviewer_read_shows_its_checks_and_no_score() {
+    let system = System::start().await;
+    let short =
+        "# Physiotherapy\n\nEvery patient sees the same physiotherapist for the whole course. Book a visit today.";
+    let short = Fault::chat(FaultKind::Message { text: short.into(), finish: None }).stage(Stage::Draft);
+    system.simulator.set_faults(vec![Fault::chat(FaultKind::Refusal).stage(Stage::Review), short]).unwrap();
+    let worker = system.worker();
+    system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
+    let request = json!({ "business_id": "riverside", "topic": "Physiotherapy appointments and prices", "format": "blog", "max_rounds": 1 });
+    let id = system.submit("/api/generate", &request).await;
+    let result = system.ended(id).await["result"].clone();
+    assert_eq!(result["degraded"], json!(["review_unavailable"]));
+    let review = &result["review"];
+    assert_eq!(
+        (&review["score"], &review["calibrated_score"], &review["criteria"]),
+        (&Value::Null, &Value::Null, &json!({}))
+    );
+    let checks = review["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|check| check["name"] == "length"), "{review:#}");
+    assert_eq!((&review["rounds"], &result["models"]["reviewer"]), (&json!(1), &Value::Null), "{review:#}");
+    // What a release before stored of such a text was null.
+    sqlx::query("update generations set review = null").execute(system.store.pool()).await.unwrap();
+    let (status, stored) = system.get(&format!("/api/generations/{}", result["generation_id"].as_str().unwrap())).await;
+    assert_eq!((status, &stored["review"]), (200, &Value::Null));
     worker.leave().await;
 }
