@@ -180,14 +180,15 @@ impl Follower {
         if was_told.as_ref() != Some(&whereabouts) {
             self.push("status", &whereabouts);
         }
-        if self.told.progress.as_ref() != Some(&job.progress) {
-            self.push("progress", &job.progress);
-            self.told.progress = Some(job.progress.clone());
-        }
         // Who comes after the end needs no draft: the text is in the result.
         let came_late = was_told.is_none() && job.status.is_final();
         if job.kind == JobKind::Generate && !came_late {
             self.tell_draft(job).await;
+        }
+        // Behind the pieces that the stage before it has written.
+        if self.told.progress.as_ref() != Some(&job.progress) {
+            self.push("progress", &job.progress);
+            self.told.progress = Some(job.progress.clone());
         }
         if job.status.is_final() {
             self.finish(standing);

@@ -97,14 +97,14 @@ async fn a_job_is_followed_from_the_queue_to_its_text(pool: PgPool) {
     assert_eq!((&status.data["status"], &status.data["waiting"]), (&json!("queued"), &Value::Null));
     assert_eq!(client.expect("progress").await.data["completed"], 0);
 
-    moved(&pool, &job, "running").await;
     write(&service, &job, "# A ti", true).await;
-    write(&service, &job, "tle", false).await;
-    assert_eq!(client.expect("status").await.data["status"], "running");
-    assert_eq!(client.expect("progress").await.data["stage"], "draft");
     let token = client.expect("token").await;
     assert_eq!(token.data, json!({ "stage": "draft", "round": 0, "reset": true, "text": "# A ti" }));
+    write(&service, &job, "tle", false).await;
     assert_eq!(client.expect("token").await.data["text"], "tle");
+    moved(&pool, &job, "running").await;
+    assert_eq!(client.expect("status").await.data["status"], "running");
+    assert_eq!(client.expect("progress").await.data["stage"], "draft");
 
     finish(&pool, id_of(&job)).await;
     Notifier::new(&service.redis()).publish(id_of(&job).parse().unwrap()).await;
@@ -126,7 +126,6 @@ async fn who_comes_back_sees_what_is_new_and_nothing_twice(pool: PgPool) {
     }
     let mut client = Client::follow(&service, id_of(&job), None).await;
     client.expect("status").await;
-    client.expect("progress").await;
     let first = client.expect("token").await;
     assert_eq!(first.data["text"], "One ", "who comes late sees the text from its beginning");
     drop(client);
@@ -134,9 +133,9 @@ async fn who_comes_back_sees_what_is_new_and_nothing_twice(pool: PgPool) {
     write(&service, &job, "three", false).await;
     let mut client = Client::follow(&service, id_of(&job), Some(&first.id)).await;
     client.expect("status").await;
-    client.expect("progress").await;
     assert_eq!(client.expect("token").await.data["text"], "two ");
     assert_eq!(client.expect("token").await.data["text"], "three");
+    client.expect("progress").await;
 
     finish(&pool, id_of(&job)).await;
     client.expect("status").await;
