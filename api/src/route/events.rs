@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use copydesk_common::draft::{self, Cursor};
+use copydesk_common::draft::{self, Cursor, Piece};
 use copydesk_common::follow::Following;
 use copydesk_common::job::{JobId, JobKind, Progress};
 use copydesk_common::notify::Subscription;
+use copydesk_common::stage::Stage;
+use copydesk_common::store::job::text;
 use futures_util::stream;
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
@@ -65,8 +68,8 @@ pub struct Token {
 /// with the id of `done` gets 204, which ends a browser's reconnecting.
 ///
 /// Pieces are a draft: they are checked only for what must not be seen (refusals, repeated instructions, markup, foreign
-/// links), citations are not, and reviews may change everything. A piece with `reset: true` begins a text anew. Drafts
-/// are sent while somebody follows the job: a text whose writing began before that comes with `done`.
+/// links), citations are not, and reviews may change everything. A piece with `reset: true` begins a text anew. Pieces
+/// are sent while somebody follows the job: a text whose writing began before that comes whole, as soon as it is written.
 #[utoipa::path(
     get,
     path = "/api/jobs/{id}/events",
@@ -95,8 +98,8 @@ pub async fn events(
     // Before the first look: a change after it is heard.
     let hints = services.listener.subscribe(id);
     let standing = job::look(&services, id).await?;
-    let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    if seen == END && standing.body.status.is_final() {
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    if last == END && standing.body.status.is_final() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let following = services.followers.follow(id).await;
@@ -104,7 +107,7 @@ pub async fn events(
         id,
         hints,
         _following: following,
-        read_to: seen.parse().unwrap_or_default(),
+        seen: Seen::of(last),
         told: Told::default(),
         standing: Some(standing),
         pending: VecDeque::from([Event::default().retry(RECONNECT_AFTER)]),
@@ -122,14 +125,37 @@ struct Told {
     progress: Option<Progress>,
 }
 
+/// What a client has seen of the text. The ids of events are made of it: `cursor` or `cursor.round`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    /// How far the draft was read.
+    cursor: Cursor,
+    /// The round of the text that is seen; `None` for no text.
+    round: Option<u16>,
+}
+
+impl Seen {
+    /// Nothing, where the id is none of ours.
+    fn of(id: &str) -> Self {
+        let (cursor, round) = id.split_once('.').unwrap_or((id, ""));
+        cursor.parse().map(|cursor| Self { cursor, round: round.parse().ok() }).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cursor.fmt(f)?;
+        self.round.map_or(Ok(()), |round| write!(f, ".{round}"))
+    }
+}
+
 /// One who follows a job.
 struct Follower {
     services: Services,
     id: JobId,
     hints: Subscription,
     _following: Following,
-    /// How far the draft was read.
-    read_to: Cursor,
+    seen: Seen,
     told: Told,
     /// The job, read but not told yet.
     standing: Option<Arc<Standing>>,
@@ -184,6 +210,9 @@ impl Follower {
         let came_late = was_told.is_none() && job.status.is_final();
         if job.kind == JobKind::Generate && !came_late {
             self.tell_draft(job).await;
+            if self.told.progress.as_ref() != Some(&job.progress) {
+                self.tell_finished_text(job).await;
+            }
         }
         // Behind the pieces that the stage before it has written.
         if self.told.progress.as_ref() != Some(&job.progress) {
@@ -197,13 +226,34 @@ impl Follower {
 
     /// Pieces of the draft that came since. Without Redis there are none.
     async fn tell_draft(&mut self, job: &JobBody) {
-        let pieces = draft::read(&self.services.redis, &job.business_id, self.id, self.read_to);
+        let pieces = draft::read(&self.services.redis, &job.business_id, self.id, self.seen.cursor);
         let Ok(Ok(pieces)) = timeout(DRAFT_TIMEOUT, pieces).await else { return };
         for (at, piece) in pieces {
-            self.read_to = at;
-            let draft::Piece { stage, round, reset, text } = piece;
-            self.push("token", &Token { stage: stage.as_str(), round, reset, text });
+            self.seen.cursor = at;
+            self.tell_piece(piece);
         }
+    }
+
+    /// The text that is under review or in revision, where none of its pieces came: it was written before
+    /// anybody followed, or without a model, or Redis lost it.
+    async fn tell_finished_text(&mut self, job: &JobBody) {
+        let has_text = [Stage::Review, Stage::Revise].iter().any(|stage| stage.as_str() == job.progress.stage);
+        if !has_text {
+            return;
+        }
+        let found = text::latest(&self.services.store, &job.business_id, self.id);
+        match self.services.within(found).await {
+            Ok(Some(text)) if self.seen.round.is_none_or(|seen| seen < text.round) => self.tell_piece(text),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a followed text was not read"),
+        }
+    }
+
+    fn tell_piece(&mut self, piece: Piece) {
+        let Piece { stage, round, reset, text } = piece;
+        // What was taken back is not seen.
+        self.seen.round = Some(round).filter(|_| !(reset && text.is_empty()));
+        self.push("token", &Token { stage: stage.as_str(), round, reset, text });
     }
 
     fn finish(&mut self, standing: &Standing) {
@@ -217,7 +267,7 @@ impl Follower {
     }
 
     fn push(&mut self, name: &str, data: &impl Serialize) {
-        let event = Event::default().event(name).id(self.read_to.to_string());
+        let event = Event::default().event(name).id(self.seen.to_string());
         match event.json_data(data) {
             Ok(event) => self.pending.push_back(event),
             Err(error) => tracing::error!(error = %error, "an event cannot be written"),

@@ -150,6 +150,48 @@ async fn who_comes_back_sees_what_is_new_and_nothing_twice(pool: PgPool) {
     assert_eq!(late.next().await, None, "the text is in the result, the draft is not told again");
 }
 
+/// Stores a text, as the stage that wrote it does, and shows that it is under review.
+async fn written(pool: &PgPool, job: &Value, stage: &str, round: i16, text: Option<&str>) {
+    let id: uuid::Uuid = id_of(job).parse().unwrap();
+    sqlx::query(
+        "with stored as (insert into stage_results (job_id, stage, round, output, usage, started_at, finished_at)
+                         values ($1, $2, $3, $4, '{}', now(), now()))
+         update jobs set stage = 'review', stages_completed = stages_completed + 1 where id = $1",
+    )
+    .bind(id)
+    .bind(stage)
+    .bind(round)
+    .bind(json!({ "text": text }))
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_text_that_was_not_seen_growing_comes_whole_and_once(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let job = submitted(&service).await;
+    moved(&pool, &job, "running").await;
+    written(&pool, &job, "draft", 0, Some("The draft.")).await;
+    let mut client = Client::follow(&service, id_of(&job), None).await;
+    client.expect("status").await;
+    let token = client.expect("token").await;
+    assert_eq!(token.data, json!({ "stage": "draft", "round": 0, "reset": true, "text": "The draft." }));
+    client.expect("progress").await;
+
+    written(&pool, &job, "revise", 1, None).await;
+    client.expect("progress").await;
+    written(&pool, &job, "revise", 2, Some("Revised.")).await;
+    let revised = client.expect("token").await;
+    assert_eq!((&revised.data["round"], &revised.data["text"]), (&json!(2), &json!("Revised.")));
+    client.expect("progress").await;
+    drop(client);
+
+    let mut client = Client::follow(&service, id_of(&job), Some(&revised.id)).await;
+    client.expect("status").await;
+    client.expect("progress").await;
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn workers_hear_who_is_followed(pool: PgPool) {
     let service = Service::start(&pool).await;

@@ -22,6 +22,7 @@ use crate::trace::TraceParent;
 
 pub mod intervene;
 pub mod list;
+pub mod text;
 
 /// A client's own name for a request, so that sending it again creates nothing new.
 #[derive(Debug, Clone, PartialEq, Eq)]

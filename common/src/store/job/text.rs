@@ -1,0 +1,27 @@
+//! The text of a job that has none to show yet as its result, out of its finished stages.
+
+use super::{named, to_u16};
+use crate::business::BusinessId;
+use crate::draft::Piece;
+use crate::job::JobId;
+use crate::store::{Store, StoreError};
+
+/// The last text that a stage of the job finished, whole; `None` before the first.
+pub async fn latest(store: &Store, business_id: &BusinessId, id: JobId) -> Result<Option<Piece>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"select stage_results.stage, round, output ->> 'text' as "text!"
+               from stage_results
+               join jobs on jobs.id = stage_results.job_id
+               where jobs.id = $1 and jobs.business_id = $2
+                 and stage_results.stage in ('draft', 'revise') and output ->> 'text' is not null
+               order by round desc limit 1"#,
+            id.0,
+            business_id.as_str(),
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    let Some(row) = store.retry(query).await? else { return Ok(None) };
+    Ok(Some(Piece { stage: named(&row.stage)?, round: to_u16(row.round), reset: true, text: row.text }))
+}
