@@ -107,7 +107,7 @@ impl Services {
             notifier: Notifier::new(&redis),
             listener: Listener::start(redis.clone(), closing.clone()),
             followers: Followers::start(redis.clone(), closing.clone()),
-            knowledge: Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES),
+            knowledge: knowledge(config, &store, &redis),
             max_body_bytes: config.api.max_body_bytes,
             environment: Environment {
                 groq_api_key: config.providers.groq_api_key.is_some(),
@@ -150,6 +150,15 @@ impl Services {
     pub fn announce(&self, jobs: &[NewJob]) {
         metric::count_accepted(&jobs.iter().map(|job| job.kind));
         self.announcer.announce(jobs.iter().map(announce::of_new).collect());
+    }
+}
+
+/// The search in documents: by words, since no provider is called here, or as a worker has found before.
+fn knowledge(config: &Config, store: &Store, redis: &Redis) -> Knowledge {
+    let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES).sharing_results(redis.clone());
+    match config.providers.embeddings.target() {
+        Some((_, model)) => knowledge.beside_vectors_of(model),
+        None => knowledge,
     }
 }
 

@@ -208,6 +208,17 @@ impl Redis {
         Ok(extended)
     }
 
+    /// What [`Self::remember`] keeps under a key, while it does.
+    pub async fn remembered(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
+        Ok(self.commands().get(key).await?)
+    }
+
+    /// Keeps a value under a key for `time`, in place of an earlier one.
+    pub async fn remember(&self, key: &str, value: &[u8], time: Duration) -> Result<(), RedisError> {
+        let () = self.commands().set_ex(key, value, time.as_secs()).await?;
+        Ok(())
+    }
+
     /// Whether the mark that [`Self::set_mark`] left is there: it is gone after a flush.
     pub async fn mark(&self, key: &str) -> Result<Mark, RedisError> {
         let present: bool = self.commands().exists(key).await?;

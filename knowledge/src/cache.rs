@@ -61,6 +61,13 @@ impl Cache {
         Ok(passages)
     }
 
+    /// Whether the index of a business at a version, or a later one, is kept.
+    pub(crate) fn has(&self, business_id: &BusinessId, version: i64) -> bool {
+        let entries = self.entries();
+        let entry = entries.by_business.get(business_id).filter(|entry| entry.version >= version);
+        entry.is_some_and(|entry| entry.slot.initialized())
+    }
+
     /// A panic elsewhere leaves the entries whole: no change of them can stop halfway.
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,8 @@
 //! memory; making passages of documents is the worker's ingest.
 //!
 //! A business's index is built when it is first asked for, kept while the business's knowledge
-//! stays at the same version and the budget allows, and built once however many ask at once.
+//! stays at the same version and the budget allows, and built once however many ask at once. What one
+//! process has found, the others need not search for: [`Knowledge::sharing_results`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,18 +12,23 @@ use std::sync::Arc;
 use copydesk_common::business::BusinessId;
 use copydesk_common::document::Chunk;
 use copydesk_common::embedding::Vector;
+use copydesk_common::redis::Redis;
 use copydesk_common::store::{Store, StoreError, document, embedding};
 
 mod bm25;
 mod cache;
 mod fusion;
+mod metric;
 mod passages;
+mod shared;
 mod tokens;
 mod vectors;
 
 use cache::Cache;
 pub use fusion::votes;
+use metric::Look;
 pub use passages::{Passages, Unembedded};
+use shared::SharedResults;
 pub use tokens::words;
 
 /// A passage that a search found.
@@ -32,6 +38,15 @@ pub struct Hit {
     pub chunk: Chunk,
     /// How well it fits: comparable within one search only.
     pub score: f32,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The passages, best first.
+    pub hits: Vec<Hit>,
+    /// Whether some or all could be found by their words alone although there is a search by meaning.
+    pub lacks_vectors: bool,
 }
 
 /// Why a search found no answer.
@@ -53,45 +68,55 @@ pub enum KnowledgeError {
 pub struct Knowledge {
     store: Store,
     cache: Arc<Cache>,
-    /// The model whose vectors are kept beside the words; `None` for none.
+    /// The model whose vectors there are beside the words; `None` for none.
     model: Option<Arc<str>>,
+    /// Whether they are kept here.
+    keeps_vectors: bool,
+    shared: Option<SharedResults>,
 }
 
 impl Knowledge {
     /// Keeps indexes of at most `budget_bytes` in all; what was used last stays longest.
     pub fn new(store: Store, budget_bytes: usize) -> Self {
-        Self { store, cache: Arc::new(Cache::new(budget_bytes)), model: None }
+        Self { store, cache: Arc::new(Cache::new(budget_bytes)), model: None, keeps_vectors: false, shared: None }
     }
 
     /// Keeps the vectors of this model with the words, within the same budget.
     #[must_use]
     pub fn with_vectors_of(self, model: &str) -> Self {
+        Self { keeps_vectors: true, ..self.beside_vectors_of(model) }
+    }
+
+    /// For who cannot ask the model: others search by this model's vectors too, and a search here, by words alone,
+    /// lacks them.
+    #[must_use]
+    pub fn beside_vectors_of(self, model: &str) -> Self {
         Self { model: Some(model.into()), ..self }
     }
 
-    /// The up to `limit` passages of `business_id` that fit `query` best, best first. The query is
-    /// plain words: whatever characters it holds, none of them is an operator.
-    pub async fn search(
-        &self,
-        business_id: &BusinessId,
-        query: &str,
-        limit: usize,
-    ) -> Result<Vec<Hit>, KnowledgeError> {
-        match self.current(business_id).await? {
-            Some(snapshot) => snapshot.search(query, limit).await,
-            None => Ok(Vec::new()),
+    /// Shares results with every process that does the same: what one has found, the others take over without
+    /// asking the model or reading all passages.
+    #[must_use]
+    pub fn sharing_results(self, redis: Redis) -> Self {
+        Self { shared: Some(SharedResults::new(redis)), ..self }
+    }
+
+    /// The up to `limit` passages of `business_id` that fit `query` best, best first: those that somebody found
+    /// before, or else by words. The query is plain words: whatever characters it holds, none of them is an operator.
+    pub async fn search(&self, business_id: &BusinessId, query: &str, limit: usize) -> Result<Found, KnowledgeError> {
+        let Some(now) = self.current(business_id).await? else { return Ok(Found::default()) };
+        match now.shared(query, limit).await? {
+            Some(hits) => Ok(Found { hits, lacks_vectors: false }),
+            None => now.passages().await?.search(query, limit).await,
         }
     }
 
-    /// The business's passages as they are now; `None` where there never were any. One round trip, and
-    /// those that read the passages where they are not kept.
-    pub async fn current(&self, business_id: &BusinessId) -> Result<Option<Snapshot>, KnowledgeError> {
+    /// What is known of the business now, of which nothing is read yet; `None` where there never was anything.
+    /// One round trip.
+    pub async fn current(&self, business_id: &BusinessId) -> Result<Option<Current>, KnowledgeError> {
         let version = document::knowledge_version(&self.store, business_id).await?;
-        if version == 0 {
-            return Ok(None);
-        }
-        let passages = self.cache.get(business_id, version, || self.load(business_id)).await?;
-        Ok(Some(Snapshot { version, passages }))
+        let current = Current { knowledge: self.clone(), business_id: business_id.clone(), version };
+        Ok((version > 0).then_some(current))
     }
 
     /// Reads the passages after their version: they may already be newer, in which case the next
@@ -99,24 +124,68 @@ impl Knowledge {
     async fn load(&self, business_id: &BusinessId) -> Result<Passages, KnowledgeError> {
         let chunks = document::chunks(&self.store, business_id).await?;
         let vectors: HashMap<_, _> = match &self.model {
-            Some(model) => embedding::all(&self.store, business_id, model).await?.into_iter().collect(),
-            None => HashMap::new(),
+            Some(model) if self.keeps_vectors => {
+                embedding::all(&self.store, business_id, model).await?.into_iter().collect()
+            }
+            _ => HashMap::new(),
         };
         tokio::task::spawn_blocking(move || Ok(Passages::index(chunks)?.with_vectors(&vectors))).await?
+    }
+}
+
+/// What is known of a business at one moment. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Current {
+    knowledge: Knowledge,
+    business_id: BusinessId,
+    version: i64,
+}
+
+impl Current {
+    /// The version of the business's knowledge.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The result of the same search, where somebody shared it, whole and of this version: a round trip to Redis and
+    /// one that reads its few passages. `None` too where searching here takes neither the model nor reading all passages.
+    pub async fn shared(&self, query: &str, limit: usize) -> Result<Option<Vec<Hit>>, KnowledgeError> {
+        let Self { knowledge: Knowledge { store, cache, model, shared, .. }, business_id, version } = self;
+        let Some(shared) = shared.as_ref().filter(|_| limit <= shared::DEPTH) else { return Ok(None) };
+        if model.is_none() && cache.has(business_id, *version) {
+            return Ok(None);
+        }
+        let key = shared.key(business_id, *version, model.as_deref(), query);
+        let Some(mut found) = shared.get(&key).await else { return Ok(None) };
+        found.truncate(limit);
+        let places: Vec<_> = found.iter().map(|place| (place.document_id, place.ordinal)).collect();
+        let chunks = document::chunks_at(store, business_id, *version, &places).await?;
+        // Fewer where the business's documents have changed meanwhile.
+        let is_whole = chunks.len() == found.len();
+        metric::shared_result(if is_whole { Look::Hit } else { Look::Miss });
+        let hits = chunks.into_iter().zip(found).map(|(chunk, place)| Hit { chunk, score: place.score });
+        Ok(is_whole.then(|| hits.collect()))
+    }
+
+    /// The passages; one round trip or two, where they are not kept.
+    pub async fn passages(&self) -> Result<Snapshot, KnowledgeError> {
+        let Self { knowledge, business_id, version } = self;
+        let passages = knowledge.cache.get(business_id, *version, || knowledge.load(business_id)).await?;
+        Ok(Snapshot { of: self.clone(), passages })
     }
 }
 
 /// A business's passages at one moment. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    version: i64,
+    of: Current,
     passages: Arc<Passages>,
 }
 
 impl Snapshot {
     /// The version of the business's knowledge.
     pub fn version(&self) -> i64 {
-        self.version
+        self.of.version
     }
 
     /// Whether there are no passages.
@@ -124,17 +193,41 @@ impl Snapshot {
         self.passages.is_empty()
     }
 
-    /// [`Knowledge::search`].
-    pub async fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let (passages, query) = (Arc::clone(&self.passages), query.to_owned());
-        tokio::task::spawn_blocking(move || passages.search(&query, limit)).await?
+    /// The up to `limit` passages that fit the query best by words.
+    pub async fn search(&self, query: &str, limit: usize) -> Result<Found, KnowledgeError> {
+        let lacks_vectors = self.of.knowledge.model.is_some() && !self.is_empty();
+        let words = query.to_owned();
+        self.found(query, limit, lacks_vectors, move |passages, limit| passages.search(&words, limit)).await
     }
 
     /// The same by words and by meaning together; `vector` is the query's, by the model of
     /// [`Knowledge::with_vectors_of`]. Passages that have no vector are found by their words.
-    pub async fn search_hybrid(&self, query: &str, vector: Vector, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let (passages, query) = (Arc::clone(&self.passages), query.to_owned());
-        tokio::task::spawn_blocking(move || passages.search_hybrid(&query, &vector, limit)).await?
+    pub async fn search_hybrid(&self, query: &str, vector: Vector, limit: usize) -> Result<Found, KnowledgeError> {
+        let lacks_vectors = self.passages.lacks_vectors(vector.dimension());
+        let words = query.to_owned();
+        let search = move |passages: &Passages, limit| passages.search_hybrid(&words, &vector, limit);
+        self.found(query, limit, lacks_vectors, search).await
+    }
+
+    /// Searches, and shares what was found where it lacks nothing.
+    async fn found(
+        &self,
+        query: &str,
+        limit: usize,
+        lacks_vectors: bool,
+        search: impl FnOnce(&Passages, usize) -> Result<Vec<Hit>, KnowledgeError> + Send + 'static,
+    ) -> Result<Found, KnowledgeError> {
+        let Current { knowledge: Knowledge { model, shared, .. }, business_id, version } = &self.of;
+        let shared = shared.as_ref().filter(|_| !lacks_vectors);
+        let depth = if shared.is_some() { limit.max(shared::DEPTH) } else { limit };
+        let passages = Arc::clone(&self.passages);
+        let mut hits = tokio::task::spawn_blocking(move || search(&passages, depth)).await??;
+        if let Some(shared) = shared {
+            let key = shared.key(business_id, *version, model.as_deref(), query);
+            shared.put(key, hits.get(..shared::DEPTH).unwrap_or(&hits));
+        }
+        hits.truncate(limit);
+        Ok(Found { hits, lacks_vectors })
     }
 
     /// Up to `limit` passages that have no vector of this dimension.

@@ -132,6 +132,11 @@ impl Passages {
         missing.map(|(_, chunk)| Unembedded::of(&chunk.heading_path, &chunk.text))
     }
 
+    /// Whether one has no vector of this dimension.
+    pub(crate) fn lacks_vectors(&self, dimension: usize) -> bool {
+        self.vectors.count(dimension) < self.chunks.len()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.chunks.len()
@@ -327,6 +332,7 @@ mod tests {
         let missing = |dimension| passages.unembedded(dimension).map(|passage| passage.input).collect::<Vec<_>>();
         assert_eq!(missing(2), ["Hours\nAt eight."]);
         assert_eq!(missing(3).len(), 3, "vectors of another dimension are none");
+        assert!(passages.lacks_vectors(2) && passages.lacks_vectors(3));
         let other = Vector::parse(vec![1.0, 0.0, 0.0]).unwrap();
         let hits = passages.search_hybrid("scan", &other, 10).unwrap();
         assert_eq!(hits.len(), 1, "by words alone");

@@ -30,6 +30,11 @@ impl Vectors {
         (!self.places.is_empty()).then_some(self.dimension)
     }
 
+    /// How many there are of a dimension.
+    pub(crate) fn count(&self, dimension: usize) -> usize {
+        if self.dimension() == Some(dimension) { self.places.len() } else { 0 }
+    }
+
     pub(crate) fn has(&self, place: usize) -> bool {
         u32::try_from(place).is_ok_and(|place| self.places.binary_search(&place).is_ok())
     }

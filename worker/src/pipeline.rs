@@ -94,7 +94,7 @@ impl PipelineDeps {
         let providers = Providers::new(&config.providers, redis)?;
         let embedder = |embeddings| Embedder::new(store.clone(), embeddings, config.providers.call_timeout());
         let embedder = providers.embeddings.clone().map(embedder);
-        let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES);
+        let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES).sharing_results(redis.clone());
         let knowledge = match &embedder {
             Some(embedder) => knowledge.with_vectors_of(embedder.model()),
             None => knowledge,

@@ -20,7 +20,8 @@ const DEFAULT_LIMIT: i64 = 10;
 /// Search a business's documents.
 ///
 /// Shows what the writer would be given for this topic, best first: by words. Where a search by meaning is set
-/// up, the writer is also given passages that say the same in other words.
+/// up, the writer is also given passages that say the same in other words, and so is who asks here for what a
+/// text was written about within the last hour.
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/search",
@@ -35,8 +36,8 @@ pub async fn search(
     Parameters(query): Parameters<SearchQuery>,
 ) -> Result<Json<SearchResult>, ApiError> {
     let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(0);
-    let hits = services.within(services.knowledge.search(&business_id, &query.q, limit)).await?;
-    Ok(Json(SearchResult { data: hits.into_iter().map(Passage::of).collect() }))
+    let found = services.within(services.knowledge.search(&business_id, &query.q, limit)).await?;
+    Ok(Json(SearchResult { data: found.hits.into_iter().map(Passage::of).collect() }))
 }
 
 /// What to look for.

@@ -98,6 +98,12 @@ impl Keys {
         format!("{}:swept", self.queue_tag(kind))
     }
 
+    /// String, an hour: where the passages stand that a search of a business's documents found at this version of
+    /// its knowledge; `query` is a hash of the query and of the model that it was embedded by. Owner: `copydesk_knowledge`.
+    pub fn search_result(&self, business_id: &BusinessId, version: i64, query: &str) -> String {
+        format!("{}:found:{business_id}:{version}:{query}", self.prefix)
+    }
+
     fn queue_tag(&self, kind: JobKind) -> String {
         format!("{{{}:queue:{kind}}}", self.prefix)
     }

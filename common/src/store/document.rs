@@ -397,7 +397,8 @@ pub async fn knowledge_version(store: &Store, business_id: &BusinessId) -> Resul
 /// Every passage of a business, the same passage of several documents once.
 pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk>, StoreError> {
     let query = || async {
-        sqlx::query!(
+        sqlx::query_as!(
+            ChunkRow,
             r#"select distinct on (c.sha256) c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language
                from chunks c join brand_documents d on d.id = c.document_id
                where c.business_id = $1 and d.business_id = $1 and d.status = 'ready'
@@ -407,18 +408,61 @@ pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk
         .fetch_all(&store.pool)
         .await
     };
-    let rows = store.retry(query).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Chunk {
-                document_id: DocumentId(row.document_id),
-                ordinal: row.ordinal,
-                heading_path: row.heading_path,
-                text: row.body,
-                title: row.title,
-                url: row.url,
-                language: row.language.as_deref().map(named::<Language>).transpose()?,
-            })
+    store.retry(query).await?.into_iter().map(Chunk::try_from).collect()
+}
+
+/// The passages of a business that stand at these places, document and ordinal, in their order; none where its
+/// knowledge is at another version by now.
+pub async fn chunks_at(
+    store: &Store,
+    business_id: &BusinessId,
+    version: i64,
+    places: &[(DocumentId, i32)],
+) -> Result<Vec<Chunk>, StoreError> {
+    let (documents, ordinals): (Vec<_>, Vec<_>) = places.iter().map(|(id, ordinal)| (id.0, *ordinal)).unzip();
+    let query = || async {
+        sqlx::query_as!(
+            ChunkRow,
+            r#"select c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language
+               from unnest($3::uuid[], $4::int[]) with ordinality as place (document_id, ordinal, rank)
+               join chunks c on c.document_id = place.document_id and c.ordinal = place.ordinal
+               join brand_documents d on d.id = c.document_id
+               where c.business_id = $1 and d.business_id = $1 and d.status = 'ready'
+                   and exists (select from knowledge_versions where business_id = $1 and version = $2)
+               order by place.rank"#,
+            business_id.as_str(),
+            version,
+            &documents,
+            &ordinals,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(Chunk::try_from).collect()
+}
+
+struct ChunkRow {
+    document_id: Uuid,
+    ordinal: i32,
+    heading_path: String,
+    body: String,
+    title: String,
+    url: Option<String>,
+    language: Option<String>,
+}
+
+impl TryFrom<ChunkRow> for Chunk {
+    type Error = StoreError;
+
+    fn try_from(row: ChunkRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            document_id: DocumentId(row.document_id),
+            ordinal: row.ordinal,
+            heading_path: row.heading_path,
+            text: row.body,
+            title: row.title,
+            url: row.url,
+            language: row.language.as_deref().map(named::<Language>).transpose()?,
         })
-        .collect()
+    }
 }

@@ -4,7 +4,7 @@ use copydesk_common::business::BusinessId;
 use copydesk_common::document::DocumentId;
 use copydesk_common::generation::Degradation;
 use copydesk_common::stage::Stage;
-use copydesk_knowledge::{Hit, KnowledgeError, Unembedded};
+use copydesk_knowledge::{Found, Hit, KnowledgeError, Snapshot, Unembedded};
 use serde::{Deserialize, Serialize};
 
 use super::PipelineDeps;
@@ -55,6 +55,12 @@ struct FoundPassages {
     lacks_vectors: bool,
 }
 
+impl FoundPassages {
+    fn of(found: Found, snapshot: &Snapshot) -> Self {
+        Self { hits: found.hits, version: snapshot.version(), lacks_vectors: found.lacks_vectors }
+    }
+}
+
 /// Searches the business's documents for the topic.
 pub async fn run(
     deps: &PipelineDeps,
@@ -89,11 +95,12 @@ async fn find(
     query: &str,
 ) -> Result<FoundPassages, StageError> {
     let Some(now) = deps.knowledge.current(business_id).await? else { return Ok(FoundPassages::default()) };
-    let by_words = async |lacks_vectors| {
-        let hits = now.search(query, MAX_PASSAGES).await?;
-        Ok(FoundPassages { hits, version: now.version(), lacks_vectors })
-    };
-    let Some(embedder) = deps.embedder.as_ref().filter(|_| !now.is_empty()) else { return by_words(false).await };
+    if let Some(hits) = now.shared(query, MAX_PASSAGES).await? {
+        return Ok(FoundPassages { hits, version: now.version(), lacks_vectors: false });
+    }
+    let now = now.passages().await?;
+    let by_words = async || Ok(FoundPassages::of(now.search(query, MAX_PASSAGES).await?, &now));
+    let Some(embedder) = deps.embedder.as_ref().filter(|_| !now.is_empty()) else { return by_words().await };
     let vector = match calls.embed(&[query.to_owned()]).await {
         Ok(embedded) => embedded.and_then(|embedded| embedded.vectors.into_iter().next()),
         Err(error) => {
@@ -101,7 +108,7 @@ async fn find(
             None
         }
     };
-    let Some(vector) = vector else { return by_words(true).await };
+    let Some(vector) = vector else { return by_words().await };
     let missing = now.unembedded(vector.dimension(), embeddings::MAX_INPUTS).await?;
     let mut latest = now.clone();
     if !missing.is_empty() {
@@ -109,11 +116,11 @@ async fn find(
             note_lack(&error);
         }
         // Vectors that came meanwhile, from here or from elsewhere, are searched too.
-        latest = deps.knowledge.current(business_id).await?.unwrap_or(latest);
+        if let Some(current) = deps.knowledge.current(business_id).await? {
+            latest = current.passages().await?;
+        }
     }
-    let lacks_vectors = !missing.is_empty() && !latest.unembedded(vector.dimension(), 1).await?.is_empty();
-    let hits = latest.search_hybrid(query, vector, MAX_PASSAGES).await?;
-    Ok(FoundPassages { hits, version: latest.version(), lacks_vectors })
+    Ok(FoundPassages::of(latest.search_hybrid(query, vector, MAX_PASSAGES).await?, &latest))
 }
 
 /// Makes vectors of passages that have none: of documents that came while the model was away or not set up

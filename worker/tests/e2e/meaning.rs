@@ -65,6 +65,27 @@ async fn passages_get_vectors_once_and_a_text_asks_for_its_querys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_fleet_asks_for_the_vector_of_a_query_once() {
+    let system = with_embeddings(|_| {}).await;
+    let worker = system.worker();
+    system.add_handbook().await;
+    let first = system.written().await;
+    worker.leave().await;
+    let another = system.worker();
+    let second = system.written().await;
+    assert_eq!(second["result"]["degraded"], json!([]), "{second:#}");
+    assert_eq!(second["usage"]["calls"].get("embeddings"), None, "{second:#}");
+    assert_eq!(system.embedding_calls().await, 2, "the document's, and the first text's");
+    let passages = |job: &Value| {
+        let sources = job["result"]["sources"].as_array().unwrap().iter();
+        sources.filter(|source| source["kind"] == "kb").cloned().collect::<Vec<_>>()
+    };
+    assert!(!passages(&first).is_empty());
+    assert_eq!(passages(&second), passages(&first), "cited and quoted as before");
+    another.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_model_words_are_searched_and_vectors_follow_when_it_is_back() {
     let system = with_embeddings(|_| {}).await;
     let worker = system.worker();
