@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use copydesk_common::business::BusinessId;
 use copydesk_common::document::DocumentId;
+use copydesk_common::generation::Degradation;
 use copydesk_knowledge::Hit;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ const DEFAULT_LIMIT: i64 = 10;
 ///
 /// Shows what the writer would be given for this topic, best first: by words. Where a search by meaning is set
 /// up, the writer is also given passages that say the same in other words, and so is who asks here for what a
-/// text was written about within the last hour.
+/// text was written about within the last hour; all else is searched by words alone, and `degraded` says so.
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/search",
@@ -37,7 +38,10 @@ pub async fn search(
 ) -> Result<Json<SearchResult>, ApiError> {
     let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(0);
     let found = services.within(services.knowledge.search(&business_id, &query.q, limit)).await?;
-    Ok(Json(SearchResult { data: found.hits.into_iter().map(Passage::of).collect() }))
+    Ok(Json(SearchResult {
+        data: found.hits.into_iter().map(Passage::of).collect(),
+        degraded: found.lacks_vectors.then_some(Degradation::EmbeddingsUnavailable).into_iter().collect(),
+    }))
 }
 
 /// What to look for.
@@ -60,6 +64,9 @@ pub struct SearchQuery {
 pub struct SearchResult {
     /// The passages.
     data: Vec<Passage>,
+    /// What was done without: `embeddings_unavailable` where passages were looked for by their words alone although
+    /// a search by meaning is set up.
+    degraded: Vec<Degradation>,
 }
 
 /// A passage of a document.

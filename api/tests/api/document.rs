@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::service::{Answer, Service, with};
+use crate::service::{Answer, NOBODY, Service, with};
 
 const DOCUMENTS: &str = "/api/businesses/acme/documents";
 
@@ -172,7 +172,10 @@ async fn a_search_shows_the_businesss_own_passages(pool: PgPool) {
         .unwrap()
         .parse::<Uuid>()
         .unwrap();
-    assert_eq!(service.get("/api/businesses/acme/search?q=sentences").await.expect(200).body, json!({"data": []}));
+    assert_eq!(
+        service.get("/api/businesses/acme/search?q=sentences").await.expect(200).body,
+        json!({"data": [], "degraded": []})
+    );
     sqlx::query("update brand_documents set status = 'ready'").execute(&pool).await.unwrap();
     sqlx::query(
         "insert into chunks values ($1, 0, 'acme', 'Guide › Tone', 'Short sentences, no jargon.', sha256('a')),
@@ -190,8 +193,34 @@ async fn a_search_shows_the_businesss_own_passages(pool: PgPool) {
     assert_eq!(passage["heading_path"], "Guide › Tone");
     assert_eq!(passage["document_id"], id.to_string());
     assert!(passage["score"].as_f64().unwrap() > 0.0);
-    assert_eq!(service.get("/api/businesses/other/search?q=sentence").await.expect(200).body, json!({"data": []}));
+    assert_eq!(
+        service.get("/api/businesses/other/search?q=sentence").await.expect(200).body,
+        json!({"data": [], "degraded": []})
+    );
     for operators in ["%22", "AND%20OR%20(", "%2B-*~^", "title%3Ax"] {
         service.get(&format!("/api/businesses/acme/search?q={operators}")).await.expect(200);
     }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_search_by_words_alone_says_so_where_there_is_one_by_meaning(pool: PgPool) {
+    let service = Service::start_with(&pool, |config| {
+        config.providers.embeddings.base_url = Some(format!("http://{NOBODY}").parse().unwrap());
+        config.providers.embeddings.model = Some("m".into());
+    })
+    .await;
+    let search = async || service.get("/api/businesses/acme/search?q=sentence").await.expect(200).body;
+    assert_eq!(search().await, json!({"data": [], "degraded": []}), "there is nothing to look for");
+    service.post(DOCUMENTS, &guide()).await.expect(202);
+    sqlx::query("update brand_documents set status = 'ready'").execute(&pool).await.unwrap();
+    sqlx::query(
+        "insert into chunks select id, 0, 'acme', 'Guide', 'Short sentences.', sha256('a') from brand_documents",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query("insert into knowledge_versions values ('acme', 1)").execute(&pool).await.unwrap();
+    let found = search().await;
+    assert_eq!(found["data"][0]["text"], "Short sentences.");
+    assert_eq!(found["degraded"], json!(["embeddings_unavailable"]));
 }

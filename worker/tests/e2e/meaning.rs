@@ -82,6 +82,10 @@ async fn the_fleet_asks_for_the_vector_of_a_query_once() {
     };
     assert!(!passages(&first).is_empty());
     assert_eq!(passages(&second), passages(&first), "cited and quoted as before");
+
+    let search = async |query: &str| system.get(&format!("/api/businesses/riverside/search?q={query}")).await.1;
+    assert_eq!(search("Physiotherapy%20appointments%20and%20prices").await["degraded"], json!([]));
+    assert_eq!(search("appointments").await["degraded"], json!(["embeddings_unavailable"]), "the API asks no model");
     another.leave().await;
 }
 
