@@ -14,6 +14,10 @@ use url::Url;
 use crate::quota::money::{MicroUsd, Prices};
 use crate::redis::{Address, AddressError};
 
+pub mod windows;
+
+use windows::Windows;
+
 /// Everything that Copydesk's processes can be told.
 #[derive(Debug, Clone, confique::Config)]
 pub struct Config {
@@ -302,6 +306,10 @@ pub struct ProvidersConfig {
     /// without a price counts as free.
     #[config(env = "COPYDESK_PRICES", default = "")]
     pub prices: String,
+    /// How much models can read and write at once, in tokens: `model=32768, other=8192`. The windows of
+    /// Groq's and OpenAI's models are known; of any other 8192 are assumed.
+    #[config(env = "COPYDESK_CONTEXT_TOKENS", default = "")]
+    pub context_tokens: String,
     /// What a search of Tavily's costs, in US dollars.
     #[config(env = "COPYDESK_SEARCH_USD_PER_CALL", default = 0.008)]
     pub search_usd_per_call: f64,
@@ -389,6 +397,7 @@ impl ProvidersConfig {
         if self.call_timeout_ms == 0 {
             return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
         }
+        Windows::parse(&self.context_tokens).map_err(|error| format!("COPYDESK_CONTEXT_TOKENS: {error}"))?;
         self.validate_fallback_models()?;
         self.validate_money()
     }
@@ -449,8 +458,23 @@ impl ProvidersConfig {
     /// The models whose calls count as free because nobody said what they cost.
     pub fn models_without_price(&self) -> Vec<&str> {
         let prices = self.prices();
-        let models = [self.llm_model.as_str(), self.review_model.as_str()].into_iter().chain(self.fallback_models());
-        models.filter(|model| prices.of(model).is_none()).collect()
+        self.models().filter(|model| prices.of(model).is_none()).collect()
+    }
+
+    /// The windows of models.
+    pub fn windows(&self) -> Windows {
+        // A list that cannot be read has stopped the start.
+        Windows::parse(&self.context_tokens).unwrap_or_default()
+    }
+
+    /// The models whose windows nobody said.
+    pub fn models_without_window(&self) -> Vec<&str> {
+        let windows = self.windows();
+        self.models().filter(|model| windows.of(model).is_none()).collect()
+    }
+
+    fn models(&self) -> impl Iterator<Item = &str> {
+        [self.llm_model.as_str(), self.review_model.as_str()].into_iter().chain(self.fallback_models())
     }
 
     /// The models that stand in for the others, in order.
@@ -620,6 +644,19 @@ mod tests {
         assert!(providers.validate().unwrap_err().starts_with("COPYDESK_PRICES: \"mine:1\" is no price"));
         let wrong = ProvidersConfig { prices: String::new(), business_usd_per_day: -1.0, ..providers }.validate();
         assert_eq!(wrong.unwrap_err(), "COPYDESK_BUSINESS_USD_PER_DAY takes an amount of US dollars from 0");
+    }
+
+    #[test]
+    fn windows_that_cannot_be_read_stop_the_start() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let with = |list: &str| ProvidersConfig {
+            context_tokens: list.into(),
+            llm_fallback_models: "mine, yours".into(),
+            ..config.providers.clone()
+        };
+        assert_eq!((with("mine=4096").validate(), with("mine=4096").models_without_window()), (Ok(()), vec!["yours"]));
+        let wrong = with("mine=4k").validate().unwrap_err();
+        assert_eq!(wrong, "COPYDESK_CONTEXT_TOKENS: \"mine=4k\" is no window: it takes model=tokens, from 2048");
     }
 
     #[test]

@@ -158,6 +158,8 @@ named_enum! {
         ContentRefused = "content_refused",
         /// A fallback model planned, wrote or reviewed in place of the configured one.
         FallbackModel = "fallback_model",
+        /// Passages or lessons were left out, because the window of a model that may answer is too small.
+        ContextWindow = "context_window",
     }
 }
 

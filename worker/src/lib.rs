@@ -39,6 +39,7 @@ pub mod provider;
 mod retry;
 pub mod sweep;
 mod timekeeping;
+pub mod tokens;
 pub mod voice;
 
 use broadcast::Broadcast;
@@ -146,6 +147,7 @@ impl Worker {
             self.context.owner.clone(),
             Duration::from_millis(self.config.worker.sweep_ms),
         );
+        tokio::task::spawn_blocking(tokens::load);
         tokio::spawn(draining.clone().run_until_cancelled_owned(sweep.run()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(telemetry::upkeep()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(timekeeping::keep(self.context.redis.clone())));

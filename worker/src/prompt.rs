@@ -1,5 +1,5 @@
 //! Prompts: one system message and one user message, from versioned templates. All data is escaped
-//! into tags, and cut so that a prompt stays within its bound. What is asked and when is the
+//! into tags, and cut so that a prompt stays within its bound and the model's window. What is asked and when is the
 //! pipeline's.
 
 use std::sync::LazyLock;
@@ -15,26 +15,42 @@ use crate::format::markup::{OwnAddresses, is_hidden};
 use crate::pipeline::brief::Brief;
 use crate::pipeline::outline::Outline;
 use crate::pipeline::passage::Passage;
+use crate::provider::chat::{ChatRequest, Form};
+use crate::provider::window::Window;
+use crate::tokens;
 use crate::voice::VoiceProfile;
 
-/// A prompt's bound, in characters. A draft longer than that is the one thing that may exceed it.
-pub const MAX_PROMPT_CHARS: usize = 24_000;
-/// What a passage keeps, however many there are, in characters.
-const MIN_PASSAGE_CHARS: usize = 200;
+/// A prompt's bound, in tokens, however large a model's window is. A draft longer than that is the one
+/// thing that may exceed it.
+const MAX_PROMPT_TOKENS: usize = 6_000;
+/// What roles and the marks between messages take, in tokens.
+const CHAT_TOKENS: usize = 16;
+/// What a passage keeps, or it is left out, in tokens.
+const MIN_PASSAGE_TOKENS: usize = 50;
 /// A passage's longest share, in characters: a chunk of the knowledge base is about so long.
 const MAX_PASSAGE_CHARS: usize = 1_800;
-/// What a passage's tag takes besides title and URL, in characters.
-const PASSAGE_TAG_CHARS: usize = 60;
+/// What a passage's tag takes besides title and URL, in tokens.
+const PASSAGE_TAG_TOKENS: usize = 28;
 /// The longest title and URL in a tag, in characters.
 const MAX_ATTRIBUTE_CHARS: usize = 300;
 
-/// The templates could not be parsed or filled in: a bug in them.
+/// A prompt could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
-    /// A template is no template.
+    /// What may not be cut does not fit into the window of a model that may answer.
+    #[error("the prompt takes {tokens} tokens, and {} has room for {most}", .window.model)]
+    TooLong {
+        /// The smallest window.
+        window: Window,
+        /// What it has room for, in tokens, beside the answer.
+        most: usize,
+        /// What is needed.
+        tokens: usize,
+    },
+    /// A template is no template: a bug in it.
     #[error("a prompt's template cannot be parsed")]
     Unparsed(#[source] &'static minijinja::Error),
-    /// A template names what it is not given.
+    /// A template names what it is not given: a bug in it.
     #[error("a prompt's template cannot be filled in")]
     Unfilled(#[from] minijinja::Error),
 }
@@ -50,6 +66,10 @@ pub struct Prompt {
     pub user: String,
     /// The prompt's own prose, without data: what an answer must not repeat.
     pub prose: String,
+    /// What both messages take, in tokens.
+    pub tokens: usize,
+    /// Whether passages or lessons were left out, because a window is too small.
+    pub lacks_room: bool,
 }
 
 impl std::fmt::Debug for Prompt {
@@ -98,8 +118,9 @@ impl<'a> Task<'a> {
         OwnAddresses::of(said.into_iter().chain(wished).chain(known).map(String::as_str))
     }
 
-    /// The prompt of a stage that asks a model: outline, draft, review or revise.
-    pub fn prompt(&self, stage: Stage) -> Result<Prompt, PromptError> {
+    /// The prompt of a stage that asks a model: outline, draft, review or revise. It leaves room for an
+    /// answer of `completion` tokens in the smallest window of those who may answer.
+    pub fn prompt(&self, stage: Stage, window: &Window, completion: u32) -> Result<Prompt, PromptError> {
         let environment = ENVIRONMENT.as_ref().map_err(PromptError::Unparsed)?;
         let version = version(stage);
         let render = |name: &str, context: Value| -> Result<String, PromptError> {
@@ -110,17 +131,39 @@ impl<'a> Task<'a> {
         let system = render("system/v2", names)?;
         let format_name = self.brief.format.name();
         let rule = render(version, minijinja::context! { format_name, shape => Value::from_safe_string(shape) })?;
-        let bare = render("context/v2", Value::from(Serde(self.data(stage, 0))))?;
-        let room = MAX_PROMPT_CHARS.saturating_sub(chars(&bare) + chars(&rule) + chars(&system));
-        let data = render("context/v2", Value::from(Serde(self.data(stage, room))))?;
         let prose = format!("{system}\n{rule}");
-        Ok(Prompt { version, system, user: format!("{data}\n{rule}"), prose })
+        let count = |data: &str| tokens::count(data) + tokens::count(&prose) + CHAT_TOKENS;
+        let with = |data: Data<'_>| render("context/v2", Value::from(Serde(data)));
+
+        let bare = self.data(stage);
+        let mut fixed = count(&with(bare.clone())?);
+        let mut lessons = self.lessons;
+        // An answer has more room than most need: up to a half of it gives way before the data does.
+        let most = window.beside(completion / 2);
+        if fixed > most && !lessons.is_empty() {
+            lessons = &[];
+            fixed = count(&with(Data { lessons, ..bare.clone() })?);
+        }
+        if fixed > most {
+            return Err(PromptError::TooLong { window: window.clone(), most, tokens: fixed });
+        }
+        let (passages, took) = numbered(self.passages, fixed, window.beside(completion));
+        let lacks_room = passages.len() < self.passages.len() || lessons.len() < self.lessons.len();
+        if lacks_room {
+            tracing::warn!(
+                stage = stage.as_str(),
+                model = window.model,
+                passages = self.passages.len() - passages.len(),
+                lessons = self.lessons.len() - lessons.len(),
+                "passages or lessons were left out of a prompt: the model's window is too small"
+            );
+        }
+        let data = with(Data { lessons, passages, ..bare })?;
+        Ok(Prompt { version, system, user: format!("{data}\n{rule}"), prose, tokens: fixed + took, lacks_room })
     }
 
-    /// The data with passages cut to fill `room` characters; without passages where that is 0.
-    fn data(&self, stage: Stage, room: usize) -> Data<'_> {
-        let passages = if room == 0 { &[][..] } else { self.passages };
-        let share = room / self.passages.len().max(1);
+    /// The data without passages.
+    fn data(&self, stage: Stage) -> Data<'_> {
         // A struct of strings and numbers always has a JSON form.
         let outline = self.outline.and_then(|outline| serde_json::to_string(outline).ok());
         Data {
@@ -139,7 +182,7 @@ impl<'a> Task<'a> {
             keywords: self.brief.keywords.join(", "),
             instructions: self.brief.instructions.as_deref().unwrap_or_default(),
             lessons: self.lessons,
-            passages: passages.iter().map(|passage| Numbered::of(passage, share)).collect(),
+            passages: Vec::new(),
             outline: outline.unwrap_or_default(),
             draft: self.draft.unwrap_or_default(),
             fixes: self.fixes,
@@ -151,9 +194,46 @@ impl Prompt {
     /// The same prompt, saying what was wrong with the last answer.
     pub fn repair(&self, wrong: &[String]) -> Self {
         let list: Vec<String> = wrong.iter().map(|wrong| format!("- {wrong}")).collect();
-        let again = "Your last answer could not be used:";
-        Self { user: format!("{}\n{again}\n{}\nAnswer again.\n", self.user, list.join("\n")), ..self.clone() }
+        let again = format!("\nYour last answer could not be used:\n{}\nAnswer again.\n", list.join("\n"));
+        Self { user: format!("{}{again}", self.user), tokens: self.tokens + tokens::count(&again), ..self.clone() }
     }
+
+    /// What a model is asked with it.
+    pub fn request(&self, form: Form, max_completion_tokens: u32, temperature: f32) -> ChatRequest {
+        let form_tokens = match &form {
+            Form::JsonSchema { schema, .. } => tokens::count(&schema.to_string()),
+            Form::Text | Form::JsonObject => 0,
+        };
+        ChatRequest {
+            system: self.system.clone(),
+            user: self.user.clone(),
+            prompt_tokens: u32::try_from(self.tokens + form_tokens).unwrap_or(u32::MAX),
+            max_completion_tokens,
+            temperature,
+            form,
+        }
+    }
+}
+
+/// Passages as they fit beside `fixed` tokens of other data, and how many tokens they take. Within our
+/// own bound they are shortened, though not to less than a few words each; where the room is smaller
+/// still, they are left out from the last: the numbers of the others stand.
+fn numbered(passages: &[Passage], fixed: usize, room: usize) -> (Vec<Numbered<'_>>, usize) {
+    let mut numbered: Vec<_> = passages.iter().map(Numbered::of).collect();
+    let least = |numbered: &[Numbered<'_>]| numbered.iter().map(Numbered::least_tokens).sum::<usize>();
+    let own = MAX_PROMPT_TOKENS.saturating_sub(fixed).max(least(&numbered));
+    let mut left = own.min(room.saturating_sub(fixed));
+    let all = left;
+    while least(&numbered) > left {
+        numbered.pop();
+    }
+    // What a short one does not need is its successors'.
+    left -= numbered.iter().map(|passage| passage.tag_tokens).sum::<usize>();
+    for at in 0..numbered.len() {
+        let share = left / (numbered.len() - at);
+        left -= numbered[at].shorten(share);
+    }
+    (numbered, all - left)
 }
 
 /// What the instructions name of the data.
@@ -169,7 +249,7 @@ impl<'a> Names<'a> {
 }
 
 /// The context of `context/v2`.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Data<'a> {
     stage: &'static str,
     format: &'static str,
@@ -192,38 +272,42 @@ struct Data<'a> {
     fixes: &'a [String],
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Numbered<'a> {
     n: u16,
     kind: &'static str,
     title: &'a str,
     url: &'a str,
     text: &'a str,
+    #[serde(skip)]
+    tag_tokens: usize,
 }
 
 impl<'a> Numbered<'a> {
-    /// With as much of its text as fits into `share` characters, escaped.
-    fn of(passage: &'a Passage, share: usize) -> Self {
+    fn of(passage: &'a Passage) -> Self {
         let title = clip(&passage.title, MAX_ATTRIBUTE_CHARS);
         let url = passage.url.as_deref().filter(|url| chars(url) <= MAX_ATTRIBUTE_CHARS).unwrap_or_default();
-        let tag = PASSAGE_TAG_CHARS + escaped_chars(title) + escaped_chars(url);
-        let room = share.saturating_sub(tag).clamp(MIN_PASSAGE_CHARS, MAX_PASSAGE_CHARS);
-        // Escaping makes a text longer; one of ampersands alone, five times.
-        let text = clip(&passage.text, room);
-        let text = if escaped_chars(text) > room { clip(text, room * chars(text) / escaped_chars(text)) } else { text };
-        Self { n: passage.n, kind: passage.kind.as_str(), title, url, text }
+        let text = clip(&passage.text, MAX_PASSAGE_CHARS);
+        let tag_tokens = PASSAGE_TAG_TOKENS + tokens::count(&attribute(title)) + tokens::count(&attribute(url));
+        Self { n: passage.n, kind: passage.kind.as_str(), title, url, text, tag_tokens }
     }
-}
 
-fn escaped_chars(text: &str) -> usize {
-    text.chars()
-        .map(|c| match c {
-            '&' => 5,
-            '<' | '>' => 4,
-            '"' => 6,
-            _ => 1,
-        })
-        .sum()
+    fn least_tokens(&self) -> usize {
+        self.tag_tokens + MIN_PASSAGE_TOKENS
+    }
+
+    /// Cuts the text to `share` tokens at most, escaped; says how many it takes.
+    fn shorten(&mut self, share: usize) -> usize {
+        loop {
+            let took = tokens::count(&escape(self.text));
+            if took <= share {
+                return took;
+            }
+            // A little less than its part, since the parts of a text are not alike.
+            let most = (chars(self.text) * share / took).saturating_sub(1);
+            self.text = clip(self.text, most);
+        }
+    }
 }
 
 static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(environment);
@@ -316,6 +400,16 @@ mod tests {
         Passage { n, kind, title, url, document_id: None, chunk: None, text: text.to_owned() }
     }
 
+    fn window(tokens: u32) -> Window {
+        Window { model: "small".into(), tokens }
+    }
+
+    impl Task<'_> {
+        fn made(&self, stage: Stage) -> Prompt {
+            self.prompt(stage, &window(131_072), 2_000).unwrap()
+        }
+    }
+
     fn outline() -> Outline {
         let section = Section { heading: "One".into(), points: vec!["<b>".into()], passages: vec![1] };
         Outline { title: "T".into(), sections: vec![section] }
@@ -335,7 +429,7 @@ mod tests {
             round: 1,
             ..Task::new(&brief, &lessons, &passages, true)
         };
-        let prompt = task.prompt(Stage::Revise).unwrap();
+        let prompt = task.made(Stage::Revise);
         let expected = r#"<task stage="revise" format="blog" language="en" words="800" round="1" simulated="true"/>
 <business name="Acme Clinics">Clinics for everyone.
 Guidelines: No jargon.
@@ -367,7 +461,7 @@ Revise the draft:"#;
     fn the_voice_of_the_documents_is_told_behind_the_asked_for_one() {
         let (brief, voice) = (brief(Format::Blog), crate::voice::tests::profile());
         let task = Task { voice: Some(&voice), ..Task::new(&brief, &[], &[], false) };
-        let user = task.prompt(Stage::Draft).unwrap().user;
+        let user = task.made(Stage::Draft).user;
         let told = format!("</voice>\n<house_voice>{}</house_voice>\n", voice.in_words());
         assert!(user.contains(&told), "{user}");
     }
@@ -375,7 +469,7 @@ Revise the draft:"#;
     #[test]
     fn what_is_not_there_leaves_no_line() {
         let brief = Brief { audience: None, keywords: Vec::new(), ..brief(Format::Ad) };
-        let prompt = Task::new(&brief, &[], &[], false).prompt(Stage::Outline).unwrap();
+        let prompt = Task::new(&brief, &[], &[], false).made(Stage::Outline);
         let data = "</voice>\n<lessons>\n</lessons>\n<passages>\n</passages>\n\nPlan a text of the kind \"Ad Copy\"";
         assert!(prompt.user.contains(data), "{}", prompt.user);
     }
@@ -395,9 +489,7 @@ Revise the draft:"#;
         let lessons = [AppliedLesson { id: hostile.into(), text: hostile.into() }];
         let passages =
             [Passage { title: hostile.into(), url: Some(hostile.into()), ..passage(1, SourceKind::Web, hostile) }];
-        let prompt = Task { draft: Some(hostile), ..Task::new(&brief, &lessons, &passages, false) }
-            .prompt(Stage::Review)
-            .unwrap();
+        let prompt = Task { draft: Some(hostile), ..Task::new(&brief, &lessons, &passages, false) }.made(Stage::Review);
         let data = &prompt.user[..prompt.user.find("Review the draft").unwrap()];
         for (tag, times) in [("</topic>", 1), ("</passages>", 1), ("<topic>", 1), ("</draft>", 1), ("/>", 1)] {
             assert_eq!(data.matches(tag).count(), times, "{tag} in {data}");
@@ -407,27 +499,57 @@ Revise the draft:"#;
     }
 
     #[test]
-    fn a_prompt_stays_within_its_bound() {
-        for text in ["word ".repeat(5_000), "&<\">".repeat(5_000)] {
+    fn a_prompt_stays_within_its_bound_whatever_the_language() {
+        let japanese = "人工知能は医療の現場で診断を支援し、患者の記録を読み取って医師に要点を伝える。".repeat(100);
+        for text in ["word ".repeat(5_000), "&<\">".repeat(5_000), japanese, "👩‍👩‍👧‍👦🎉".repeat(900)]
+        {
             let passages: Vec<Passage> = (1..=13).map(|n| passage(n, SourceKind::Web, &text)).collect();
-            let lessons = vec![AppliedLesson { id: "1".into(), text: "l".repeat(500) }; 5];
-            let brief =
-                Brief { profile: "p".repeat(5_000), instructions: Some("i".repeat(2_000)), ..brief(Format::Blog) };
-            let draft = "A sentence of the draft. ".repeat(250);
+            let lessons = vec![AppliedLesson { id: "1".into(), text: text.chars().take(60).collect() }; 5];
+            let brief = Brief { profile: text.chars().take(200).collect(), ..brief(Format::Blog) };
+            let draft: String = text.chars().take(300).collect();
             let task = Task { draft: Some(&draft), ..Task::new(&brief, &lessons, &passages, false) };
-            let prompt = task.prompt(Stage::Review).unwrap();
-            let length = chars(&prompt.user) + chars(&prompt.system);
-            assert!(length <= MAX_PROMPT_CHARS, "{length}");
-            assert_eq!(prompt.user.matches("<passage n=").count(), 13, "none is dropped: their numbers stand");
-            assert!(prompt.user.contains(&draft));
+            let prompt = task.made(Stage::Review);
+            let tokens = tokens::count(&prompt.system) + tokens::count(&prompt.user);
+            assert!(tokens <= MAX_PROMPT_TOKENS && tokens > MAX_PROMPT_TOKENS * 3 / 4, "{tokens}");
+            assert!((tokens..tokens + 500).contains(&prompt.tokens), "{tokens} {}", prompt.tokens);
+            assert_eq!(prompt.user.matches("<passage n=").count(), 13, "none is left out: their numbers stand");
+            assert!(prompt.user.contains(&escape(&draft)) && !prompt.lacks_room);
         }
+    }
+
+    #[test]
+    fn a_small_window_takes_passages_from_the_last_then_lessons_and_never_the_draft() {
+        let text = "Every scan is read twice, once by a model and once by a radiologist. ".repeat(20);
+        let passages: Vec<Passage> = (1..=13).map(|n| passage(n, SourceKind::Web, &text)).collect();
+        let lessons = vec![AppliedLesson { id: "1".into(), text: "Shorter, with fewer adjectives. ".repeat(12) }; 5];
+        let brief = brief(Format::Blog);
+        let draft = "A sentence of the draft. ".repeat(150);
+        let task = Task { draft: Some(&draft), ..Task::new(&brief, &lessons, &passages, false) };
+        let prompt = |tokens| task.prompt(Stage::Revise, &window(tokens), 1_000);
+        let kept = |tokens| {
+            let prompt = prompt(tokens).unwrap();
+            assert!(prompt.tokens <= window(tokens).beside(500), "{tokens}: {}", prompt.tokens);
+            assert!(prompt.user.contains(&draft));
+            let count = |tag| prompt.user.matches(tag).count();
+            assert_eq!(prompt.lacks_room, count("<passage n=") < 13, "{tokens}");
+            (count("<passage n="), count("<lesson id="))
+        };
+        assert_eq!(kept(131_072), (13, 5));
+        assert_eq!(kept(5_500), (13, 5), "shortened");
+        let (some, lessons) = kept(4_000);
+        assert!((1..13).contains(&some) && lessons == 5, "{some}");
+        assert!(prompt(4_000).unwrap().user.contains("<passage n=\"1\""));
+        assert_eq!(kept(2_800), (0, 5));
+        assert_eq!(kept(2_500), (0, 0));
+        let error = task.prompt(Stage::Revise, &window(2_048), 1_200).unwrap_err();
+        assert!(matches!(&error, PromptError::TooLong { most: 1_244, tokens: 1_245.., .. }), "{error:?}");
     }
 
     #[test]
     fn every_format_is_told_its_own_shape() {
         let shapes: Vec<String> = Format::ALL
             .iter()
-            .map(|&format| Task::new(&brief(format), &[], &[], false).prompt(Stage::Draft).unwrap().user)
+            .map(|&format| Task::new(&brief(format), &[], &[], false).made(Stage::Draft).user)
             .map(|user| user[user.find("The text has this shape:").unwrap()..].to_owned())
             .collect();
         for (n, shape) in shapes.iter().enumerate() {
@@ -439,7 +561,7 @@ Revise the draft:"#;
 
     #[test]
     fn a_repair_is_the_same_prompt_and_says_what_was_wrong() {
-        let prompt = Task::new(&brief(Format::Faq), &[], &[], false).prompt(Stage::Draft).unwrap();
+        let prompt = Task::new(&brief(Format::Faq), &[], &[], false).made(Stage::Draft);
         let repair = prompt.repair(&["The answer was empty.".to_owned()]);
         assert!(repair.user.starts_with(&prompt.user) && repair.user.contains("- The answer was empty."));
     }

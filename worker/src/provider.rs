@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use copydesk_common::config::ProvidersConfig;
+use copydesk_common::config::{ProvidersConfig, windows};
 use copydesk_common::quota::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
@@ -23,6 +23,7 @@ mod retry_after;
 pub mod search;
 mod searxng;
 mod tavily;
+pub mod window;
 
 use call::CallError;
 use chain::Chain;
@@ -30,6 +31,7 @@ use chat::{Answer, ChatClient, ChatRequest, Form, Sink};
 use embeddings::Embeddings;
 use gate::{Gate, Taken};
 use search::Search;
+use window::Window;
 
 /// The LLM provider's name in quotas, usage and metrics.
 pub const LLM: &str = Quotas::LLM;
@@ -162,9 +164,18 @@ impl Providers {
         for model in config.models_without_price() {
             tracing::warn!(model, "no price is known: its calls count as free; see COPYDESK_PRICES");
         }
+        let windows = config.windows();
+        for model in config.models_without_window() {
+            tracing::warn!(
+                model,
+                assumed = windows::UNKNOWN_TOKENS,
+                "no context window is known: see COPYDESK_CONTEXT_TOKENS"
+            );
+        }
         let model = |name: &str, variable, quota: &Quota| {
+            let tokens = windows.of(name).unwrap_or(windows::UNKNOWN_TOKENS);
             Arc::new(Model {
-                name: name.to_owned(),
+                window: Window { model: name.to_owned(), tokens },
                 variable,
                 client: chat.clone(),
                 gate: Gate::new(LLM, quota.clone()),
@@ -191,7 +202,7 @@ impl Providers {
 /// One model of the LLM provider.
 #[derive(Debug)]
 pub struct Model {
-    name: String,
+    window: Window,
     /// What sets the name.
     variable: &'static str,
     client: ChatClient,
@@ -205,11 +216,11 @@ pub struct Model {
 impl Model {
     /// The model's own name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.window.model
     }
 
-    /// One completion, at most `timeout` long, told to `sink` as it is written. A schema is left out
-    /// where the model is known to take none.
+    /// One completion, at most `timeout` long and no longer than the model's window leaves, told to
+    /// `sink` as it is written. A schema is left out where the model is known to take none.
     pub async fn complete(
         &self,
         rank: Rank,
@@ -218,7 +229,7 @@ impl Model {
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, ProviderError> {
         let (request, has_schema) = self.fit(request);
-        let (prompt, completion) = request.most_tokens();
+        let (prompt, completion) = (request.prompt_tokens, request.max_completion_tokens);
         let most = self.price.map(|price| price.of(prompt.into(), completion.into())).unwrap_or_default();
         let ask = Ask { rank, tokens: prompt.saturating_add(completion), cost: most };
         let took = |answer: &Answer| Taken {
@@ -226,23 +237,28 @@ impl Model {
             cost: Some(self.cost(answer)),
             closed_for: answer.closed_for,
         };
-        let result = self.gate.call(ask, self.client.complete(&self.name, &request, timeout, sink), took).await;
+        let result = self.gate.call(ask, self.client.complete(self.name(), &request, timeout, sink), took).await;
         result.map_err(|error| match error.naming("GROQ_API_KEY", self.variable) {
             ProviderError::Refused { status: status @ (400 | 422), .. } if has_schema => {
-                ProviderError::SchemaRefused { model: self.name.clone(), status }
+                ProviderError::SchemaRefused { model: self.name().to_owned(), status }
             }
             error => error,
         })
     }
 
-    /// The request in a form that the model takes, and whether it holds a schema.
+    /// The request in a form and of a length that the model takes, and whether it holds a schema.
     fn fit<'a>(&self, request: &'a ChatRequest) -> (Cow<'a, ChatRequest>, bool) {
+        let mut fitting = Cow::Borrowed(request);
+        let most = self.window.behind(request.prompt_tokens);
+        if request.max_completion_tokens > most {
+            fitting.to_mut().max_completion_tokens = most;
+        }
         let has_schema = matches!(request.form, Form::JsonSchema { .. });
         if has_schema && !self.takes_schemas() {
-            let plain = ChatRequest { form: Form::JsonObject, ..request.clone() };
-            return (Cow::Owned(plain), false);
+            fitting.to_mut().form = Form::JsonObject;
+            return (fitting, false);
         }
-        (Cow::Borrowed(request), has_schema)
+        (fitting, has_schema)
     }
 
     /// What an answer cost; nothing where no price is known.
@@ -253,7 +269,7 @@ impl Model {
     /// Remembers for a while that the provider does not know it.
     fn note_unknown(&self) {
         tracing::error!(
-            model = self.name,
+            model = self.name(),
             variable = self.variable,
             "the provider does not know a model: see the variable that names it"
         );

@@ -24,6 +24,7 @@ use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
 use crate::provider::search::Found;
+use crate::provider::window::Window;
 use crate::provider::{self, Model, ProviderError, Providers};
 
 /// A shorter wait is slept through: giving the slot back and taking it again would cost more.
@@ -331,6 +332,15 @@ impl Calls {
             StageError::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
                 let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
                 super::problem(&self.job, "provider-misconfigured", "A provider is not set up", 502, detail).into()
+            }
+            StageError::Prompt(PromptError::TooLong { window: Window { model, tokens }, most, tokens: needed }) => {
+                let detail = format!(
+                    "The request and the text at hand take {needed} tokens. {model} has a window of {tokens}, which leaves \
+                     {most} for them: shorten the request, use a model with a larger window, or set \
+                     COPYDESK_CONTEXT_TOKENS={model}=… where its window is larger."
+                );
+                super::problem(&self.job, "context-window", "The model's context window is too small", 502, detail)
+                    .into()
             }
             StageError::Store(error) => error.into(),
             error => Interruption::Retry(error.into()),

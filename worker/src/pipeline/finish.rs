@@ -133,16 +133,17 @@ fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degrad
         (Degradation::ReviewUnavailable, !is_reviewed),
         (Degradation::FallbackWriter, is_template),
         (Degradation::ContentRefused, is_template && made.is_refused),
-        (Degradation::FallbackModel, has_fallback_model(made)),
+        (Degradation::FallbackModel, answered_by(made).any(|by| by.is_fallback)),
+        (Degradation::ContextWindow, answered_by(made).any(|by| by.lacked_room)),
     ];
     shortfalls.into_iter().filter(|(_, short)| *short).map(|(degradation, _)| degradation).collect()
 }
 
-/// Whether a model took part that stood in for another: in the plan, in any version of the text, or
-/// in a review. Each of them shaped the result.
-fn has_fallback_model(made: &Made<'_>) -> bool {
+/// Who took part: in the plan, in any version of the text, or in a review. Each of them shaped the
+/// result.
+fn answered_by<'a>(made: &'a Made<'_>) -> impl Iterator<Item = &'a AnsweredBy> {
     let versions = made.versions.iter().flat_map(|version| [&version.by, &version.reviewed.by]);
-    versions.chain([&made.planned.by]).flatten().any(|by| by.is_fallback)
+    versions.chain([&made.planned.by]).flatten()
 }
 
 /// The text's own title, else the plan's, else the topic.

@@ -121,7 +121,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> 
         max_completion_tokens: MAX_TOKENS,
         temperature: TEMPERATURE,
     };
-    let prompt = task.prompt(Stage::Outline)?;
+    let prompt = task.prompt(Stage::Outline, asking.chain.window(), asking.max_completion_tokens)?;
     match structured::ask::<Outline>(calls, &asking, &prompt).await {
         Ok((mut outline, by)) => {
             let exists = |n: &u16| task.passages.iter().any(|passage| passage.n == *n);

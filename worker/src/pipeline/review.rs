@@ -167,7 +167,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError>
         max_completion_tokens: MAX_TOKENS,
         temperature: TEMPERATURE,
     };
-    let prompt = task.prompt(Stage::Review)?;
+    let prompt = task.prompt(Stage::Review, asking.chain.window(), asking.max_completion_tokens)?;
     let (rubric, by) = match structured::ask::<Rubric>(calls, &asking, &prompt).await {
         Ok((rubric, by)) => (Some(rubric), Some(by)),
         Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {

@@ -11,7 +11,7 @@ use crate::metric;
 use crate::prompt::Prompt;
 use crate::provider::ProviderError;
 use crate::provider::chain::{AnsweredBy, Chain};
-use crate::provider::chat::{Answer, ChatRequest, Form};
+use crate::provider::chat::{Answer, Form};
 
 /// Places at which an object is looked for: an answer that hides it better is asked for again.
 const MAX_CANDIDATES: usize = 32;
@@ -48,14 +48,15 @@ pub struct Asking<'a> {
 pub async fn ask<T: Shape>(calls: &Calls, asking: &Asking<'_>, prompt: &Prompt) -> Result<(T, AnsweredBy), StageError> {
     tracing::debug!(prompt.version, "a model is asked");
     let (answer, by) = complete::<T>(calls, asking, prompt).await?;
+    let whose = |by| AnsweredBy { lacked_room: prompt.lacks_room, ..by };
     let wrong = match read::<T>(&answer) {
-        Ok(shape) => return Ok((shape, by)),
+        Ok(shape) => return Ok((shape, whose(by))),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(asking.stage);
     let (answer, by) = complete::<T>(calls, asking, &prompt.repair(&wrong)).await?;
     read::<T>(&answer)
-        .map(|shape| (shape, by))
+        .map(|shape| (shape, whose(by)))
         .map_err(|wrong| if is_refusal(&answer) { StageError::ContentRefused } else { StageError::Unusable(wrong) })
 }
 
@@ -68,13 +69,7 @@ async fn complete<T: Shape>(
     asking: &Asking<'_>,
     prompt: &Prompt,
 ) -> Result<(Answer, AnsweredBy), StageError> {
-    let request = |form| ChatRequest {
-        system: prompt.system.clone(),
-        user: prompt.user.clone(),
-        max_completion_tokens: asking.max_completion_tokens,
-        temperature: asking.temperature,
-        form,
-    };
+    let request = |form| prompt.request(form, asking.max_completion_tokens, asking.temperature);
     let form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
     let refused_by = match calls.complete(asking.chain, &request(form), None).await {
         Err(StageError::Provider(ProviderError::SchemaRefused { model, .. })) => model,

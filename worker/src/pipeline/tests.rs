@@ -25,6 +25,7 @@ use crate::provider::tests::Simulated;
 mod fallback;
 mod hostile;
 mod injection;
+mod window;
 
 /// A job with a simulator behind it, about to ask a model.
 struct Setting {

@@ -13,7 +13,7 @@ use crate::metric;
 use crate::pipeline::brief::Brief;
 use crate::prompt::{Prompt, Task};
 use crate::provider::chain::AnsweredBy;
-use crate::provider::chat::{Answer, ChatRequest, Form};
+use crate::provider::chat::{Answer, Form};
 
 /// Tokens that a word takes, about, in languages that models know less well.
 const TOKENS_PER_WORD: u32 = 4;
@@ -40,7 +40,7 @@ pub(super) fn rules(brief: &Brief) -> Rules<'_> {
 /// A text that can be used and shown, and who wrote it; [`StageError::Unusable`] or [`StageError::ContentRefused`]
 /// where the second answer cannot be either.
 pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<(String, AnsweredBy), StageError> {
-    let prompt = task.prompt(stage)?;
+    let prompt = task.prompt(stage, calls.writer().window(), most_tokens(task.brief))?;
     tracing::debug!(prompt.version, "a model is asked");
     let reader = Reader::of(task, &prompt);
     let live = calls.audience().map(|audience| Live::new(&reader, audience, stage, task.round));
@@ -83,14 +83,14 @@ async fn complete(
     brief: &Brief,
     live: Option<&Live<'_>>,
 ) -> Result<(Answer, AnsweredBy), StageError> {
-    let request = ChatRequest {
-        system: prompt.system.clone(),
-        user: prompt.user.clone(),
-        max_completion_tokens: (u32::from(brief.words) * TOKENS_PER_WORD + SPARE_TOKENS).min(MAX_TOKENS),
-        temperature: TEMPERATURE,
-        form: Form::Text,
-    };
-    calls.complete(calls.writer(), &request, live).await
+    let request = prompt.request(Form::Text, most_tokens(brief), TEMPERATURE);
+    let (answer, by) = calls.complete(calls.writer(), &request, live).await?;
+    Ok((answer, AnsweredBy { lacked_room: prompt.lacks_room, ..by }))
+}
+
+/// The longest answer, in tokens.
+fn most_tokens(brief: &Brief) -> u32 {
+    (u32::from(brief.words) * TOKENS_PER_WORD + SPARE_TOKENS).min(MAX_TOKENS)
 }
 
 /// Why an answer is asked for again.

@@ -62,6 +62,13 @@ pub enum CallError {
 #[derive(Clone, Default)]
 pub struct ErrorBody(pub serde_json::Value);
 
+impl ErrorBody {
+    /// What the error is called, where it says so.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.0.pointer("/error/code")?.as_str()
+    }
+}
+
 impl std::fmt::Debug for ErrorBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ErrorBody(…)")
@@ -107,11 +114,15 @@ impl CallError {
         match self {
             Self::Status { status: 404, .. } => true,
             Self::Status { status: 400, body, .. } => {
-                let code = body.0.pointer("/error/code").and_then(|code| code.as_str());
-                matches!(code, Some("model_decommissioned" | "model_not_found"))
+                matches!(body.code(), Some("model_decommissioned" | "model_not_found"))
             }
             _ => false,
         }
+    }
+
+    /// Whether the prompt and the answer that it asks for are more than the model's window.
+    pub(super) fn is_too_long(&self) -> bool {
+        matches!(self, Self::Status { status: 400, body, .. } if body.code() == Some("context_length_exceeded"))
     }
 
     /// The outcome as metrics name it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::window::Window;
 use super::{Model, ProviderError};
 
 /// Which model answered.
@@ -14,6 +15,9 @@ pub struct AnsweredBy {
     pub model: String,
     /// Whether it stood in for the configured one.
     pub is_fallback: bool,
+    /// Whether passages or lessons were left out of what it was asked, for want of room.
+    #[serde(default)]
+    pub lacked_room: bool,
 }
 
 /// A model and its stand-ins, in the order in which they are asked.
@@ -42,9 +46,19 @@ impl Chain {
         if known.is_empty() { self.models().collect() } else { known }
     }
 
+    /// The smallest window of those who may answer.
+    pub fn window(&self) -> &Window {
+        let others = self.fallbacks.iter().map(|model| &model.window);
+        others.fold(&self.primary.window, |least, window| if window.tokens < least.tokens { window } else { least })
+    }
+
     /// What to call `model`, one of the chain's.
     pub fn answered_by(&self, model: &Model) -> AnsweredBy {
-        AnsweredBy { model: model.name().to_owned(), is_fallback: model.name() != self.primary.name() }
+        AnsweredBy {
+            model: model.name().to_owned(),
+            is_fallback: model.name() != self.primary.name(),
+            lacked_room: false,
+        }
     }
 
     /// Remembers that a model of the chain takes no schemas.

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::ClientError;
 use super::call::{self, CallError, MAX_BODY_BYTES};
+use crate::tokens;
 
 mod stream;
 
@@ -26,21 +27,14 @@ pub struct ChatRequest {
     pub system: String,
     /// What it should do, with the data for it.
     pub user: String,
+    /// The tokens of both, about, and of the answer's form.
+    pub prompt_tokens: u32,
     /// The longest answer, in tokens.
     pub max_completion_tokens: u32,
     /// How freely it words, 0 to 2.
     pub temperature: f32,
     /// The answer's form.
     pub form: Form,
-}
-
-impl ChatRequest {
-    /// The most tokens that a model may read and write: about four characters of the prompt make one,
-    /// in English.
-    pub fn most_tokens(&self) -> (u32, u32) {
-        let prompt = (self.system.len() + self.user.len()).div_ceil(4);
-        (u32::try_from(prompt).unwrap_or(u32::MAX), self.max_completion_tokens)
-    }
 }
 
 /// The form of an answer.
@@ -116,23 +110,28 @@ impl ChatClient {
     ) -> Result<Answer, CallError> {
         let body = WireRequest::of(model, request, sink.is_some());
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
-        answer(sent, timeout, sink).await.or_else(failed_generation)
+        answer(sent, timeout, sink, request.prompt_tokens).await.or_else(failed_generation)
     }
 }
 
 /// What comes back, told to `sink` as it comes.
-async fn answer(sent: RequestBuilder, timeout: Duration, sink: Option<Sink<'_>>) -> Result<Answer, CallError> {
+async fn answer(
+    sent: RequestBuilder,
+    timeout: Duration,
+    sink: Option<Sink<'_>>,
+    prompt_tokens: u32,
+) -> Result<Answer, CallError> {
     let response = call::open(sent, timeout).await?;
     let closed_for = call::closed_for(response.headers());
-    let answer = match sink {
+    let said = match sink {
         Some(sink) if !is_json(&response) => stream::read(response, sink).await?,
         sink => {
-            let answer: Answer = call::json::<WireAnswer>(response, MAX_BODY_BYTES).await?.try_into()?;
-            sink.inspect(|sink| sink(&answer.text));
-            answer
+            let said: Said = call::json::<WireAnswer>(response, MAX_BODY_BYTES).await?.try_into()?;
+            sink.inspect(|sink| sink(&said.text));
+            said
         }
     };
-    Ok(Answer { closed_for, ..answer })
+    Ok(Answer { closed_for, ..said.into_answer(prompt_tokens) })
 }
 
 /// Not every server that is asked for a stream knows how to.
@@ -145,7 +144,7 @@ fn is_json(response: &Response) -> bool {
 /// an answer, if a bad one. Azure and others answer 400 where their filter stopped it.
 fn failed_generation(error: CallError) -> Result<Answer, CallError> {
     let CallError::Status { status: 400, body, .. } = &error else { return Err(error) };
-    if body.0.pointer("/error/code").and_then(|code| code.as_str()) == Some("content_filter") {
+    if body.code() == Some("content_filter") {
         return Ok(Answer { is_refused: true, ..nothing_said() });
     }
     let Some(text) = body.0.pointer("/error/failed_generation").and_then(|text| text.as_str()) else {
@@ -238,7 +237,7 @@ struct WireContent {
     refusal: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct WireUsage {
     #[serde(default)]
     prompt_tokens: u64,
@@ -246,18 +245,17 @@ struct WireUsage {
     completion_tokens: u64,
 }
 
-impl TryFrom<WireAnswer> for Answer {
+impl TryFrom<WireAnswer> for Said {
     type Error = CallError;
 
     fn try_from(answer: WireAnswer) -> Result<Self, CallError> {
         let choice = answer.choices.into_iter().next().ok_or(CallError::NoChoice)?;
-        let said = Said {
+        Ok(Self {
             is_refused: choice.message.is_refused(),
             text: choice.message.content.unwrap_or_default(),
             finish_reason: choice.finish_reason,
             usage: answer.usage,
-        };
-        Ok(said.into())
+        })
     }
 }
 
@@ -276,13 +274,17 @@ struct Said {
     usage: Option<WireUsage>,
 }
 
-impl From<Said> for Answer {
-    fn from(said: Said) -> Self {
-        let usage = said.usage.unwrap_or_default();
-        Self {
-            text: said.text,
-            is_cut: said.finish_reason.as_deref() == Some("length"),
-            is_refused: said.is_refused || said.finish_reason.as_deref() == Some("content_filter"),
+impl Said {
+    /// Not every server says what an answer took: then it is counted.
+    fn into_answer(self, prompt_tokens: u32) -> Answer {
+        let usage = self.usage.unwrap_or_else(|| WireUsage {
+            prompt_tokens: prompt_tokens.into(),
+            completion_tokens: u64::try_from(tokens::count(&self.text)).unwrap_or(u64::MAX),
+        });
+        Answer {
+            is_cut: self.finish_reason.as_deref() == Some("length"),
+            is_refused: self.is_refused || self.finish_reason.as_deref() == Some("content_filter"),
+            text: self.text,
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
             closed_for: None,

@@ -36,10 +36,18 @@ pub(super) struct Failure {
     error: ProviderError,
     /// Whether the provider does not know the URL or the model.
     is_target_unknown: bool,
+    /// Whether the model's window is smaller than was believed.
+    is_too_long: bool,
 }
 
 impl Failure {
-    /// A refusal of the key names the variable of the key; an unknown URL or model, theirs.
+    /// One that came before the call.
+    fn of(error: ProviderError) -> Self {
+        Self { error, is_target_unknown: false, is_too_long: false }
+    }
+
+    /// A refusal of the key names the variable of the key; an unknown URL or model, theirs; one of a
+    /// prompt's length, that of the windows.
     pub(super) fn naming(self, key: &'static str, target: &'static str) -> ProviderError {
         match self.error {
             ProviderError::Refused { provider, status: status @ (401 | 403) } => {
@@ -47,6 +55,9 @@ impl Failure {
             }
             ProviderError::Refused { provider, status } if self.is_target_unknown => {
                 ProviderError::Misconfigured { provider, status, variable: target }
+            }
+            ProviderError::Refused { provider, status } if self.is_too_long => {
+                ProviderError::Misconfigured { provider, status, variable: "COPYDESK_CONTEXT_TOKENS" }
             }
             error => error,
         }
@@ -66,7 +77,7 @@ impl Gate {
         call: impl Future<Output = Result<T, CallError>>,
         took: impl Fn(&T) -> Taken,
     ) -> Result<T, Failure> {
-        let grant = self.admit(ask.into()).await.map_err(|error| Failure { error, is_target_unknown: false })?;
+        let grant = self.admit(ask.into()).await.map_err(Failure::of)?;
         let granted = Granted { quota: &self.quota, grant: Some(grant) };
         let began = Instant::now();
         let result = call.await;
@@ -80,8 +91,8 @@ impl Gate {
         metric::provider_called(self.provider, result.as_ref().err().map_or("ok", CallError::outcome), began.elapsed());
         granted.settle(settlement).await;
         result.map_err(|error| {
-            let is_target_unknown = error.is_target_unknown();
-            Failure { error: self.explain(error), is_target_unknown }
+            let (is_target_unknown, is_too_long) = (error.is_target_unknown(), error.is_too_long());
+            Failure { error: self.explain(error), is_target_unknown, is_too_long }
         })
     }
 

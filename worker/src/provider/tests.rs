@@ -131,6 +131,7 @@ fn request() -> ChatRequest {
     ChatRequest {
         system: "You write.".into(),
         user: "Tell me about the tides.".into(),
+        prompt_tokens: 20,
         max_completion_tokens: 500,
         temperature: 0.0,
         form: Form::Text,
@@ -294,6 +295,39 @@ async fn what_an_operator_must_mend_names_the_variable() {
     assert!(matches!(error, ProviderError::Misconfigured { variable: "TAVILY_API_KEY", .. }), "{error:?}");
     simulated.fail(Fault::search(status(432)));
     assert!(matches!(simulated.search().await, Err(ProviderError::Refused { status: 432, .. })));
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_longer_than_a_window_names_the_variable_of_the_windows() {
+    let body = serde_json::json!({ "error": { "message": "too long", "code": "context_length_exceeded" } });
+    let simulated = Simulated::start().await;
+    simulated.fail(Fault::chat(FaultKind::Status {
+        code: 400,
+        body: Some(body),
+        retry_after: None,
+        retry_after_ms: None,
+    }));
+    let error = simulated.ask().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Misconfigured { variable: "COPYDESK_CONTEXT_TOKENS", .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_is_asked_for_no_longer_than_the_window_leaves() {
+    let window = |config: &mut ProvidersConfig| config.context_tokens = "llama-3.3-70b-versatile=2048".into();
+    let simulated = Simulated::with(window).await;
+    let request = ChatRequest { prompt_tokens: 1_800, ..request() };
+    let answer = simulated.providers.writer.primary().complete(rank(), TIMEOUT, &request, None).await.unwrap();
+    assert!(answer.is_cut && answer.completion_tokens == 2_048 - 204 - 1_800, "{}", answer.completion_tokens);
+}
+
+#[tokio::test]
+async fn tokens_are_counted_where_a_server_does_not_say_them() {
+    let simulated = Simulated::start().await;
+    let body = serde_json::json!({ "choices": [{ "message": { "content": "潮の満ち引きは一日に二回ある。" } }] });
+    let silent = FaultKind::Status { code: 200, body: Some(body), retry_after: None, retry_after_ms: None };
+    simulated.fail(Fault::chat(silent));
+    let answer = simulated.ask().await.unwrap();
+    assert_eq!((answer.prompt_tokens, answer.completion_tokens), (20, 13));
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod path;
 mod postgres;
 mod quota;
 mod system;
+mod window;

@@ -8,14 +8,14 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use sse_core::{MessageEvent, SseDecoder, SseEvent};
 
-use super::{Answer, Said, Sink, WireContent, WireUsage};
+use super::{Said, Sink, WireContent, WireUsage};
 use crate::provider::call::{self, CallError, MAX_BODY_BYTES};
 
 /// The largest stream that is read, in bytes. A token comes with some 300 bytes around it.
 const MAX_STREAM_BYTES: usize = 8 * MAX_BODY_BYTES;
 
 /// Reads to the end of the message, and tells `sink` each piece of its text.
-pub(super) async fn read(mut response: Response, sink: Sink<'_>) -> Result<Answer, CallError> {
+pub(super) async fn read(mut response: Response, sink: Sink<'_>) -> Result<Said, CallError> {
     let mut decoder = SseDecoder::with_limit(NonZeroUsize::MIN.saturating_add(MAX_BODY_BYTES));
     let mut message = Message { said: Said::default(), has_choice: false, sink };
     let mut bytes = 0;
@@ -72,8 +72,8 @@ impl Message<'_> {
         Ok(())
     }
 
-    fn done(self) -> Result<Answer, CallError> {
-        if self.has_choice { Ok(self.said.into()) } else { Err(CallError::NoChoice) }
+    fn done(self) -> Result<Said, CallError> {
+        if self.has_choice { Ok(self.said) } else { Err(CallError::NoChoice) }
     }
 }
 
