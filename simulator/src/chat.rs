@@ -72,8 +72,13 @@ pub(crate) async fn completions(
     };
     shared.prompts.record(request.last_user_text());
     let prompt = Prompt::parse(request.last_user_text());
-    let call =
-        Call { endpoint: Endpoint::Chat, stage: prompt.stage, model: Some(&request.model), streaming: request.stream };
+    let call = Call {
+        endpoint: Endpoint::Chat,
+        stage: prompt.stage,
+        model: Some(&request.model),
+        prompt: request.last_user_text(),
+        streaming: request.stream,
+    };
     let drawn = shared.draw(&call);
     if matches!(drawn.kind, Some(FaultKind::Hang)) {
         return shared.hang().await;

@@ -53,7 +53,7 @@ pub(crate) async fn embeddings(
         }
     };
     shared.calls.record(Endpoint::Embeddings, Outcome::Accepted { at_ms: shared.clock.now_ms() });
-    let call = Call { endpoint: Endpoint::Embeddings, stage: None, model: Some(&model), streaming: false };
+    let call = Call { endpoint: Endpoint::Embeddings, stage: None, model: Some(&model), prompt: "", streaming: false };
     match &shared.spoil(&call).await {
         Some(FaultKind::Hang) => shared.hang().await,
         fault => answer(&model, &inputs, fault.as_ref()),

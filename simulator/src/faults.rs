@@ -29,6 +29,9 @@ pub struct Fault {
     /// Only calls of this model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Only chat calls whose prompt holds these words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// The share of the matching calls that it spoils, 0 to 1.
     #[serde(default = "every_call")]
     pub rate: f64,
@@ -228,7 +231,7 @@ impl Fault {
 
     /// A rule for every call.
     pub fn any(kind: FaultKind) -> Self {
-        Self { endpoint: Endpoint::Any, stage: None, model: None, rate: 1.0, times: None, skip: 0, kind }
+        Self { endpoint: Endpoint::Any, stage: None, model: None, about: None, rate: 1.0, times: None, skip: 0, kind }
     }
 
     /// Only for one stage.
@@ -241,6 +244,12 @@ impl Fault {
     #[must_use]
     pub fn model(self, model: impl Into<String>) -> Self {
         Self { model: Some(model.into()), ..self }
+    }
+
+    /// Only for prompts that hold these words.
+    #[must_use]
+    pub fn about(self, words: impl Into<String>) -> Self {
+        Self { about: Some(words.into()), ..self }
     }
 
     /// Only for a share of the matching calls, 0 to 1.
@@ -265,7 +274,8 @@ impl Fault {
         let endpoint = self.endpoint == Endpoint::Any || self.endpoint == call.endpoint;
         let stage = self.stage.is_none() || self.stage == call.stage;
         let model = self.model.is_none() || self.model.as_deref() == call.model;
-        endpoint && stage && model && self.kind.applies_to(call)
+        let is_about = || self.about.as_ref().is_none_or(|words| call.prompt.contains(words));
+        endpoint && stage && model && self.kind.applies_to(call) && is_about()
     }
 
     /// The first field that is out of its range, with what it takes.
@@ -364,12 +374,14 @@ pub(crate) struct Call<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) stage: Option<Stage>,
     pub(crate) model: Option<&'a str>,
+    /// Empty but for chat calls.
+    pub(crate) prompt: &'a str,
     pub(crate) streaming: bool,
 }
 
 impl Call<'_> {
     pub(crate) fn search() -> Self {
-        Self { endpoint: Endpoint::Search, stage: None, model: None, streaming: false }
+        Self { endpoint: Endpoint::Search, stage: None, model: None, prompt: "", streaming: false }
     }
 }
 
@@ -479,7 +491,13 @@ mod tests {
     use super::*;
 
     fn chat_call() -> Call<'static> {
-        Call { endpoint: Endpoint::Chat, stage: Some(Stage::Draft), model: Some("m"), streaming: false }
+        Call {
+            endpoint: Endpoint::Chat,
+            stage: Some(Stage::Draft),
+            model: Some("m"),
+            prompt: "On scans",
+            streaming: false,
+        }
     }
 
     fn fired(plan: &FaultPlan, call: &Call<'_>, calls: usize) -> Vec<bool> {
@@ -494,13 +512,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_matches_endpoint_stage_and_model() {
+    fn a_rule_matches_endpoint_stage_model_and_prompt() {
         let rules = [
             (Fault::search(FaultKind::Hang), false),
             (Fault::chat(FaultKind::Hang).stage(Stage::Review), false),
             (Fault::chat(FaultKind::Hang).model("other"), false),
             (Fault::any(FaultKind::StreamError { as_event: false }), false),
-            (Fault::any(FaultKind::Hang).stage(Stage::Draft).model("m"), true),
+            (Fault::any(FaultKind::Hang).about("prices"), false),
+            (Fault::any(FaultKind::Hang).stage(Stage::Draft).model("m").about("scans"), true),
         ];
         for (rule, expected) in rules {
             let plan = FaultPlan::new(1, vec![rule.clone()]);
