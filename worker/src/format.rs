@@ -66,7 +66,7 @@ pub fn check(format: Format, text: &str, rules: &Rules<'_>) -> Vec<Check> {
     checks.require("keywords", missing.is_empty(), format!("Work in {}.", quoted(&missing)));
     checks.require(
         "placeholders",
-        !has_placeholder(text),
+        !answer::placeholder::is_left(text),
         "Fill in or leave out what stands in brackets to be filled in.",
     );
     checks.0
@@ -182,14 +182,6 @@ fn lacked<'a>(text: &str, keywords: &'a [String]) -> Vec<&'a str> {
 
 fn quoted(phrases: &[&str]) -> String {
     phrases.iter().map(|phrase| format!("\"{phrase}\"")).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether a text holds what somebody was to fill in: `[Insert name]`, `{{name}}`, `Lorem ipsum`.
-fn has_placeholder(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let begins =
-        ["[insert ", "[your ", "[company", "[name", "[date", "[city", "[phone", "[email", "[link", "[contact", "[add "];
-    begins.iter().any(|begin| lower.contains(begin)) || lower.contains("{{") || lower.contains("lorem ipsum")
 }
 
 /// Whether a text holds a phrase as whole words: "best" is not in "bestiary".

@@ -5,7 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::language;
+use super::sentence::sentences;
 
+pub(crate) mod placeholder;
 mod refusal;
 mod wrapping;
 
@@ -21,14 +23,23 @@ const MIN_COPIED_CHARS: usize = 40;
 const MAX_SAME_SENTENCES: usize = 4;
 /// The same sentence so often without another between is a loop, however long the text.
 const MAX_SAME_IN_A_ROW: usize = 3;
+/// Sentences that differ in their numbers alone, from which on they are a loop.
+const MAX_COUNTED_SENTENCES: usize = 12;
 /// A longer run without a space is no word, in characters; addresses may be longish.
 const MAX_WORD_CHARS: usize = 300;
+/// Several runs of so many letters and digits are no words either, but packed data.
+const PACKED_CHARS: usize = 60;
+const MAX_PACKED: usize = 2;
+/// Lines with a mark out of ten that make a review.
+const MIN_MARKS: usize = 3;
 /// A text that is so many times as long as asked for, and so many words more, went astray.
 const MAX_LENGTH: (usize, usize) = (4, 400);
 /// Below this share of different three-word runs, a long text says the same over and over.
 const MIN_VARIETY: f64 = 0.35;
 /// Shorter texts may repeat themselves.
 const MIN_WORDS_FOR_VARIETY: usize = 120;
+/// A line of fewer words is no sentence.
+const MIN_SENTENCE_WORDS: usize = 4;
 /// A last line of so many words is a sentence, and ends like one.
 const SENTENCE_WORDS: usize = 9;
 
@@ -54,7 +65,24 @@ const PROMPT_TAGS: &[&str] = &[
     "kind=\"kb\"",
     "kind=\"web\"",
     "<|",
+    "<｜",
     "[inst]",
+    "<<sys>>",
+    "<start_of_turn>",
+    "◁think",
+    "<tool_call",
+    "<function=",
+    "[tool_calls]",
+    "### instruction:",
+    "### response:",
+];
+/// How a text speaks of its passages, which its readers do not know.
+const PASSAGES: [&str; 5] = [
+    "provided passages",
+    "passages provided",
+    "according to passage ",
+    "according to the passages",
+    "based on the passages",
 ];
 /// A text that ends in one of these was going on.
 const UNFINISHED: &[&str] = &[
@@ -78,9 +106,15 @@ pub enum Defect {
     /// It holds what is in the prompt for the writer's eyes only: lessons, points to mend.
     #[error("The answer repeated what was said to the writer. Write the text itself, and nothing else.")]
     Leak,
-    /// It is data.
+    /// It is data, code or a review.
     #[error("The answer was data, such as JSON. Write the text itself in Markdown, and nothing else.")]
     Data,
+    /// It is a plan.
+    #[error("The answer was a plan. Write the whole text in sentences.")]
+    Plan,
+    /// It leaves something to be filled in.
+    #[error("The answer left something to be filled in. Write the finished text, and leave out what you do not know.")]
+    Placeholder,
     /// It goes on for ever.
     #[error("The answer was many times as long as asked for. Keep to the length.")]
     TooLong,
@@ -125,25 +159,56 @@ pub fn is_empty(text: &str) -> bool {
 
 /// Why a text cannot be used; `None` where it can. `is_cut`: the model ran out of room.
 pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
-    let lower = text.to_lowercase();
+    let (lower, flat) = (text.to_lowercase(), spaced(text));
     let words = language::count_words(text);
-    let checks: [(Defect, bool); 9] = [
+    let checks: [(Defect, bool); 11] = [
         (Defect::Refusal, is_refusal(text)),
-        (Defect::Data, is_data(text)),
+        (Defect::Data, is_data(text) || is_review(&lower)),
         (Defect::Empty, words < MIN_WORDS),
         (Defect::Echo, is_echo(text, asked.instructions)),
-        (Defect::Leak, asked.private.iter().any(|said| is_copied(&lower, said))),
+        (Defect::Leak, asked.private.iter().any(|said| is_copied(&flat, said)) || names_passages(&lower)),
         (Defect::Repetition, is_repetition(&lower)),
         (Defect::TooLong, words > usize::from(asked.words) * MAX_LENGTH.0 + MAX_LENGTH.1),
         (Defect::WrongLanguage, language::other_than(asked.language, text).is_some()),
         (Defect::CutOff, is_cut || is_cut_off(text)),
+        (Defect::Plan, is_plan(text)),
+        (Defect::Placeholder, placeholder::is_left(text)),
     ];
     checks.into_iter().find(|(_, found)| *found).map(|(defect, _)| defect)
 }
 
 fn is_echo(text: &str, instructions: &str) -> bool {
-    let copied = |line: &str| line.chars().count() >= MIN_COPIED_CHARS && text.contains(line);
-    repeats_the_prompt(text) || instructions.lines().map(str::trim).any(copied)
+    repeats_the_prompt(text) || quotes(text, instructions) || is_dialogue(text)
+}
+
+/// Whether a text holds a sentence of the prompt's own prose.
+pub fn quotes(text: &str, instructions: &str) -> bool {
+    let text = spaced(text);
+    sentences(instructions).into_iter().any(|sentence| is_copied(&text, &instructions[sentence]))
+}
+
+/// Whether a text went on with a talk: somebody asks, and a model answers.
+fn is_dialogue(text: &str) -> bool {
+    let says = |who: &[&str]| text.lines().any(|line| who.iter().any(|who| line.trim_start().starts_with(who)));
+    says(&["User:", "Human:"]) && says(&["Assistant:", "AI:"])
+}
+
+fn names_passages(lower: &str) -> bool {
+    PASSAGES.iter().any(|words| lower.contains(words))
+}
+
+/// Whether a text gives marks to another, line by line.
+fn is_review(lower: &str) -> bool {
+    let speaks = ["draft", "the text", "overall"].iter().any(|word| lower.contains(word));
+    speaks && lower.lines().filter(|line| line.contains("/10")).count() >= MIN_MARKS
+}
+
+/// Whether no line of a text is a sentence; an ad's body may lack its full stop.
+fn is_plan(text: &str) -> bool {
+    let ends = |line: &str| without_marks(line).ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '।', '؟']);
+    let is_sentence =
+        |line: &str| language::count_words(line) >= MIN_SENTENCE_WORDS && (ends(line) || line.starts_with("Body:"));
+    !text.lines().map(str::trim).filter(|line| !line.starts_with('#')).any(is_sentence)
 }
 
 /// Whether a text holds what only a prompt holds: its tags, escaped or not.
@@ -152,15 +217,26 @@ pub fn repeats_the_prompt(text: &str) -> bool {
     PROMPT_TAGS.iter().any(|tag| lower.contains(tag))
 }
 
-/// Whether a text, in lower case, holds words that were not meant for it, however they are spaced.
-fn is_copied(lower: &str, said: &str) -> bool {
-    let spaced = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let said = spaced(&said.to_lowercase());
-    said.chars().count() >= MIN_COPIED_CHARS && spaced(lower).contains(&said)
+/// Whether a text, [`spaced`], holds words that were not meant for it.
+fn is_copied(text: &str, said: &str) -> bool {
+    said.chars().count() >= MIN_COPIED_CHARS && text.contains(&spaced(said))
 }
 
-/// Whether a text is JSON, whole or cut off.
+/// A text in lower case with single spaces: however lines are broken.
+fn spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Whether a text is JSON, whole or cut off, or nothing but code.
 fn is_data(text: &str) -> bool {
+    let text = text.trim();
+    let packed = |word: &&str| {
+        word.len() >= PACKED_CHARS && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    };
+    if (text.starts_with("```") && text.ends_with("```")) || text.split_whitespace().filter(packed).count() > MAX_PACKED
+    {
+        return true;
+    }
     let mut marks = text.trim_start().chars().filter(|c| !c.is_whitespace());
     matches!((marks.next(), marks.next()), (Some('{'), Some('"' | '}')) | (Some('['), Some('{' | '"' | ']')))
 }
@@ -177,11 +253,16 @@ fn is_repetition(lower: &str) -> bool {
         }
     }
     let sentences: usize = counts.values().sum();
+    let mut counted: HashMap<String, usize> = HashMap::new();
+    for (sentence, n) in &counts {
+        *counted.entry(sentence.chars().filter(|c| !c.is_ascii_digit()).collect()).or_default() += n;
+    }
+    let counts_on = counted.values().any(|&n| n >= MAX_COUNTED_SENTENCES && n * 2 >= sentences);
     let most = counts.values().copied().max().unwrap_or(0);
     let is_endless =
         lower.split_whitespace().any(|word| word.chars().filter(|c| c.is_ascii()).count() > MAX_WORD_CHARS);
     let loops = most_in_a_row >= MAX_SAME_IN_A_ROW || (most >= MAX_SAME_SENTENCES && most * 5 >= sentences);
-    loops || is_endless || !is_varied(lower)
+    loops || counts_on || is_endless || !is_varied(lower)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^52")]
@@ -254,6 +335,18 @@ mod tests {
             assert_eq!(found(&format!("{GOOD}\n\n{end}")), None, "{end}");
         }
         assert_eq!(found(&format!("{GOOD} As an AI-first company we know. Short line.")), None);
+        for own in [
+            "I don't have enough time, say many patients, and wait.",
+            "To write this guide we asked forty nurses.",
+            "Patients have real-time access to information.",
+            "## Could you please provide an invoice?",
+            "I'm afraid I waited too long, says one of them.",
+            "A score of 9/10 from patients, 8/10 from nurses.",
+        ] {
+            assert_eq!(found(&format!("{own}\n\n{GOOD}")), None, "{own}");
+        }
+        let ad = "## Variant 1\n\nHeadline: Read twice\nBody: Every scan is read by two people in two hours\nCall to action: Book";
+        assert_eq!(found(ad), None);
     }
 
     #[test]
@@ -282,7 +375,8 @@ mod tests {
 
     #[test]
     fn a_loop_at_the_end_of_a_long_text_is_told() {
-        let text: String = (0..60).map(|n| format!("Sentence number {n} says something of its own. ")).collect();
+        let text: String =
+            (0..60).map(|n| format!("Sentence {} says a thing of its own. ", "x".repeat(n + 1))).collect();
         assert_eq!(found(&text), None);
         assert_eq!(found(&format!("{text}{}", "It helps every patient we see. ".repeat(5))), Some(Defect::Repetition));
         assert_eq!(found(&format!("{GOOD}\n\n{}", "ha".repeat(500))), Some(Defect::Repetition));
@@ -300,7 +394,8 @@ mod tests {
     #[test]
     fn every_recorded_bad_answer_is_told_by_its_own_name() {
         let json = "{\"sections\": [{\"heading\": \"One\", \"points\": [\"Two hours at the most, as a rule, for all patients.\"]}]}";
-        let endless: String = (0..900).map(|n| format!("Point{n} goes{n} on{n} after{n}. ")).collect();
+        let word = |n: usize| n.to_string().bytes().map(|digit| char::from(digit + 49)).collect::<String>();
+        let endless: String = (0..900).map(|n| format!("Point{0} goes{0} on{0} after{0}. ", word(n))).collect();
         for (answer, defect) in [
             ("\u{200b} \u{feff}\n", Defect::Empty),
             ("**...**", Defect::Empty),

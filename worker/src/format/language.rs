@@ -46,6 +46,8 @@ const TOLD: &[(Lang, &str)] = &[
 ];
 /// Fewer words than this tell nothing.
 const MIN_WORDS: usize = 40;
+/// Languages that are written without spaces.
+const UNSPACED: [&str; 4] = ["zh", "ja", "th", "yue"];
 
 /// Words that tell readers of English to do something.
 const CALLS_TO_ACTION: &[&str] = &[
@@ -122,6 +124,11 @@ pub fn other_than(asked: &str, text: &str) -> Option<&'static str> {
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     if words.len() < MIN_WORDS && text.chars().filter(|&c| is_unspaced(c)).count() < MIN_WORDS {
         return None;
+    }
+    // Models that were trained on several languages fall from one into another.
+    let unspaced = text.chars().filter(|&c| is_unspaced(c)).count();
+    if unspaced >= MIN_WORDS && unspaced * 10 >= text.chars().count() && !UNSPACED.contains(&primary(asked).as_str()) {
+        return Some("another language");
     }
     let hits = |common: &[&str]| words.iter().filter(|word| common.contains(&word.as_str())).count();
     let asked = primary(asked);

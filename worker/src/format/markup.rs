@@ -61,7 +61,7 @@ impl OwnAddresses {
 /// The text without what may not be shown. Its words stay: of a link to elsewhere the words, of an
 /// image its description, of HTML the text in it.
 pub fn clean(text: &str, own: &OwnAddresses) -> String {
-    let mut text = without_definitions(&legible(text), own);
+    let mut text = legible(text);
     for _ in 0..MAX_PASSES {
         let cleaned = pass(&text, own);
         if cleaned == text {
@@ -73,9 +73,17 @@ pub fn clean(text: &str, own: &OwnAddresses) -> String {
 }
 
 /// The text without control characters, and without those that are there to hide or reorder what
-/// readers see: zero-width and bidirectional ones, tags, private use.
+/// readers see: zero-width and bidirectional ones, tags, private use. Joiners belong to some scripts,
+/// and to none behind Latin letters or in a row.
 pub fn legible(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|&c| !is_hidden(c)).collect()
+    let mut last = '\n';
+    let mut is_shown = |c: &char| {
+        let is_joiner = matches!(c, '\u{200c}' | '\u{200d}');
+        let is_shown = !is_hidden(*c) && !(is_joiner && (last.is_ascii() || matches!(last, '\u{200c}' | '\u{200d}')));
+        last = if is_shown { *c } else { last };
+        is_shown
+    };
+    text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| is_shown(c)).collect()
 }
 
 /// Whether a character shows nothing by itself and changes what is read.
@@ -84,7 +92,9 @@ pub fn is_hidden(c: char) -> bool {
         '\n' | '\t' => false,
         '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => true,
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e007f}' | '\u{f0000}'..='\u{10ffff}' => true,
+        '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}' => true,
+        '\u{2028}' | '\u{2029}' | '\u{206a}'..='\u{206f}' | '\u{fe00}'..='\u{fe0d}' | '\u{fff9}'..='\u{fffd}' => true,
+        '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e01ef}' | '\u{f0000}'..='\u{10ffff}' => true,
         c => c.is_control(),
     }
 }
@@ -94,25 +104,19 @@ pub fn plain(text: &str) -> String {
     clean(text, &OwnAddresses::default())
 }
 
-/// Without link definitions (`[1]: https://…`) to elsewhere, and of numbers: they would make links of citations.
-fn without_definitions(text: &str, own: &OwnAddresses) -> String {
-    let is_kept = |line: &&str| {
-        let Some((label, target)) = line.trim_start().strip_prefix('[').and_then(|rest| rest.split_once("]:")) else {
-            return true;
-        };
-        let target = target.trim().trim_start_matches('<').split(['>', ' ']).next().unwrap_or_default();
-        let is_number = !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
-        !(target.contains(':') && (is_number || !own.lead_to(target)))
-    };
-    text.split('\n').filter(is_kept).collect::<Vec<_>>().join("\n")
-}
-
 fn pass(text: &str, own: &OwnAddresses) -> String {
     let mut edits = Edits::default();
     let mut in_code = false;
     let mut html = None;
-    let events: Vec<(Event<'_>, Range<usize>)> =
-        TextMergeWithOffset::new(Parser::new_ext(text, PARSED).into_offset_iter()).collect();
+    let parser = Parser::new_ext(text, PARSED);
+    // A definition of a number would make a link of a citation, which then loses its brackets.
+    let is_number = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
+    let strange = parser
+        .reference_definitions()
+        .iter()
+        .filter(|(label, definition)| is_number(label) || !own.lead_to(&definition.dest));
+    strange.for_each(|(_, definition)| edits.replace(definition.span.clone(), String::new()));
+    let events: Vec<(Event<'_>, Range<usize>)> = TextMergeWithOffset::new(parser.into_offset_iter()).collect();
     for (place, (event, range)) in events.iter().enumerate() {
         match event {
             Event::Start(Tag::CodeBlock(_)) => in_code = true,
@@ -130,12 +134,19 @@ fn pass(text: &str, own: &OwnAddresses) -> String {
                     edits.replace(range.clone(), String::new());
                 }
             }
+            Event::Start(Tag::Link { link_type: LinkType::Shortcut, id, .. }) if is_number(id) => {}
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) if !own.lead_to(dest_url) => {
                 let inside = inside(&events[place + 1..], range);
                 edits.replace(range.start..inside.start, String::new());
                 edits.replace(inside.end..range.end, String::new());
             }
-            Event::Text(_) if !in_code => bare(text, range, own, &mut edits),
+            Event::Code(_) => strange_addresses(text, range, own, &mut edits),
+            Event::Text(_) if in_code => strange_addresses(text, range, own, &mut edits),
+            // What entities and backslashes hide is looked at in the next pass.
+            Event::Text(shown) if shown.contains("://") && !text[range.clone()].contains("://") => {
+                edits.replace(range.clone(), shown.to_string());
+            }
+            Event::Text(_) => bare(text, range, own, &mut edits),
             _ => {}
         }
     }
@@ -158,9 +169,14 @@ fn bare(text: &str, range: &Range<usize>, own: &OwnAddresses, edits: &mut Edits)
             edits.replace(range.start + at..range.start + at + 1, "&lt;".to_owned());
         }
     }
+    strange_addresses(text, range, own, edits);
+}
+
+/// Addresses of others, as words.
+fn strange_addresses(text: &str, range: &Range<usize>, own: &OwnAddresses, edits: &mut Edits) {
     let mut at = 0;
-    for word in piece.split_inclusive(char::is_whitespace) {
-        let bare = word.trim_matches(|c: char| c.is_whitespace() || "()[]<>\"'“”‘’.,;:!?*_".contains(c));
+    for word in text[range.clone()].split_inclusive(char::is_whitespace) {
+        let bare = word.trim_matches(|c: char| c.is_whitespace() || "()[]<>\"'“”‘’.,;:!?*_`".contains(c));
         if address(bare).is_some_and(|address| !own.lead_to(&address)) {
             let start = range.start + at + word.find(bare).unwrap_or(0);
             edits.replace(start..start + bare.len(), String::new());
@@ -175,6 +191,9 @@ fn address(word: &str) -> Option<String> {
     if let Some(start) = ["http://", "https://", "javascript:", "data:text"].iter().filter_map(|s| lower.find(s)).min()
     {
         return Some(word[start..].to_owned());
+    }
+    if lower.contains("://") {
+        return Some(lower);
     }
     let (host, path) = lower.split_once('/').unwrap_or((&lower, ""));
     let is_host = host.rsplit_once('.').is_some_and(|(name, top)| {
@@ -290,7 +309,7 @@ mod tests {
             ("Go to evil.example/login now; ask scam@evil.example.", "Go to now; ask."),
             ("Go to <https://evil.example> now.", "Go to now."),
             ("Read twice [1].\n\n[1]: https://evil.example \"t\"", "Read twice [1]."),
-            ("[a][ref]\n\n[ref]: https://evil.example", "[a][ref]"),
+            ("[a][ref]\n\n[ref]: https://evil.example", "a"),
             ("Node.js, e.g. 3.5 and/or U.S. figures [2].", "Node.js, e.g. 3.5 and/or U.S. figures [2]."),
         ] {
             assert_eq!(clean(text, &own()), shown, "{text}");

@@ -107,6 +107,7 @@ mod tests {
     use super::*;
     use crate::pipeline::brief::tests::brief;
     use crate::prompt::Task;
+    use crate::provider::window::Window;
 
     const FIRST: &str = "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, one after the other. \
                          Results arrive within";
@@ -117,7 +118,8 @@ mod tests {
     fn seen(after: impl FnOnce(&Live<'_>)) -> Option<Piece> {
         let brief = brief(Format::Blog);
         let task = Task::new(&brief, &[], &[], false);
-        let prompt = task.prompt(Stage::Draft).unwrap();
+        let window = Window { model: "m".into(), tokens: 131_072 };
+        let prompt = task.prompt(Stage::Draft, &window, 2_000).unwrap();
         let reader = Reader::of(&task, &prompt);
         let (audience, sent) = Audience::of_test();
         let live = Live::new(&reader, audience, Stage::Draft, 0);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::calls::{Calls, StageError};
 use super::structured::{self, Asking, Shape};
+use crate::format::answer::{self, placeholder};
 use crate::format::default_sections;
 use crate::format::fallback::one_line;
 use crate::format::markup;
@@ -90,6 +91,13 @@ impl Shape for Outline {
     }
 
     fn checked(mut self) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        // Before markup is taken off: a copied tag must be seen.
+        let is_unfit =
+            |line: &String| answer::is_refusal(line) || answer::repeats_the_prompt(line) || placeholder::is_left(line);
+        if is_unfit(&self.title) || self.sections.iter().any(|section| is_unfit(&section.heading)) {
+            wrong.push("A title or heading was none: write what readers will see.".to_owned());
+        }
         let one_line = |text: &str, most| one_line(&markup::plain(text), most);
         self.title = one_line(&self.title, MAX_HEADING_CHARS);
         for section in &mut self.sections {
@@ -102,7 +110,6 @@ impl Shape for Outline {
         let mut seen = HashSet::new();
         self.sections.retain(|section| !section.heading.is_empty() && seen.insert(section.heading.to_lowercase()));
         self.sections.truncate(MAX_SECTIONS);
-        let mut wrong = Vec::new();
         if self.title.is_empty() {
             wrong.push("The title was empty.".to_owned());
         }
@@ -110,6 +117,15 @@ impl Shape for Outline {
             wrong.push("There was no section with a heading.".to_owned());
         }
         if wrong.is_empty() { Ok(self) } else { Err(wrong) }
+    }
+}
+
+impl Outline {
+    /// Whether a title or heading says what was said to the writer alone.
+    fn quotes(&self, prose: &str, task: &Task<'_>) -> bool {
+        let lines = self.sections.iter().map(|section| section.heading.as_str()).chain([self.title.as_str()]);
+        let said = || task.lessons.iter().map(|lesson| lesson.text.as_str()).chain([prose]);
+        lines.into_iter().any(|line| said().any(|said| answer::quotes(line, said)))
     }
 }
 
@@ -123,6 +139,10 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> 
     };
     let prompt = task.prompt(Stage::Outline, asking.chain.window(), asking.max_completion_tokens)?;
     match structured::ask::<Outline>(calls, &asking, &prompt).await {
+        // What it quotes would be in the text.
+        Ok((outline, _)) if outline.quotes(&prompt.prose, task) => {
+            Ok(Planned { outline: usual(task.brief.format, &task.brief.topic), by: None })
+        }
         Ok((mut outline, by)) => {
             let exists = |n: &u16| task.passages.iter().any(|passage| passage.n == *n);
             outline.sections.iter_mut().for_each(|section| section.passages.retain(exists));
@@ -162,6 +182,10 @@ mod tests {
         assert_eq!(plan.sections[0].points, ["a b"]);
         let empty = Outline { title: "#".into(), sections: Vec::new() };
         assert_eq!(empty.checked().unwrap_err().len(), 2);
+        for title in ["I'm sorry, but I can't", "About [Your Company]", "&lt;passage n=\"1\"&gt;"] {
+            let sections = usual(Format::Blog, "T").sections;
+            assert_eq!(Outline { title: title.into(), sections }.checked().unwrap_err().len(), 1, "{title}");
+        }
     }
 
     #[test]

@@ -11,12 +11,13 @@ use serde_json::json;
 use super::brief::Brief;
 use super::calls::{Calls, StageError};
 use super::citation::{self, Cut};
+use super::instruction;
 use super::structured::{self, Asking, Shape};
 use super::writing::rules;
 use crate::format;
 use crate::format::fallback::one_line;
 use crate::format::{answer, markup};
-use crate::prompt::Task;
+use crate::prompt::{Prompt, Task};
 use crate::provider::chain::AnsweredBy;
 use crate::voice::{self, VoiceScore};
 
@@ -169,7 +170,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError>
     };
     let prompt = task.prompt(Stage::Review, asking.chain.window(), asking.max_completion_tokens)?;
     let (rubric, by) = match structured::ask::<Rubric>(calls, &asking, &prompt).await {
-        Ok((rubric, by)) => (Some(rubric), Some(by)),
+        Ok((rubric, by)) => (Some(fit_to_show(rubric, &prompt, task)), Some(by)),
         Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Review, Some(Degradation::ReviewUnavailable), Some(&error));
             (None, None)
@@ -177,6 +178,18 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError>
         Err(error) => return Err(error),
     };
     Ok(Reviewed { by, ..put_together(rubric, checks(task), voice(task)) })
+}
+
+/// Clients read the comments: nothing stays of what the prompt says, nor of a model that speaks of itself. The writer is
+/// told the fixes: they give orders about the text alone.
+fn fit_to_show(mut rubric: Rubric, prompt: &Prompt, task: &Task<'_>) -> Rubric {
+    let mut told = task.lessons.iter().map(|lesson| lesson.text.as_str()).chain([prompt.prose.as_str()]);
+    if answer::is_refusal(&rubric.comments) || told.any(|told| answer::quotes(&rubric.comments, told)) {
+        rubric.comments.clear();
+    }
+    rubric.comments = instruction::removed(&rubric.comments);
+    rubric.fixes.retain(|fix| instruction::removed(fix) == *fix);
+    rubric
 }
 
 /// How the draft keeps to the business's voice.

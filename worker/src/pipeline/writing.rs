@@ -5,7 +5,7 @@ use copydesk_common::stage::Stage;
 
 use super::calls::{Calls, StageError};
 use super::live::Live;
-use crate::format::answer::{self, Asked, Defect};
+use crate::format::answer::{self, Asked, Defect, placeholder};
 use crate::format::markup::{self, OwnAddresses};
 use crate::format::sentence::sentences;
 use crate::format::{self, Rules};
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
 
     /// What of an answer under way would pass as the beginning of a text; `None` where nothing would.
     pub(super) fn read_unfinished(&self, answer: &str) -> Option<String> {
-        let text = answer::unwrap_unfinished(answer);
+        let text = placeholder::without_lines(&answer::unwrap_unfinished(answer));
         // Half of what was said to the writer is too much as well.
         let said = self.asked.private.iter().flat_map(|said| sentences(said).into_iter().map(|place| &said[place]));
         let asked = Asked { private: said.collect(), ..self.asked.clone() };
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
         if answer.text.len() > MAX_ANSWER_BYTES {
             return Err(Wrong::Defect(Defect::TooLong));
         }
-        let text = answer::unwrap(&answer.text);
+        let text = placeholder::without_lines(&answer::unwrap(&answer.text));
         // Before markup is taken off: a copied tag must be seen.
         if let Some(defect) = answer::defect(&text, answer.is_cut, &self.asked) {
             return Err(Wrong::Defect(defect));

@@ -7,6 +7,7 @@ mod crash;
 mod durability;
 mod events;
 mod fallback;
+mod hostile;
 mod meaning;
 mod path;
 mod postgres;

@@ -1,7 +1,7 @@
 //! Answers in which a model speaks of itself instead of writing: refusals, and giveaways.
 
 /// Beginnings of an answer that are no answer.
-const BEGINNINGS: [&str; 39] = [
+const BEGINNINGS: [&str; 77] = [
     "as an ai language model",
     "as an ai assistant",
     "as an ai model",
@@ -34,19 +34,67 @@ const BEGINNINGS: [&str; 39] = [
     "i'm unable to",
     "i'm not able to",
     "i am not able to",
-    // German, French, Spanish, Italian, Portuguese, Dutch.
+    "i'm afraid i can't",
+    "i'm afraid i cannot",
+    "i won't be able to",
+    "i will not be able to",
+    "i don't feel comfortable writing",
+    "i'm not comfortable writing",
+    "i'm an ai assistant",
+    "i am an ai assistant",
+    "i'm an ai developed",
+    "i am an ai developed",
+    "unfortunately, i'm unable",
+    "unfortunately, i am unable",
+    "unfortunately, i don't have access",
+    // What asks back instead.
+    "could you please provide",
+    "please provide the passages",
+    "please share the passages",
+    "i need more information",
+    "i would need more information",
+    "i don't have enough information",
+    "i do not have enough information",
+    "i don't see any passages",
+    "to write this article i need",
+    "to write this article, i need",
+    "it looks like the passages",
+    "it looks like you haven't",
+    "it looks like you didn't",
+    // German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Chinese, Japanese, Korean, Turkish.
     "es tut mir leid, aber ich",
     "tut mir leid, aber ich",
     "je suis désolé, mais je ne",
     "lo siento, pero no puedo",
     "mi dispiace, ma non posso",
     "sinto muito, mas não posso",
+    "desculpe, mas não posso",
     "het spijt me, maar ik kan",
+    "przykro mi, ale nie mogę",
+    "извините, но я не могу",
+    "к сожалению, я не могу",
+    "很抱歉，我无法",
+    "抱歉，我无法",
+    "抱歉，我不能",
+    "对不起，我无法",
+    "申し訳ありませんが",
+    "申し訳ございませんが",
+    "죄송하지만",
+    "üzgünüm, ancak",
 ];
 /// What gives a model away anywhere in a text.
-const GIVEAWAYS: [&str; 14] = [
+const GIVEAWAYS: [&str; 23] = [
     "as an ai language model",
     "as a large language model",
+    "as an artificial intelligence",
+    "i'm just an ai language",
+    "as of my last update",
+    "as of my last knowledge update",
+    "i can't browse",
+    "i cannot browse",
+    "have access to real-time",
+    "作为一个人工智能",
+    "作为ai语言模型",
     "my training data",
     "my knowledge cutoff",
     "i can't help with that",
@@ -66,7 +114,9 @@ const PARAGRAPHS: usize = 3;
 /// Whether a text refuses or speaks of its author.
 pub(crate) fn is_refusal(text: &str) -> bool {
     let plain = text.to_lowercase().replace('’', "'");
-    let mut paragraphs = plain.lines().map(|line| line.trim_start_matches(|c: char| !c.is_alphanumeric()));
+    // A heading may well ask for something.
+    let paragraphs = plain.lines().filter(|line| !line.starts_with("##"));
+    let mut paragraphs = paragraphs.map(|line| line.trim_start_matches(|c: char| !c.is_alphanumeric()));
     let begins = |line: &str| BEGINNINGS.iter().any(|words| line.starts_with(words));
     let first = paragraphs.by_ref().filter(|line| !line.is_empty()).take(PARAGRAPHS).any(begins);
     first || GIVEAWAYS.iter().any(|words| plain.contains(words))

@@ -1,18 +1,133 @@
 //! What models put around a text: thoughts, code fences, JSON, a line such as "Here is the post:",
-//! an offer to change it, tokens of their chat template.
+//! notes and sources behind it, an offer to change it, tokens of their chat template.
 
 use std::borrow::Cow;
+
+use serde_json::Value;
 
 use super::super::language;
 use super::MIN_WORDS;
 
-/// Tokens that end a message in the chat templates of common models.
-const END_TOKENS: [&str; 6] = ["<|im_end|>", "<|eot_id|>", "<|end|>", "<|endoftext|>", "<|return|>", "</s>"];
+/// A text stands in at most so many layers of them.
+const MAX_LAYERS: usize = 4;
+/// Tokens that begin a message in the chat templates of common models.
+const BEGIN_TOKENS: [&str; 5] = [
+    "<|im_start|>assistant",
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<start_of_turn>model",
+    "<|assistant|>",
+    "<｜Assistant｜>",
+];
+/// Tokens that end one.
+const END_TOKENS: [&str; 8] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|endoftext|>",
+    "<|return|>",
+    "<end_of_turn>",
+    "<｜end▁of▁sentence｜>",
+    "</s>",
+];
+/// What stands before the answer of models that think in a channel of its own; the second is what
+/// servers leave of the first that drop its tokens.
+const CHANNELS: [(&str, &str); 2] =
+    [("<|channel|>analysis", "<|channel|>final<|message|>"), ("analysis", "assistantfinal")];
 /// Tags of a thought before the answer.
-const THOUGHTS: [(&str, &str); 2] = [("<think>", "</think>"), ("<thinking>", "</thinking>")];
-/// How a line begins that announces the text.
-const PREAMBLES: [&str; 9] =
-    ["here is", "here's", "here are", "sure", "certainly", "of course", "below is", "absolutely", "great"];
+const THOUGHTS: [(&str, &str); 9] = [
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<reflection>", "</reflection>"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<analysis>", "</analysis>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+];
+/// Tags of the answer itself.
+const ANSWERS: [(&str, &str); 4] = [
+    ("<answer>", "</answer>"),
+    ("<final_answer>", "</final_answer>"),
+    ("<response>", "</response>"),
+    ("<output>", "</output>"),
+];
+/// How a line begins that speaks to whoever asked.
+const REPLIES: [&str; 17] = [
+    "sure",
+    "certainly",
+    "of course",
+    "absolutely",
+    "great",
+    "okay",
+    "ok",
+    "alright",
+    "as requested",
+    "gerne",
+    "natürlich",
+    "bien sûr",
+    "claro",
+    "certo",
+    "natuurlijk",
+    "好的",
+    "当然",
+];
+/// How a line begins that announces the text, where it also names it as one of [`KINDS`].
+const ANNOUNCEMENTS: [&str; 22] = [
+    "here is",
+    "here's",
+    "here are",
+    "here you go",
+    "below is",
+    "below you",
+    "the following is",
+    "this is the",
+    "revised",
+    "final",
+    "hier ist",
+    "voici",
+    "aquí tienes",
+    "ecco",
+    "aqui está",
+    "hier is",
+    "以下是",
+    "以下は",
+    "i've drafted",
+    "i have drafted",
+    "i've written",
+    "i have written",
+];
+const KINDS: [&str; 29] = [
+    "draft",
+    "article",
+    "artikel",
+    "artículo",
+    "articolo",
+    "artigo",
+    "post",
+    "text",
+    "version",
+    "email",
+    "thread",
+    "newsletter",
+    "release",
+    "script",
+    "copy",
+    "content",
+    "page",
+    "description",
+    "case study",
+    "faq",
+    "variants",
+    "revised",
+    "rewritten",
+    "json",
+    "you go",
+    "requested",
+    "文章",
+    "文案",
+    "記事",
+];
 /// What models say of the text after its end: each of these with one of [`CHANGES`].
 const OFFERS: [&str; 7] = [
     "let me know if",
@@ -24,29 +139,81 @@ const OFFERS: [&str; 7] = [
     "please let me know",
 ];
 const CHANGES: [&str; 8] = ["change", "adjust", "revis", "tweak", "edits", "modif", "different tone", "tailor"];
-/// Last lines that are about the text.
+/// Last lines that are about the text, emphasis and brackets left out.
 const REMARKS: [&str; 6] =
-    ["word count:", "(word count", "**word count", "i hope this helps", "hope it helps", "hope this helps"];
+    ["word count", "total word count", "i hope this helps", "hope it helps", "hope this helps", "would you like me to"];
+/// What a last line "Note: …" speaks of where it is for the one who asked.
+const NOTED: [&str; 10] = [
+    "i ",
+    "i've",
+    "draft",
+    "outline",
+    "passage",
+    "this text",
+    "this article",
+    "this post",
+    "instructions",
+    "placeholder",
+];
+/// Headings of lists behind the text: what was changed, and sources, which are the job's to list.
+const APPENDICES: [&str; 13] = [
+    "sources",
+    "references",
+    "citations",
+    "works cited",
+    "bibliography",
+    "quellen",
+    "fuentes",
+    "notes",
+    "changes made",
+    "key changes",
+    "summary of changes",
+    "revision notes",
+    "what changed",
+];
 
 /// The text without what models put around it.
 pub(crate) fn unwrap(text: &str) -> Cow<'_, str> {
-    let text = END_TOKENS.iter().filter_map(|token| text.find(token)).min().map_or(text, |end| &text[..end]);
-    let text = without_thought(text.trim());
-    let text = without_preamble(fenced(text).unwrap_or(text));
-    let text = fenced(text).unwrap_or(text);
-    match in_json(text) {
-        Some(inside) => Cow::Owned(inside),
-        None => Cow::Borrowed(without_remarks(text)),
+    let mut text = Cow::Borrowed(text.trim());
+    for _ in 0..MAX_LAYERS {
+        let inside = match in_json(&text) {
+            Some(inside) => inside,
+            None => {
+                let inside = without_layer(&text);
+                if inside.len() == text.len() {
+                    break;
+                }
+                inside.to_owned()
+            }
+        };
+        text = Cow::Owned(inside);
     }
+    text
+}
+
+fn without_layer(text: &str) -> &str {
+    let text = answered(text);
+    let text = BEGIN_TOKENS.iter().find_map(|token| text.strip_prefix(token)).unwrap_or(text);
+    let text = END_TOKENS.iter().filter_map(|token| text.find(token)).min().map_or(text, |end| &text[..end]);
+    let text = tagged(without_thought(text.trim()));
+    let text = without_preamble(fenced(text).unwrap_or(text));
+    without_remarks(fenced(text).unwrap_or(text))
+}
+
+/// The last channel's message.
+fn answered(text: &str) -> &str {
+    let last = |(begin, last): &(&str, &str)| {
+        let at = text.starts_with(begin).then(|| text.rfind(last)).flatten()?;
+        Some(&text[at + last.len()..])
+    };
+    CHANNELS.iter().find_map(last).unwrap_or(text)
 }
 
 /// The same of an answer that is still being written: a fence that was opened is not closed yet.
 pub(crate) fn unwrap_unfinished(text: &str) -> Cow<'_, str> {
-    let open = |text: &str| text.starts_with("```").then(|| text.find('\n')).flatten();
-    match unwrap(text) {
-        Cow::Borrowed(text) => Cow::Borrowed(open(text).map_or(text, |line| text[line..].trim_start())),
-        inside => inside,
-    }
+    let text = unwrap(text);
+    let opened = text.starts_with("```").then(|| text.find('\n')).flatten();
+    opened.map(|line| Cow::Owned(text[line..].trim_start().to_owned())).unwrap_or(text)
 }
 
 /// A thought that never ends leaves no text.
@@ -62,16 +229,33 @@ fn without_thought(text: &str) -> &str {
     text
 }
 
-fn without_preamble(text: &str) -> &str {
-    match text.split_once('\n') {
-        Some((first, rest)) if is_preamble(first) => rest.trim(),
-        _ => text,
-    }
+/// The inside of tags that hold most of the text.
+fn tagged(text: &str) -> &str {
+    let inside = |(open, close): &(&str, &str)| {
+        let start = text.find(open)? + open.len();
+        let inside = &text[start..start + text[start..].rfind(close)?];
+        (inside.len() > text.len() - inside.len()).then_some(inside.trim())
+    };
+    ANSWERS.iter().find_map(inside).unwrap_or(text)
 }
 
-fn is_preamble(line: &str) -> bool {
-    let lower = line.trim().to_lowercase();
-    lower.ends_with(':') && PREAMBLES.iter().any(|begin| lower.starts_with(begin))
+fn without_preamble(text: &str) -> &str {
+    let Some((first, rest)) = text.split_once('\n') else { return text };
+    let rest = rest.trim();
+    let is_title = first.starts_with("# ");
+    if !is_title && is_preamble(first, rest) { rest.strip_prefix("---").unwrap_or(rest).trim() } else { text }
+}
+
+/// Whether a line announces what follows it: it ends in a colon, or a title or a rule follows.
+fn is_preamble(line: &str, rest: &str) -> bool {
+    let line = line.trim_matches(|c: char| c.is_whitespace() || "*_#¡".contains(c)).to_lowercase().replace('’', "'");
+    let leads = line.ends_with([':', '：']) || rest.starts_with("# ") || rest.starts_with("---");
+    let replies = REPLIES.iter().filter_map(|reply| line.strip_prefix(reply)).any(|rest| {
+        let rest = rest.trim_start();
+        rest.starts_with([',', '!', '.', ':', '，', '！']) || rest.starts_with("- ")
+    });
+    let announces = ANNOUNCEMENTS.iter().any(|begin| line.starts_with(begin));
+    leads && (replies || (announces && KINDS.iter().any(|kind| line.contains(kind))))
 }
 
 /// The inside of a code fence that holds most of the text.
@@ -79,44 +263,112 @@ fn fenced(text: &str) -> Option<&str> {
     let (before, rest) = text.split_once("```")?;
     let (label, rest) = rest.split_once('\n')?;
     let (inside, after) = rest.rsplit_once("```")?;
-    let is_label = matches!(label.trim(), "" | "markdown" | "md" | "text" | "json");
+    let is_label = matches!(label.trim(), "" | "markdown" | "md" | "text" | "txt" | "plaintext" | "json");
     (is_label && inside.len() > before.len() + after.len()).then_some(inside.trim())
 }
 
-/// The longest text in a JSON object, or the texts of a list, where the answer is nothing else.
+/// The text of an answer that is JSON and nothing else.
 fn in_json(text: &str) -> Option<String> {
-    if !text.starts_with(['{', '[']) {
+    if !text.starts_with(['{', '[', '"']) {
         return None;
     }
-    let inside = match serde_json::from_str(text).ok()? {
-        serde_json::Value::Object(fields) => {
-            let texts = fields.values().filter_map(|value| value.as_str());
-            texts.max_by_key(|text| text.len())?.to_owned()
-        }
-        serde_json::Value::Array(items) => {
-            items.iter().map(|item| item.as_str()).collect::<Option<Vec<_>>>()?.join("\n\n")
-        }
-        _ => return None,
-    };
+    let inside = text_of(&serde_json::from_str(text).ok()?)?;
     (language::count_words(&inside) >= MIN_WORDS).then(|| inside.trim().to_owned())
 }
 
-/// Without last paragraphs that speak about the text.
+/// A string, the strings of a list, or what an object holds under a name that texts have: the longest.
+fn text_of(value: &Value) -> Option<String> {
+    const NAMES: [&str; 14] = [
+        "content", "text", "body", "article", "post", "draft", "markdown", "answer", "response", "output", "result",
+        "copy", "email", "script",
+    ];
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => {
+            let texts: Vec<&str> = items.iter().map(Value::as_str).collect::<Option<_>>()?;
+            Some(texts.join("\n\n"))
+        }
+        Value::Object(fields) => {
+            let named = fields.iter().filter(|(name, _)| NAMES.contains(&name.to_lowercase().as_str()));
+            named.filter_map(|(_, value)| text_of(value)).max_by_key(String::len)
+        }
+        _ => None,
+    }
+}
+
+/// Without last paragraphs that speak about the text, and without lists behind it.
 fn without_remarks(text: &str) -> &str {
     let mut text = text.trim();
-    while let Some((rest, last)) = text.rsplit_once('\n') {
-        let lower = last.trim().to_lowercase().replace('’', "'");
-        let offers =
-            OFFERS.iter().any(|offer| lower.contains(offer)) && CHANGES.iter().any(|change| lower.contains(change));
-        let remarks = REMARKS.iter().any(|remark| lower.starts_with(remark));
-        // A rule above such a line belonged to it.
+    while let Some(rest) = without_last_remark(text) {
+        // A rule above it belonged to it.
         let rest = rest.trim_end();
-        if !offers && !remarks {
-            break;
-        }
         text = rest.strip_suffix("\n---").unwrap_or(rest).trim_end();
     }
     text
+}
+
+fn without_last_remark(text: &str) -> Option<&str> {
+    let (rest, last) = text.rsplit_once('\n')?;
+    if is_remark(last) {
+        return Some(rest);
+    }
+    let mut above = text;
+    while let Some((rest, last)) = above.rsplit_once('\n') {
+        if is_appendix(last, &text[above.len()..]) {
+            return Some(rest);
+        }
+        if !(last.trim().is_empty() || is_listed(last)) {
+            return None;
+        }
+        above = rest;
+    }
+    None
+}
+
+fn is_remark(line: &str) -> bool {
+    let bare = bare(line);
+    let offers = OFFERS.iter().any(|offer| bare.contains(offer)) && CHANGES.iter().any(|change| bare.contains(change));
+    let remarks = REMARKS.iter().any(|remark| bare.starts_with(remark)) || bare == "end";
+    let hopes =
+        bare.starts_with("i hope this") && ["meets", "expectations", "your needs"].iter().any(|met| bare.contains(met));
+    let ends = line.trim_start().starts_with(['[', '(', '-', '*']) && bare.starts_with("end of ");
+    let notes = bare.starts_with("note:") && NOTED.iter().any(|noted| bare.contains(noted));
+    let counts = line.trim_start().starts_with(['(', '['])
+        && bare.starts_with(|c: char| c.is_ascii_digit())
+        && bare.contains(" words");
+    offers || remarks || hopes || ends || notes || counts || is_source(line)
+}
+
+/// Whether a line lists what a citation or a footnote stands for: no sentence begins with one.
+fn is_source(line: &str) -> bool {
+    let label = line.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    label.is_some_and(|(label, rest)| {
+        let label = label.trim_start_matches('^');
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()) && !rest.trim().is_empty()
+    })
+}
+
+/// Whether a line heads the list behind it as an appendix, or is such a list by itself: `Sources: [1] …`.
+/// Notes may be the text's own, where they do not speak of it.
+fn is_appendix(line: &str, list: &str) -> bool {
+    let bare = bare(line);
+    let (title, listed) = bare.split_once(':').unwrap_or((&bare, ""));
+    let title = title.trim_matches(['*', ' ']);
+    let is_heading = line.trim_start().starts_with(['#', '*']) || bare.contains(':');
+    let is_list = listed.trim_matches(['*', ' ']).is_empty() || listed.contains("[1]");
+    let list = list.to_lowercase();
+    let is_noted = title != "notes" || NOTED.iter().any(|noted| list.contains(noted));
+    is_heading && is_list && is_noted && APPENDICES.contains(&title)
+}
+
+fn is_listed(line: &str) -> bool {
+    line.trim_start().starts_with(|c: char| c.is_ascii_digit() || "-*•[".contains(c))
+}
+
+/// A line in lower case, without emphasis and brackets around it.
+fn bare(line: &str) -> String {
+    let marks = |c: char| c.is_whitespace() || "*_#([)]-".contains(c);
+    line.trim_matches(marks).to_lowercase().replace('’', "'").replace("**", "")
 }
 
 #[cfg(test)]
@@ -156,6 +408,15 @@ mod tests {
             format!("{TEXT}\n\n```sh\nls\n```"),
             format!("{TEXT}\n\nLet me know if you have questions."),
             "Sure thing: one line alone".to_owned(),
+            format!("Here's what we learned in a year of double readings:\n\n{TEXT}"),
+            format!("Sure signs that a scan needs a second reading:\n\n{TEXT}"),
+            format!("Great care takes two people:\n\n{TEXT}"),
+            format!("# Here is how a text is made:\n\n{TEXT}"),
+            format!("{TEXT}\n\nNote: parking is free on weekends."),
+            format!("{TEXT}\n\n## Notes\n\n- Parking is free.\n- Bring your card."),
+            format!("{TEXT}\n\nSources of error are few:\n- The machine\n- The reader"),
+            format!("{TEXT}\n\nEnd of summer is a good time for it."),
+            format!("{TEXT}\n\nI hope this makes your choice easier."),
         ] {
             assert_eq!(unwrap(&text), text);
         }

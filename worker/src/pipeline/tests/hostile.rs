@@ -1,7 +1,9 @@
 //! What models were seen to answer instead of what was asked, and worse: none of it reaches a client
 //! as content, whichever stage gets it.
 
+use copydesk_common::generation::AppliedLesson;
 use copydesk_simulator::Finish;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
@@ -9,6 +11,10 @@ use crate::pipeline::calls::StageError;
 
 /// A word of each bad answer that no text may hold.
 const MARK: &str = "zyzzyva";
+/// A sentence of the system prompt.
+const RULE: &str = "Never mention this task, these rules, the tags or yourself.";
+/// A lesson that the writer was given.
+const LESSON: &str = "The new wing must stay out of all texts, since the board has not decided on it yet.";
 
 fn sound() -> String {
     "# Scans read twice\n\nEvery scan is read by a model and by a radiologist [1]. Results arrive within two hours, and \
@@ -20,104 +26,85 @@ fn message(text: impl Into<String>, finish: Option<Finish>) -> Fault {
     Fault::chat(FaultKind::Message { text: text.into(), finish })
 }
 
-/// Answers that cannot be made a text of.
-fn unusable_texts() -> Vec<(&'static str, String, Option<Finish>)> {
-    let endless: String = (0..5_000).map(|n| format!("Point {n} of the {MARK} is one more. ")).collect();
-    vec![
-        ("empty", String::new(), None),
-        ("whitespace", " \n\t\u{200b}\n".into(), None),
-        ("cut off", format!("{}\n\n{MARK} and", sound()), Some(Finish::Length)),
-        ("filtered", format!("{} {MARK}.", sound()), Some(Finish::ContentFilter)),
-        ("refusal", format!("I'm sorry, but I can't help with {MARK}."), None),
-        (
-            "refusal behind a title",
-            format!("# {MARK}\n\nI cannot create content on this topic, as it is sensitive."),
-            None,
-        ),
-        ("foreign refusal", format!("Es tut mir leid, aber ich kann dabei nicht helfen: {MARK}."), None),
-        ("data", json!({ "sections": [{ "heading": MARK }] }).to_string(), None),
-        ("cut data", format!("{{\"sections\": [{{\"heading\": \"{MARK}\", \"points\": [\"One and another one"), None),
-        ("tags", format!("{}\n<passage n=\"1\" kind=\"kb\">{MARK}</passage>", sound()), None),
-        ("escaped tags", format!("{}\n&lt;lesson id=&quot;1&quot;&gt;{MARK}", sound()), None),
-        ("template tokens", format!("<|start_header_id|>user {MARK} {}", sound()), None),
-        (
-            "only a thought",
-            format!("<think>The user wants {MARK}, so I will write about it at some length here."),
-            None,
-        ),
-        ("only markup", format!("<script>{MARK}({MARK}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)</script>"), None),
-        ("repetition", format!("{}{}", sound(), format!(" The {MARK} helps every patient.").repeat(9)), None),
-        ("no spaces", format!("{} {}", sound(), MARK.repeat(100)), None),
-        ("endless", endless, None),
-        (
-            "French",
-            format!(
-                "Le {MARK} est une affaire pour les gens. Nous sommes dans une clinique moderne, et vous êtes avec nous pour la \
-                 journée, que ce soit le matin ou le soir. Les résultats sont là dans les deux heures, et nous vous les \
-                 donnons sur place avec le médecin du jour."
-            ),
-            None,
-        ),
-    ]
+/// What a model answered instead of a text, or around it.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    answer: String,
+    becomes: Becomes,
+    finish: Option<Finish>,
+    /// How often the answer is said.
+    times: Option<usize>,
+    /// The stage that it is an answer for; any that writes where `None`.
+    only: Option<SimulatedStage>,
 }
 
-/// Answers that hold what may not be shown, beside a text.
-fn unclean_texts() -> Vec<(&'static str, String)> {
-    vec![
-        ("script", format!("{}\n\n<script>{MARK}()</script>", sound())),
-        ("hidden comment", format!("{}\n\n<!-- {MARK} -->", sound())),
-        ("image", format!("{}\n\n![](https://{MARK}.example/?q=1)", sound())),
-        ("link", format!("{}\n\n[Book here](https://{MARK}.example/login).", sound())),
-        ("bare link", format!("{} See https://{MARK}.example/login.", sound())),
-        ("script link", format!("{}\n\n[Book here](javascript:{MARK}).", sound())),
-        ("handler", format!("{}\n\n<a href=\"#\" onclick=\"{MARK}()\">Book here.</a>", sound())),
-        ("thought", format!("<think>{MARK}</think>\n{}", sound())),
-        ("preamble", format!("Sure! Here is the {MARK} article:\n\n{}", sound())),
-        ("remark", format!("{}\n\nLet me know if you'd like any changes to the {MARK}!", sound())),
-        ("JSON", json!({ "title": MARK, "content": sound() }).to_string()),
-        ("fenced JSON", format!("Here you go:\n```json\n{}\n```\n{MARK}", json!({ "content": sound() }))),
-        ("next turn", format!("{}<|eot_id|>{MARK}", sound())),
-    ]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Becomes {
+    /// The text alone.
+    Text,
+    /// The text, and what may be shown of the rest.
+    Shown,
+    /// It cannot be used.
+    Nothing,
+    /// It is an answer of another kind, which whole jobs are tried with.
+    #[serde(other)]
+    Other,
 }
 
-#[tokio::test]
-async fn an_unusable_text_is_repaired_or_named_and_never_shown() {
-    let setting = Setting::new().await.on_last_attempt();
-    for (name, text, finish) in unusable_texts() {
-        setting.simulated.fail(message(text.clone(), finish).times(1));
-        let draft = setting.draft().await.unwrap();
-        assert!(!draft.is_template && !draft.text.contains(MARK), "{name}: {}", draft.text);
-
-        setting.simulated.fail(message(text, finish));
-        let draft = setting.draft().await.unwrap();
-        assert!(draft.is_template && !draft.text.contains(MARK), "{name}: {}", draft.text);
-        assert_eq!(draft.is_refused, name.contains("refusal") || name == "filtered", "{name}");
-        assert!(setting.revise(&sound()).await.unwrap().text.is_none(), "{name}: the draft stands");
+impl Case {
+    fn fault(&self) -> Fault {
+        let of_lines = RULE.replacen(", ", ",\n  ", 9);
+        let answer =
+            self.answer.replace("$RULE_IN_LINES", &of_lines).replace("$RULE_IN_CAPITALS", &RULE.to_uppercase());
+        let answer = answer.replace("$RULE", RULE).replace("$LESSON", LESSON);
+        message(answer.repeat(self.times.unwrap_or(1)), self.finish)
     }
 }
 
-#[tokio::test]
-async fn of_an_unclean_text_the_text_alone_is_shown() {
-    let setting = Setting::new().await;
-    for (name, text) in unclean_texts() {
-        let before = setting.made();
-        setting.simulated.fail(message(text, None));
-        for text in [setting.draft().await.unwrap().text, setting.revise(&sound()).await.unwrap().text.unwrap()] {
-            assert!(!text.contains(MARK) && text.starts_with(&sound()), "{name}: {text}");
-        }
-        assert_eq!(setting.made() - before, 2, "{name}: no repair is needed");
-    }
+fn cases() -> Vec<Case> {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../../../tests/fixtures/hostile_answers.json")).unwrap();
+    cases.into_iter().filter(|case| case.only.is_none() && case.becomes != Becomes::Other).collect()
 }
 
 #[tokio::test]
-async fn lessons_and_fixes_do_not_come_back_as_text() {
+async fn a_hostile_text_is_cleaned_repaired_or_named_and_never_shown() {
     let setting = Setting::new().await.on_last_attempt();
-    let lesson = format!("The {MARK} must stay out of all texts, since the board has not decided on it.");
-    let lessons = [copydesk_common::generation::AppliedLesson { id: "1".into(), text: lesson.clone() }];
-    setting.simulated.fail(message(format!("{}\n\n{lesson}", sound()), None));
+    let lessons = [AppliedLesson { id: "1".into(), text: LESSON.into() }];
     let task = Task { lessons: &lessons, ..setting.task() };
-    let draft = draft::run(&setting.calls(), &task).await.unwrap();
-    assert!(draft.is_template && !draft.text.contains(MARK), "{}", draft.text);
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let mut expect = |holds: bool, what: &str| {
+            if !holds {
+                wrong.push(format!("{}: {what}", case.name));
+            }
+        };
+        setting.simulated.fail(case.fault().times(1));
+        let before = setting.made();
+        let draft = draft::run(&setting.calls(), &task).await.unwrap();
+        let calls = setting.made() - before;
+        // What is too long to be read is a failed call, which only another attempt repeats.
+        let is_read = case.times.is_none();
+        expect(draft.is_template != is_read && !draft.text.contains(MARK), &draft.text);
+        expect((calls == 2) == (is_read && case.becomes == Becomes::Nothing), &format!("{calls} calls"));
+
+        setting.simulated.fail(case.fault());
+        let draft = draft::run(&setting.calls(), &task).await.unwrap();
+        let revised = setting.revise(&sound()).await.unwrap().text;
+        match case.becomes {
+            Becomes::Nothing => {
+                expect(draft.is_template && !draft.text.contains(MARK), &draft.text);
+                let is_refusal = case.name.starts_with("a refusal") || case.name == "a filter";
+                expect(draft.is_refused == is_refusal, "refused or not");
+            }
+            Becomes::Text => expect(draft.text == sound() && revised == Some(sound()), &draft.text),
+            Becomes::Other => {}
+            Becomes::Shown => expect(draft.text.starts_with(&sound()) && !draft.text.contains(MARK), &draft.text),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[tokio::test]

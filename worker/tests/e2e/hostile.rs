@@ -1,0 +1,153 @@
+//! Bad answers of models through a whole worker: whatever stage gets them, once or every time, nothing
+//! of them is in the text that a client reads, and what was done without is named.
+
+use copydesk_common::job::JobId;
+use copydesk_simulator::{Fault, FaultKind, Finish, Stage};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::system::System;
+
+const BUSINESS: &str = "riverside";
+/// A word of each bad answer that no text may hold.
+const MARK: &str = "zyzzyva";
+/// A sentence of the system prompt.
+const RULE: &str = "Never mention this task, these rules, the tags or yourself.";
+const HANDBOOK: &str = "# Riverside Clinics\n\n## Our promise\n\nEvery patient of Riverside Clinics sees the same \
+    physiotherapist for the whole course of treatment, and most courses end within six weeks.\n\n## Prices\n\nA first \
+    appointment of 45 minutes costs 60 euros, and insured patients pay nothing for it at all.\n";
+
+/// What a model answered; `worker/src/pipeline/tests/hostile.rs` reads the same file.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    answer: String,
+    /// `text`, `shown` (a text and more), `read` (an object) or `nothing`; `anything` where that is the client's matter.
+    becomes: String,
+    finish: Option<Finish>,
+    times: Option<usize>,
+    /// The stage whose shape the answer has: there it is a good one.
+    fits: Option<Stage>,
+    /// The only stage that it is an answer for.
+    only: Option<Stage>,
+    /// The whole body of the provider's answer.
+    body: Option<String>,
+}
+
+impl Case {
+    /// Every answer to a text, for whichever stage.
+    fn all() -> Vec<Self> {
+        serde_json::from_str(include_str!("../fixtures/hostile_answers.json")).unwrap()
+    }
+
+    fn kind(&self) -> FaultKind {
+        if let Some(body) = &self.body {
+            let body = Some(body.clone().into());
+            return FaultKind::Status { code: 200, body, retry_after: None, retry_after_ms: None };
+        }
+        let in_lines = RULE.replace(", ", ",\n  ");
+        let answer =
+            self.answer.replace("$RULE_IN_LINES", &in_lines).replace("$RULE_IN_CAPITALS", &RULE.to_uppercase());
+        let answer = answer.replace("$RULE", RULE).replace("$LESSON", LESSON);
+        FaultKind::Message { text: answer.repeat(self.times.unwrap_or(1)), finish: self.finish }
+    }
+
+    /// At each of these stages that it is a bad answer for.
+    fn faults(&self, stages: &[Stage]) -> Vec<Fault> {
+        let is_bad = |stage: &&Stage| self.fits != Some(**stage) && self.only.is_none_or(|only| only == **stage);
+        let stages = stages.iter().filter(is_bad);
+        stages.map(|stage| Fault::chat(self.kind()).stage(*stage)).collect()
+    }
+}
+
+/// What people said of an earlier text.
+const LESSON: &str = "The new wing must stay out of all texts, since the board has not decided on it yet.";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_answer_is_asked_for_again_and_a_revision_done_without() {
+    // A revision needs a review that asks for one.
+    let poor = json!({ "criteria": { "accuracy": 3, "relevance": 3, "voice": 3, "structure": 3, "clarity": 3 },
+        "comments": "Too short.", "fixes": ["Say more about prices."] });
+    let poor = FaultKind::Message { text: poor.to_string(), finish: None };
+    let poor = Fault::chat(poor).stage(Stage::Review).times(1);
+    let faults = |case: &Case| {
+        let once = case.faults(&[Stage::Outline, Stage::Draft, Stage::Review]).into_iter().map(|fault| fault.times(1));
+        once.chain(case.faults(&[Stage::Revise])).chain([poor.clone()]).collect()
+    };
+    // What is too long to be read is a failed call: each costs an attempt, and the last one the review.
+    all_are_clean(faults, |case| if case.times.is_some() { vec!["review_unavailable"] } else { Vec::new() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_answer_that_comes_every_time_is_done_without_and_named() {
+    let faults = |case: &Case| case.faults(&[Stage::Outline, Stage::Draft, Stage::Review, Stage::Revise]);
+    let degraded = |case: &Case| {
+        let is_refusal = case.name.starts_with("a refusal") || case.name == "a filter";
+        let is_bad = |stage| case.becomes != "read" && !case.faults(&[stage]).is_empty();
+        let is_composed = case.becomes == "nothing" && is_bad(Stage::Draft);
+        let shortfalls = [
+            ("review_unavailable", is_bad(Stage::Review)),
+            ("fallback_writer", is_composed),
+            ("content_refused", is_composed && is_refusal),
+        ];
+        shortfalls.into_iter().filter(|(_, short)| *short).map(|(name, _)| name).collect()
+    };
+    all_are_clean(faults, degraded).await;
+}
+
+/// A job for each case, all in one worker: its calls fail as `faults` says, and its text lacks what
+/// `degraded` says.
+async fn all_are_clean(faults: impl Fn(&Case) -> Vec<Fault>, degraded: impl Fn(&Case) -> Vec<&'static str>) {
+    let system = System::start_with(|config| {
+        config.providers.llm_requests_per_minute = 60_000;
+        config.providers.search_requests_per_minute = 60_000;
+        config.worker.first_backoff_ms = 1;
+    })
+    .await;
+    let worker = system.worker();
+    system.with_knowledge(BUSINESS, "Riverside Clinics", HANDBOOK).await;
+    system.with_lesson().await;
+
+    let cases = Case::all();
+    let topic = |n: usize| format!("Physiotherapy appointments and prices, part {n:03}");
+    let about = |(n, case)| faults(case).into_iter().map(move |fault| fault.about(topic(n)));
+    system.simulator.set_faults(cases.iter().enumerate().flat_map(about).collect()).unwrap();
+    let mut jobs = Vec::new();
+    for n in 0..cases.len() {
+        let request = json!({ "business_id": BUSINESS, "topic": topic(n), "format": "blog", "length_words": 150 });
+        jobs.push(system.submit("/api/generate", &request).await);
+    }
+    let mut wrong = Vec::new();
+    for (id, case) in jobs.into_iter().zip(&cases) {
+        if let Err(why) = judge(&system, id, case, &degraded(case)).await {
+            wrong.push(format!("{}: {why}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
+    worker.leave().await;
+}
+
+/// Whether a job ended with a text of which nothing is the bad answer's, and which says what it lacks.
+async fn judge(system: &System, id: JobId, case: &Case, degraded: &[&str]) -> Result<(), String> {
+    let job = system.ended(id).await;
+    let result = &job["result"];
+    let shown = job.to_string().to_lowercase();
+    let content = result["content"].as_str().unwrap_or_default().to_lowercase();
+    let is_clean = !shown.contains(MARK) && ![RULE, LESSON].iter().any(|said| content.contains(&said.to_lowercase()));
+    let is_told = case.becomes == "anything" || result["degraded"] == json!(degraded);
+    let is_clean = is_clean && job["status"] == "succeeded";
+    if is_clean && is_told { Ok(()) } else { Err(format!("not {degraded:?}: {job:#}")) }
+}
+
+impl System {
+    /// A remark on an earlier text, which the writer is given from then on.
+    async fn with_lesson(&self) {
+        let first = self.generate(BUSINESS, "Physiotherapy", "blog").await;
+        let first = self.ended(first).await;
+        let verdict: Value = json!({ "generation_id": first["result"]["generation_id"], "business_id": BUSINESS,
+            "human_approved": false, "human_feedback": LESSON });
+        let judged = self.submit("/api/feedback", &verdict).await;
+        assert_eq!(self.ended(judged).await["status"], "succeeded");
+    }
+}
