@@ -193,6 +193,7 @@ pub(crate) mod tests {
         let told = profile().in_words();
         assert!(told.starts_with("Sentences have about 6 words, seldom more than 9."), "{told}");
         assert!(told.contains("They speak as \"we\" and address the reader as \"you\"."), "{told}");
+        assert!(told.contains("Contractions are rare."), "one in eight sentences is no habit: {told}");
         assert!(told.contains("no exclamation marks") && told.contains("gait analysis"), "{told}");
         assert!(told.len() < 500, "{told}");
         assert_eq!(VoiceProfile::of(["One sentence."]), None);
@@ -216,6 +217,14 @@ pub(crate) mod tests {
             assert!(scored.deviations.iter().any(|deviation| deviation.contains(named)), "{named}: {scored:?}");
         }
         assert!(scored.score < MIN_SCORE, "{scored:?}");
+        let terms =
+            ["gait analysis", "dry needling", "plumb line", "ankle swing", "heel strike"].map(str::to_owned).to_vec();
+        let house = VoiceProfile { terms, ..profile() };
+        let plain =
+            "We see you today. You meet one of us first. We look at how you walk. You hear what we found. ".repeat(6);
+        let scored = house.score(&plain, Format::Blog, &[]);
+        assert!(scored.score == 9.0 && scored.deviations[0].contains("own words"), "{scored:?}");
+        assert_eq!(house.score(&plain[..plain.len() / 6], Format::Blog, &[]).score, 10.0, "too short for terms");
         let banned = score("We see the synergy in your gait analysis.");
         assert_eq!((banned.score, banned.deviations.len()), (7.0, 1));
         let ad = profile().score(&stilted.replace('!', "."), Format::Ad, &[]);

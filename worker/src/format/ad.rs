@@ -57,5 +57,9 @@ mod tests {
         lacks(Ad, &format!("{one}{two}"), &["three variants"]);
         lacks(Ad, &format!("{one}{two}{}", variant(3, &"x".repeat(41))), &["variant 3 a line `Headline: `"]);
         lacks(Ad, &format!("{one}{two}## Variant 3\n\nHeadline: h\nBody: b"), &["`Call to action: `"]);
+        let body = three.replace("Body: b", &format!("Body: {}", "x".repeat(126)));
+        lacks(Ad, &format!("{one}{two}{body}"), &["`Body: ` with at most 125"]);
+        let action = three.replace("action: Go", &format!("action: {}", "x".repeat(26)));
+        lacks(Ad, &format!("{one}{two}{action}"), &["`Call to action: ` with at most 25"]);
     }
 }

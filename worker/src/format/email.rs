@@ -66,6 +66,13 @@ mod tests {
         );
         let long = format!("Subject: {}\nPreheader: P\n\nHi Ann,\n\nText.\n\nIt ends.\n\nBest,\nUs", "x".repeat(61));
         lacks(Email, &long, &["60 characters", "call to action"]);
+        let email = |subject: usize, preheader: usize, greeting: usize, sign_off: usize| {
+            let [subject, preheader, greeting, sign_off] =
+                [subject, preheader, greeting, sign_off].map(|chars| "x".repeat(chars));
+            format!("Subject: {subject}\nPreheader: {preheader}\n\n{greeting}\n\nText.\n\nBook a visit.\n\n{sign_off}")
+        };
+        lacks(Email, &email(60, 100, 100, 150), &[]);
+        lacks(Email, &email(61, 101, 101, 151), &["60 characters", "100 characters", "Greet", "sign-off"]);
         lacks(Email, "Subject: S\nPreheader: P\n\nHi Ann,\n\nBook a visit.", &["sign-off"]);
     }
 }

@@ -55,6 +55,11 @@ mod tests {
     fn the_shape_is_held() {
         lacks(LandingPage, "# H\n\nSub.\n\n## B\n\n- a\n- b\n\n## P\n\np\n\n## Start\n\nBook a visit.", &[]);
         lacks(LandingPage, "# H\n\nSub.\n\n## B\n\na\n\n## P\n\np\n\n## End\n\nIt ends.", &["bullets", "action"]);
+        let sub = "x".repeat(251);
+        let long = format!("# H\n\n{sub}\n\n## B\n\n- a\n- b\n\n## P\n\np\n\n## Start\n\nBook a visit.");
+        lacks(LandingPage, &long, &["subheadline"]);
+        let bare = "Sub.\n\n## B\n\n- a\n- b\n\n## P\n\np\n\n## Start\n\nBook a visit.";
+        lacks(LandingPage, bare, &["hero line: `# Hero`", "subheadline"]);
         lacks(LandingPage, "# H\n\n## B\n\n- a\n- b\n\n## Start\n\nBook a visit.", &["subheadline", "sections"]);
     }
 }

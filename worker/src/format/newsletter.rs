@@ -45,6 +45,13 @@ mod tests {
     fn the_shape_is_held() {
         lacks(Newsletter, "# T\n\nHello all,\n\n## A\n\na\n\n## B\n\nb\n\nBest,\nUs", &[]);
         lacks(Newsletter, "# T\n\n## A\n\na\n\nBest,\nUs", &["greets", "two items"]);
+        let letter = |greeting: usize, sign_off: usize| {
+            let (greeting, sign_off) = ("x".repeat(greeting), "x".repeat(sign_off));
+            format!("# T\n\n{greeting}\n\n## A\n\na\n\n## B\n\nb\n\n{sign_off}")
+        };
+        lacks(Newsletter, &letter(120, 200), &[]);
+        lacks(Newsletter, letter(9, 9).trim_start_matches("# T\n\n"), &["title", "greets"]);
+        lacks(Newsletter, &letter(121, 201), &["greets", "sign-off"]);
         lacks(Newsletter, "# T\n\nHello all,\n\n## A\n\n## B\n\nb", &["under each", "sign-off"]);
     }
 }

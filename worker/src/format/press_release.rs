@@ -83,6 +83,7 @@ mod tests {
         lacks(PressRelease, RELEASE, &[]);
         lacks(PressRelease, RELEASE.trim_end_matches("\n\n###"), &["###"]);
         lacks(PressRelease, &RELEASE.replace("FOR IMMEDIATE RELEASE\n\n", ""), &["FOR IMMEDIATE RELEASE"]);
+        lacks(PressRelease, &RELEASE.replace("# H\n\n", ""), &["one headline"]);
         lacks(PressRelease, &RELEASE.replace("\"A quote,\" says Ann.", "No."), &["Quote"]);
         for dateline in ["St. Gallen, May 3, 2026", "ST. GALLEN, 2026-05-03", "MAY 3, 2026", "ST. GALLEN, Mai 3, 2026"]
         {

@@ -41,6 +41,8 @@ mod tests {
     fn the_shape_is_held() {
         lacks(Product, "# N\n\nA tagline.\n\n## Features\n\n- a\n- b\n\n## Who it is for\n\nYou.", &[]);
         lacks(Product, "# N\n\n## Features\n\n- a\n\n## Who it is for", &["tagline", "bullets", "whom"]);
+        let long = format!("# N\n\n{}\n\n## Features\n\n- a\n- b\n\n## Who it is for\n\nYou.", "x".repeat(201));
+        lacks(Product, &long, &["tagline"]);
         lacks(Product, "A tagline.\n\n## Features\n\n- a\n- b\n\n## Who it is for\n\nYou.", &["name", "tagline"]);
     }
 }

@@ -47,5 +47,8 @@ mod tests {
         lacks(Thread, "1/ a\n\n3/ b\n\n3/ c\n\n4/ d\n\n5/ e", &["number"]);
         let long = format!("1/ a\n\n2/ {}\n\n3/ c\n\n4/ d\n\n5/ e", "x".repeat(278));
         lacks(Thread, &long, &["Shorten post 2"]);
+        lacks(Thread, &long.replacen('x', "", 1), &[]);
+        let thirteen: Vec<_> = (1..=13).map(|n| format!("{n}/ a")).collect();
+        lacks(Thread, &thirteen.join("\n\n"), &["five to twelve"]);
     }
 }

@@ -65,6 +65,7 @@ mod tests {
         let (one, two) = (scene("Scene 1 (0:00–0:20)"), scene("Scene 2 (0:20-1:00)"));
         lacks(VideoScript, &format!("# T\n\n{one}{two}{}", scene("Scene 3 (1:00–1:10)")), &[]);
         lacks(VideoScript, &format!("# T\n\n{one}{two}"), &["three scenes"]);
+        lacks(VideoScript, &format!("{one}{two}{}", scene("Scene 3 (1:00–1:10)")), &["title"]);
         lacks(VideoScript, &format!("# T\n\n{one}{two}{}", scene("Scene 3 (0:50–1:10)")), &["begin where"]);
         for heading in ["Scene 3", "Scene 4 (1:00–1:10)", "Scene 3 (1:10–1:00)", "Scene 3 (1:00–1:70)", "The end"]
         {

@@ -129,3 +129,14 @@ fn heading_sizes(pages: &[Vec<Line>]) -> Vec<u16> {
 fn rounded(size: f32) -> u16 {
     (size * 2.0).round().clamp(0.0, 10_000.0) as u16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_counted_however_they_write_their_name() {
+        assert_eq!(containers(b"1 0 obj <</Type/ObjStm>> stream 2 0 obj <</Type /ObjStm>> stream"), 2);
+        assert_eq!(containers(b"1 0 obj <</Type/Obj#53tm>> stream 2 0 obj <<>> stream 3 0 obj <<>> stream"), 3);
+    }
+}

@@ -238,6 +238,30 @@ fn a_pdf_that_unpacks_to_too_much_is_refused_early() {
 }
 
 #[test]
+fn pages_and_their_text_are_bounded_together() {
+    let pages = |stream: &Stream| {
+        let mut document = pdf(&vec![vec![(11, "A page.".to_owned())]; 9]);
+        for page in document.page_iter().collect::<Vec<_>>() {
+            let content = document.add_object(stream.clone());
+            document.get_object_mut(page).unwrap().as_dict_mut().unwrap().set("Contents", content);
+        }
+        from_file(MediaType::Pdf, bytes(document))
+    };
+    assert!(matches!(pages(&packed(4_000_000)), Err(Unusable::TooLarge(_))), "36 MB in pages of 4 MB");
+    let words = "Every scan is read twice. ".repeat(50_000);
+    let drawn = Content {
+        operations: vec![
+            Operation::new("BT", vec![]),
+            Operation::new("Tf", vec!["F1".into(), 11.into()]),
+            Operation::new("Tj", vec![Object::string_literal(words)]),
+            Operation::new("ET", vec![]),
+        ],
+    };
+    let read = pages(&Stream::new(dictionary! {}, drawn.encode().unwrap()));
+    assert!(matches!(read, Err(Unusable::TooLarge(most)) if most == 10 * 1024 * 1024), "11 MB of text");
+}
+
+#[test]
 fn a_pdf_of_deep_or_circular_objects_ends() {
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let deep =
@@ -321,6 +345,10 @@ fn a_word_file_cannot_bring_entities_bombs_or_paths() {
     let file = archive(&[("word/document.xml", &bomb)]);
     assert!(file.len() < 200_000);
     assert!(matches!(from_file(MediaType::Docx, file), Err(Unusable::TooLarge(_))));
+
+    let boxed = "<w:p><mc:AlternateContent><mc:Choice><w:r><w:t>Once.</w:t></w:r></mc:Choice><mc:Fallback><w:r><w:t>Once.</w:t></w:r>\
+        </mc:Fallback></mc:AlternateContent></w:p>";
+    assert_eq!(paths(&read_file(MediaType::Docx, docx(boxed))), [("Handbook", "Once.")]);
 
     let deep = format!("{HEAD}{}", "<w:p>".repeat(100_000));
     assert!(matches!(read(&[("word/document.xml", deep.as_bytes())]), Err(Unusable::TooDeep(_))));

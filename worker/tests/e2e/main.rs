@@ -4,6 +4,7 @@
 
 mod cancel;
 mod crash;
+mod documents;
 mod durability;
 mod events;
 mod fallback;

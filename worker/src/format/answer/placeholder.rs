@@ -97,7 +97,8 @@ mod tests {
             assert!(is_left(text), "{text}");
         }
         for text in [
-            "Read twice [1]. [Contact us](https://acme.example) or [add to cart][1].",
+            "Read twice [1]. [Your guide](https://acme.example) [name][1]",
+            "[Contact us](https://acme.example) or [add to cart][1].",
             "He said [sic]. [MUSIC FADES] Size XXXL. [Contact us] [Add to cart]",
             "Write `{{ name }}` in the template.\n\n```\n[name]\n```",
             "The set {1, 2}. [Yourself] is no field.",

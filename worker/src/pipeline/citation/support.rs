@@ -288,6 +288,35 @@ mod tests {
         }
     }
 
+    /// The share of a sentence that stands in a passage.
+    fn share(sentence: &str, passage: &str) -> f64 {
+        best(sentence, passage, "").share
+    }
+
+    #[test]
+    fn numbers_and_names_weigh_more_and_light_words_less() {
+        let visit = "A visit costs 60 euros.";
+        assert!(share("Visits cost 60 guilders.", visit) > share("Visits cost euros, guilders.", visit));
+        let reader = "Every scan is read by Keller.";
+        assert!(share("Scans read by Keller delight.", reader) > share("Scans read by keller delight.", reader));
+        let scans = "Scans are read twice.";
+        assert!(share("Scans come read.", scans) > share("Scans delight read.", scans));
+    }
+
+    #[test]
+    fn the_contrary_is_not_supported() {
+        let opens = "The clinic opens before the harvest.";
+        assert!(best("The clinic opens before the harvest.", opens, "").is_enough());
+        assert!(!best("The clinic opens after the harvest.", opens, "").is_enough());
+    }
+
+    #[test]
+    fn two_neighbouring_sentences_support_what_neither_says() {
+        let passage = "Parking is free. Every scan is read by a model. A radiologist checks the findings.";
+        let support = best("A model reads every scan and a radiologist checks the findings.", passage, "");
+        assert_eq!(support.quote, "Every scan is read by a model. A radiologist checks the findings.");
+    }
+
     #[test]
     fn the_quote_is_the_sentence_that_supports() {
         let passage =
