@@ -28,7 +28,8 @@ use crate::prompt::{Prompt, Stage};
 use crate::seed::Rng;
 use crate::{Shared, review, schema, seed, writer};
 
-/// The models that are listed. Any other name works too, unless it is `no-such-model…`.
+/// The models that are listed. Any other name works too, unless it is `no-such-model…`; one with `no-strict`,
+/// `no-json` or `no-stream` in it refuses strict schemas, every `response_format`, or to stream.
 const MODELS: [(&str, &str); 4] = [
     ("llama-3.3-70b-versatile", "Meta"),
     ("llama-3.1-8b-instant", "Meta"),

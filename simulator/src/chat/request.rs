@@ -254,6 +254,10 @@ impl Wire {
         if self.model.starts_with("no-such-model") {
             return Err(GroqError::model_not_found(&self.model));
         }
+        let stream = self.stream.unwrap_or(false);
+        if stream && self.model.contains("no-stream") {
+            return Err(GroqError::bad_request("'stream' : this model does not support streaming"));
+        }
         let stop = match self.stop {
             None => Vec::new(),
             Some(Stop::One(stop)) => vec![stop],
@@ -269,7 +273,7 @@ impl Wire {
             messages,
             max_tokens: self.max_completion_tokens.or(self.max_tokens),
             stop: stop.into_iter().filter(|stop| !stop.is_empty()).collect(),
-            stream: self.stream.unwrap_or(false),
+            stream,
             includes_usage: self.stream_options.and_then(|options| options.include_usage).unwrap_or(false),
             output,
             seed: self.seed.map(|seed| seed.to_string()).unwrap_or_default(),
@@ -291,6 +295,9 @@ fn read_messages(messages: Vec<WireMessage>) -> Result<Vec<Message>, GroqError> 
 fn read_output(format: Option<ResponseFormat>, model: &str, messages: &[Message]) -> Result<Output, GroqError> {
     match format {
         None | Some(ResponseFormat::Text) => Ok(Output::Text),
+        Some(_) if model.contains("no-json") => {
+            Err(GroqError::bad_request("'response_format' : this model does not support it"))
+        }
         Some(ResponseFormat::JsonObject) => {
             let names_json = |m: &Message| m.text.as_bytes().windows(4).any(|w| w.eq_ignore_ascii_case(b"json"));
             match messages.iter().any(names_json) {
@@ -386,6 +393,11 @@ mod tests {
             (400, json!({ "response_format": { "type": "xml" } })),
             (200, json!({ "response_format": schema(&object, true) })),
             (400, json!({ "response_format": schema(&object, true), "model": "no-strict-1" })),
+            (400, json!({ "response_format": schema(&object, false), "model": "no-json-1" })),
+            (400, json!({ "response_format": { "type": "json_object" }, "model": "no-json-1" })),
+            (200, json!({ "response_format": { "type": "text" }, "model": "no-json-1" })),
+            (400, json!({ "stream": true, "model": "no-stream-1" })),
+            (200, json!({ "stream": false, "model": "no-stream-1" })),
             (200, json!({ "response_format": schema(&object, false), "model": "no-strict-1" })),
             (400, json!({ "response_format": schema(&json!({ "type": "object", "properties": {} }), true) })),
             (400, json!({ "response_format": schema(&json!([]), false) })),
