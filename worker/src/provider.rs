@@ -3,9 +3,8 @@
 //! and never call twice by themselves. Knows nothing of the pipeline, its prompts or the store.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::config::{ProvidersConfig, windows};
@@ -19,6 +18,7 @@ pub mod chain;
 pub mod chat;
 pub mod embeddings;
 mod gate;
+mod memory;
 mod retry_after;
 pub mod search;
 mod searxng;
@@ -30,6 +30,7 @@ use chain::Chain;
 use chat::{Answer, ChatClient, ChatRequest, Form, Sink};
 use embeddings::Embeddings;
 use gate::{Gate, Taken};
+use memory::Memory;
 use search::Search;
 use window::Window;
 
@@ -41,6 +42,8 @@ pub const EMBEDDINGS: &str = Quotas::EMBEDDINGS;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a model is passed over that the provider said it does not know.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+/// How long a model is not asked again for what it refused: its server may be upgraded meanwhile.
+const REFUSED_FOR: Duration = Duration::from_secs(3_600);
 
 /// Why a provider gave no answer, in the words of what can be done.
 #[derive(Debug, thiserror::Error)]
@@ -95,12 +98,14 @@ pub enum ProviderError {
         /// What it answered.
         status: u16,
     },
-    /// The model does not take the JSON schema that came with the request. It may take the request
-    /// without.
-    #[error("{model} refused a request with a schema, with status {status}")]
-    SchemaRefused {
+    /// The model does not take the form that the answer was to have. It may take the request in a
+    /// simpler one.
+    #[error("{model} refused a request for an answer as {}, with status {status}", .form.as_str())]
+    FormRefused {
         /// The model.
         model: String,
+        /// The form.
+        form: Form,
         /// What the provider answered.
         status: u16,
     },
@@ -180,8 +185,10 @@ impl Providers {
                 client: chat.clone(),
                 gate: Gate::new(LLM, quota.clone()),
                 price: prices.of(name),
-                takes_schemas: AtomicBool::new(true),
-                unknown_until: Mutex::default(),
+                refuses_schemas: Memory::default(),
+                refuses_objects: Memory::default(),
+                refuses_streams: Memory::default(),
+                is_unknown: Memory::default(),
             })
         };
         let fallbacks: Vec<_> =
@@ -208,9 +215,13 @@ pub struct Model {
     client: ChatClient,
     gate: Gate,
     price: Option<Price>,
-    takes_schemas: AtomicBool,
-    /// Until when the provider is not asked for it again where another model can be.
-    unknown_until: Mutex<Option<Instant>>,
+    refuses_schemas: Memory,
+    /// Whether it takes no `response_format` at all.
+    refuses_objects: Memory,
+    refuses_streams: Memory,
+    /// Whether the provider said that it does not know it: it is not asked for it where another model
+    /// can be.
+    is_unknown: Memory,
 }
 
 impl Model {
@@ -220,7 +231,8 @@ impl Model {
     }
 
     /// One completion, at most `timeout` long and no longer than the model's window leaves, told to
-    /// `sink` as it is written. A schema is left out where the model is known to take none.
+    /// `sink` as it is written. Its form is the asked for one, or the nearest that the model is not known
+    /// to refuse.
     pub async fn complete(
         &self,
         rank: Rank,
@@ -228,7 +240,7 @@ impl Model {
         request: &ChatRequest,
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, ProviderError> {
-        let (request, has_schema) = self.fit(request);
+        let request = self.fit(request);
         let (prompt, completion) = (request.prompt_tokens, request.max_completion_tokens);
         let most = self.price.map(|price| price.of(prompt.into(), completion.into())).unwrap_or_default();
         let ask = Ask { rank, tokens: prompt.saturating_add(completion), cost: most };
@@ -239,26 +251,33 @@ impl Model {
         };
         let result = self.gate.call(ask, self.client.complete(self.name(), &request, timeout, sink), took).await;
         result.map_err(|error| match error.naming("GROQ_API_KEY", self.variable) {
-            ProviderError::Refused { status: status @ (400 | 422), .. } if has_schema => {
-                ProviderError::SchemaRefused { model: self.name().to_owned(), status }
+            ProviderError::Refused { status: status @ (400 | 422), .. } if !matches!(request.form, Form::Text) => {
+                ProviderError::FormRefused { model: self.name().to_owned(), form: request.form.clone(), status }
             }
             error => error,
         })
     }
 
-    /// The request in a form and of a length that the model takes, and whether it holds a schema.
-    fn fit<'a>(&self, request: &'a ChatRequest) -> (Cow<'a, ChatRequest>, bool) {
+    /// The request in a form and of a length that the model takes, as far as is known.
+    fn fit<'a>(&self, request: &'a ChatRequest) -> Cow<'a, ChatRequest> {
         let mut fitting = Cow::Borrowed(request);
         let most = self.window.behind(request.prompt_tokens);
         if request.max_completion_tokens > most {
             fitting.to_mut().max_completion_tokens = most;
         }
-        let has_schema = matches!(request.form, Form::JsonSchema { .. });
-        if has_schema && !self.takes_schemas() {
-            fitting.to_mut().form = Form::JsonObject;
-            return (fitting, false);
+        while self.refuses(&fitting.form) {
+            fitting.to_mut().form = fitting.form.simpler();
         }
-        (fitting, has_schema)
+        fitting
+    }
+
+    /// Whether it refused a form lately.
+    pub fn refuses(&self, form: &Form) -> bool {
+        match form {
+            Form::JsonSchema { .. } => self.refuses_schemas.holds(),
+            Form::JsonObject => self.refuses_objects.holds(),
+            Form::Text => false,
+        }
     }
 
     /// What an answer cost; nothing where no price is known.
@@ -273,23 +292,31 @@ impl Model {
             variable = self.variable,
             "the provider does not know a model: see the variable that names it"
         );
-        *self.unknown_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + UNKNOWN_FOR);
+        self.is_unknown.keep(UNKNOWN_FOR);
     }
 
     /// Whether the provider said lately that it does not know it.
     fn is_unknown(&self) -> bool {
-        let until = *self.unknown_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+        self.is_unknown.holds()
     }
 
-    /// Whether it takes a JSON schema for its answer, as far as is known.
-    pub fn takes_schemas(&self) -> bool {
-        self.takes_schemas.load(Ordering::Relaxed)
+    /// Remembers that it refused a form, so that no further call is spent on finding out.
+    fn note_refused(&self, form: &Form) {
+        match form {
+            Form::JsonSchema { .. } => self.refuses_schemas.keep(REFUSED_FOR),
+            Form::JsonObject => self.refuses_objects.keep(REFUSED_FOR),
+            Form::Text => {}
+        }
     }
 
-    /// Remembers that it takes none, so that no further call is spent on finding out.
-    pub fn refuses_schemas(&self) {
-        self.takes_schemas.store(false, Ordering::Relaxed);
+    /// Whether it streams its answers, as far as is known.
+    pub fn streams(&self) -> bool {
+        !self.refuses_streams.holds()
+    }
+
+    /// Remembers that it refused to.
+    pub fn note_no_stream(&self) {
+        self.refuses_streams.keep(REFUSED_FOR);
     }
 }
 

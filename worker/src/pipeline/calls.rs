@@ -165,8 +165,7 @@ impl Calls {
         let sink = push.as_ref().map(|push| push as Sink<'_>);
         for model in chain.candidates() {
             live.inspect(|live| live.begin());
-            let call = |timeout| model.complete(self.rank(provider::LLM), timeout, request, sink);
-            match self.patiently(provider::LLM, call).await {
+            match self.ask(model, request, sink).await {
                 Ok(answer) => {
                     let by = chain.answered_by(model);
                     self.answered(model, &answer, &by);
@@ -177,6 +176,29 @@ impl Calls {
             }
         }
         Err(shortfall.into_error().map_or(StageError::OutOfTime, StageError::from))
+    }
+
+    /// One answer of a model: streamed to `sink`, or told it whole where the model refuses to stream.
+    async fn ask(&self, model: &Model, request: &ChatRequest, sink: Option<Sink<'_>>) -> Result<Answer, StageError> {
+        let call = |sink| {
+            self.patiently(provider::LLM, move |timeout| {
+                model.complete(self.rank(provider::LLM), timeout, request, sink)
+            })
+        };
+        let Some(sink) = sink else { return call(None).await };
+        let is_tried = model.streams();
+        if is_tried {
+            match call(Some(sink)).await {
+                Err(StageError::Provider(ProviderError::Refused { status: 400 | 422, .. })) => {}
+                result => return result,
+            }
+        }
+        let answer = call(None).await?;
+        if is_tried {
+            model.note_no_stream();
+        }
+        sink(&answer.text);
+        Ok(answer)
     }
 
     /// Counts what an answer took.
@@ -265,7 +287,7 @@ impl Calls {
                 error,
                 ProviderError::Failed { .. }
                     | ProviderError::Refused { .. }
-                    | ProviderError::SchemaRefused { .. }
+                    | ProviderError::FormRefused { .. }
                     | ProviderError::Misconfigured { .. }
             )
         });

@@ -1,5 +1,5 @@
-//! Answers that are JSON of a known shape: by a schema where the model takes one, by asking for an
-//! object where it does not, dug out of prose, checked, and asked for once more where they are
+//! Answers that are JSON of a known shape: by a schema where the model takes one, else by asking for
+//! an object, else in plain text; dug out of prose, checked, and asked for once more where they are
 //! wrong.
 
 use copydesk_common::stage::Stage;
@@ -69,19 +69,25 @@ async fn complete<T: Shape>(
     asking: &Asking<'_>,
     prompt: &Prompt,
 ) -> Result<(Answer, AnsweredBy), StageError> {
-    let request = |form| prompt.request(form, asking.max_completion_tokens, asking.temperature);
-    let form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
-    let refused_by = match calls.complete(asking.chain, &request(form), None).await {
-        Err(StageError::Provider(ProviderError::SchemaRefused { model, .. })) => model,
-        result => return result,
-    };
-    let (answer, by) = calls.complete(asking.chain, &request(Form::JsonObject), None).await?;
-    // Not before the same model took the same question without a schema: the schema may not be the
-    // reason.
-    if by.model == refused_by {
-        asking.chain.refuses_schemas(&refused_by);
+    let mut form = Form::JsonSchema { name: T::NAME, schema: T::schema() };
+    let mut refusals = Vec::new();
+    loop {
+        let request = prompt.request(form, asking.max_completion_tokens, asking.temperature);
+        match calls.complete(asking.chain, &request, None).await {
+            Err(StageError::Provider(ProviderError::FormRefused { model, form: refused, .. })) => {
+                form = refused.simpler();
+                refusals.push((model, refused));
+            }
+            Ok((answer, by)) => {
+                // Not before the same model took the same question in a simpler form: the form may not
+                // be the reason.
+                let its = refusals.iter().filter(|(model, _)| *model == by.model);
+                its.for_each(|(model, form)| asking.chain.note_refused(model, form));
+                return Ok((answer, by));
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok((answer, by))
 }
 
 fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {

@@ -90,6 +90,12 @@ impl Setting {
         self.simulated.simulator.calls().chat.accepted
     }
 
+    /// Calls that the LLM answered, and that it refused.
+    fn asked(&self) -> (u64, u64) {
+        let chat = self.simulated.simulator.calls().chat;
+        (chat.accepted, chat.refused)
+    }
+
     fn task(&self) -> Task<'_> {
         Task::new(&self.brief, &[], &self.passages, true)
     }
@@ -288,10 +294,34 @@ async fn a_hanging_provider_leaves_time_for_what_follows() {
 async fn a_model_without_schemas_is_asked_for_an_object_from_then_on() {
     let setting = Setting::with(|config| config.llm_model = "no-strict-schemas".into()).await;
     setting.outline().await.unwrap();
-    assert_eq!(setting.simulated.simulator.calls().chat.accepted, 1, "a 400 is no accepted call");
-    assert!(!setting.simulated.providers.writer.primary().takes_schemas());
+    assert_eq!(setting.asked(), (1, 1), "a 400 is no accepted call");
     setting.outline().await.unwrap();
-    assert!(setting.simulated.providers.reviewer.primary().takes_schemas(), "each model by itself");
+    assert_eq!(setting.asked(), (2, 1));
+}
+
+#[tokio::test]
+async fn a_model_that_takes_no_form_at_all_is_asked_in_plain_text_from_then_on() {
+    let setting = Setting::with(|config| config.llm_model = "no-strict-no-json".into()).await;
+    let outline = setting.outline().await.unwrap();
+    assert_eq!(setting.asked(), (1, 2));
+    assert_eq!(setting.outline().await.unwrap(), outline, "dug out of the text");
+    assert_eq!(setting.asked(), (2, 2));
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_stream_tells_its_text_at_the_end() {
+    let setting = Setting::with(|config| config.llm_model = "no-stream".into()).await;
+    let (calls, told) = (setting.calls(), std::sync::Mutex::new(String::new()));
+    let sink = |piece: &str| told.lock().unwrap().push_str(piece);
+    let prompt = setting.task().prompt(Stage::Draft, calls.writer().window(), 500).unwrap();
+    let request = prompt.request(crate::provider::chat::Form::Text, 500, 0.0);
+    for asked in [(1, 1), (2, 1)] {
+        let (answer, _) = calls.complete(calls.writer(), &request, Some(&sink)).await.unwrap();
+        assert_eq!(std::mem::take(&mut *told.lock().unwrap()), answer.text);
+        assert_eq!(setting.asked(), asked, "it is remembered");
+    }
+    setting.simulated.fail(Fault::chat(server_error()));
+    assert!(calls.complete(calls.writer(), &request, Some(&sink)).await.is_err());
 }
 
 #[tokio::test]

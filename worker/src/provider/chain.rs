@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::chat::Form;
 use super::window::Window;
 use super::{Model, ProviderError};
 
@@ -61,9 +62,9 @@ impl Chain {
         }
     }
 
-    /// Remembers that a model of the chain takes no schemas.
-    pub fn refuses_schemas(&self, name: &str) {
-        self.models().filter(|model| model.name() == name).for_each(Model::refuses_schemas);
+    /// Remembers that a model of the chain refused a form.
+    pub fn note_refused(&self, name: &str, form: &Form) {
+        self.models().filter(|model| model.name() == name).for_each(|model| model.note_refused(form));
     }
 
     fn models(&self) -> impl Iterator<Item = &Model> {

@@ -53,6 +53,26 @@ pub enum Form {
     },
 }
 
+impl Form {
+    /// The next form that says less of the answer; text is the simplest.
+    #[must_use]
+    pub fn simpler(&self) -> Self {
+        match self {
+            Self::JsonSchema { .. } => Self::JsonObject,
+            Self::JsonObject | Self::Text => Self::Text,
+        }
+    }
+
+    /// For errors.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::JsonSchema { .. } => "JSON of a schema",
+            Self::JsonObject => "a JSON object",
+            Self::Text => "text",
+        }
+    }
+}
+
 impl std::fmt::Debug for ChatRequest {
     /// Without the texts: they belong in no log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

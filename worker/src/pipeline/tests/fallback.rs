@@ -1,6 +1,7 @@
 //! Models that stand in for others: when they are asked, and when not.
 
 use super::*;
+use crate::provider::chat::Form;
 use crate::provider::tests::decommissioned;
 
 /// Stands in for both.
@@ -134,7 +135,8 @@ async fn a_model_without_schemas_does_not_spoil_them_for_the_other() {
     })
     .await;
     assert_eq!(setting.planned().await.unwrap().by.unwrap().model, "no-strict-schemas");
+    let schema = Form::JsonSchema { name: "outline", schema: serde_json::Value::Null };
     let writer = &setting.simulated.providers.writer;
-    let takes: Vec<_> = writer.candidates().iter().map(|model| model.takes_schemas()).collect();
-    assert_eq!(takes, [false, true]);
+    let refuse: Vec<_> = writer.candidates().iter().map(|model| model.refuses(&schema)).collect();
+    assert_eq!(refuse, [true, false]);
 }

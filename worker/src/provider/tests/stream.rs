@@ -1,5 +1,8 @@
 //! Answers that are streamed: the same as in one piece, and told as they grow.
 
+use std::sync::Mutex;
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::*;
