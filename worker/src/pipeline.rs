@@ -205,6 +205,8 @@ struct Run<'a> {
     progress: Option<Progress>,
     /// What the job has used, by this attempt and earlier ones.
     usage: Usage,
+    /// The stage that ran last.
+    under_way: Stage,
     completed: u16,
 }
 
@@ -214,7 +216,17 @@ impl<'a> Run<'a> {
         let stored = if is_new { Vec::new() } else { store::job::checkpoints(&deps.store, job).await? };
         let usage = job.usage.clone();
         calls.resume(&usage);
-        Ok(Self { deps, job, calls, stored, unstored: Vec::new(), progress: None, usage, completed: 0 })
+        Ok(Self {
+            deps,
+            job,
+            calls,
+            stored,
+            unstored: Vec::new(),
+            progress: None,
+            usage,
+            under_way: Stage::Brief,
+            completed: 0,
+        })
     }
 
     /// A stage's stored output, or the output of `work`, stored. `next` says which stage follows,
@@ -236,6 +248,7 @@ impl<'a> Run<'a> {
         if let Some(obstacle) = self.obstacle() {
             return Err(obstacle);
         }
+        self.under_way = stage;
         self.calls.begin(stage);
         let (started_at, began) = (clock::now(), Instant::now());
         let span = tracing::info_span!("stage", stage = stage.as_str(), round);
@@ -275,7 +288,7 @@ impl<'a> Run<'a> {
         let (stage, completed) = (next.as_str().to_owned(), self.completed);
         self.progress = Some(Progress { stage, completed, total: STAGES + 2 * rounds });
         tracing::info!(stage = result.stage.as_str(), round = result.round, "a stage is finished");
-        self.usage.add(&result.usage);
+        self.usage.add_stage(result.stage, &result.usage);
         let is_free = result.usage == Usage::default();
         self.unstored.push(result);
         // The end stores what is left, at once.
@@ -297,7 +310,7 @@ impl<'a> Run<'a> {
         if self.unstored.is_empty() && used == Usage::default() {
             return;
         }
-        self.usage.add(&used);
+        self.usage.add_stage(self.under_way, &used);
         if self.store().await.is_err() {
             tracing::warn!("what an attempt had used could not be stored");
         }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::system::{PATIENCE, System};
+use crate::system::{PATIENCE, System, sum};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_accepted_while_redis_is_away_runs_once_it_is_back() {
@@ -91,6 +91,8 @@ async fn a_leaving_worker_spends_no_attempt_and_another_goes_on() {
     let second = system.worker();
     assert_eq!(system.ended(id).await["status"], "succeeded");
     let usage = &system.get(&format!("/api/jobs/{id}")).await.1["usage"];
+    let calls = usage["calls"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
     assert_eq!(usage["calls"]["groq"].as_u64().unwrap(), system.simulator.calls().chat.accepted);
+    assert_eq!(sum(&usage["stages"], "calls"), calls, "both workers' stages: {usage}");
     second.leave().await;
 }

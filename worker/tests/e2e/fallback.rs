@@ -5,7 +5,7 @@ use std::time::Duration;
 use copydesk_common::quota::{BreakerState, Quota, Quotas};
 use serde_json::{Value, json};
 
-use crate::system::System;
+use crate::system::{System, sum};
 
 const FALLBACK: &str = "llama-3.1-8b-instant";
 
@@ -50,7 +50,10 @@ async fn a_fallback_model_writes_until_the_first_one_is_back() {
     system.fault(&json!({ "endpoint": "chat", "model": model, "kind": { "status": { "code": 500 } } }));
     let worker = system.worker();
     // Their failures open the breaker.
-    system.text("One").await;
+    let first = system.text("One").await;
+    let calls = &first["usage"]["calls"];
+    let all = calls["groq"].as_u64().unwrap() + calls["tavily"].as_u64().unwrap();
+    assert_eq!(sum(&first["usage"]["stages"], "calls"), all, "failed attempts' too: {first:#}");
     system.text("Two").await;
     assert_eq!(breaker(&writer).await, BreakerState::Open);
     let faulted = system.simulator.calls().chat.faulted;

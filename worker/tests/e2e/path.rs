@@ -3,7 +3,7 @@
 use copydesk_simulator::{Fault, FaultKind, Stage};
 use serde_json::{Value, json};
 
-use crate::system::System;
+use crate::system::{System, sum};
 
 const HANDBOOK: &str = "# Riverside Clinics\n\n## Our promise\n\nEvery patient of Riverside Clinics sees the same \
     physiotherapist for the whole course of treatment, and most courses end within six weeks.\n\n## Prices\n\nA first \
@@ -37,6 +37,15 @@ async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
         called.chat.accepted,
         "usage counts what the provider counted"
     );
+    assert_eq!(result["usage"], *usage);
+    let stages = &usage["stages"];
+    assert_eq!(stages["research"]["calls"], 2);
+    for stage in ["outline", "draft", "review"] {
+        assert!(stages[stage]["completion_tokens"].as_u64() > Some(0), "{stage}: {usage}");
+    }
+    for field in ["prompt_tokens", "completion_tokens"] {
+        assert_eq!(sum(stages, field), usage[field].as_u64().unwrap(), "{field}: {usage}");
+    }
 
     let generation = result["generation_id"].as_str().unwrap();
     assert_eq!(system.get(&format!("/api/generations/{generation}")).await, (200, result.clone()));

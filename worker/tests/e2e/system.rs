@@ -312,6 +312,11 @@ async fn serve_api(config: Config, stop: CancellationToken) -> SocketAddr {
     address
 }
 
+/// A field's sum over the stages of a job's usage.
+pub(crate) fn sum(stages: &Value, field: &str) -> u64 {
+    stages.as_object().unwrap().values().filter_map(|stage| stage[field].as_u64()).sum()
+}
+
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
 }
