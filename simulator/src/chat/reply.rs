@@ -157,42 +157,36 @@ fn stream(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKi
 }
 
 fn events(completion: &Completion, request: &ChatRequest) -> Vec<Bytes> {
-    let chunk = |delta: Value, finish: Option<Finish>, x_groq: Value| {
-        event(&json!({
-            "id": completion.id,
-            "object": "chat.completion.chunk",
-            "created": completion.created,
-            "model": request.model,
-            "system_fingerprint": "fp_simulated",
-            "choices": [{
-                "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish.map(Finish::as_str),
-            }],
-            "x_groq": x_groq,
-        }))
+    let choice = |delta: Value, finish: Option<Finish>, x_groq: Value| {
+        let finish = finish.map(Finish::as_str);
+        let choices = json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
+        event(&chunk(completion, request, &choices, "x_groq", x_groq))
     };
     let id = json!({ "id": completion.request_id });
     let last = json!({ "id": completion.request_id, "usage": completion.usage() });
-    let mut events = vec![chunk(json!({ "role": "assistant", "content": "" }), None, id)];
+    let mut events = vec![choice(json!({ "role": "assistant", "content": "" }), None, id)];
     events.extend(content_events(completion, request));
-    events.push(chunk(json!({}), Some(completion.finish), last));
+    events.push(choice(json!({}), Some(completion.finish), last));
     if request.includes_usage {
-        events.push(usage_event(completion, request));
+        // In OpenAI's place, behind the last choice.
+        events.push(event(&chunk(completion, request, &json!([]), "usage", completion.usage())));
     }
     events.push(Bytes::from_static(b"data: [DONE]\n\n"));
     events
 }
 
-/// What `stream_options` may ask for: the usage in OpenAI's place, behind the last choice.
-fn usage_event(completion: &Completion, request: &ChatRequest) -> Bytes {
-    event(&json!({
+/// A chunk, with one field beside the usual ones.
+fn chunk(completion: &Completion, request: &ChatRequest, choices: &Value, field: &str, value: Value) -> Value {
+    let mut chunk = json!({
         "id": completion.id,
         "object": "chat.completion.chunk",
         "created": completion.created,
         "model": request.model,
         "system_fingerprint": "fp_simulated",
-        "choices": [],
-        "usage": completion.usage(),
-    }))
+        "choices": choices,
+    });
+    chunk[field] = value;
+    chunk
 }
 
 /// The text's events. A text has hundreds, so what they share is put together once.
