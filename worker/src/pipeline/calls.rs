@@ -179,7 +179,12 @@ impl Calls {
     }
 
     /// One answer of a model: streamed to `sink`, or told it whole where the model refuses to stream.
-    async fn ask(&self, model: &Model, request: &ChatRequest, sink: Option<Sink<'_>>) -> Result<Answer, StageError> {
+    pub(super) async fn ask(
+        &self,
+        model: &Model,
+        request: &ChatRequest,
+        sink: Option<Sink<'_>>,
+    ) -> Result<Answer, StageError> {
         let call = |sink| {
             self.patiently(provider::LLM, move |timeout| {
                 model.complete(self.rank(provider::LLM), timeout, request, sink)

@@ -316,12 +316,12 @@ async fn a_model_that_does_not_stream_tells_its_text_at_the_end() {
     let prompt = setting.task().prompt(Stage::Draft, calls.writer().window(), 500).unwrap();
     let request = prompt.request(crate::provider::chat::Form::Text, 500, 0.0);
     for asked in [(1, 1), (2, 1)] {
-        let (answer, _) = calls.complete(calls.writer(), &request, Some(&sink)).await.unwrap();
+        let answer = calls.ask(calls.writer().primary(), &request, Some(&sink)).await.unwrap();
         assert_eq!(std::mem::take(&mut *told.lock().unwrap()), answer.text);
         assert_eq!(setting.asked(), asked, "it is remembered");
     }
     setting.simulated.fail(Fault::chat(server_error()));
-    assert!(calls.complete(calls.writer(), &request, Some(&sink)).await.is_err());
+    assert!(calls.ask(calls.writer().primary(), &request, Some(&sink)).await.is_err());
 }
 
 #[tokio::test]
