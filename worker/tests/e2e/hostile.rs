@@ -35,10 +35,21 @@ struct Case {
     body: Option<String>,
 }
 
+/// Of the cases: all of them would take one worker too long.
+#[derive(Clone, Copy)]
+enum Half {
+    First,
+    Second,
+}
+
 impl Case {
-    /// Every answer to a text, for whichever stage.
-    fn all() -> Vec<Self> {
-        serde_json::from_str(include_str!("../fixtures/hostile_answers.json")).unwrap()
+    fn all_of(half: Half) -> Vec<Self> {
+        let mut cases: Vec<Self> = serde_json::from_str(include_str!("../fixtures/hostile_answers.json")).unwrap();
+        let second = cases.split_off(cases.len() / 2);
+        match half {
+            Half::First => cases,
+            Half::Second => second,
+        }
     }
 
     fn kind(&self) -> FaultKind {
@@ -66,6 +77,26 @@ const LESSON: &str = "The new wing must stay out of all texts, since the board h
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_answer_is_asked_for_again_and_a_revision_done_without() {
+    once(Case::all_of(Half::First)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn further_bad_answers_are_asked_for_again_and_a_revision_done_without() {
+    once(Case::all_of(Half::Second)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_answer_that_comes_every_time_is_done_without_and_named() {
+    always(Case::all_of(Half::First)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn further_bad_answers_that_come_every_time_are_done_without_and_named() {
+    always(Case::all_of(Half::Second)).await;
+}
+
+/// Each stage gets the bad answer once, and a revision every time.
+async fn once(cases: Vec<Case>) {
     // A revision needs a review that asks for one.
     let poor = json!({ "criteria": { "accuracy": 3, "relevance": 3, "voice": 3, "structure": 3, "clarity": 3 },
         "comments": "Too short.", "fixes": ["Say more about prices."] });
@@ -76,11 +107,12 @@ async fn a_bad_answer_is_asked_for_again_and_a_revision_done_without() {
         once.chain(case.faults(&[Stage::Revise])).chain([poor.clone()]).collect()
     };
     // What is too long to be read is a failed call: each costs an attempt, and the last one the review.
-    all_are_clean(faults, |case| if case.times.is_some() { vec!["review_unavailable"] } else { Vec::new() }).await;
+    all_are_clean(cases, faults, |case| if case.times.is_some() { vec!["review_unavailable"] } else { Vec::new() })
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_answer_that_comes_every_time_is_done_without_and_named() {
+/// Each stage gets the bad answer every time.
+async fn always(cases: Vec<Case>) {
     let faults = |case: &Case| case.faults(&[Stage::Outline, Stage::Draft, Stage::Review, Stage::Revise]);
     let degraded = |case: &Case| {
         let is_refusal = case.name.starts_with("a refusal") || case.name == "a filter";
@@ -93,12 +125,16 @@ async fn a_bad_answer_that_comes_every_time_is_done_without_and_named() {
         ];
         shortfalls.into_iter().filter(|(_, short)| *short).map(|(name, _)| name).collect()
     };
-    all_are_clean(faults, degraded).await;
+    all_are_clean(cases, faults, degraded).await;
 }
 
 /// A job for each case, all in one worker: its calls fail as `faults` says, and its text lacks what
 /// `degraded` says.
-async fn all_are_clean(faults: impl Fn(&Case) -> Vec<Fault>, degraded: impl Fn(&Case) -> Vec<&'static str>) {
+async fn all_are_clean(
+    cases: Vec<Case>,
+    faults: impl Fn(&Case) -> Vec<Fault>,
+    degraded: impl Fn(&Case) -> Vec<&'static str>,
+) {
     let system = System::start_with(|config| {
         config.providers.llm_requests_per_minute = 60_000;
         config.providers.search_requests_per_minute = 60_000;
@@ -109,13 +145,13 @@ async fn all_are_clean(faults: impl Fn(&Case) -> Vec<Fault>, degraded: impl Fn(&
     system.with_knowledge(BUSINESS, "Riverside Clinics", HANDBOOK).await;
     system.with_lesson().await;
 
-    let cases = Case::all();
     let topic = |n: usize| format!("Physiotherapy appointments and prices, part {n:03}");
     let about = |(n, case)| faults(case).into_iter().map(move |fault| fault.about(topic(n)));
     system.simulator.set_faults(cases.iter().enumerate().flat_map(about).collect()).unwrap();
     let mut jobs = Vec::new();
     for n in 0..cases.len() {
-        let request = json!({ "business_id": BUSINESS, "topic": topic(n), "format": "blog", "length_words": 150 });
+        let request = json!({ "business_id": BUSINESS, "topic": topic(n), "format": "linkedin", "length_words": 150,
+            "max_rounds": 1 });
         jobs.push(system.submit("/api/generate", &request).await);
     }
     let mut wrong = Vec::new();
@@ -143,7 +179,7 @@ async fn judge(system: &System, id: JobId, case: &Case, degraded: &[&str]) -> Re
 impl System {
     /// A remark on an earlier text, which the writer is given from then on.
     async fn with_lesson(&self) {
-        let first = self.generate(BUSINESS, "Physiotherapy", "blog").await;
+        let first = self.generate(BUSINESS, "Physiotherapy", "linkedin").await;
         let first = self.ended(first).await;
         let verdict: Value = json!({ "generation_id": first["result"]["generation_id"], "business_id": BUSINESS,
             "human_approved": false, "human_feedback": LESSON });
