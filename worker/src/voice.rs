@@ -2,13 +2,16 @@
 //! in a few words, and held against a draft. Pure and deterministic; where the documents come from is
 //! the pipeline's. Judges no taste: that is the reviewer's.
 
+use copydesk_common::document::Chunk;
 use copydesk_common::generation::Format;
 use serde::{Deserialize, Serialize};
 
 mod measure;
 mod terms;
+mod usage;
 
 pub use measure::Measure;
+pub use usage::Avoided;
 
 use crate::format::holds_phrase;
 
@@ -22,6 +25,13 @@ const HABIT: f32 = 15.0;
 const PERFECT: f64 = 10.0;
 /// A lower score fails the review's check.
 pub const MIN_SCORE: f64 = 6.0;
+/// Words of a style guide that the writer is told.
+const MAX_TOLD: usize = 40;
+/// Words of it that a deviation names.
+const MAX_NAMED: usize = 8;
+/// What a word that the style guide avoids takes off, and all of them together.
+const AVOIDED_COST: f64 = 0.75;
+const MAX_AVOIDED_COST: f64 = 3.0;
 /// A draft of so many words has room for one of the business's own terms.
 const MIN_WORDS_FOR_TERMS: u16 = 100;
 
@@ -32,6 +42,9 @@ pub struct VoiceProfile {
     pub measure: Measure,
     /// Words that its documents use far more than others do, most telling first.
     pub terms: Vec<String>,
+    /// Words that its style guide avoids.
+    #[serde(default)]
+    pub avoided: Vec<Avoided>,
 }
 
 /// How well a draft keeps to it.
@@ -48,7 +61,14 @@ impl VoiceProfile {
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let text = documents.into_iter().collect::<Vec<_>>().join("\n\n");
         let measure = Measure::of(&text);
-        (measure.sentences >= MIN_SENTENCES).then(|| Self { measure, terms: terms::distinctive(&text) })
+        let terms = || terms::distinctive(&text);
+        (measure.sentences >= MIN_SENTENCES).then(|| Self { measure, terms: terms(), avoided: Vec::new() })
+    }
+
+    /// With what the style guides among all of the business's passages say.
+    #[must_use]
+    pub fn guided_by(self, passages: &[Chunk]) -> Self {
+        Self { avoided: usage::avoided(passages), ..self }
     }
 
     /// What the writer is told, a few short sentences.
@@ -80,6 +100,10 @@ impl VoiceProfile {
         if !self.terms.is_empty() {
             told.push(format!("Words of its own: {}.", self.terms.join(", ")));
         }
+        if !self.avoided.is_empty() {
+            let avoided: Vec<String> = self.avoided.iter().take(MAX_TOLD).map(ToString::to_string).collect();
+            told.push(format!("Its style guide avoids: {}.", avoided.join(", ")));
+        }
         told.join(" ")
     }
 
@@ -102,6 +126,13 @@ impl VoiceProfile {
         let is_long = drafted.words >= MIN_WORDS_FOR_TERMS;
         if is_long && self.terms.len() >= 5 && !self.terms.iter().any(|term| lower.contains(term.as_str())) {
             found.add(1.0, format!("Use the business's own words where they fit: {}.", self.terms[..5].join(", ")));
+        }
+        let avoided: Vec<String> =
+            self.avoided.iter().filter(|rule| rule.is_in(&lower)).map(ToString::to_string).collect();
+        if !avoided.is_empty() {
+            let cost = avoided.iter().map(|_| AVOIDED_COST).sum::<f64>().min(MAX_AVOIDED_COST);
+            let named = avoided[..avoided.len().min(MAX_NAMED)].join(", ");
+            found.add(cost, format!("Avoid these words, as the business's style guide does: {named}."));
         }
         for phrase in banned.iter().map(|phrase| phrase.trim().to_lowercase()).filter(|phrase| !phrase.is_empty()) {
             if holds_phrase(&lower, &phrase) {
@@ -225,6 +256,17 @@ pub(crate) mod tests {
         let scored = house.score(&plain, Format::Blog, &[]);
         assert!(scored.score == 9.0 && scored.deviations[0].contains("own words"), "{scored:?}");
         assert_eq!(house.score(&plain[..plain.len() / 6], Format::Blog, &[]).score, 10.0, "too short for terms");
+        let guide = [("utilize", Some("use")), ("robust", None), ("walk", None)];
+        let avoided =
+            guide.map(|(term, use_)| Avoided { term: term.into(), instead: use_.map(str::to_owned) }).to_vec();
+        let guided = VoiceProfile { avoided, ..profile() };
+        assert!(
+            guided.in_words().ends_with("Its style guide avoids: \"utilize\" (rather: use), \"robust\", \"walk\".")
+        );
+        let scored = guided.score("We see you. You utilize a robust gait analysis.", Format::Ad, &[]);
+        assert_eq!(scored.score, 8.5);
+        let told = "Avoid these words, as the business's style guide does: \"utilize\" (rather: use), \"robust\".";
+        assert_eq!(scored.deviations, [told]);
         let banned = score("We see the synergy in your gait analysis.");
         assert_eq!((banned.score, banned.deviations.len()), (7.0, 1));
         let ad = profile().score(&stilted.replace('!', "."), Format::Ad, &[]);

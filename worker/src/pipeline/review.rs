@@ -228,7 +228,8 @@ fn check(name: &str, failed: Option<String>) -> Check {
     Check { name: name.to_owned(), passed: failed.is_none(), detail: failed.unwrap_or_default() }
 }
 
-/// The checks' points come first: they are certain. The voice is one check.
+/// The checks' points come first: they are certain. The voice is one check; what differs from it is told the reviser
+/// also where it passes.
 fn put_together(rubric: Option<Rubric>, mut checks: Vec<Check>, voice: Option<VoiceScore>) -> Reviewed {
     if let Some(voice) = &voice {
         let failed = voice.score < voice::MIN_SCORE;
@@ -237,6 +238,9 @@ fn put_together(rubric: Option<Rubric>, mut checks: Vec<Check>, voice: Option<Vo
     let mut fixes: Vec<String> =
         checks.iter().filter(|check| !check.passed).map(|check| check.detail.clone()).collect();
     let failed_checks = u16::try_from(fixes.len()).unwrap_or(u16::MAX);
+    fixes.extend(
+        voice.iter().filter(|voice| voice.score >= voice::MIN_SCORE).flat_map(|voice| voice.deviations.clone()),
+    );
     if let Some(rubric) = &rubric {
         fixes.extend(rubric.fixes.iter().cloned());
         // A low score without a reason names the weakest side at least.
@@ -281,6 +285,7 @@ pub(crate) mod tests {
         assert_eq!((off.combined_score(), off.voice_score), (7.25, Some(5.0)));
         assert_eq!(off.fixes, ["Write shorter sentences."]);
         let near = super::put_together(Some(rubric(8.0)), Vec::new(), voice(7.0));
+        assert_eq!(near.fixes[0], "Write shorter sentences.", "a revision for another reason mends it too");
         assert_eq!((near.combined_score(), near.checks[0].passed), (8.0, true));
     }
 

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use copydesk_common::business::BusinessId;
+use copydesk_common::document::Chunk;
 use copydesk_common::store::{Store, StoreError, document};
 
 use crate::voice::VoiceProfile;
 
 /// Passages that a voice is measured in: more change nothing.
 const MAX_PASSAGES: usize = 200;
-/// Voices that are kept. Each takes less than a kilobyte.
+/// Voices that are kept. Each takes a few kilobytes.
 const MAX_KEPT: usize = 4_096;
 
 /// A voice, and the version of the knowledge in which it was measured.
@@ -37,7 +38,7 @@ impl Voices {
             return Ok(voice);
         }
         let chunks = document::chunks(&self.store, business_id).await?;
-        let voice = VoiceProfile::of(chunks.iter().take(MAX_PASSAGES).map(|chunk| chunk.text.as_str())).map(Arc::new);
+        let voice = tokio::task::spawn_blocking(move || voice_of(&chunks)).await.unwrap_or_default().map(Arc::new);
         let mut kept = self.kept();
         if kept.len() >= MAX_KEPT {
             kept.clear();
@@ -49,4 +50,9 @@ impl Voices {
     fn kept(&self) -> MutexGuard<'_, HashMap<BusinessId, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn voice_of(chunks: &[Chunk]) -> Option<VoiceProfile> {
+    let voice = VoiceProfile::of(chunks.iter().take(MAX_PASSAGES).map(|chunk| chunk.text.as_str()))?;
+    Some(voice.guided_by(chunks))
 }

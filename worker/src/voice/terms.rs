@@ -1,8 +1,10 @@
 //! The words by which a business's documents are told from others': frequent in them, rare in English.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use copydesk_knowledge::words;
+use regex::Regex;
 
 /// Terms that are kept.
 const MAX_TERMS: usize = 10;
@@ -90,9 +92,14 @@ const COMMON: [&str; 76] = [
     "themselves",
 ];
 
+/// Where a link leads, and bare addresses: they are nobody's words.
+#[expect(clippy::expect_used, reason = "a pattern that is none fails in the first test")]
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\]\([^)\s]*\)|\b\w+://\S+|\bwww\.\S+").expect("a pattern"));
+
 /// The terms, most frequent first; of equals, in the alphabet's order.
 pub(super) fn distinctive(text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
+    let lower = ADDRESS.replace_all(text, " ").to_lowercase();
     let tokens: Vec<&str> = lower
         .split(|c: char| c.is_whitespace() || ".,;:!?()[]{}\"“”<>|#*_/".contains(c))
         .filter(|token| !token.is_empty())
@@ -140,6 +147,9 @@ mod tests {
         let text = "Our gait analysis is quick. Gait analysis shows a lot. After the gait analysis we plan. The physiotherapist \
             helps. A physiotherapist plans. Your physiotherapist, our customers: customers, customers. Minutes, minutes, minutes.";
         assert_eq!(distinctive(text), ["gait analysis", "physiotherapist"]);
+        let linked =
+            "[Read](https://docs.example/guide) [it](/docs/guide) at https://docs.example/guide www.docs.example.";
+        assert!(distinctive(&linked.repeat(3)).is_empty(), "addresses are no words");
         assert!(distinctive("").is_empty());
     }
 }
