@@ -19,7 +19,7 @@ const MAX_HEADING_CHARS: usize = 120;
 /// Passages of one document: more is a library, and nobody's context.
 const MAX_PASSAGES: usize = 20_000;
 /// The longest text that is cut at once, in bytes: the splitter's time grows faster than the text.
-const MAX_CUT_BYTES: usize = 64 * 1024;
+const MAX_CUT_BYTES: usize = 16 * 1024;
 /// Between the parts of a heading path.
 const SEPARATOR: &str = " › ";
 
