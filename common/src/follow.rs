@@ -40,12 +40,13 @@ impl Followers {
         followers
     }
 
-    /// The job is followed from now on, until what is returned is dropped.
-    pub async fn follow(&self, id: JobId) -> Following {
+    /// The job is followed from now on, until what is returned is dropped. The workers hear of it soon:
+    /// nobody waits for Redis. Needs a tokio runtime.
+    pub fn follow(&self, id: JobId) -> Following {
         *self.counts().entry(id).or_default() += 1;
-        let following = Following { id, followers: self.clone() };
-        self.tell(&[id]).await;
-        following
+        let followers = self.clone();
+        tokio::spawn(async move { followers.tell(&[id]).await });
+        Following { id, followers: self.clone() }
     }
 
     /// Says which jobs are followed.
@@ -139,8 +140,8 @@ mod tests {
         let followed = Followed::listen(redis.clone(), stop.clone());
         let followers = Followers::start(redis, stop);
         let (id, other) = (JobId::new(), JobId::new());
-        let first = followers.follow(id).await;
-        let second = followers.follow(id).await;
+        let first = followers.follow(id);
+        let second = followers.follow(id);
         // The subscription may have come after the first word: it is said again.
         assert!(soon(|| followed.contains(id)).await);
         assert!(!followed.contains(other));

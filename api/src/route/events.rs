@@ -102,7 +102,7 @@ pub async fn events(
     if last == END && standing.body.status.is_final() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let following = services.followers.follow(id).await;
+    let following = services.followers.follow(id);
     let follower = Follower {
         id,
         hints,
