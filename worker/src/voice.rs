@@ -265,6 +265,10 @@ pub(crate) mod tests {
         );
         let scored = guided.score("We see you. You utilize a robust gait analysis.", Format::Ad, &[]);
         assert_eq!(scored.score, 8.5);
+        let many = (0..9).map(|n| Avoided { term: format!("term{n}"), instead: None }).collect();
+        let all: Vec<String> = (0..9).map(|n| format!("term{n}")).collect();
+        let guided = VoiceProfile { avoided: many, ..profile() };
+        assert_eq!(guided.score(&all.join(" and "), Format::Ad, &[]).score, 7.0, "words alone sink no text");
         let told = "Avoid these words, as the business's style guide does: \"utilize\" (rather: use), \"robust\".";
         assert_eq!(scored.deviations, [told]);
         let banned = score("We see the synergy in your gait analysis.");

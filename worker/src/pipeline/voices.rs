@@ -56,3 +56,29 @@ fn voice_of(chunks: &[Chunk]) -> Option<VoiceProfile> {
     let voice = VoiceProfile::of(chunks.iter().take(MAX_PASSAGES).map(|chunk| chunk.text.as_str()))?;
     Some(voice.guided_by(chunks))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use copydesk_common::document::DocumentId;
+
+    use super::*;
+
+    #[test]
+    fn a_style_guide_behind_the_measured_passages_counts_too() {
+        let passage = |ordinal, heading_path: &str, text: &str| Chunk {
+            document_id: DocumentId(uuid::Uuid::nil()),
+            ordinal,
+            heading_path: heading_path.to_owned(),
+            text: text.to_owned(),
+            title: String::new(),
+            url: None,
+            language: None,
+        };
+        let mut passages: Vec<Chunk> =
+            (0..250).map(|n| passage(n, "About us", "We see you today. You meet one of us first.")).collect();
+        passages.push(passage(250, "Words to avoid", "- leverage"));
+        let voice = voice_of(&passages).unwrap();
+        assert_eq!(voice.avoided.iter().map(|avoided| avoided.term.as_str()).collect::<Vec<_>>(), ["leverage"]);
+    }
+}
