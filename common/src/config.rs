@@ -14,6 +14,7 @@ use url::Url;
 use crate::quota::money::{MicroUsd, Prices};
 use crate::redis::{Address, AddressError};
 
+pub(crate) mod by_model;
 pub mod windows;
 
 use windows::Windows;

@@ -59,9 +59,7 @@ impl Followers {
 
     async fn tell(&self, ids: &[JobId]) {
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(self.redis.keys().followed_jobs()).arg(ids.join(" "));
-        if let Err(error) = publish.query_async::<()>(&mut self.redis.commands()).await {
+        if let Err(error) = self.redis.publish(&self.redis.keys().followed_jobs(), &ids.join(" ")).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "the workers were not told who is followed");
         }
     }

@@ -50,10 +50,7 @@ impl Notifier {
     }
 
     async fn tell(&self, channel: &str, id: JobId) {
-        let mut connection = self.redis.commands();
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(channel).arg(id.to_string());
-        if let Err(error) = publish.query_async::<()>(&mut connection).await {
+        if let Err(error) = self.redis.publish(channel, &id.to_string()).await {
             tracing::debug!(error = &error as &dyn std::error::Error, job.id = %id, "a hint was not published");
         }
     }

@@ -208,6 +208,12 @@ impl Redis {
         Ok(extended)
     }
 
+    /// Tells whoever listens on a channel.
+    pub(crate) async fn publish(&self, channel: &str, message: &str) -> Result<(), RedisError> {
+        let () = self.commands().publish(channel, message).await?;
+        Ok(())
+    }
+
     /// What [`Self::remember`] keeps under a key, while it does.
     pub async fn remembered(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
         Ok(self.commands().get(key).await?)

@@ -10,6 +10,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use crate::format::answer;
 use crate::format::markdown::{chars, clip};
 use crate::format::markup::{OwnAddresses, is_hidden};
 use crate::pipeline::brief::Brief;
@@ -191,6 +192,12 @@ impl<'a> Task<'a> {
 }
 
 impl Prompt {
+    /// Whether a text holds a sentence of the prompt's own prose or of one of its lessons.
+    pub fn is_quoted_in(&self, text: &str, lessons: &[AppliedLesson]) -> bool {
+        let mut told = lessons.iter().map(|lesson| lesson.text.as_str()).chain([self.prose.as_str()]);
+        told.any(|told| answer::quotes(text, told))
+    }
+
     /// The same prompt, saying what was wrong with the last answer.
     pub fn repair(&self, wrong: &[String]) -> Self {
         let list: Vec<String> = wrong.iter().map(|wrong| format!("- {wrong}")).collect();

@@ -208,14 +208,15 @@ impl Follower {
         }
         // Who comes after the end needs no draft: the text is in the result.
         let came_late = was_told.is_none() && job.status.is_final();
+        let went_on = self.told.progress.as_ref() != Some(&job.progress);
         if job.kind == JobKind::Generate && !came_late {
             self.tell_draft(job).await;
-            if self.told.progress.as_ref() != Some(&job.progress) {
+            if went_on {
                 self.tell_finished_text(job).await;
             }
         }
         // Behind the pieces that the stage before it has written.
-        if self.told.progress.as_ref() != Some(&job.progress) {
+        if went_on {
             self.push("progress", &job.progress);
             self.told.progress = Some(job.progress.clone());
         }

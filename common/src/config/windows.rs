@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::by_model;
+
 /// What is assumed of a model whose window nobody said: nearly all have as much.
 pub const UNKNOWN_TOKENS: u32 = 8_192;
 /// The smallest window that a text can be written in.
@@ -49,15 +51,8 @@ impl Windows {
     /// `my-model=32768, other=8192`.
     pub fn parse(list: &str) -> Result<Self, NoWindow> {
         let Self(mut windows) = Self::default();
-        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let window = entry.rsplit_once('=').and_then(|(model, tokens)| {
-                let tokens = tokens.trim().parse().ok().filter(|tokens| *tokens >= MIN_TOKENS)?;
-                Some((model.trim().to_owned(), tokens))
-            });
-            let (model, tokens) =
-                window.filter(|(model, _)| !model.is_empty()).ok_or_else(|| NoWindow(entry.to_owned()))?;
-            windows.insert(model, tokens);
-        }
+        let tokens = |text: &str| text.parse().ok().filter(|tokens| *tokens >= MIN_TOKENS);
+        windows.extend(by_model::parse(list, tokens).map_err(|entry| NoWindow(entry.to_owned()))?);
         Ok(Self(windows))
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::by_model;
+
 /// An amount in millionths of a US dollar: whole numbers add up without error, in Redis too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MicroUsd(pub u64);
@@ -68,10 +70,7 @@ impl Prices {
     /// `my-model=0.5/1.5, other=0/0`.
     pub fn parse(list: &str) -> Result<Self, NoPrice> {
         let Self(mut prices) = Self::default();
-        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (model, price) = parse_entry(entry).ok_or_else(|| NoPrice(entry.to_owned()))?;
-            prices.insert(model.to_owned(), price);
-        }
+        prices.extend(by_model::parse(list, parse_price).map_err(|entry| NoPrice(entry.to_owned()))?);
         Ok(Self(prices))
     }
 
@@ -81,12 +80,11 @@ impl Prices {
     }
 }
 
-fn parse_entry(entry: &str) -> Option<(&str, Price)> {
-    let (model, price) = entry.rsplit_once('=')?;
-    let (prompt, completion) = price.split_once('/')?;
+/// `0.5/1.5`.
+fn parse_price(text: &str) -> Option<Price> {
+    let (prompt, completion) = text.split_once('/')?;
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|price| (0.0..1e6).contains(price));
-    let price = Price { prompt: number(prompt)?, completion: number(completion)? };
-    (!model.trim().is_empty()).then_some((model.trim(), price))
+    Some(Price { prompt: number(prompt)?, completion: number(completion)? })
 }
 
 #[cfg(test)]

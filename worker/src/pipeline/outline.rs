@@ -94,8 +94,8 @@ impl Shape for Outline {
         let mut wrong = Vec::new();
         // Before markup is taken off: a copied tag must be seen.
         let is_unfit =
-            |line: &String| answer::is_refusal(line) || answer::repeats_the_prompt(line) || placeholder::is_left(line);
-        if is_unfit(&self.title) || self.sections.iter().any(|section| is_unfit(&section.heading)) {
+            |line| answer::is_refusal(line) || answer::repeats_the_prompt(line) || placeholder::is_left(line);
+        if self.lines().any(is_unfit) {
             wrong.push("A title or heading was none: write what readers will see.".to_owned());
         }
         let one_line = |text: &str, most| one_line(&markup::plain(text), most);
@@ -121,11 +121,9 @@ impl Shape for Outline {
 }
 
 impl Outline {
-    /// Whether a title or heading says what was said to the writer alone.
-    fn quotes(&self, prose: &str, task: &Task<'_>) -> bool {
-        let lines = self.sections.iter().map(|section| section.heading.as_str()).chain([self.title.as_str()]);
-        let said = || task.lessons.iter().map(|lesson| lesson.text.as_str()).chain([prose]);
-        lines.into_iter().any(|line| said().any(|said| answer::quotes(line, said)))
+    /// What readers will see of it.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.sections.iter().map(|section| section.heading.as_str()).chain([self.title.as_str()])
     }
 }
 
@@ -138,11 +136,13 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> 
         temperature: TEMPERATURE,
     };
     let prompt = task.prompt(Stage::Outline, asking.chain.window(), asking.max_completion_tokens)?;
-    match structured::ask::<Outline>(calls, &asking, &prompt).await {
+    let planned = structured::ask::<Outline>(calls, &asking, &prompt).await.and_then(|(outline, by)| {
         // What it quotes would be in the text.
-        Ok((outline, _)) if outline.quotes(&prompt.prose, task) => {
-            Ok(Planned { outline: usual(task.brief.format, &task.brief.topic), by: None })
-        }
+        let is_quote = outline.lines().any(|line| prompt.is_quoted_in(line, task.lessons));
+        let wrong = || StageError::Unusable(vec!["A title or heading repeats what was said to the writer.".to_owned()]);
+        if is_quote { Err(wrong()) } else { Ok((outline, by)) }
+    });
+    match planned {
         Ok((mut outline, by)) => {
             let exists = |n: &u16| task.passages.iter().any(|passage| passage.n == *n);
             outline.sections.iter_mut().for_each(|section| section.passages.retain(exists));

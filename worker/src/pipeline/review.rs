@@ -183,8 +183,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Reviewed, StageError>
 /// Clients read the comments: nothing stays of what the prompt says, nor of a model that speaks of itself. The writer is
 /// told the fixes: they give orders about the text alone.
 fn fit_to_show(mut rubric: Rubric, prompt: &Prompt, task: &Task<'_>) -> Rubric {
-    let mut told = task.lessons.iter().map(|lesson| lesson.text.as_str()).chain([prompt.prose.as_str()]);
-    if answer::is_refusal(&rubric.comments) || told.any(|told| answer::quotes(&rubric.comments, told)) {
+    if answer::is_refusal(&rubric.comments) || prompt.is_quoted_in(&rubric.comments, task.lessons) {
         rubric.comments.clear();
     }
     rubric.comments = instruction::removed(&rubric.comments);
