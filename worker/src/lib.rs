@@ -54,6 +54,9 @@ use sweep::Sweep;
 /// restart takes seconds, a failover up to a minute.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a worker that leaves waits until that is told: without Redis its silence tells the same.
+const TELLING_TIME: Duration = Duration::from_secs(2);
+
 /// The worker cannot be started, or ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -151,7 +154,7 @@ impl Worker {
         tokio::spawn(draining.clone().run_until_cancelled_owned(sweep.run()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(telemetry::upkeep()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(timekeeping::keep(self.context.redis.clone())));
-        tokio::spawn(presence::tell(self.context.redis.clone(), self.present(), draining.clone()));
+        let presence = tokio::spawn(presence::tell(self.context.redis.clone(), self.present(), draining.clone()));
         let options = BackendOptions {
             concurrency: usize::from(self.config.worker.concurrency),
             lease_ms: self.config.worker.lease_ms,
@@ -177,6 +180,9 @@ impl Worker {
             ended = workers.run_with_signal(leave) => ended?,
             Err(error) = ops => return Err(error),
         }
+        // Operators are told before the process ends, or would see it for half a minute more.
+        self.context.leaving.draining.cancel();
+        let _ = tokio::time::timeout(TELLING_TIME, presence).await;
         tracing::info!("the worker has left");
         Ok(())
     }
