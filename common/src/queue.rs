@@ -4,6 +4,8 @@
 //! Pushing twice is harmless. The scripts in `common/lua/queue` hold the rules; this and
 //! [`backend`], the apalis `Backend` over it, are the only places that know them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use crate::job::{JobId, JobKind, LeaseEpoch};
@@ -16,17 +18,25 @@ mod claim;
 mod intake;
 mod lease;
 pub mod message;
+mod recover;
 mod share;
 #[cfg(test)]
 mod tests;
 
 pub use intake::Intake;
 use message::Message;
+pub use recover::Recovery;
 pub use share::Share;
 
 /// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
 /// keeps below Lua's limit of arguments.
 const BATCH: usize = 500;
+
+/// How much later than a blocking command's time Redis is made to notice that it is up.
+const WAKE_AFTER: Duration = Duration::from_millis(1);
+/// Notes that the bell holds at most, as in the scripts.
+const MAX_NOTES: isize = 32;
+
 /// The queue could not be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue is not available")]
@@ -78,6 +88,23 @@ enum Renewal {
     Lost,
     /// Redis was flushed: the job may be re-adopted.
     Unknown,
+}
+
+/// Who claims.
+#[derive(Debug, Clone, Copy)]
+struct Claimant<'a> {
+    /// Its name, which nobody else has.
+    name: &'a str,
+    /// Whether its last claim found nothing.
+    was_idle: bool,
+}
+
+/// What a claim brought.
+#[derive(Debug)]
+struct Claims {
+    leased: Vec<Leased>,
+    /// After this the claimer is to claim again.
+    again_in: Duration,
 }
 
 /// A job under a lease, as the claim script hands it out.
@@ -153,17 +180,20 @@ impl Queue {
         Ok(unknown)
     }
 
-    /// Makes delayed jobs due now: what they wait for may have come earlier. Returns how many; the
-    /// workers look within a second.
+    /// Makes delayed jobs due now: what they wait for may have come earlier. Returns how many; an
+    /// idle worker looks at once. One round trip for every 500 of them.
     pub async fn hasten(&self, ids: &[JobId]) -> Result<u64, QueueError> {
         let mut hastened = 0;
         for batch in ids.chunks(BATCH) {
-            let mut due = redis::cmd("ZADD");
-            due.arg(&self.keys.delayed).arg("XX").arg("CH");
+            let mut pipeline = redis::pipe();
+            let due = pipeline.cmd("ZADD").arg(&self.keys.delayed).arg("XX").arg("CH");
             for id in batch {
                 due.arg(1).arg(id.to_string());
             }
-            hastened += due.query_async::<u64>(&mut self.redis.commands()).await?;
+            // One note, which the next claim takes away: the list stays short.
+            pipeline.rpush(&self.keys.bell, 1).ignore().ltrim(&self.keys.bell, 0, MAX_NOTES - 1).ignore();
+            let (count,): (u64,) = pipeline.query_async(&mut self.redis.commands()).await?;
+            hastened += count;
         }
         Ok(hastened)
     }
@@ -196,9 +226,9 @@ impl Queue {
     }
 
     /// Leases up to `most` ready jobs, so that no business has more than `cap` under way where no
-    /// operator gave it another number; 0 for any. Also answers after how many milliseconds the next
-    /// delayed job or expired lease is due.
-    async fn claim(&self, most: usize, lease_ms: u64, cap: u32) -> Result<(Vec<Leased>, Option<u64>), QueueError> {
+    /// operator gave it another number; 0 for any. With `most` 0 the claimer leaves. Also answers when
+    /// the claimer is to claim again if the bell does not ring earlier. One round trip.
+    async fn claim(&self, claimer: Claimant<'_>, most: usize, lease_ms: u64, cap: u32) -> Result<Claims, QueueError> {
         let keys = &self.keys;
         let mut call = QUEUE_CLAIM.prepare_invoke();
         for key in [
@@ -215,13 +245,16 @@ impl Queue {
             &keys.capped,
             &keys.running,
             &keys.freed,
+            &keys.places,
+            &keys.roster,
         ] {
             call.key(key);
         }
-        call.arg(most.min(BATCH)).arg(lease_ms).arg(cap);
+        call.arg(most.min(BATCH)).arg(lease_ms).arg(cap).arg(claimer.name).arg(u8::from(claimer.was_idle));
         let answer: Vec<redis::Value> = call.invoke_async(&mut self.redis.commands()).await?;
         let mut fields = answer.into_iter();
-        let next_due: i64 = redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
+        let again_in_ms: u64 =
+            redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
         let epoch: i64 = redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
         let mut leased = Vec::new();
         while let (Some(id), Some(message)) = (fields.next(), fields.next()) {
@@ -231,21 +264,23 @@ impl Queue {
                 leased.push(Leased { id, epoch: LeaseEpoch(epoch), message });
             }
         }
-        Ok((leased, u64::try_from(next_due).ok()))
+        Ok(Claims { leased, again_in: Duration::from_millis(again_in_ms) })
     }
 
-    /// Waits until a job may have come, at most `timeout`.
-    async fn wait_for_bell(
-        &self,
-        connection: &mut BlockingConnection,
-        timeout: std::time::Duration,
-    ) -> Result<(), QueueError> {
-        redis::cmd("BLPOP")
-            .arg(&self.keys.bell)
-            .arg(timeout.as_secs_f64())
-            .query_async::<Option<(String, String)>>(&mut **connection)
-            .await?;
-        Ok(())
+    /// Waits for a note in the bell, at most `timeout`: whether there was one.
+    async fn wait_for_bell(&self, connection: &mut BlockingConnection, timeout: Duration) -> Result<bool, QueueError> {
+        let mut pop = redis::cmd("BLPOP");
+        pop.arg(&self.keys.bell).arg(timeout.as_secs_f64());
+        let note = pop.query_async::<Option<(String, String)>>(&mut **connection);
+        tokio::pin!(note);
+        tokio::select! {
+            note = &mut note => return Ok(note?.is_some()),
+            () = tokio::time::sleep(timeout + WAKE_AFTER) => {}
+        }
+        // An idle Redis notices that a blocking command's time is up at its next tick, up to 100 ms late;
+        // any command makes it look at once.
+        let _: bool = redis::cmd("EXISTS").arg(&self.keys.bell).query_async(&mut self.redis.commands()).await?;
+        Ok(note.await?.is_some())
     }
 
     /// Extends leases: the answer is in the order of the question.

@@ -12,8 +12,8 @@ if tonumber(redis.call('HGET', KEYS[1], 'intake_version') or 0) > tonumber(ARGV[
 end
 local before = redis.call('HGET', KEYS[1], 'intake') or 'open'
 redis.call('HSET', KEYS[1], 'intake', ARGV[1], 'intake_version', ARGV[2])
-if before ~= ARGV[1] then
-  -- An idle worker looks at once, the others within a second.
+if before ~= ARGV[1] and redis.call('LLEN', KEYS[2]) == 0 then
+  -- An idle worker looks at once, and rings for others where it finds more than it can take.
   redis.call('RPUSH', KEYS[2], '1')
 end
 return 1

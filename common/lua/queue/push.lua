@@ -6,8 +6,8 @@
 --        business, record (1|class|business|message); at most 500 jobs
 -- RETURNS how many were new; a job that the queue knows already is left as it is
 --
--- Atomic, since a job must never be known without standing in exactly one of ready, delayed and
--- leases; and since a business's virtual clock may only be moved with the entry that it pays for.
+-- Atomic, since a job must never be known without standing in exactly one of ready, delayed, leases
+-- and capped; and since a business's virtual clock may only be moved with the entry that it pays for.
 --
 -- Fairness: each class is one zset in the order of virtual finish times (start-time fair queueing,
 -- Goyal, Vin and Cheng 1996). A business's next job costs 1e6/weight ticks on the business's own
@@ -55,7 +55,7 @@ local function append(list, a, b)
   list[#list + 1] = b
 end
 
-local new, rung = 0, 0
+local new, rung, soonest = 0, 0, math.huge
 for n, id in ipairs(ids) do
   if not known[n] and not seen[id] then
     local at = (n - 1) * FIELDS
@@ -65,6 +65,7 @@ for n, id in ipairs(ids) do
     append(messages, id, record)
     if due > now_ms then
       append(delayed, due, id)
+      soonest = math.min(soonest, due)
     else
       append(entries[class], finish_of(class, business), id)
       rung = rung + 1
@@ -89,7 +90,12 @@ for class, key in pairs(ready) do
   write('ZADD', key, entries[class])
 end
 
--- One note a job wakes one idle worker each; more than that many workers find the rest by polling.
+-- One note a job wakes one idle worker each; those who find more than they can take ring for others.
+-- Idle workers look twice a second at least: a job that is due sooner rings for one, too.
+local SOON_MS = 500
+if rung == 0 and soonest < now_ms + SOON_MS then
+  rung = 1
+end
 local notes = {}
 for _ = 1, math.min(rung, 32 - redis.call('LLEN', KEYS[7])) do
   notes[#notes + 1] = '1'

@@ -12,6 +12,11 @@
 --
 -- Reads first, then one command a key with all of its entries: a command costs more than an entry.
 
+-- Idle workers look twice a second at least: what is due sooner rings for one.
+local SOON_MS = 500
+local time = redis.call('TIME')
+local soon_ms = time[1] * 1000 + math.floor(time[2] / 1000) + SOON_MS
+
 local ids = {}
 for i = 1, #ARGV, 3 do
   ids[#ids + 1] = ARGV[i]
@@ -45,6 +50,30 @@ local function ring(notes)
   end
 end
 
+-- First into the new place, then out of the old one: a command that fails in between loses no job.
+if #delayed > 0 then
+  redis.call('ZADD', KEYS[4], unpack(delayed))
+  for i = 1, #delayed, 2 do
+    if tonumber(delayed[i]) < soon_ms then
+      ring(1)
+      break
+    end
+  end
+end
+if #back > 0 then
+  -- Before all new jobs of its class: see claim.lua.
+  local FRONT = -1
+  local ready = { interactive = KEYS[2], bulk = KEYS[3] }
+  local rung = 0
+  for i, record in ipairs(redis.call('HMGET', KEYS[1], unpack(back))) do
+    local class = record and string.match(record, '^%d+|(%a+)|')
+    if ready[class] then
+      redis.call('ZADD', ready[class], FRONT, back[i])
+      rung = rung + 1
+    end
+  end
+  ring(rung)
+end
 if #ended > 0 then
   redis.call('ZREM', KEYS[7], unpack(ended))
 end
@@ -67,22 +96,5 @@ end
 if #done > 0 then
   redis.call('HDEL', KEYS[1], unpack(done))
   redis.call('HDEL', KEYS[6], unpack(done))
-end
-if #delayed > 0 then
-  redis.call('ZADD', KEYS[4], unpack(delayed))
-end
-if #back > 0 then
-  -- Before all new jobs of its class: see claim.lua.
-  local FRONT = -1
-  local ready = { interactive = KEYS[2], bulk = KEYS[3] }
-  local rung = 0
-  for i, record in ipairs(redis.call('HMGET', KEYS[1], unpack(back))) do
-    local class = record and string.match(record, '^%d+|(%a+)|')
-    if class then
-      redis.call('ZADD', ready[class], FRONT, back[i])
-      rung = rung + 1
-    end
-  end
-  ring(rung)
 end
 return answer

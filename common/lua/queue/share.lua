@@ -19,6 +19,8 @@ end
 if #changed > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
   -- There may be room for its jobs now: see claim.lua.
   redis.call('SADD', KEYS[3], unpack(changed))
-  redis.call('RPUSH', KEYS[4], '1')
+  if redis.call('LLEN', KEYS[4]) == 0 then
+    redis.call('RPUSH', KEYS[4], '1')
+  end
 end
 return #changed

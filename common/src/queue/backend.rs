@@ -134,6 +134,7 @@ impl QueueBackend {
         let (settled_sender, settled) = mpsc::unbounded_channel();
         let claimer = Claimer {
             queue: queue.clone(),
+            name: uuid::Uuid::now_v7().simple().to_string(),
             slots: Arc::clone(&slots),
             leases: leases.clone(),
             lease_ms: options.lease_ms,

@@ -1,5 +1,5 @@
-//! Claiming: takes at most what there are free slots for, wakes when the bell rings, and goes on
-//! for ever when Redis is away.
+//! Claiming: takes at most what there are free slots for, wakes when the bell rings or when it has
+//! promised to look, and goes on for ever when Redis is away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,12 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Claim;
 use super::lease::{Leases, Settled, Tenure};
 use super::message::Message;
-use super::{BATCH, Leased, Next, Queue, QueueError};
+use super::{BATCH, Claimant, Claims, Leased, Next, Queue, QueueError};
 use crate::clock;
 
-/// An idle worker asks at least this often: the safety net under the bell, and what makes an
-/// expired lease be seen within a second.
-const POLL: Duration = Duration::from_secs(1);
+/// The longest time that a connection blocks: whoever has long to wait waits again.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
@@ -42,6 +41,8 @@ impl LastAnswer {
 #[derive(Debug)]
 pub(super) struct Claimer {
     pub(super) queue: Queue,
+    /// What it is called on the roster of idle claimers.
+    pub(super) name: String,
     pub(super) slots: Arc<Semaphore>,
     pub(super) leases: Leases,
     pub(super) lease_ms: u64,
@@ -66,9 +67,10 @@ impl Claimer {
     /// Claims until told to stop.
     pub(super) async fn run(self) {
         let mut backoff = FIRST_BACKOFF;
+        let mut was_idle = false;
         while !self.stop.is_cancelled() {
-            match self.step().await {
-                Ok(()) => backoff = FIRST_BACKOFF,
+            match self.step(was_idle).await {
+                Ok(is_idle) => (backoff, was_idle) = (FIRST_BACKOFF, is_idle),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "claiming failed and is tried again");
                     self.stop.run_until_cancelled(tokio::time::sleep(backoff)).await;
@@ -76,21 +78,26 @@ impl Claimer {
                 }
             }
         }
+        self.leave().await;
     }
 
     /// Waits for a free slot and until nothing holds the worker back, claims what fits, and waits for
-    /// the bell where nothing is left. The waits end when the worker is told to stop; a claim that was
-    /// sent to Redis does not: its answer is handed on whole, so that nothing is leased unseen.
-    async fn step(&self) -> Result<(), QueueError> {
+    /// the bell where nothing is left: says whether it did. The waits end when the worker is told to
+    /// stop; a claim that was sent to Redis does not: its answer is handed on whole, so that nothing is
+    /// leased unseen.
+    async fn step(&self, was_idle: bool) -> Result<bool, QueueError> {
         let Some(Ok(slot)) = self.stop.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await else {
-            return Ok(());
+            return Ok(was_idle);
         };
         if self.stop.run_until_cancelled(self.released()).await.is_none() {
-            return Ok(());
+            return Ok(was_idle);
         }
-        match self.claim_once(slot).await? {
-            Step::Again => Ok(()),
-            Step::Idle(timeout) => self.stop.run_until_cancelled(self.wait(timeout)).await.unwrap_or(Ok(())),
+        match self.claim_once(slot, was_idle).await? {
+            Step::Again => Ok(false),
+            Step::Idle(timeout) => {
+                self.stop.run_until_cancelled(self.wait(timeout)).await.unwrap_or(Ok(()))?;
+                Ok(true)
+            }
         }
     }
 
@@ -100,24 +107,20 @@ impl Claimer {
         let _ = self.hold.clone().wait_for(|held| !held).await;
     }
 
-    async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Step, QueueError> {
+    async fn claim_once(&self, slot: OwnedSemaphorePermit, was_idle: bool) -> Result<Step, QueueError> {
         let mut permits = vec![slot];
         while permits.len() < BATCH {
             let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { break };
             permits.push(permit);
         }
         let end = Instant::now() + Duration::from_millis(self.lease_ms);
-        let (leased, next_due_ms) = self.queue.claim(permits.len(), self.lease_ms, self.cap).await?;
+        let claimer = Claimant { name: &self.name, was_idle };
+        let Claims { leased, again_in } = self.queue.claim(claimer, permits.len(), self.lease_ms, self.cap).await?;
         self.answered.touch();
-        let full = leased.len() == permits.len();
         for (leased, permit) in leased.into_iter().zip(permits) {
             self.hand_on(leased, permit, Tenure::until(end)).await;
         }
-        Ok(if full {
-            Step::Again
-        } else {
-            Step::Idle(next_due_ms.map_or(POLL, |ms| POLL.min(Duration::from_millis(ms.max(1)))))
-        })
+        Ok(if again_in.is_zero() { Step::Again } else { Step::Idle(again_in) })
     }
 
     async fn hand_on(&self, leased: Leased, permit: OwnedSemaphorePermit, tenure: Tenure) {
@@ -137,8 +140,25 @@ impl Claimer {
         let _ = self.tasks.send(TaskBuilder::new(claim).task_id(task_id).build()).await;
     }
 
+    /// Waits for the bell, at most `timeout`.
     async fn wait(&self, timeout: Duration) -> Result<(), QueueError> {
         let mut connection = self.queue.redis.blocking().await?;
-        self.queue.wait_for_bell(&mut connection, timeout).await
+        let until = Instant::now() + timeout;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.queue.wait_for_bell(&mut connection, left.min(LONGEST_WAIT)).await? {
+                return Ok(());
+            }
+            self.answered.touch();
+        }
+    }
+
+    /// Tells the queue that this claimer keeps no promise any more, and has others woken instead.
+    async fn leave(&self) {
+        let claimer = Claimant { name: &self.name, was_idle: false };
+        if let Err(error) = self.queue.claim(claimer, 0, self.lease_ms, self.cap).await {
+            // Others notice within two seconds.
+            tracing::debug!(error = &error as &dyn std::error::Error, "a leaving claimer was not taken off the roster");
+        }
     }
 }

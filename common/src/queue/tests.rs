@@ -3,13 +3,14 @@
 
 mod cap;
 mod model;
+mod roster;
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::message::{Message, MessageV1};
-use super::{Depth, Entry, Intake, Leased, Next, Queue, Renewal, Share};
+use super::{Claimant, Claims, Depth, Entry, Intake, Leased, Next, Queue, Recovery, Renewal, Share};
 use crate::business::BusinessId;
 use crate::clock;
 use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
@@ -41,8 +42,13 @@ fn ids(entries: &[Entry]) -> Vec<JobId> {
     entries.iter().map(|entry| entry.message.job_id()).collect()
 }
 
+/// A claim by a claimer that was idle before.
+async fn claim_by(queue: &Queue, name: &str, most: usize, lease_ms: u64, cap: u32) -> Claims {
+    queue.claim(Claimant { name, was_idle: true }, most, lease_ms, cap).await.unwrap()
+}
+
 async fn claim(queue: &Queue, most: usize) -> Vec<Leased> {
-    queue.claim(most, LEASE_MS, 0).await.unwrap().0
+    claim_by(queue, "test", most, LEASE_MS, 0).await.leased
 }
 
 async fn claim_ids(queue: &Queue, most: usize) -> Vec<JobId> {
@@ -66,11 +72,11 @@ fn businesses(leased: &[Leased]) -> String {
 async fn claim_soon(queue: &Queue) -> Leased {
     let mut connection = queue.redis.blocking().await.unwrap();
     for _ in 0..500 {
-        let (mut leased, next_due_ms) = queue.claim(1, LEASE_MS, 0).await.unwrap();
+        let Claims { mut leased, again_in } = claim_by(queue, "test", 1, LEASE_MS, 0).await;
         if let Some(leased) = leased.pop() {
             return leased;
         }
-        let wait = Duration::from_millis(next_due_ms.unwrap_or(10).clamp(1, 1000));
+        let wait = again_in.clamp(Duration::from_millis(1), Duration::from_secs(1));
         queue.wait_for_bell(&mut connection, wait).await.unwrap();
     }
     panic!("no job became ready");
@@ -138,9 +144,9 @@ async fn a_delayed_job_comes_at_its_time_and_not_before() {
     let due = clock::now() + TimeDelta::milliseconds(120);
     let job = Entry { not_before: Some(due), ..entry("a", Priority::Interactive) };
     queue.push(std::slice::from_ref(&job)).await.unwrap();
-    let (none, next_due_ms) = queue.claim(1, LEASE_MS, 0).await.unwrap();
-    assert!(none.is_empty());
-    assert!(next_due_ms.unwrap() <= 120);
+    let Claims { leased, again_in } = claim_by(&queue, "test", 1, LEASE_MS, 0).await;
+    assert!(leased.is_empty());
+    assert!(again_in <= Duration::from_millis(120), "{again_in:?}");
     let leased = claim_soon(&queue).await;
     assert_eq!(leased.id, job.message.job_id());
     assert!(clock::now() >= due - TimeDelta::milliseconds(2));
@@ -151,7 +157,7 @@ async fn an_expired_lease_hands_the_job_on_and_fences_its_first_holder() {
     let queue = queue();
     let job = entry("a", Priority::Interactive);
     queue.push(std::slice::from_ref(&job)).await.unwrap();
-    let first = queue.claim(1, 1, 0).await.unwrap().0.pop().unwrap();
+    let first = claim_by(&queue, "test", 1, 1, 0).await.leased.pop().unwrap();
     let second = claim_soon(&queue).await;
     assert_eq!(second.id, first.id);
     assert!(second.epoch > first.epoch);
@@ -202,8 +208,10 @@ async fn redis_keeps_nothing_of_jobs_that_are_done() {
     assert_eq!(left(&queue).await, std::slice::from_ref(&queue.keys.state), "one small hash stays");
 }
 
-/// The queue's keys that Redis holds.
+/// The queue's keys that Redis holds once its claimers have left.
 async fn left(queue: &Queue) -> Vec<String> {
+    claim(queue, 0).await;
+    redis::cmd("DEL").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
     redis::cmd("KEYS")
         .arg(format!("{}*", queue.keys.messages.trim_end_matches("messages")))
         .query_async(&mut queue.redis.commands())
@@ -248,6 +256,8 @@ async fn forget(queue: &Queue) {
         &keys.capped,
         &keys.running,
         &keys.freed,
+        &keys.places,
+        &keys.roster,
     ] {
         delete.arg(key);
     }
@@ -273,4 +283,38 @@ async fn a_long_backlog_of_due_jobs_moves_in_bounded_steps_and_none_is_lost() {
     }
     claimed.sort_unstable();
     assert_eq!(claimed, ids(&jobs));
+}
+
+#[tokio::test]
+async fn a_job_that_is_known_and_stands_nowhere_is_put_back() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 4);
+    queue.push(&jobs[..3]).await.unwrap();
+    let begun = claim(&queue, 1).await;
+    let lost = [jobs[0].message.job_id(), jobs[1].message.job_id()];
+    // As a script that fails between two commands leaves them.
+    for (key, id) in [(&queue.keys.leases, lost[0]), (&queue.keys.ready_interactive, lost[1])] {
+        redis::cmd("ZREM").arg(key).arg(id.to_string()).exec_async(&mut queue.redis.commands()).await.unwrap();
+    }
+    let unknown = vec![jobs[3].message.job_id()];
+    assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery { unknown: unknown.clone(), put_back: 2 });
+    assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery { unknown, put_back: 0 });
+    let claimed = claim(&queue, 10).await;
+    assert_eq!(
+        claimed.iter().map(|leased| leased.id).collect::<Vec<_>>(),
+        [lost[0], jobs[2].message.job_id(), lost[1]]
+    );
+    assert!(claimed[0].epoch > begun[0].epoch);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_forgotten_and_holds_up_nobody() {
+    let queue = queue();
+    let jobs = entries("a", Priority::Interactive, 3);
+    queue.push(&jobs).await.unwrap();
+    let mut spoil = redis::cmd("HSET");
+    spoil.arg(&queue.keys.messages).arg(jobs[0].message.job_id().to_string()).arg("nonsense");
+    spoil.exec_async(&mut queue.redis.commands()).await.unwrap();
+    assert_eq!(claim_ids(&queue, 10).await, ids(&jobs[1..]));
+    assert_eq!(queue.recover(&ids(&jobs)).await.unwrap().unknown, ids(&jobs[..1]), "the sweep writes it anew");
 }

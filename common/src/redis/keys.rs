@@ -34,6 +34,8 @@ impl Keys {
             capped: key("capped"),
             running: key("running"),
             freed: key("freed"),
+            places: key("places"),
+            roster: key("roster"),
         }
     }
 
@@ -127,8 +129,8 @@ pub struct QueueKeys {
     pub epochs: String,
     /// Hash: a business's virtual clock in a class, while it is ahead of the class's own.
     pub clocks: String,
-    /// Hash: the classes' virtual clocks, the last epoch, claims so far, which jobs it hands out, the
-    /// business in `capped` that was looked at last.
+    /// Hash: the classes' virtual clocks, the last epoch, claims so far, which jobs it hands out, and
+    /// how far the walks through `capped` and `running` have come.
     pub state: String,
     /// List: a note for each idle worker to wake.
     pub bell: String,
@@ -141,6 +143,10 @@ pub struct QueueKeys {
     pub running: String,
     /// Set: businesses with jobs in `capped` that may have room now.
     pub freed: String,
+    /// Hash: a job's member in `capped`, so that it can be looked up by its id.
+    pub places: String,
+    /// Sorted set: a few idle claimers by the ms at which they have promised to look for due jobs.
+    pub roster: String,
 }
 
 /// Keys of a provider's quota. They hold what one window, the calls under way and those who wait

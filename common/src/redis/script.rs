@@ -19,6 +19,7 @@ scripts! {
     QUEUE_CLAIM = "queue/claim.lua";
     QUEUE_INTAKE = "queue/intake.lua";
     QUEUE_RENEW = "queue/renew.lua";
+    QUEUE_RECOVER = "queue/recover.lua";
     QUEUE_READOPT = "queue/readopt.lua";
     QUEUE_SHARE = "queue/share.lua";
     QUEUE_SETTLE = "queue/settle.lua";

@@ -8,12 +8,12 @@ use std::ops::Bound;
 
 use proptest::prelude::*;
 
-use super::{LEASE_MS, forget};
+use super::{LEASE_MS, claim_by, forget};
 use crate::business::BusinessId;
 use crate::clock;
 use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
 use crate::queue::message::{Message, MessageV1};
-use crate::queue::{Depth, Entry, Intake, Next, Queue, Renewal, Share};
+use crate::queue::{Depth, Entry, Intake, Next, Queue, Recovery, Renewal, Share};
 use crate::redis::Redis;
 use crate::trace::TraceParent;
 
@@ -21,6 +21,9 @@ const TICKS: i64 = 1_000_000;
 /// Where jobs stand that were under way.
 const FRONT: i64 = -1;
 const BULK_TURN: u64 = 10;
+/// Jobs that one claim sets aside, and lets back, at most.
+const ASIDE: usize = 500;
+const BACK: usize = 500;
 /// A time at which no delayed job of a test becomes ready by itself.
 const FAR_MS: i64 = 4_000_000_000_000;
 
@@ -32,6 +35,12 @@ enum Operation {
         business: u8,
         bulk: bool,
         far: bool,
+    },
+    /// A long backlog of one business.
+    PushMany {
+        business: u8,
+        bulk: bool,
+        jobs: usize,
     },
     PushAgain(usize),
     Claim(usize),
@@ -73,6 +82,24 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// Few operations, but over long backlogs and caps that are raised and lowered by far.
+fn operation_in_bulk() -> impl Strategy<Value = Operation> {
+    let cap = || prop::sample::select(vec![0, 1, 5, 700, 10_000, 1_000_000_u32]);
+    prop_oneof![
+        2 => (0..3u8, any::<bool>(), 1_000..12_000usize)
+            .prop_map(|(business, bulk, jobs)| Operation::PushMany { business, bulk, jobs }),
+        8 => prop::sample::select(vec![1, 50, 500usize]).prop_map(Operation::Claim),
+        3 => (any::<usize>(), 0..4u8).prop_map(|(lease, how)| Operation::Settle { lease, how }),
+        1 => any::<usize>().prop_map(Operation::Expire),
+        2 => cap().prop_map(Operation::Cap),
+        4 => (0..3u8, cap()).prop_map(|(business, jobs_at_once)| Operation::Share {
+            business,
+            weight: None,
+            jobs_at_once: Some(jobs_at_once),
+        }),
+    ]
+}
+
 /// The queue as its documentation describes it.
 #[derive(Debug, Default)]
 struct Model {
@@ -92,7 +119,7 @@ struct Model {
     /// Set aside, with their class and place, by business.
     capped: BTreeMap<BusinessId, BTreeSet<(usize, i64, JobId)>>,
     /// Leased jobs that were counted against their business's cap.
-    running: BTreeSet<JobId>,
+    running: BTreeMap<BusinessId, BTreeSet<JobId>>,
     freed: BTreeSet<BusinessId>,
     looked_at: Option<BusinessId>,
 }
@@ -163,8 +190,9 @@ impl Model {
 
     /// A job leaves its worker: its business may have room.
     fn stops_running(&mut self, id: JobId) {
-        if self.running.remove(&id) && self.any_capped() {
-            self.freed.insert(self.business_of(id));
+        let business = self.business_of(id);
+        if self.running.entry(business.clone()).or_default().remove(&id) && self.any_capped() {
+            self.freed.insert(business);
         }
     }
 
@@ -177,24 +205,29 @@ impl Model {
     }
 
     fn room_of(&self, business: &BusinessId) -> usize {
-        let running = self.running.iter().filter(|id| &self.business_of(**id) == business).count();
+        let running = self.running.get(business).map_or(0, BTreeSet::len);
         match self.cap_of(business) {
             0 => usize::MAX,
             cap => (cap as usize).saturating_sub(running),
         }
     }
 
-    fn let_back(&mut self, business: &BusinessId) {
+    /// Lets jobs back, at most so many; a business of which more could come back stays marked.
+    fn let_back(&mut self, business: &BusinessId, budget: &mut usize) {
         let room = self.room_of(business);
         let Some(aside) = self.capped.get_mut(business) else { return };
-        for _ in 0..room.min(aside.len()) {
+        if room.min(aside.len()) > *budget {
+            self.freed.insert(business.clone());
+        }
+        for _ in 0..room.min(aside.len()).min(*budget) {
             let (class, place, id) = aside.pop_first().unwrap();
             self.ready[class].insert((place, id), ());
+            *budget -= 1;
         }
     }
 
-    /// The first job of a class that may run; those before it are set aside.
-    fn pop(&mut self, class: usize) -> Option<(i64, JobId)> {
+    /// The first job of a class that may run; those before it are set aside, until `most` were.
+    fn pop(&mut self, class: usize, aside: &mut usize, most: usize) -> Option<(i64, JobId)> {
         loop {
             let &first = self.ready[class].keys().next()?;
             let handed_out = match self.intake.unwrap_or(Intake::Open) {
@@ -202,49 +235,55 @@ impl Model {
                 Intake::Draining => first.0 == FRONT,
                 Intake::Paused => false,
             };
-            if !handed_out {
+            if !handed_out || *aside >= most {
                 return None;
             }
             self.ready[class].remove(&first);
             let business = self.business_of(first.1);
             if self.room_of(&business) > 0 {
                 if self.cap_of(&business) > 0 {
-                    self.running.insert(first.1);
+                    self.running.entry(business).or_default().insert(first.1);
                 }
                 return Some(first);
             }
             self.capped.entry(business).or_default().insert((class, first.0, first.1));
+            *aside += 1;
         }
     }
 
     fn claim(&mut self, most: usize) -> Vec<JobId> {
         self.move_due();
         let any_capped = self.any_capped();
+        let (mut may_let_back, mut aside) = (BACK, 0);
         if any_capped {
             for business in std::mem::take(&mut self.freed) {
-                self.let_back(&business);
+                self.let_back(&business, &mut may_let_back);
             }
         }
         let most_u64 = most as u64;
         let bulk_turns = (self.claimed + most_u64) / BULK_TURN - self.claimed / BULK_TURN;
         let mut taken = Vec::new();
-        for (class, limit) in [(1, usize::try_from(bulk_turns).unwrap()), (0, most), (1, most)] {
-            while taken.len() < if class == 1 && limit != most { limit.min(most) } else { most } {
-                let Some((score, id)) = self.pop(class) else { break };
+        let turns =
+            [(1, usize::try_from(bulk_turns).unwrap(), ASIDE * 2 / 5), (0, most, ASIDE * 4 / 5), (1, most, ASIDE)];
+        for (class, limit, most_aside) in turns {
+            while taken.len() < limit.min(most) {
+                let Some((score, id)) = self.pop(class, &mut aside, most_aside) else { break };
                 taken.push((class, score, id));
             }
         }
         for &(class, score, id) in &taken {
             self.virtual_time[class] = self.virtual_time[class].max(score);
+            self.leases.insert(id, false);
+        }
+        for &(class, _, id) in &taken {
             let clock = (class, business(&self.known[&id]));
             if self.clocks.get(&clock).is_some_and(|&last| last <= self.virtual_time[class]) {
                 self.clocks.remove(&clock);
             }
-            self.leases.insert(id, false);
         }
         self.claimed += taken.len() as u64;
         if any_capped && taken.len() < most && self.intake.unwrap_or(Intake::Open) == Intake::Open {
-            self.look_at_one_more();
+            self.look_at_one_more(&mut may_let_back);
         }
         if !self.any_capped() {
             self.freed.clear();
@@ -252,12 +291,12 @@ impl Model {
         taken.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    fn look_at_one_more(&mut self) {
+    fn look_at_one_more(&mut self, may_let_back: &mut usize) {
         let after = self.looked_at.clone().map_or(Bound::Unbounded, Bound::Excluded);
         let waits = |(_, jobs): &(&BusinessId, &BTreeSet<_>)| !jobs.is_empty();
         let next = self.capped.range((after, Bound::Unbounded)).find(waits).or_else(|| self.capped.iter().find(waits));
         if let Some(business) = next.map(|(business, _)| business.clone()) {
-            self.let_back(&business);
+            self.let_back(&business, may_let_back);
             self.looked_at = Some(business);
         }
     }
@@ -321,7 +360,8 @@ fn pick<T: Clone>(of: &[T], number: usize) -> Option<T> {
 impl Run {
     async fn step(&mut self, operation: &Operation) {
         match *operation {
-            Operation::Push { business, bulk, far } => self.push(business, bulk, far).await,
+            Operation::Push { business, bulk, far } => self.push(business, bulk, far, 1).await,
+            Operation::PushMany { business, bulk, jobs } => self.push(business, bulk, false, jobs).await,
             Operation::PushAgain(job) => {
                 if let Some(entry) = pick(&self.pushed, job) {
                     let far = entry.not_before.is_some();
@@ -380,8 +420,8 @@ impl Run {
         assert_eq!(self.queue.depth().await.unwrap(), self.model.depth());
     }
 
-    async fn push(&mut self, business: u8, bulk: bool, far: bool) {
-        let message = MessageV1 {
+    async fn push(&mut self, business: u8, bulk: bool, far: bool, jobs: usize) {
+        let message = || MessageV1 {
             job_id: JobId::new(),
             kind: JobKind::Generate,
             business_id: BusinessId::parse(format!("b{business}")).unwrap(),
@@ -389,13 +429,14 @@ impl Run {
             trace: TraceParent::start(),
         };
         let not_before = far.then(|| clock::from_millis(FAR_MS));
-        let entry = Entry { message: Message::V1(message), not_before };
-        assert_eq!(self.queue.push(std::slice::from_ref(&entry)).await.unwrap(), self.model.push(&entry, far));
-        self.pushed.push(entry);
+        let entries: Vec<Entry> = (0..jobs).map(|_| Entry { message: Message::V1(message()), not_before }).collect();
+        let expected: u64 = entries.iter().map(|entry| self.model.push(entry, far)).sum();
+        assert_eq!(self.queue.push(&entries).await.unwrap(), expected);
+        self.pushed.extend(entries);
     }
 
     async fn claim(&mut self, most: usize) {
-        let (leased, _) = self.queue.claim(most, LEASE_MS, self.model.cap).await.unwrap();
+        let leased = claim_by(&self.queue, "model", most, LEASE_MS, self.model.cap).await.leased;
         let expected = self.model.claim(most);
         assert_eq!(leased.iter().map(|leased| leased.id).collect::<Vec<_>>(), expected);
         for leased in leased {
@@ -430,9 +471,25 @@ impl Run {
             self.model.known.insert(id, entry);
             self.model.epochs.insert(id, epoch);
             self.model.leases.insert(id, false);
-            self.model.running.insert(id);
+            self.model.running.entry(self.model.business_of(id)).or_default().insert(id);
         }
     }
+}
+
+/// Runs operations beside the model. In the end every job stands where one can find it.
+fn hold_against_model(operations: &[Operation]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
+        let mut run = Run { queue, model: Model::default(), pushed: Vec::new(), leases: Vec::new(), changes: 0 };
+        for operation in operations {
+            run.step(operation).await;
+        }
+        let ids: Vec<JobId> = run.pushed.iter().map(|entry| entry.message.job_id()).collect();
+        let unknown = ids.iter().copied().filter(|id| !run.model.known.contains_key(id)).collect();
+        assert_eq!(run.queue.recover(&ids).await.unwrap(), Recovery { unknown, put_back: 0 });
+        forget(&run.queue).await;
+    });
 }
 
 proptest! {
@@ -440,13 +497,18 @@ proptest! {
 
     #[test]
     fn the_scripts_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..80)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
-            let mut run = Run { queue, model: Model::default(), pushed: Vec::new(), leases: Vec::new(), changes: 0 };
-            for operation in &operations {
-                run.step(operation).await;
-            }
-        });
+        hold_against_model(&operations);
+    }
+}
+
+proptest! {
+    // Each case is some ten thousand jobs.
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_scripts_do_what_the_model_does_with_long_backlogs(
+        operations in prop::collection::vec(operation_in_bulk(), 10..60),
+    ) {
+        hold_against_model(&operations);
     }
 }

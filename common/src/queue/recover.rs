@@ -1,0 +1,50 @@
+//! What of its jobs a queue does not know, and what it knows without knowing where it stands.
+
+use super::{BATCH, Queue, QueueError};
+use crate::job::JobId;
+use crate::redis::script::QUEUE_RECOVER;
+
+/// What [`Queue::recover`] found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// The queue does not know these: they are to be pushed.
+    pub unknown: Vec<JobId>,
+    /// So many it knew, but they stood in no set, where no claim would have found them. They are
+    /// ready now.
+    pub put_back: u64,
+}
+
+impl Queue {
+    /// Which of these jobs the queue does not know; those that it knows and that stand nowhere become
+    /// ready. One round trip for every 500 of them.
+    pub async fn recover(&self, ids: &[JobId]) -> Result<Recovery, QueueError> {
+        let keys = &self.keys;
+        let mut recovery = Recovery::default();
+        for batch in ids.chunks(BATCH) {
+            let mut call = QUEUE_RECOVER.prepare_invoke();
+            for key in [
+                &keys.messages,
+                &keys.ready_interactive,
+                &keys.ready_bulk,
+                &keys.delayed,
+                &keys.clocks,
+                &keys.state,
+                &keys.bell,
+                &keys.epochs,
+                &keys.leases,
+                &keys.capped,
+                &keys.places,
+            ] {
+                call.key(key);
+            }
+            for id in batch {
+                call.arg(id.to_string());
+            }
+            let answer: Vec<u64> = call.invoke_async(&mut self.redis.commands()).await?;
+            let (put_back, known) = answer.split_first().unwrap_or((&0, &[]));
+            recovery.put_back += put_back;
+            recovery.unknown.extend(batch.iter().zip(known).filter(|(_, known)| **known == 0).map(|(id, _)| *id));
+        }
+        Ok(recovery)
+    }
+}

@@ -1,0 +1,147 @@
+//! Who of the idle claimers looks, and when.
+
+use super::*;
+
+const TICK: Duration = Duration::from_millis(500);
+
+/// After what time each of the idle claimers, in the order of their claims, is to look again.
+async fn looks(queue: &Queue, claimers: &[&str]) -> Vec<Duration> {
+    let mut looks = Vec::new();
+    for claimer in claimers {
+        looks.push(claim_by(queue, claimer, 1, LEASE_MS, 0).await.again_in);
+    }
+    looks
+}
+
+/// A time that is at most so much less than `wanted`: what the calls before it took.
+fn about(time: Duration, wanted: Duration) -> bool {
+    time <= wanted && wanted - time < Duration::from_millis(400)
+}
+
+async fn notes(queue: &Queue) -> u64 {
+    redis::cmd("LLEN").arg(&queue.keys.bell).query_async(&mut queue.redis.commands()).await.unwrap()
+}
+
+/// As a claimer that is woken does.
+async fn take_note(queue: &Queue) {
+    redis::cmd("LPOP").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
+}
+
+fn delayed(by: TimeDelta) -> Entry {
+    Entry { not_before: Some(clock::now() + by), ..entry("a", Priority::Interactive) }
+}
+
+#[tokio::test]
+async fn four_idle_claimers_look_in_turns_and_the_others_sleep() {
+    let queue = queue();
+    let looks = looks(&queue, &["a", "b", "c", "d", "e", "f"]).await;
+    for (n, look) in looks[..4].iter().enumerate() {
+        assert!(about(*look, TICK * u32::try_from(n + 1).unwrap()), "{looks:?}");
+    }
+    assert!(looks[4..].iter().all(|look| *look >= Duration::from_secs(30)), "{looks:?}");
+}
+
+#[tokio::test]
+async fn a_newcomer_looks_once_more_when_the_promises_of_those_before_it_have_run_out() {
+    let queue = queue();
+    looks(&queue, &["a", "b", "c", "d"]).await;
+    let newcomer = Claimant { name: "e", was_idle: false };
+    let look = queue.claim(newcomer, 1, LEASE_MS, 0).await.unwrap().again_in;
+    assert!(look > TICK * 4 && look < TICK * 6, "{look:?}");
+}
+
+#[tokio::test]
+async fn one_claimer_looks_when_the_first_delayed_job_is_due() {
+    let queue = queue();
+    queue.push(&[delayed(TimeDelta::milliseconds(450))]).await.unwrap();
+    let looks = looks(&queue, &["a", "b"]).await;
+    assert!(about(looks[0], Duration::from_millis(450)), "{looks:?}");
+    assert!(looks[1] > Duration::from_millis(450), "one is enough: {looks:?}");
+}
+
+#[tokio::test]
+async fn a_claimer_of_whom_nothing_is_heard_any_more_is_replaced_within_two_ticks() {
+    let queue = queue();
+    let killed = looks(&queue, &["killed"]).await[0];
+    // It looks after the one that was killed should have.
+    let next = looks(&queue, &["next"]).await[0];
+    assert!(about(killed, TICK) && about(next, TICK * 2), "{killed:?} {next:?}");
+}
+
+#[tokio::test]
+async fn whoever_takes_its_last_slot_rings_for_another_to_look() {
+    let queue = queue();
+    looks(&queue, &["a"]).await;
+    queue.push(&[entry("x", Priority::Interactive)]).await.unwrap();
+    assert_eq!(notes(&queue).await, 1);
+    take_note(&queue).await;
+    assert_eq!(claim_by(&queue, "a", 1, LEASE_MS, 0).await.leased.len(), 1);
+    assert_eq!(notes(&queue).await, 1, "nobody else has promised to look");
+    looks(&queue, &["b", "c"]).await;
+    queue.push(&[entry("x", Priority::Interactive)]).await.unwrap();
+    take_note(&queue).await;
+    assert_eq!(claim_by(&queue, "c", 1, LEASE_MS, 0).await.leased.len(), 1);
+    assert_eq!(notes(&queue).await, 0, "b looks in time");
+}
+
+#[tokio::test]
+async fn a_claimer_that_leaves_has_another_woken() {
+    let queue = queue();
+    looks(&queue, &["a", "b"]).await;
+    claim_by(&queue, "b", 0, LEASE_MS, 0).await;
+    assert_eq!(notes(&queue).await, 0, "a looks in time");
+    claim_by(&queue, "a", 0, LEASE_MS, 0).await;
+    assert_eq!(notes(&queue).await, 1);
+}
+
+#[tokio::test]
+async fn many_jobs_that_are_due_at_once_wake_as_many_claimers_as_they_need() {
+    let queue = queue();
+    let due = clock::now() + TimeDelta::milliseconds(1_200);
+    let jobs: Vec<Entry> = entries("a", Priority::Interactive, 100)
+        .into_iter()
+        .map(|job| Entry { not_before: Some(due), ..job })
+        .collect();
+    queue.push(&jobs).await.unwrap();
+    assert_eq!(notes(&queue).await, 0, "nobody is woken before their time");
+    let mut claimed = vec![claim_soon(&queue).await.id];
+    while claimed.len() < 100 {
+        assert_eq!(notes(&queue).await, (100 - claimed.len() as u64).min(32), "after {}", claimed.len());
+        take_note(&queue).await;
+        let woken = format!("claimer {}", claimed.len());
+        claimed.extend(claim_by(&queue, &woken, 1, LEASE_MS, 0).await.leased.iter().map(|leased| leased.id));
+    }
+    assert_eq!(claimed, ids(&jobs));
+}
+
+#[tokio::test]
+async fn jobs_that_are_due_sooner_than_anybody_looks_ring_at_once() {
+    let queue = queue();
+    looks(&queue, &["a"]).await;
+    queue.push(&[delayed(TimeDelta::days(1))]).await.unwrap();
+    assert_eq!(notes(&queue).await, 0);
+    let job = delayed(TimeDelta::milliseconds(200));
+    queue.push(std::slice::from_ref(&job)).await.unwrap();
+    assert_eq!(notes(&queue).await, 1);
+    redis::cmd("DEL").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
+    assert_eq!(queue.hasten(&ids(&[job])).await.unwrap(), 1);
+    assert_eq!(notes(&queue).await, 1);
+    let leased = claim(&queue, 1).await;
+    queue.settle(&[(leased[0].id, leased[0].epoch, Next::Later(clock::now()))]).await.unwrap();
+    assert!(notes(&queue).await >= 1);
+}
+
+#[tokio::test]
+async fn a_wait_for_the_bell_ends_in_time_although_redis_is_idle() {
+    let queue = queue();
+    let mut connection = queue.redis.blocking().await.unwrap();
+    let mut late = Vec::new();
+    for _ in 0..9 {
+        let until = std::time::Instant::now() + Duration::from_millis(30);
+        assert!(!queue.wait_for_bell(&mut connection, Duration::from_millis(30)).await.unwrap());
+        late.push(until.elapsed());
+    }
+    late.sort_unstable();
+    // An idle Redis looks by itself every 100 ms: the waits would end 70 ms late.
+    assert!(late[4] < Duration::from_millis(50), "{late:?}");
+}
