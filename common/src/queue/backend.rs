@@ -100,7 +100,7 @@ pub struct Reachability {
 }
 
 impl Reachability {
-    /// A worker that is idle asks every second; one that did not get an answer for this long cannot
+    /// A worker that is idle hears from it every four seconds; one that did not get an answer for this long cannot
     /// receive work.
     const STALE: Duration = Duration::from_secs(10);
 

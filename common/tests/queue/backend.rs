@@ -5,22 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
 use copydesk_common::job::JobKind;
-use copydesk_common::queue::{Depth, Queue};
+use copydesk_common::queue::{Depth, Entry, Queue};
 use copydesk_common::redis::Redis;
 
+use crate::nodes::Alone;
 use crate::worker::{RunningWorker, entries, until};
 
 fn queue() -> Queue {
     let url = std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
-    let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
-    let redis = Redis::new(&RedisConfig::new(&url, &prefix)).unwrap();
-    Queue::new(&redis, JobKind::Generate)
+    queue_at(&url, &format!("test-{}", uuid::Uuid::now_v7().simple()))
+}
+
+fn queue_at(url: &str, prefix: &str) -> Queue {
+    Queue::new(&Redis::new(&RedisConfig::new(url, prefix)).unwrap(), JobKind::Generate)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_idle_worker_is_woken_by_a_push_and_does_not_wait_for_its_poll() {
+async fn an_idle_worker_is_woken_by_a_push_and_does_not_wait_for_its_next_look() {
     let queue = queue();
     let mut worker = RunningWorker::start(&queue, 4);
     worker.handler.may_end.add_permits(1_000);
@@ -34,7 +39,7 @@ async fn an_idle_worker_is_woken_by_a_push_and_does_not_wait_for_its_poll() {
         waits.push(started - pushed);
     }
     waits.sort_unstable();
-    // The poll under the bell comes once a second.
+    // By itself an idle worker looks every half second.
     assert!(waits[10] < Duration::from_millis(100), "the median job waited {:?}", waits[10]);
     println!("pushed to started: median {:?}, most {:?}", waits[10], waits[20]);
     worker.leave().await;
@@ -89,4 +94,42 @@ async fn several_workers_share_a_queue_without_handling_a_job_twice() {
     for worker in workers {
         worker.leave().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_due_job_wakes_one_or_two_of_an_idle_fleet_and_not_all() {
+    const FLEET: usize = 50;
+    const JOBS: u64 = 20;
+    let server = Alone::start().await;
+    // A process has 16 connections that block.
+    let queues: Vec<Queue> = (0..FLEET.div_ceil(10)).map(|_| queue_at(&server.url(), "fleet")).collect();
+    let workers: Vec<_> = (0..FLEET).map(|n| RunningWorker::start(&queues[n % queues.len()], 1)).collect();
+    for worker in &workers {
+        worker.handler.may_end.add_permits(1_000);
+    }
+    let are_idle = format!("blocked_clients:{FLEET}\r");
+    until(async || server.ask::<String>(&["INFO", "clients"]).await.contains(&are_idle)).await;
+    server.ask::<()>(&["CONFIG", "RESETSTAT"]).await;
+    let began = Instant::now();
+    let due = |n: usize| clock::now() + TimeDelta::milliseconds(600 + 40 * i64::try_from(n).unwrap());
+    let jobs: Vec<Entry> =
+        entries(20).into_iter().enumerate().map(|(n, job)| Entry { not_before: Some(due(n)), ..job }).collect();
+    queues[0].push(&jobs).await.unwrap();
+    until(async || queues[0].depth().await.unwrap() == Depth::default()).await;
+    let calls = scripts_run(&server.ask::<String>(&["INFO", "commandstats"]).await);
+    let handled: usize = workers.iter().map(|worker| worker.handler.handled.lock().unwrap().len()).sum();
+    assert_eq!(handled, 20);
+    // For each job: the claim that finds it, the one after its end, a settlement, and the claim of another
+    // worker that is rung for. Beside them each worker looks once more after its start, and the fleet a few
+    // times a second. If all woke, it would be 50 claims a job.
+    let most = 4 * JOBS + FLEET as u64 + 8 * (began.elapsed().as_secs() + 1);
+    assert!(calls < most, "{calls} scripts were run, not {most}");
+    for worker in workers {
+        worker.leave().await;
+    }
+}
+
+fn scripts_run(commandstats: &str) -> u64 {
+    let calls = |line: &str| line.strip_prefix("cmdstat_evalsha:calls=")?.split(',').next()?.parse().ok();
+    commandstats.lines().find_map(calls).unwrap_or(0)
 }

@@ -93,7 +93,7 @@ async fn queues_on_every_node_of_a_cluster_are_worked_through_while_others_come_
             waits.push(worker.next_started().await.1.saturating_duration_since(pushed));
         }
         waits.sort_unstable();
-        // The poll under the bell comes once a second.
+        // By itself an idle worker looks every half second.
         assert!(waits[3] < Duration::from_millis(200), "the bell did not ring: {waits:?}");
     }
     for worker in workers {

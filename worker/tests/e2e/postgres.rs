@@ -78,7 +78,7 @@ async fn a_worker_without_postgres_claims_nothing_and_says_why() {
     while queue.depth().await.unwrap() != untouched {
         assert!(Instant::now() < give_up, "{:?}", queue.depth().await);
     }
-    // An idle worker that may claim does so as soon as the bell rings, and asks each second.
+    // An idle worker that may claim does so as soon as the bell rings, and looks every half second.
     let watched = Instant::now();
     while watched.elapsed() < Duration::from_millis(1_500) {
         assert_eq!(queue.depth().await.unwrap(), untouched, "it was claimed");
