@@ -163,3 +163,19 @@ async fn what_another_worker_forgot_to_take_off_the_count_is_found() {
     found.extend(claimed(&claim_capped(&queue, 10).await));
     assert_eq!(found, ids(&jobs[3..]));
 }
+
+#[tokio::test]
+async fn jobs_that_an_older_worker_set_aside_are_not_put_back() {
+    let queue = queue();
+    let jobs = entries("big", Priority::Interactive, 9);
+    queue.push(&jobs).await.unwrap();
+    let first = claim_capped(&queue, 10).await;
+    let capped = Depth { leased: 3, capped: 6, ..Depth::default() };
+    assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery::default());
+    // A release before this one does not say where they stand.
+    redis::cmd("DEL").arg(&queue.keys.places).exec_async(&mut queue.redis.commands()).await.unwrap();
+    assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery::default());
+    assert_eq!(queue.depth().await.unwrap(), capped);
+    settle(&queue, &first, Next::Done).await;
+    assert_eq!(claimed(&claim_capped(&queue, 10).await), ids(&jobs[3..6]));
+}
