@@ -1,11 +1,11 @@
-//! Built indexes, kept in memory within a budget: one a business, of its latest version that was
-//! asked for. What was used longest ago goes first. Building is the caller's.
+//! Built indexes, kept in memory within a budget: one a business, of the latest version that was asked
+//! for. What was used longest ago goes first. Building is the caller's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use copydesk_common::business::BusinessId;
-use tokio::sync::OnceCell;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::KnowledgeError;
 use crate::passages::Passages;
@@ -30,11 +30,30 @@ struct Entries {
 
 #[derive(Debug)]
 struct Entry {
-    version: i64,
-    /// Empty while the first who asked builds the index; the others wait for it.
-    slot: Arc<OnceCell<Arc<Passages>>>,
+    /// Empty until the first build ends.
+    kept: Option<Kept>,
+    /// Held by the one who builds; the others wait for it.
+    building: Turn,
+    /// Held by the one who merges.
+    merging: Turn,
     size_bytes: usize,
     last_use: u64,
+}
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+#[derive(Debug, Clone)]
+struct Kept {
+    version: i64,
+    passages: Arc<Passages>,
+}
+
+/// What was built.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    /// The version of the business's knowledge that it shows, or an earlier one.
+    pub(crate) version: i64,
+    pub(crate) passages: Passages,
 }
 
 impl Cache {
@@ -42,30 +61,82 @@ impl Cache {
         Self { budget_bytes, entries: Mutex::default() }
     }
 
-    /// The index of a business at a version; `build` runs where it is not kept, and once where many
-    /// ask at the same time. Where it fails, the next one to ask builds again.
+    /// The index of a business at a version or a later one; `build` makes it of the one of an earlier version, where
+    /// that is kept, and runs once where many ask at the same time. Where it fails, the next one to ask
+    /// builds again.
     pub(crate) async fn get<F>(
         &self,
         business_id: &BusinessId,
         version: i64,
-        build: impl FnOnce() -> F,
+        build: impl FnOnce(Option<Arc<Passages>>) -> F,
     ) -> Result<Arc<Passages>, KnowledgeError>
     where
-        F: Future<Output = Result<Passages, KnowledgeError>>,
+        F: Future<Output = Result<Fresh, KnowledgeError>>,
     {
-        let slot = self.entries().slot(business_id, version);
-        let passages = slot.get_or_try_init(|| async { build().await.map(Arc::new) }).await?.clone();
-        let mut entries = self.entries();
-        entries.measure(business_id, version, passages.size_bytes());
-        entries.shrink_to(self.budget_bytes);
-        Ok(passages)
+        let building = {
+            let mut entries = self.entries();
+            let entry = entries.used(business_id);
+            if let Some(passages) = entry.at(version) {
+                return Ok(passages);
+            }
+            entry.building.clone()
+        };
+        let _turn = building.lock().await;
+        let kept = self.entries().kept(business_id).cloned();
+        let kept = match kept {
+            // Versions only grow: one who asks for an older one read it before the change, and is as
+            // well served by the newer.
+            Some(kept) if kept.version >= version => return Ok(kept.passages),
+            kept => kept.map(|kept| kept.passages),
+        };
+        let Fresh { version, passages } = build(kept).await?;
+        Ok(self.keep(business_id, Kept { version, passages: Arc::new(passages) }))
     }
 
     /// Whether the index of a business at a version, or a later one, is kept.
     pub(crate) fn has(&self, business_id: &BusinessId, version: i64) -> bool {
-        let entries = self.entries();
-        let entry = entries.by_business.get(business_id).filter(|entry| entry.version >= version);
-        entry.is_some_and(|entry| entry.slot.initialized())
+        self.entries().kept(business_id).is_some_and(|kept| kept.version >= version)
+    }
+
+    /// The index of a business, of whatever version.
+    pub(crate) fn kept(&self, business_id: &BusinessId) -> Option<Arc<Passages>> {
+        self.entries().kept(business_id).map(|kept| Arc::clone(&kept.passages))
+    }
+
+    /// The right to merge a business's index; `None` while another has it.
+    pub(crate) fn claim_merge(&self, business_id: &BusinessId) -> Option<OwnedMutexGuard<()>> {
+        let merging = self.entries().by_business.get(business_id)?.merging.clone();
+        merging.try_lock_owned().ok()
+    }
+
+    /// Puts another index in the place of the one that is kept, showing the same; `change` makes it of that one on a
+    /// thread of its own. False where none is kept, or there is no other.
+    pub(crate) async fn replace(
+        &self,
+        business_id: &BusinessId,
+        change: impl FnOnce(&Passages) -> Option<Passages> + Send + 'static,
+    ) -> Result<bool, KnowledgeError> {
+        let Some(building) = self.entries().by_business.get(business_id).map(|entry| entry.building.clone()) else {
+            return Ok(false);
+        };
+        let _turn = building.lock().await;
+        let Some(Kept { version, passages }) = self.entries().kept(business_id).cloned() else { return Ok(false) };
+        let Some(passages) = tokio::task::spawn_blocking(move || change(&passages)).await? else { return Ok(false) };
+        self.keep(business_id, Kept { version, passages: Arc::new(passages) });
+        Ok(true)
+    }
+
+    /// Keeps an index, unless a later one is kept.
+    fn keep(&self, business_id: &BusinessId, kept: Kept) -> Arc<Passages> {
+        let passages = Arc::clone(&kept.passages);
+        let mut entries = self.entries();
+        let entry = entries.used(business_id);
+        if entry.kept.as_ref().is_none_or(|known| known.version <= kept.version) {
+            entry.size_bytes = ENTRY_BYTES + passages.size_bytes();
+            entry.kept = Some(kept);
+        }
+        entries.shrink_to(self.budget_bytes);
+        passages
     }
 
     /// A panic elsewhere leaves the entries whole: no change of them can stop halfway.
@@ -74,25 +145,31 @@ impl Cache {
     }
 }
 
+impl Entry {
+    fn at(&self, version: i64) -> Option<Arc<Passages>> {
+        let kept = self.kept.as_ref().filter(|kept| kept.version >= version)?;
+        Some(Arc::clone(&kept.passages))
+    }
+}
+
 impl Entries {
-    fn slot(&mut self, business_id: &BusinessId, version: i64) -> Arc<OnceCell<Arc<Passages>>> {
+    /// A business's entry, which is used now.
+    fn used(&mut self, business_id: &BusinessId) -> &mut Entry {
         self.uses += 1;
-        let last_use = self.uses;
-        let fresh = || Entry { version, slot: Arc::default(), size_bytes: ENTRY_BYTES, last_use };
-        let entry = self.by_business.entry(business_id.clone()).or_insert_with(fresh);
-        // Versions only grow: one who asks for an older one read it before the change, and is as
-        // well served by the newer.
-        if entry.version < version {
-            *entry = fresh();
-        }
-        entry.last_use = last_use;
-        entry.slot.clone()
+        let empty = || Entry {
+            kept: None,
+            building: Turn::default(),
+            merging: Turn::default(),
+            size_bytes: ENTRY_BYTES,
+            last_use: 0,
+        };
+        let entry = self.by_business.entry(business_id.clone()).or_insert_with(empty);
+        entry.last_use = self.uses;
+        entry
     }
 
-    fn measure(&mut self, business_id: &BusinessId, version: i64, index_bytes: usize) {
-        if let Some(entry) = self.by_business.get_mut(business_id).filter(|entry| entry.version == version) {
-            entry.size_bytes = ENTRY_BYTES + index_bytes;
-        }
+    fn kept(&self, business_id: &BusinessId) -> Option<&Kept> {
+        self.by_business.get(business_id)?.kept.as_ref()
     }
 
     fn shrink_to(&mut self, budget_bytes: usize) {
@@ -128,10 +205,10 @@ mod tests {
         }
 
         async fn get(&self, business: &str, version: i64) -> Arc<Passages> {
-            let build = || async {
+            let build = async |_| {
                 self.builds.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
-                one_passage()
+                Ok(Fresh { version, passages: one_passage()? })
             };
             self.cache.get(&BusinessId::parse(business).unwrap(), version, build).await.unwrap()
         }
@@ -194,8 +271,12 @@ mod tests {
     async fn a_failed_build_is_tried_again_by_the_next() {
         let cache = Cache::new(usize::MAX);
         let business = BusinessId::parse("a").unwrap();
-        let fail = || async { Err(KnowledgeError::Index(tantivy::TantivyError::InternalError("full".into()))) };
+        let fail = async |_| Err(KnowledgeError::Index(tantivy::TantivyError::InternalError("full".into())));
         assert!(cache.get(&business, 1, fail).await.is_err());
-        assert!(cache.get(&business, 1, || async { one_passage() }).await.is_ok());
+        let build = async |kept: Option<_>| {
+            assert!(kept.is_none());
+            Ok(Fresh { version: 1, passages: one_passage()? })
+        };
+        assert!(cache.get(&business, 1, build).await.is_ok());
     }
 }

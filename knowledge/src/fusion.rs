@@ -1,5 +1,6 @@
 //! One ranking of several whose scores cannot be compared: by ranks alone.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -17,11 +18,15 @@ pub fn votes<T: Eq + Hash>(rankings: impl IntoIterator<Item: IntoIterator<Item =
     votes
 }
 
-/// The `limit` places with the most votes, best first, equal ones by place.
-pub(crate) fn fuse(rankings: [&[(usize, f32)]; 2], limit: usize) -> Vec<(usize, f32)> {
+/// The `limit` places with the most votes, best first, equal ones in this order of places.
+pub(crate) fn fuse(
+    rankings: [&[(usize, f32)]; 2],
+    limit: usize,
+    order: impl Fn(usize, usize) -> Ordering,
+) -> Vec<(usize, f32)> {
     let places = rankings.map(|ranking| ranking.iter().map(|(place, _)| *place));
     let mut fused: Vec<_> = votes(places).into_iter().collect();
-    fused.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    fused.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| order(a.0, b.0)));
     fused.truncate(limit);
     fused
 }
@@ -32,12 +37,13 @@ mod tests {
 
     #[test]
     fn fusion_adds_reciprocal_ranks() {
+        let by_place = |a: usize, b: usize| a.cmp(&b);
         let words = [(7, 9.0), (1, 5.0), (2, 4.0)];
         let meaning = [(2, 0.9), (7, 0.8), (4, 0.7)];
-        let fused = fuse([&words, &meaning], 3);
+        let fused = fuse([&words, &meaning], 3, by_place);
         assert_eq!(fused.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [7, 2, 1]);
         assert!((fused[0].1 - (1.0 / 61.0 + 1.0 / 62.0)).abs() < 1e-6);
         assert!((fused[2].1 - 1.0 / 62.0).abs() < 1e-6);
-        assert_eq!(fuse([&words, &[]], 2).len(), 2);
+        assert_eq!(fuse([&words, &[]], 2, by_place).len(), 2);
     }
 }

@@ -2,24 +2,25 @@
 //! and what `GET /api/businesses/{id}/search` shows. Reads passages from Postgres and ranks them in
 //! memory; making passages of documents is the worker's ingest.
 //!
-//! A business's index is built when it is first asked for, kept while the business's knowledge
-//! stays at the same version and the budget allows, and built once however many ask at once. What one
-//! process has found, the others need not search for: [`Knowledge::sharing_results`].
+//! A business's index is built when it is first asked for and kept while the budget allows. With each version
+//! of the business's knowledge, only the documents that changed are read and indexed, and once however many
+//! ask at once. What one process has found, the others need not search for: [`Knowledge::sharing_results`].
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use copydesk_common::business::BusinessId;
 use copydesk_common::document::Chunk;
 use copydesk_common::embedding::Vector;
 use copydesk_common::redis::Redis;
-use copydesk_common::store::{Store, StoreError, document, embedding};
+use copydesk_common::store::{Store, StoreError, document};
 
 mod bm25;
 mod cache;
 mod fusion;
+mod load;
 mod metric;
 mod passages;
+mod segment;
 mod shared;
 mod tokens;
 mod vectors;
@@ -118,19 +119,6 @@ impl Knowledge {
         let current = Current { knowledge: self.clone(), business_id: business_id.clone(), version };
         Ok((version > 0).then_some(current))
     }
-
-    /// Reads the passages after their version: they may already be newer, in which case the next
-    /// search sees a newer version and loads them again.
-    async fn load(&self, business_id: &BusinessId) -> Result<Passages, KnowledgeError> {
-        let chunks = document::chunks(&self.store, business_id).await?;
-        let vectors: HashMap<_, _> = match &self.model {
-            Some(model) if self.keeps_vectors => {
-                embedding::all(&self.store, business_id, model).await?.into_iter().collect()
-            }
-            _ => HashMap::new(),
-        };
-        tokio::task::spawn_blocking(move || Ok(Passages::index(chunks)?.with_vectors(&vectors))).await?
-    }
 }
 
 /// What is known of a business at one moment. Cheap to clone.
@@ -167,10 +155,14 @@ impl Current {
         Ok(is_whole.then(|| hits.collect()))
     }
 
-    /// The passages; one round trip or two, where they are not kept.
+    /// The passages. Where they are not kept at this version, what has changed since the kept one is read: two
+    /// round trips, and with vectors three.
     pub async fn passages(&self) -> Result<Snapshot, KnowledgeError> {
         let Self { knowledge, business_id, version } = self;
-        let passages = knowledge.cache.get(business_id, *version, || knowledge.load(business_id)).await?;
+        let passages = knowledge.cache.get(business_id, *version, |kept| knowledge.load(business_id, kept)).await?;
+        if passages.wants_merge() {
+            knowledge.merge_meanwhile(business_id);
+        }
         Ok(Snapshot { of: self.clone(), passages })
     }
 }

@@ -10,6 +10,10 @@ use tantivy::tokenizer::{
     TextAnalyzer, Token, TokenFilter, TokenStream, Tokenizer,
 };
 
+mod counter;
+
+pub(crate) use counter::Counter;
+
 /// Longer words are data, such as hashes and base64. In bytes.
 const MAX_WORD_BYTES: usize = 40;
 /// Words so common in English that they tell no passage from another: Lucene's list, and the
@@ -33,7 +37,7 @@ const ENGLISH_QUERY_STOP_WORDS: &[&str] = &[
 /// The words of a text, each once. Nothing in a text is an operator: what would be one in a query
 /// language is punctuation here.
 pub fn words(text: &str) -> BTreeSet<String> {
-    static ANALYZER: LazyLock<TextAnalyzer> = LazyLock::new(|| analyzer(Language::English));
+    static ANALYZER: LazyLock<TextAnalyzer> = LazyLock::new(|| analyzer(Language::English, &Counter::default()));
     first_words(&ANALYZER, text, usize::MAX)
 }
 
@@ -48,18 +52,23 @@ pub(crate) fn first_words(analyzer: &TextAnalyzer, text: &str, limit: usize) -> 
     words
 }
 
-/// A language's words without their endings, and its commonest not at all; scripts without spaces are
-/// cut into pairs of characters.
-pub(crate) fn analyzer(language: Language) -> TextAnalyzer {
-    if language == Language::English { english(&[]) } else { other(stem(language)) }
+/// A language's words without their endings, and its commonest not at all, each counted; scripts without
+/// spaces are cut into pairs of characters.
+pub(crate) fn analyzer(language: Language, counter: &Counter) -> TextAnalyzer {
+    if language == Language::English { english(&[], counter) } else { other(stem(language), counter) }
 }
 
 /// The same for what is looked for: a query's words that say nothing are not looked up.
 pub(crate) fn query_analyzer(language: Language) -> TextAnalyzer {
-    if language == Language::English { english(ENGLISH_QUERY_STOP_WORDS) } else { other(stem(language)) }
+    let counter = Counter::default();
+    if language == Language::English {
+        english(ENGLISH_QUERY_STOP_WORDS, &counter)
+    } else {
+        other(stem(language), &counter)
+    }
 }
 
-fn english(further_stop_words: &[&str]) -> TextAnalyzer {
+fn english(further_stop_words: &[&str], counter: &Counter) -> TextAnalyzer {
     let stop_words = STOP_WORDS.iter().chain(further_stop_words).map(|&word| word.to_owned());
     TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(Pairs)
@@ -68,11 +77,12 @@ fn english(further_stop_words: &[&str]) -> TextAnalyzer {
         .filter(AsciiFoldingFilter)
         .filter(StopWordFilter::remove(stop_words))
         .filter(Stemmer::new(Stem::English))
+        .filter(counter.clone())
         .build()
 }
 
 /// Accents go last: endings are told by them.
-fn other(stem: Stem) -> TextAnalyzer {
+fn other(stem: Stem, counter: &Counter) -> TextAnalyzer {
     let stop_words = StopWordFilter::new(stem).unwrap_or_else(|| StopWordFilter::remove(Vec::new()));
     TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(Pairs)
@@ -81,6 +91,7 @@ fn other(stem: Stem) -> TextAnalyzer {
         .filter(stop_words)
         .filter(Stemmer::new(stem))
         .filter(AsciiFoldingFilter)
+        .filter(counter.clone())
         .build()
 }
 

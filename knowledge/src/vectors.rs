@@ -1,57 +1,60 @@
 //! Passages' vectors, compared one by one with a query's: exact, and at the sizes of one business faster than
 //! asking for the query's vector was.
 
+use std::sync::Arc;
+
 use copydesk_common::embedding::Vector;
 
-/// The vectors of those passages that have one, all of one dimension.
-#[derive(Debug, Default)]
+/// The vectors of a segment's passages by their places, all of one dimension. A copy shares the numbers.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Vectors {
-    dimension: usize,
-    /// Whose they are: the passages' places, ascending.
-    places: Vec<u32>,
-    /// One vector after the other.
-    numbers: Vec<f32>,
+    /// As long as the last place that has one.
+    by_place: Vec<Option<Arc<[f32]>>>,
+    count: usize,
 }
 
 impl Vectors {
-    /// Adds the vector of the passage at `place`; one of another dimension than the first is not taken.
-    pub(crate) fn push(&mut self, place: usize, vector: &Vector) {
-        if self.places.is_empty() {
-            self.dimension = vector.dimension();
+    /// Sets the vector of the passage at `place`.
+    pub(crate) fn set(&mut self, place: usize, numbers: Arc<[f32]>) {
+        if self.by_place.len() <= place {
+            self.by_place.resize(place + 1, None);
         }
-        if let (true, Ok(place)) = (vector.dimension() == self.dimension, u32::try_from(place)) {
-            self.places.push(place);
-            self.numbers.extend_from_slice(vector.numbers());
+        if let Some(slot) = self.by_place.get_mut(place) {
+            self.count += usize::from(slot.replace(numbers).is_none());
         }
     }
 
-    /// The dimension of all of them; `None` where there are none.
-    pub(crate) fn dimension(&self) -> Option<usize> {
-        (!self.places.is_empty()).then_some(self.dimension)
+    /// Takes the vector of the passage at `place` away, where it has one.
+    pub(crate) fn remove(&mut self, place: usize) {
+        let removed = self.by_place.get_mut(place).and_then(Option::take);
+        self.count -= usize::from(removed.is_some());
     }
 
-    /// How many there are of a dimension.
-    pub(crate) fn count(&self, dimension: usize) -> usize {
-        if self.dimension() == Some(dimension) { self.places.len() } else { 0 }
+    /// That of the passage at `place`.
+    pub(crate) fn get(&self, place: usize) -> Option<&Arc<[f32]>> {
+        self.by_place.get(place)?.as_ref()
     }
 
-    pub(crate) fn has(&self, place: usize) -> bool {
-        u32::try_from(place).is_ok_and(|place| self.places.binary_search(&place).is_ok())
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// What they take in memory, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
-        size_of_val(self.places.as_slice()) + size_of_val(self.numbers.as_slice())
+        let numbers = self.by_place.iter().flatten().map(|numbers| COUNTS_BYTES + size_of_val(&**numbers));
+        self.by_place.capacity() * size_of::<Option<Arc<[f32]>>>() + numbers.sum::<usize>()
     }
 
-    /// The cosine of each passage's angle with the query, with the passage's place. Nothing where the query's
-    /// vector has another dimension: they say nothing beside each other.
+    /// The cosine of each passage's angle with the query, with the passage's place.
     pub(crate) fn likeness(&self, query: &Vector) -> impl Iterator<Item = (usize, f32)> {
-        let comparable = if query.dimension() == self.dimension { self.places.as_slice() } else { &[] };
-        let vectors = self.numbers.chunks_exact(self.dimension.max(1));
-        comparable.iter().zip(vectors).map(|(&place, vector)| (place as usize, dot(vector, query.numbers())))
+        let vectors = self.by_place.iter().enumerate();
+        vectors.filter_map(|(place, numbers)| Some((place, dot(numbers.as_ref()?, query.numbers()))))
     }
 }
+
+/// What stands before a vector's numbers: who shares them.
+const COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
 /// In eight lanes, which the compiler adds side by side; one sum would have to keep its order.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -79,30 +82,31 @@ mod tests {
     #[test]
     fn likeness_is_the_cosine() {
         let mut vectors = Vectors::default();
-        vectors.push(0, &vector(&[1.0, 0.0]));
-        vectors.push(3, &vector(&[1.0, 1.0]));
+        vectors.set(0, vector(&[1.0, 0.0]).numbers().into());
+        vectors.set(3, vector(&[1.0, 1.0]).numbers().into());
         let likeness: Vec<_> = vectors.likeness(&vector(&[2.0, 0.0])).collect();
         assert_eq!(likeness[0], (0, 1.0));
         assert_eq!(likeness[1].0, 3);
         assert!((likeness[1].1 - 0.5_f32.sqrt()).abs() < 1e-6);
-        assert!(vectors.has(3) && !vectors.has(1));
+        assert!(vectors.get(3).is_some() && vectors.get(1).is_none());
     }
 
     #[test]
     fn long_vectors_are_compared_whole() {
         let numbers: Vec<f32> = (1_u8..=19).map(f32::from).collect();
         let mut vectors = Vectors::default();
-        vectors.push(0, &vector(&numbers));
+        vectors.set(0, vector(&numbers).numbers().into());
         assert!((vectors.likeness(&vector(&numbers)).next().unwrap().1 - 1.0).abs() < 1e-6);
     }
 
     #[test]
-    fn dimensions_are_not_mixed() {
+    fn a_vector_that_is_taken_away_is_not_compared() {
         let mut vectors = Vectors::default();
-        assert_eq!(vectors.dimension(), None);
-        vectors.push(0, &vector(&[1.0, 0.0]));
-        vectors.push(1, &vector(&[1.0, 0.0, 0.0]));
-        assert_eq!((vectors.dimension(), vectors.has(1)), (Some(2), false));
-        assert_eq!(vectors.likeness(&vector(&[1.0, 0.0, 0.0])).count(), 0);
+        vectors.set(1, vector(&[1.0, 0.0]).numbers().into());
+        vectors.set(1, vector(&[0.0, 1.0]).numbers().into());
+        assert_eq!(vectors.count(), 1);
+        vectors.remove(1);
+        vectors.remove(7);
+        assert_eq!((vectors.count(), vectors.likeness(&vector(&[1.0, 0.0])).count()), (0, 0));
     }
 }

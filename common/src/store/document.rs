@@ -394,6 +394,99 @@ pub async fn knowledge_version(store: &Store, business_id: &BusinessId) -> Resul
     Ok(store.retry(query).await?.map_or(0, |row| row.version))
 }
 
+/// How a document stood when its passages were read: with each change of them it is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    /// Counts up with each replacement of the document.
+    pub number: i32,
+    /// When its row last changed: also when passages were made of this revision.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The documents of a business that passages are read from, at one moment.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The version of the business's knowledge then.
+    pub version: i64,
+    /// Each document, and how it stood then.
+    pub documents: Vec<(DocumentId, Revision)>,
+}
+
+/// Which documents of a business there are to read passages from.
+pub async fn manifest(store: &Store, business_id: &BusinessId) -> Result<Manifest, StoreError> {
+    let query = || async {
+        // One row of arrays: thousands of documents take a millisecond or two.
+        sqlx::query!(
+            r#"select coalesce((select version from knowledge_versions where business_id = $1), 0) as "version!",
+                      coalesce(array_agg(id), '{}') as "ids!", coalesce(array_agg(revision), '{}') as "revisions!",
+                      coalesce(array_agg(updated_at), '{}') as "updated_at!"
+               from brand_documents where business_id = $1 and status = 'ready'"#,
+            business_id.as_str()
+        )
+        .fetch_one(&store.pool)
+        .await
+    };
+    let row = store.retry(query).await?;
+    let revisions = row.revisions.into_iter().zip(row.updated_at);
+    let revisions = revisions.map(|(number, updated_at)| Revision { number, updated_at });
+    let documents = row.ids.into_iter().map(DocumentId).zip(revisions).collect();
+    Ok(Manifest { version: row.version, documents })
+}
+
+/// A passage as it is stored, with what tells it from others.
+#[derive(Debug, Clone)]
+pub struct StoredChunk {
+    /// The passage.
+    pub chunk: Chunk,
+    /// Of its text: a business's passages of one hash are the same.
+    pub sha256: [u8; 32],
+    /// How its document stood.
+    pub revision: Revision,
+}
+
+impl StoredChunk {
+    /// Its document, and how that stood.
+    pub fn document(&self) -> (DocumentId, Revision) {
+        (self.chunk.document_id, self.revision)
+    }
+}
+
+/// Every passage of these documents of a business.
+pub async fn chunks_of(
+    store: &Store,
+    business_id: &BusinessId,
+    documents: &[DocumentId],
+) -> Result<Vec<StoredChunk>, StoreError> {
+    let documents: Vec<Uuid> = documents.iter().map(|id| id.0).collect();
+    let query = || async {
+        sqlx::query!(
+            "select c.document_id, c.ordinal, c.heading_path, c.body, c.sha256, d.title, d.url, d.language, d.revision,
+                    d.updated_at
+             from chunks c join brand_documents d on d.id = c.document_id
+             where d.id = any($2) and c.business_id = $1 and d.business_id = $1 and d.status = 'ready'",
+            business_id.as_str(),
+            &documents,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let stored = store.retry(query).await?.into_iter().map(|row| {
+        let sha256 = row.sha256.try_into().map_err(|_| StoreError::unreadable("chunks", "a hash of another length"))?;
+        let revision = Revision { number: row.revision, updated_at: row.updated_at };
+        let chunk = ChunkRow {
+            document_id: row.document_id,
+            ordinal: row.ordinal,
+            heading_path: row.heading_path,
+            body: row.body,
+            title: row.title,
+            url: row.url,
+            language: row.language,
+        };
+        Ok(StoredChunk { chunk: chunk.try_into()?, sha256, revision })
+    });
+    stored.collect()
+}
+
 /// Every passage of a business, the same passage of several documents once.
 pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk>, StoreError> {
     let query = || async {

@@ -61,30 +61,48 @@ pub async fn put(
     Ok(())
 }
 
-/// The vectors of a model for a business's passages. Those of the dimension that came last: where the model
-/// behind a name was exchanged for one of another dimension, older vectors say nothing beside newer ones.
-pub async fn all(store: &Store, business_id: &BusinessId, model: &str) -> Result<Vec<(InputHash, Vector)>, StoreError> {
+/// Vectors of a business's passages by one model.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Of the vectors that came last; `None` where there are none at all. Where the model behind a name was exchanged
+    /// for one of another dimension, older vectors say nothing beside newer ones.
+    pub dimension: Option<usize>,
+    /// Those that were asked for, of this dimension.
+    pub vectors: Vec<(InputHash, Vector)>,
+}
+
+/// The vectors of a model for these passages of a business.
+pub async fn of(
+    store: &Store,
+    business_id: &BusinessId,
+    model: &str,
+    hashes: &[InputHash],
+) -> Result<Known, StoreError> {
+    let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.0.to_vec()).collect();
     let query = || async {
         sqlx::query!(
-            "select sha256, vector from embeddings
-             where business_id = $1 and model = $2 and dimension = (
-                 select dimension from embeddings where business_id = $1 and model = $2
-                 order by created_at desc, sha256 limit 1
-             )",
+            r#"select latest.dimension, e.sha256 as "sha256?", e.vector as "vector?"
+               from (
+                   select dimension from embeddings where business_id = $1 and model = $2
+                   order by created_at desc, sha256 limit 1
+               ) latest
+               left join embeddings e on e.business_id = $1 and e.model = $2 and e.sha256 = any($3)
+                   and e.dimension = latest.dimension"#,
             business_id.as_str(),
             model,
+            &hashes,
         )
         .fetch_all(&store.pool)
         .await
     };
     let rows = store.retry(query).await?;
-    rows.into_iter()
-        .map(|row| {
-            let vector =
-                Vector::from_bytes(&row.vector).map_err(|error| StoreError::unreadable("embeddings", error))?;
-            Ok((hash(row.sha256)?, vector))
-        })
-        .collect()
+    let dimension = rows.first().and_then(|row| usize::try_from(row.dimension).ok());
+    let known = rows.into_iter().filter_map(|row| row.sha256.zip(row.vector));
+    let vectors = known.map(|(sha256, vector)| {
+        let vector = Vector::from_bytes(&vector).map_err(|error| StoreError::unreadable("embeddings", error))?;
+        Ok((hash(sha256)?, vector))
+    });
+    Ok(Known { dimension, vectors: vectors.collect::<Result<_, StoreError>>()? })
 }
 
 fn hash(bytes: Vec<u8>) -> Result<InputHash, StoreError> {
