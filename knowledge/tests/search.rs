@@ -67,6 +67,68 @@ async fn a_change_is_seen_by_the_next_search_and_a_repeated_passage_once(pool: P
     assert!(found(&knowledge, "acme", "scan").await.is_empty());
 }
 
+/// Changes a passage without a trace in its document: only who reads it anew sees that.
+async fn rewrite_unnoticed(pool: &PgPool, old: &str, new: &str) {
+    let update = "update chunks set body = $2 where body = $1";
+    assert_eq!(sqlx::query(update).bind(old).bind(new).execute(pool).await.unwrap().rows_affected(), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_change_reads_the_documents_that_changed_and_no_others(pool: PgPool) {
+    let knowledge = Knowledge::new(Store::from_pool(pool.clone()), 1 << 20);
+    add(&pool, "acme", "Handbook", "Every scan is read twice.").await;
+    add(&pool, "acme", "Prices", "A scan costs 90.").await;
+    assert_eq!(found(&knowledge, "acme", "scan").await.len(), 2);
+    rewrite_unnoticed(&pool, "Every scan is read twice.", "Every scan is read thrice.").await;
+    add(&pool, "acme", "Hours", "A scan takes ten minutes.").await;
+    let mut texts = found(&knowledge, "acme", "scan").await;
+    texts.sort_unstable();
+    assert_eq!(texts, ["A scan costs 90.", "A scan takes ten minutes.", "Every scan is read twice."]);
+
+    // A document is read anew when its row says so, and whole.
+    let touch = "update brand_documents set updated_at = now() where body = 'Every scan is read twice.'";
+    sqlx::query(touch).execute(&pool).await.unwrap();
+    sqlx::query("update knowledge_versions set version = version + 1").execute(&pool).await.unwrap();
+    let texts = found(&knowledge, "acme", "thrice").await;
+    assert_eq!(texts, ["Every scan is read thrice."]);
+    assert!(found(&knowledge, "acme", "twice").await.is_empty(), "nothing old");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_was_found_in_one_document_is_found_in_its_copy_when_that_is_deleted(pool: PgPool) {
+    let knowledge = Knowledge::new(Store::from_pool(pool.clone()), 1 << 20);
+    for heading in ["First", "Second"] {
+        add(&pool, "acme", heading, "Every scan is read twice.").await;
+        assert_eq!(found(&knowledge, "acme", "scan").await.len(), 1);
+    }
+    let acme = BusinessId::parse("acme").unwrap();
+    for left in [1, 0] {
+        let hits = search(&knowledge, "acme", "scan").await.hits;
+        let deleted = document::delete(&Store::from_pool(pool.clone()), &acme, hits[0].chunk.document_id).await;
+        assert!(deleted.unwrap());
+        assert_eq!(found(&knowledge, "acme", "scan").await.len(), left);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn searches_that_come_together_after_each_of_many_changes_see_it(pool: PgPool) {
+    let knowledge = Knowledge::new(Store::from_pool(pool.clone()), 1 << 24);
+    for number in 0..40 {
+        add(&pool, "acme", "Handbook", &format!("Scan number{number} is read twice.")).await;
+        let query = format!("number{number}");
+        let searches: Vec<_> = (0..4)
+            .map(|_| {
+                let (knowledge, query) = (knowledge.clone(), query.clone());
+                tokio::spawn(async move { found(&knowledge, "acme", &query).await })
+            })
+            .collect();
+        for search in searches {
+            assert_eq!(search.await.unwrap(), [format!("Scan number{number} is read twice.")]);
+        }
+    }
+    assert_eq!(search(&knowledge, "acme", "scan").await.hits.len(), 10, "as many as asked for");
+}
+
 fn vector(numbers: [f32; 2]) -> Vector {
     Vector::parse(numbers.to_vec()).unwrap()
 }
@@ -116,6 +178,29 @@ async fn vectors_of_two_dimensions_are_never_compared(pool: PgPool) {
     let now = knowledge.current(&acme).await.unwrap().unwrap().passages().await.unwrap();
     let missing = now.unembedded(2, 9).await.unwrap();
     assert_eq!(missing.iter().map(|passage| passage.input.as_str()).collect::<Vec<_>>(), ["Old\nMade first."]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn vectors_that_come_later_are_searched_and_those_of_another_dimension_replace_them(pool: PgPool) {
+    let store = Store::from_pool(pool.clone());
+    let acme = BusinessId::parse("acme").unwrap();
+    let knowledge = Knowledge::new(store.clone(), 1 << 20).with_vectors_of("m");
+    add(&pool, "acme", "Prices", "A scan costs 90.").await;
+    add(&pool, "acme", "Hours", "At eight.").await;
+    let put = async |heading, text, numbers: &[f32]| {
+        let vector = Vector::parse(numbers.to_vec()).unwrap();
+        embedding::put(&store, &acme, "m", &[(InputHash::of(heading, text), vector)]).await.unwrap();
+        document::changed(&store, &acme).await.unwrap();
+    };
+    assert!(by_meaning(&knowledge, "acme", [1.0, 0.0]).await.is_empty());
+    put("Prices", "A scan costs 90.", &[1.0, 0.0]).await;
+    assert_eq!(by_meaning(&knowledge, "acme", [1.0, 0.0]).await, ["A scan costs 90."]);
+    put("Hours", "At eight.", &[1.0, 0.5]).await;
+    assert_eq!(by_meaning(&knowledge, "acme", [1.0, 0.0]).await, ["A scan costs 90.", "At eight."]);
+    put("Hours", "At eight.", &[1.0, 0.0, 0.0]).await;
+    assert!(by_meaning(&knowledge, "acme", [1.0, 0.0]).await.is_empty(), "the model makes others now");
+    let now = knowledge.current(&acme).await.unwrap().unwrap().passages().await.unwrap();
+    assert_eq!(now.unembedded(3, 9).await.unwrap().len(), 1, "the newer one is kept");
 }
 
 /// A Redis prefix of a test's own.

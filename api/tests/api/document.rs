@@ -202,6 +202,46 @@ async fn a_search_shows_the_businesss_own_passages(pool: PgPool) {
     }
 }
 
+/// Adds or replaces a document, and makes a passage of it as the worker's ingest does.
+async fn ingest(service: &Service, pool: &PgPool, document: &Value, passage: &str) -> String {
+    let answer = service.post(DOCUMENTS, document).await.expect(202).body;
+    let id = answer["document"]["id"].as_str().unwrap().to_owned();
+    let settle = "with ready as (
+            update brand_documents set status = 'ready', updated_at = now() where id = $1 returning id
+        ), old as (
+            delete from chunks where document_id = $1 and body <> $2
+        ), version as (
+            insert into knowledge_versions as k values ('acme', 1)
+            on conflict (business_id) do update set version = k.version + 1
+        )
+        insert into chunks select id, (select count(*) from chunks), 'acme', 'Guide', $2, sha256(convert_to($2, 'utf8'))
+        from ready";
+    sqlx::query(settle).bind(id.parse::<Uuid>().unwrap()).bind(passage).execute(pool).await.unwrap();
+    id
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_search_after_a_change_of_a_document_shows_it_and_nothing_old(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let found = async || {
+        let found = service.get("/api/businesses/acme/search?q=sentence%20scan").await.expect(200).body;
+        let text = |passage: &Value| passage["text"].as_str().unwrap().to_owned();
+        let mut texts: Vec<String> = found["data"].as_array().unwrap().iter().map(text).collect();
+        texts.sort_unstable();
+        texts
+    };
+    let prices = json!({"title": "Prices", "text": "A scan costs 90.", "external_id": "prices"});
+    ingest(&service, &pool, &guide(), "Short sentences.").await;
+    ingest(&service, &pool, &prices, "A scan costs 90.").await;
+    assert_eq!(found().await, ["A scan costs 90.", "Short sentences."]);
+    ingest(&service, &pool, &guide(), "Long sentences.").await;
+    assert_eq!(found().await, ["A scan costs 90.", "Long sentences."]);
+    let id = ingest(&service, &pool, &prices, "A scan costs 95.").await;
+    assert_eq!(found().await, ["A scan costs 95.", "Long sentences."]);
+    service.delete(&format!("{DOCUMENTS}/{id}")).await.expect(204);
+    assert_eq!(found().await, ["Long sentences."]);
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_search_by_words_alone_says_so_where_there_is_one_by_meaning(pool: PgPool) {
     let service = Service::start_with(&pool, |config| {
