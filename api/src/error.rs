@@ -14,6 +14,7 @@ use copydesk_common::store::StoreError;
 use copydesk_knowledge::KnowledgeError;
 
 use crate::accept::AcceptError;
+use crate::loads::CountError;
 use crate::read::ReadError;
 
 /// Seconds after which a client may try again when a part of the service was away.
@@ -220,6 +221,15 @@ impl From<ReadError> for ApiError {
             ReadError::Full => Self::Overloaded,
             ReadError::Late => Self::Unavailable(None),
             ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CountError> for ApiError {
+    fn from(error: CountError) -> Self {
+        match error {
+            CountError::Store(error) => error.into(),
+            error @ CountError::Gone => Self::Internal(error.into()),
         }
     }
 }

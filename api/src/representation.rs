@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use copydesk_common::business::BusinessId;
 use copydesk_common::generation::{Generation, GenerationId};
 use copydesk_common::job::{Job, JobId, JobKind, JobStatus, NewJob, Problem, Progress, Usage, WaitReason, Waiting};
+use copydesk_common::store::job::list::Page;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::outlook::Outlook;
-use crate::page;
 
 /// A job: what was asked for, where it stands and how it ended.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -79,10 +79,9 @@ pub struct JobPage {
 }
 
 impl JobPage {
-    /// The page of what was read for it: see [`page::read_limit`].
-    pub fn of(jobs: Vec<Job>, limit: u16) -> Self {
-        let (jobs, next_cursor) = page::cut(jobs, limit, |last| last.id);
-        Self { data: jobs.into_iter().map(|job| JobBody::of(job, None)).collect(), next_cursor }
+    /// The page that was read.
+    pub fn of(page: Page) -> Self {
+        Self { data: page.jobs.into_iter().map(|job| JobBody::of(job, None)).collect(), next_cursor: page.next }
     }
 }
 

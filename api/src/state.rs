@@ -19,6 +19,8 @@ use tokio_util::task::TaskTracker;
 use crate::accept::Acceptor;
 use crate::announce::{self, Announcer};
 use crate::error::ApiError;
+use crate::hasten::Hastener;
+use crate::loads::Counter;
 use crate::metric;
 use crate::read::Reader;
 
@@ -45,6 +47,10 @@ pub struct Parts {
     pub announcer: Announcer,
     /// Commits new jobs.
     pub acceptor: Acceptor,
+    /// Counts what the jobs are doing.
+    pub counter: Counter,
+    /// Lets waiting jobs ask their provider again.
+    pub hastener: Hastener,
     /// Reads jobs as they stand.
     pub reader: Reader,
     /// What the workers are allowed to call, by `provider/model`.
@@ -94,6 +100,8 @@ impl Services {
         let announcer = Announcer::new(&queues, work);
         Self(Arc::new(Parts {
             acceptor: Acceptor::start(&store, &announcer, work),
+            counter: Counter::new(&store, closing.clone()),
+            hastener: Hastener::new(&store, &queues, closing.clone(), work),
             reader: Reader::start(&store, work),
             announcer,
             queues,

@@ -198,6 +198,15 @@ impl Queue {
         Ok(hastened)
     }
 
+    /// The jobs under some worker's lease, where there are no more than `most`. One round trip.
+    pub async fn leased(&self, most: u16) -> Result<Option<Vec<JobId>>, QueueError> {
+        let mut leases = redis::cmd("ZRANGE");
+        leases.arg(&self.keys.leases).arg(0).arg(most);
+        let ids: Vec<String> = leases.query_async(&mut self.redis.commands()).await?;
+        let ids: Vec<_> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        Ok((ids.len() <= usize::from(most)).then_some(ids))
+    }
+
     /// How many jobs stand where. One round trip.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
         let keys = &self.keys;

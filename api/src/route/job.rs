@@ -10,9 +10,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use copydesk_common::business::BusinessId;
 use copydesk_common::job::{JobId, JobKind, JobStatus, Problem};
-use copydesk_common::store::job::list::{Filter, of_business};
+use copydesk_common::store::StoreError;
+use copydesk_common::store::job::list::{Filter, Page, of_business, running_among};
 use copydesk_common::store::job::{OpenJob, intervene};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use garde::Validate;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
@@ -32,6 +33,10 @@ use crate::{announce, entity_tag, page};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a request waits for its hints to be sent.
 const HINT_TIMEOUT: Duration = Duration::from_millis(500);
+/// A page of running jobs waits no longer to be told what workers hold.
+const LEASES_TIMEOUT: Duration = Duration::from_millis(250);
+/// Jobs of a kind in workers' hands, at most, that a page of running jobs looks up one by one.
+const MAX_LEASED: u16 = 2_000;
 
 /// Where a job stands.
 #[utoipa::path(
@@ -116,6 +121,10 @@ pub async fn read(services: &Services, id: JobId) -> Result<JobBody, ApiError> {
 }
 
 /// A business's jobs, newest first.
+///
+/// A page of open jobs of one `status` looks at 2,000 open jobs of each kind. Where a business has more of
+/// them, it can be short, or empty, although more follow: the list ends where `next_cursor` is null. Running
+/// jobs are found further back too, there those only that a worker holds at that moment.
 #[utoipa::path(
     get,
     path = "/api/jobs",
@@ -130,9 +139,29 @@ pub async fn list(
 ) -> Result<Json<JobPage>, ApiError> {
     let limit = page::limit(query.limit);
     let filter = Filter { status: query.status, kind: query.kind };
-    let read_limit = page::read_limit(limit);
-    let found = of_business(&services.store, &query.business_id, filter, query.cursor, read_limit);
-    Ok(Json(JobPage::of(services.within(found).await?, limit)))
+    let found = of_business(&services.store, &query.business_id, filter, query.cursor, limit);
+    let mut page = services.within(found).await?;
+    if page.is_short && query.status == Some(JobStatus::Running) {
+        services.within(complete(&services, &query, &mut page, limit)).await?;
+    }
+    Ok(Json(JobPage::of(page)))
+}
+
+/// Completes a page of running jobs that could not look at all open ones: further back, those run that
+/// are under some worker's lease. Where Redis is away, or there are too many, the next page looks further.
+async fn complete(services: &Services, query: &JobsQuery, page: &mut Page, limit: u16) -> Result<(), StoreError> {
+    let queues = services.queues.iter().filter(|queue| query.kind.is_none_or(|kind| kind == queue.kind()));
+    let leased = try_join_all(queues.map(|queue| queue.leased(MAX_LEASED)));
+    let Ok(Ok(leased)) = timeout(LEASES_TIMEOUT, leased).await else { return Ok(()) };
+    let Some(leased) = leased.into_iter().collect::<Option<Vec<_>>>() else { return Ok(()) };
+    let room = limit.saturating_sub(u16::try_from(page.jobs.len()).unwrap_or(u16::MAX));
+    let further = running_among(&services.store, &query.business_id, &leased.concat(), page.next, room).await?;
+    // Where it tells of none, such as a Redis that was flushed, the next page looks further.
+    if !further.jobs.is_empty() {
+        page.jobs.extend(further.jobs);
+        page.next = further.next;
+    }
+    Ok(())
 }
 
 /// Whose jobs, which of them, and which page.

@@ -30,7 +30,7 @@ pub async fn stats(
     Business(business_id): Business,
     Parameters(query): Parameters<StatsQuery>,
 ) -> Result<Json<LearningStats>, ApiError> {
-    let stats = store::feedback::stats(&services.store, &business_id, query.content_type);
+    let stats = store::feedback::stats::stats(&services.store, &business_id, query.content_type);
     services.within(stats).await.map(Json)
 }
 

@@ -7,20 +7,12 @@ pub mod overview;
 pub mod queue;
 pub mod share;
 
-use copydesk_common::job::JobKind;
-use copydesk_common::store;
-
-use crate::error::ApiError;
 use crate::state::Services;
 
-/// Waiting jobs that ask a provider again at once when an operator changed what it takes: the others
-/// do so at their time.
-const HASTENED: u16 = 10_000;
-
-/// Lets the jobs that wait for a provider ask it again: what they were told no longer holds.
-async fn ask_again(services: &Services, provider: &str) -> Result<(), ApiError> {
-    let waiting = services.within(store::job::list::waiting_for(&services.store, provider, HASTENED)).await?;
-    let jobs = services.within(services.queue(JobKind::Generate)?.hasten(&waiting)).await?;
-    tracing::debug!(jobs, provider.name = provider, "waiting jobs ask again");
-    Ok(())
+/// Lets the jobs that wait for a provider ask it again, behind the answer.
+fn ask_again(services: &Services, provider: &str) {
+    // Models of one provider share its line.
+    if let Some((_, quota)) = services.quotas_of(provider).next() {
+        services.hastener.hasten(quota);
+    }
 }

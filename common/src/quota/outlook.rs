@@ -24,6 +24,14 @@ pub struct Outlook {
 }
 
 impl Quota {
+    /// The jobs that wait for a grant, those first that go first: up to `most`. One round trip.
+    pub async fn waiting_jobs(&self, most: u16) -> Result<Vec<JobId>, QuotaError> {
+        let mut waiters = redis::cmd("ZRANGE");
+        waiters.arg(&self.keys.waiters).arg(0).arg(i64::from(most) - 1);
+        let tickets: Vec<String> = waiters.query_async(&mut self.redis.commands()).await?;
+        Ok(tickets.iter().filter_map(|ticket| ticket.parse().ok()).collect())
+    }
+
     /// The outlook of a job that will make `calls` calls. Where it does not stand in the line yet,
     /// `calls_before` others will come before it. One round trip.
     pub async fn outlook(&self, ticket: JobId, calls: u64, calls_before: u64) -> Result<Outlook, QuotaError> {

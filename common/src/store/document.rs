@@ -131,10 +131,10 @@ pub async fn list(
             r#"select id, business_id, external_id, title, content_type, media_type, url, status, error, language,
                       (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
                       octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!", created_at, updated_at
-               from brand_documents d where business_id = $1 and ($2::uuid is null or id < $2)
+               from brand_documents d where business_id = $1 and id < $2
                order by id desc limit $3"#,
             business_id.as_str(),
-            before.map(|id| id.0),
+            before.map_or(Uuid::max(), |id| id.0),
             i64::from(limit),
         )
         .fetch_all(&store.pool)

@@ -182,10 +182,10 @@ pub async fn list(
         generations!(
             r#"
                from generations g left join reviewer_learning l using (generation_id)
-               where g.business_id = $1 and ($2::uuid is null or g.generation_id < $2)
+               where g.business_id = $1 and g.generation_id < $2
                order by g.generation_id desc limit $3"#,
             business_id.as_str(),
-            before.map(|id| id.0),
+            before.map_or(Uuid::max(), |id| id.0),
             i64::from(limit),
         )
         .fetch_all(&store.pool)

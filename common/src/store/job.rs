@@ -22,6 +22,9 @@ use crate::trace::TraceParent;
 
 pub mod intervene;
 pub mod list;
+#[cfg(test)]
+mod list_tests;
+pub mod load;
 pub mod text;
 
 /// A client's own name for a request, so that sending it again creates nothing new.

@@ -75,7 +75,7 @@ pub async fn close(
     Provider(provider): Provider,
 ) -> Result<Json<BreakersAnswer>, ApiError> {
     let answer = set(&services, provider, None).await?;
-    super::ask_again(&services, &answer.provider).await?;
+    super::ask_again(&services, &answer.provider);
     Ok(answer)
 }
 

@@ -28,6 +28,9 @@ const MAX_BULK: i64 = 1_000;
 /// Dead letters, newest first.
 ///
 /// Jobs of every business that failed and were not put aside. `error` tells why, `progress.stage` where.
+///
+/// With a filter, a page looks at 2,000 dead letters (of a business, of each kind, also those put aside). It can
+/// be short then, or empty, although more follow: the list ends where `next_cursor` is null.
 #[utoipa::path(
     get,
     path = "/api/ops/dead",
@@ -48,8 +51,8 @@ pub async fn list(
         error_type: query.error_type,
         stage: query.stage,
     };
-    let found = store::job::list::dead(&services.store, &filter, cursor, page::read_limit(limit));
-    Ok(Json(JobPage::of(services.within(found).await?, limit)))
+    let found = store::job::list::dead(&services.store, &filter, cursor, limit);
+    Ok(Json(JobPage::of(services.within(found).await?)))
 }
 
 /// Try a dead letter again.

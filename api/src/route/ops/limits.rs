@@ -65,7 +65,7 @@ pub async fn put(
 /// The limits in force after that; `None` while Redis is away.
 async fn enforce(services: &Services, provider: &str, set: &SetLimits, version: i64) -> Option<LimitsView> {
     limits::enforce(&services.redis, provider, set, version).await.ok()?;
-    ask_again(services, provider).await.ok()?;
+    ask_again(services, provider);
     let status = services.quotas_of(provider).next()?.1.status().await.ok()?;
     Some(LimitsView::in_force(&status.limits))
 }

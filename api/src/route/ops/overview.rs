@@ -11,7 +11,7 @@ use copydesk_common::presence::{self, SeenWorker};
 use copydesk_common::queue::{Depth, Intake, Queue};
 use copydesk_common::quota::BreakerState;
 use copydesk_common::store;
-use copydesk_common::store::job::list::Load;
+use copydesk_common::store::job::load::{Load, Loads};
 use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ use crate::state::Services;
 
 /// The operator's view.
 ///
-/// Counts of jobs are Postgres'; what only Redis knows is null or empty while it is away.
+/// Counts of jobs are Postgres', as of `counted_at`; what only Redis knows is null or empty while it is away.
 #[utoipa::path(
     get,
     path = "/api/ops/overview",
@@ -33,19 +33,20 @@ use crate::state::Services;
     responses((status = 200, description = "How it stands now.", body = Overview))
 )]
 pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>, ApiError> {
-    let loads = services.within(store::job::list::load(&services.store));
-    let in_flight = services.within(store::job::list::in_flight(&services.store));
+    let count = services.within(services.counter.read());
     let seen = async { timeout(CHECK_TIMEOUT, presence::workers(&services.redis)).await.ok()?.ok() };
     let set = services.within(store::limit::all(&services.store));
-    let stored = async { tokio::try_join!(loads, in_flight, set) };
+    let stored = async { tokio::try_join!(count, set) };
     let (stored, quotas, seen) = tokio::join!(stored, quotas(&services), seen);
-    let (loads, in_flight, set) = stored?;
+    let (count, set) = stored?;
+    let Loads { by_kind, in_flight } = &count.loads;
     let breakers = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
     Ok(Json(Overview {
         timestamp: clock::now(),
+        counted_at: count.counted_at,
         redis: seen.is_some(),
-        queues: join_all(services.queues.iter().map(|queue| QueueView::of(queue, &loads))).await,
-        workers: WorkerView::all(seen.unwrap_or_default(), in_flight),
+        queues: join_all(services.queues.iter().map(|queue| QueueView::of(queue, by_kind))).await,
+        workers: WorkerView::all(seen.unwrap_or_default(), in_flight.clone()),
         limits: LimitView::all(quotas, &set),
         breakers,
     }))
@@ -56,6 +57,9 @@ pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>
 pub struct Overview {
     /// When this was found.
     timestamp: DateTime<Utc>,
+    /// When the jobs in Postgres were counted: now, or where there are so many that counting takes long,
+    /// up to about ten times as long ago as it takes.
+    counted_at: DateTime<Utc>,
     /// Whether Redis answers.
     redis: bool,
     /// A queue a kind of job.
@@ -158,8 +162,7 @@ struct WorkerView {
 }
 
 impl WorkerView {
-    fn all(seen: Vec<SeenWorker>, in_flight: Vec<(String, i64)>) -> Vec<Self> {
-        let mut in_flight: BTreeMap<_, _> = in_flight.into_iter().collect();
+    fn all(seen: Vec<SeenWorker>, mut in_flight: BTreeMap<String, i64>) -> Vec<Self> {
         let mut workers: Vec<_> = seen
             .into_iter()
             .map(|worker| Self {

@@ -26,7 +26,7 @@ async fn cancel_once(
 ) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"with cancelled as (
-               update jobs set status = 'cancelled', finished_at = now(), updated_at = now(),
+               update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
                                lease_epoch = lease_epoch + 1, lease_owner = null,
                                wait_reason = null, wait_provider = null, wait_until = null
                where id = $1 and ($2::text is null or business_id = $2)

@@ -1,12 +1,25 @@
-//! Lists of jobs, newest first, and counts of them for operators.
+//! Lists of jobs, newest first, a page at a time. However many jobs there are, a page looks at a bounded
+//! number of them: it is read from the index of those that may be on it, and where only the rows tell
+//! which belong on it, at 2,000 of each kind at most. The statements spell that number out, since the
+//! planner has to know it.
 
-use chrono::{DateTime, Utc};
-use sqlx::types::Json;
+use uuid::Uuid;
 
-use super::{JobRow, named};
+use super::get;
 use crate::business::BusinessId;
-use crate::job::{Job, JobId, JobKind, JobStatus, Problem, Usage};
+use crate::job::{Job, JobId, JobKind, JobStatus};
 use crate::store::{Store, StoreError};
+
+/// A page of jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The jobs, newest first: up to as many as were asked for.
+    pub jobs: Vec<Job>,
+    /// The next page has those accepted before this one; `None` after the last page.
+    pub next: Option<JobId>,
+    /// The page looked at as many jobs as it may, and ends where it stopped.
+    pub is_short: bool,
+}
 
 /// Which of a business's jobs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +30,18 @@ pub struct Filter {
     pub kind: Option<JobKind>,
 }
 
+impl Filter {
+    fn has(&self, job: &Job) -> bool {
+        self.status.is_none_or(|status| job.status == status) && self.kind.is_none_or(|kind| job.kind == kind)
+    }
+}
+
+/// An id that a statement found: of a job on the page, or of the last that it looked at.
+struct Found {
+    id: Uuid,
+    is_end: bool,
+}
+
 /// A business's jobs, newest first: up to `limit`, those accepted before the job `before`.
 pub async fn of_business(
     store: &Store,
@@ -24,28 +49,205 @@ pub async fn of_business(
     filter: Filter,
     before: Option<JobId>,
     limit: u16,
-) -> Result<Vec<Job>, StoreError> {
+) -> Result<Page, StoreError> {
+    let scope = Scope::new(business_id, filter.kind, before, limit);
+    let found = match filter.status {
+        None => scope.all(store).await?,
+        Some(JobStatus::Succeeded) => scope.succeeded(store).await?,
+        Some(JobStatus::Failed) => scope.failed(store).await?,
+        Some(JobStatus::Cancelled) => scope.cancelled(store).await?,
+        Some(open) => scope.open(store, open).await?,
+    };
+    page(store, found, limit, |job| filter.has(job)).await
+}
+
+/// Of these jobs those of the business that run, newest first: up to `limit`, those accepted before the
+/// job `before`.
+pub async fn running_among(
+    store: &Store,
+    business_id: &BusinessId,
+    ids: &[JobId],
+    before: Option<JobId>,
+    limit: u16,
+) -> Result<Page, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let query = || async {
         sqlx::query_as!(
-            JobRow,
-            r#"select id, kind, business_id, generation_id, status, wait_reason, wait_provider, wait_until, stage,
-                      stages_completed, stages_total, priority, attempt, max_attempts, created_at, started_at,
-                      finished_at, updated_at, usage as "usage: Json<Usage>", result,
-                      error as "error: Json<Problem>", metadata
-               from jobs
-               where business_id = $1 and ($2::text is null or status = $2) and ($3::text is null or kind = $3)
-                 and ($4::uuid is null or id < $4)
-               order by id desc limit $5"#,
+            Found,
+            r#"select id, false as "is_end!" from jobs
+               where id = any($1) and business_id = $2 and status = 'running' and id < $3
+               order by id desc limit $4"#,
+            &ids,
             business_id.as_str(),
-            filter.status.map(JobStatus::as_str),
-            filter.kind.map(JobKind::as_str),
-            before.map(|id| id.0),
-            i64::from(limit),
+            or_newest(before),
+            read_limit(limit),
         )
         .fetch_all(&store.pool)
         .await
     };
-    store.retry(query).await?.into_iter().map(Job::try_from).collect()
+    let found = store.retry(query).await?;
+    let running = Filter { status: Some(JobStatus::Running), kind: None };
+    page(store, found, limit, |job| running.has(job)).await
+}
+
+/// Puts a page together: the jobs that were found, down to where all of them were looked at. One that has
+/// changed in the meantime is not on it.
+async fn page(
+    store: &Store,
+    mut found: Vec<Found>,
+    limit: u16,
+    belongs: impl Fn(&Job) -> bool,
+) -> Result<Page, StoreError> {
+    let end = found.iter().filter(|found| found.is_end).map(|found| found.id).max();
+    found.retain(|found| !found.is_end && end.is_none_or(|end| found.id >= end));
+    found.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    let is_full = found.len() > usize::from(limit);
+    found.truncate(usize::from(limit));
+    let next = if is_full { found.last().map(|last| last.id) } else { end }.map(JobId);
+    let ids: Vec<_> = found.into_iter().map(|found| JobId(found.id)).collect();
+    let mut jobs = Vec::with_capacity(ids.len());
+    if !ids.is_empty() {
+        for (_, job) in get(store, &ids).await? {
+            jobs.push(job?);
+        }
+    }
+    jobs.retain(belongs);
+    jobs.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    Ok(Page { jobs, is_short: !is_full && next.is_some(), next })
+}
+
+/// What all statements of a business's page take.
+struct Scope<'a> {
+    /// The business, as a list of one: compared with `=`, the planner knows that the order of all jobs by their
+    /// ids is the business's own order too, and may look for its few jobs among everybody's.
+    businesses: [&'a str; 1],
+    kinds: Vec<&'static str>,
+    before: Uuid,
+    read_limit: i64,
+}
+
+/// The newest ids of each kind in the index of this condition.
+macro_rules! ended {
+    ($scope:expr, $store:expr, $condition:tt) => {{
+        let Scope { businesses, kinds, before, read_limit } = $scope;
+        let query = || async {
+            sqlx::query_as!(
+                Found,
+                r#"select j.id as "id!", false as "is_end!"
+                   from unnest($2::text[]) as k (kind) cross join lateral (
+                       select id from jobs
+                       where business_id = any($1) and kind = k.kind and id < $3 and "#
+                    + $condition
+                    + r#"
+                       order by business_id desc, kind desc, id desc limit $4
+                   ) j
+                   order by j.id desc limit $4"#,
+                businesses as &[&str],
+                kinds as &[&str],
+                before,
+                read_limit,
+            )
+            .fetch_all(&$store.pool)
+            .await
+        };
+        $store.retry(query).await
+    }};
+}
+
+impl<'a> Scope<'a> {
+    fn new(business_id: &'a BusinessId, kind: Option<JobKind>, before: Option<JobId>, limit: u16) -> Self {
+        let kinds = JobKind::ALL.iter().filter(|other| kind.is_none_or(|kind| kind == **other));
+        Self {
+            businesses: [business_id.as_str()],
+            kinds: kinds.map(|kind| kind.as_str()).collect(),
+            before: or_newest(before),
+            read_limit: read_limit(limit),
+        }
+    }
+
+    async fn succeeded(&self, store: &Store) -> Result<Vec<Found>, StoreError> {
+        ended!(self, store, "finished_at is not null and error is null and cancelled_at is null")
+    }
+
+    async fn failed(&self, store: &Store) -> Result<Vec<Found>, StoreError> {
+        ended!(self, store, "error is not null")
+    }
+
+    async fn cancelled(&self, store: &Store) -> Result<Vec<Found>, StoreError> {
+        ended!(self, store, "cancelled_at is not null")
+    }
+
+    /// The newest of all four indexes.
+    async fn all(&self, store: &Store) -> Result<Vec<Found>, StoreError> {
+        let query = || async {
+            sqlx::query_as!(
+                Found,
+                r#"select j.id as "id!", false as "is_end!"
+                   from unnest($2::text[]) as k (kind) cross join lateral (
+                       (select id from jobs
+                        where business_id = any($1) and kind = k.kind and id < $3 and finished_at is null
+                        order by business_id desc, kind desc, id desc limit $4)
+                       union all
+                       (select id from jobs
+                        where business_id = any($1) and kind = k.kind and id < $3
+                          and finished_at is not null and error is null and cancelled_at is null
+                        order by business_id desc, kind desc, id desc limit $4)
+                       union all
+                       (select id from jobs
+                        where business_id = any($1) and kind = k.kind and id < $3 and error is not null
+                        order by business_id desc, kind desc, id desc limit $4)
+                       union all
+                       (select id from jobs
+                        where business_id = any($1) and kind = k.kind and id < $3 and cancelled_at is not null
+                        order by business_id desc, kind desc, id desc limit $4)
+                   ) j
+                   order by j.id desc limit $4"#,
+                &self.businesses as &[&str],
+                &self.kinds as &[&str],
+                self.before,
+                self.read_limit,
+            )
+            .fetch_all(&store.pool)
+            .await
+        };
+        store.retry(query).await
+    }
+
+    /// Open jobs by their status, which is in no index: the newest 2,000 of each kind are looked at, unless
+    /// the page is full before.
+    async fn open(&self, store: &Store, status: JobStatus) -> Result<Vec<Found>, StoreError> {
+        let query = || async {
+            sqlx::query_as!(
+                Found,
+                r#"with found as materialized (
+                       select k.kind, f.id from unnest($2::text[]) as k (kind) cross join lateral (
+                           select id from (
+                               select id, status from jobs
+                               where business_id = any($1) and kind = k.kind and id < $3 and finished_at is null
+                               order by business_id desc, kind desc, id desc limit 2000
+                           ) looked_at
+                           where status = $5 limit $4
+                       ) f
+                   )
+                   select id as "id!", false as "is_end!" from found
+                   union all
+                   select e.id, true from unnest($2::text[]) as k (kind) cross join lateral (
+                       select id from jobs
+                       where business_id = any($1) and kind = k.kind and id < $3 and finished_at is null
+                       order by business_id desc, kind desc, id desc offset 1999 limit 1
+                   ) e
+                   where (select count(*) from found where found.kind = k.kind) < $4"#,
+                &self.businesses as &[&str],
+                &self.kinds as &[&str],
+                self.before,
+                self.read_limit,
+                status.as_str(),
+            )
+            .fetch_all(&store.pool)
+            .await
+        };
+        store.retry(query).await
+    }
 }
 
 /// Which dead letters: failed jobs that no operator has put aside. All of them where nothing is set.
@@ -63,116 +265,95 @@ pub struct DeadFilter {
     pub stage: Option<String>,
 }
 
-/// Dead letters of all businesses, newest first: up to `limit`, those accepted before the job
-/// `before`.
-pub async fn dead(
+/// Dead letters, newest first: up to `limit`, those accepted before the job `before`.
+pub async fn dead(store: &Store, filter: &DeadFilter, before: Option<JobId>, limit: u16) -> Result<Page, StoreError> {
+    let found = match &filter.business_id {
+        Some(business_id) => dead_of(store, &Scope::new(business_id, filter.kind, before, limit), filter).await?,
+        None => dead_of_all(store, filter, before, limit).await?,
+    };
+    page(store, found, limit, |job| job.status == JobStatus::Failed).await
+}
+
+/// Of a business: what is put aside is in the same index, and looked at.
+async fn dead_of(store: &Store, scope: &Scope<'_>, filter: &DeadFilter) -> Result<Vec<Found>, StoreError> {
+    let query = || async {
+        sqlx::query_as!(
+            Found,
+            r#"with found as materialized (
+                   select k.kind, f.id from unnest($2::text[]) as k (kind) cross join lateral (
+                       select id from (
+                           select id, discarded_at, error, stage from jobs
+                           where business_id = any($1) and kind = k.kind and id < $3 and error is not null
+                           order by business_id desc, kind desc, id desc limit 2000
+                       ) looked_at
+                       where discarded_at is null and ($5::text is null or error->>'type' = $5)
+                         and ($6::text is null or stage = $6) limit $4
+                   ) f
+               )
+               select id as "id!", false as "is_end!" from found
+               union all
+               select e.id, true from unnest($2::text[]) as k (kind) cross join lateral (
+                   select id from jobs
+                   where business_id = any($1) and kind = k.kind and id < $3 and error is not null
+                   order by business_id desc, kind desc, id desc offset 1999 limit 1
+               ) e
+               where (select count(*) from found where found.kind = k.kind) < $4"#,
+            &scope.businesses as &[&str],
+            &scope.kinds as &[&str],
+            scope.before,
+            scope.read_limit,
+            filter.error_type,
+            filter.stage,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await
+}
+
+/// Of all businesses.
+async fn dead_of_all(
     store: &Store,
     filter: &DeadFilter,
     before: Option<JobId>,
     limit: u16,
-) -> Result<Vec<Job>, StoreError> {
+) -> Result<Vec<Found>, StoreError> {
     let query = || async {
         sqlx::query_as!(
-            JobRow,
-            r#"select id, kind, business_id, generation_id, status, wait_reason, wait_provider, wait_until, stage,
-                      stages_completed, stages_total, priority, attempt, max_attempts, created_at, started_at,
-                      finished_at, updated_at, usage as "usage: Json<Usage>", result,
-                      error as "error: Json<Problem>", metadata
-               from jobs
-               where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
-                 and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
-                 and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
-                 and ($6::uuid is null or id < $6)
-               order by id desc limit $7"#,
-            filter.id.map(|id| id.0),
+            Found,
+            r#"with found as materialized (
+                   select id from (
+                       select id, kind, error, stage from jobs
+                       where error is not null and discarded_at is null and id < $1 order by id desc limit 2000
+                   ) looked_at
+                   where ($3::text is null or kind = $3) and ($4::text is null or error->>'type' = $4)
+                     and ($5::text is null or stage = $5)
+                   limit $2
+               )
+               select id as "id!", false as "is_end!" from found
+               union all
+               (select id, true from jobs
+                where error is not null and discarded_at is null and id < $1
+                  and (select count(*) from found) < $2
+                order by id desc offset 1999 limit 1)"#,
+            or_newest(before),
+            read_limit(limit),
             filter.kind.map(JobKind::as_str),
-            filter.business_id.as_ref().map(BusinessId::as_str),
             filter.error_type,
             filter.stage,
-            before.map(|id| id.0),
-            i64::from(limit),
         )
         .fetch_all(&store.pool)
         .await
     };
-    store.retry(query).await?.into_iter().map(Job::try_from).collect()
+    store.retry(query).await
 }
 
-/// What the jobs of a kind are doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
-    /// The kind.
-    pub kind: JobKind,
-    /// Accepted, and in no worker's hands.
-    pub queued: i64,
-    /// When the oldest of these was accepted.
-    pub oldest_queued_at: Option<DateTime<Utc>>,
-    /// Waiting until a known time.
-    pub waiting: i64,
-    /// In some worker's hands.
-    pub running: i64,
-    /// Ended with a result within the last minute.
-    pub succeeded_last_minute: i64,
-    /// Failed within the last minute.
-    pub failed_last_minute: i64,
+/// One more than a page shows tells whether there is another page.
+fn read_limit(limit: u16) -> i64 {
+    i64::from(limit) + 1
 }
 
-/// What the jobs are doing, by kind; a kind without open or lately ended jobs is left out.
-pub async fn load(store: &Store) -> Result<Vec<Load>, StoreError> {
-    let query = || async {
-        sqlx::query!(
-            r#"select kind as "kind!", count(*) filter (where status = 'queued') as "queued!",
-                      min(created_at) filter (where status = 'queued') as oldest_queued_at,
-                      count(*) filter (where status = 'waiting') as "waiting!",
-                      count(*) filter (where status = 'running') as "running!",
-                      count(*) filter (where status = 'succeeded') as "succeeded!",
-                      count(*) filter (where status = 'failed') as "failed!"
-               from (
-                   select kind, status, created_at from jobs where finished_at is null
-                   union all
-                   select kind, status, created_at from jobs where finished_at > now() - interval '1 minute'
-               ) j group by kind order by kind"#
-        )
-        .fetch_all(&store.pool)
-        .await
-    };
-    let rows = store.retry(query).await?.into_iter().map(|row| {
-        Ok(Load {
-            kind: named::<JobKind>(&row.kind)?,
-            queued: row.queued,
-            oldest_queued_at: row.oldest_queued_at,
-            waiting: row.waiting,
-            running: row.running,
-            succeeded_last_minute: row.succeeded,
-            failed_last_minute: row.failed,
-        })
-    });
-    rows.collect()
-}
-
-/// How many jobs each worker has in its hands, by the worker's name.
-pub async fn in_flight(store: &Store) -> Result<Vec<(String, i64)>, StoreError> {
-    let query = || async {
-        sqlx::query!(
-            r#"select lease_owner as "owner!", count(*) as "jobs!" from jobs
-               where finished_at is null and status = 'running' group by lease_owner"#
-        )
-        .fetch_all(&store.pool)
-        .await
-    };
-    Ok(store.retry(query).await?.into_iter().map(|row| (row.owner, row.jobs)).collect())
-}
-
-/// Up to `limit` jobs that wait for a provider, the oldest first.
-pub async fn waiting_for(store: &Store, provider: &str, limit: u16) -> Result<Vec<JobId>, StoreError> {
-    let query = || async {
-        sqlx::query_scalar!(
-            "select id from jobs where status = 'waiting' and wait_provider = $1 order by id limit $2",
-            provider,
-            i64::from(limit),
-        )
-        .fetch_all(&store.pool)
-        .await
-    };
-    Ok(store.retry(query).await?.into_iter().map(JobId).collect())
+/// A bound for the ids in any case, so that the statement has one plan with it and without.
+fn or_newest(before: Option<JobId>) -> Uuid {
+    before.map_or(Uuid::max(), |id| id.0)
 }

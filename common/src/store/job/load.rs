@@ -1,0 +1,140 @@
+//! What the jobs of all businesses are doing, for operators.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::named;
+use crate::job::{JobId, JobKind, JobStatus};
+use crate::store::{Store, StoreError};
+
+/// What the jobs of a kind are doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// The kind.
+    pub kind: JobKind,
+    /// Accepted, and in no worker's hands.
+    pub queued: i64,
+    /// When the oldest of these was accepted.
+    pub oldest_queued_at: Option<DateTime<Utc>>,
+    /// Waiting until a known time.
+    pub waiting: i64,
+    /// In some worker's hands.
+    pub running: i64,
+    /// Ended with a result within the last minute.
+    pub succeeded_last_minute: i64,
+    /// Failed within the last minute.
+    pub failed_last_minute: i64,
+}
+
+/// What the jobs are doing, and in whose hands they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loads {
+    /// By kind; one without open or lately ended jobs is left out.
+    pub by_kind: Vec<Load>,
+    /// How many jobs each worker has in its hands, by the worker's name.
+    pub in_flight: BTreeMap<String, i64>,
+}
+
+impl Loads {
+    fn of(&mut self, kind: &str) -> Result<&mut Load, StoreError> {
+        let kind = named::<JobKind>(kind)?;
+        let at = self.by_kind.iter().position(|load| load.kind == kind).unwrap_or_else(|| {
+            self.by_kind.push(Load::none(kind));
+            self.by_kind.len() - 1
+        });
+        Ok(&mut self.by_kind[at])
+    }
+}
+
+impl Load {
+    fn none(kind: JobKind) -> Self {
+        Self {
+            kind,
+            queued: 0,
+            oldest_queued_at: None,
+            waiting: 0,
+            running: 0,
+            succeeded_last_minute: 0,
+            failed_last_minute: 0,
+        }
+    }
+}
+
+/// What all jobs are doing. Looks at every open job: about a second for a million. Who asks often keeps
+/// what he was told.
+pub async fn all(store: &Store) -> Result<Loads, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"select kind as "kind!", status as "status!", lease_owner, count(*) as "jobs!", min(created_at) as oldest_at
+               from (
+                   select kind, status, case when status = 'running' then lease_owner end as lease_owner, created_at
+                   from jobs where finished_at is null
+                   union all
+                   select kind, status, null, created_at
+                   from jobs where finished_at > now() - interval '1 minute' and status in ('succeeded', 'failed')
+               ) j group by kind, status, lease_owner"#
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let mut loads = Loads::default();
+    for row in store.retry(query).await? {
+        let load = loads.of(&row.kind)?;
+        match named::<JobStatus>(&row.status)? {
+            JobStatus::Queued => {
+                load.queued = row.jobs;
+                load.oldest_queued_at = row.oldest_at;
+            }
+            JobStatus::Waiting => load.waiting = row.jobs,
+            JobStatus::Running => load.running += row.jobs,
+            JobStatus::Succeeded => load.succeeded_last_minute = row.jobs,
+            JobStatus::Failed => load.failed_last_minute = row.jobs,
+            JobStatus::Cancelled => {}
+        }
+        if let Some(owner) = row.lease_owner {
+            *loads.in_flight.entry(owner).or_default() += row.jobs;
+        }
+    }
+    Ok(loads)
+}
+
+/// Jobs that wait for a provider, by kind, of the open ones that were looked at.
+#[derive(Debug, Clone, Default)]
+pub struct WaitingJobs {
+    /// The jobs, the oldest first.
+    pub jobs: Vec<(JobKind, JobId)>,
+    /// There may be more after this one.
+    pub more_after: Option<JobId>,
+}
+
+/// Jobs that wait for a provider, among the 5,000 oldest open ones accepted after the job `after`.
+pub async fn waiting_for(store: &Store, provider: &str, after: Option<JobId>) -> Result<WaitingJobs, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"with looked_at as materialized (
+                   select id, kind, status, wait_provider from jobs
+                   where finished_at is null and id > $2 order by id limit 5000
+               )
+               select id as "id!", kind as "kind!", false as "is_end!" from looked_at
+               where status = 'waiting' and wait_provider = $1
+               union all
+               (select id, kind, true from looked_at order by id offset 4999)
+               order by 1"#,
+            provider,
+            after.map_or(Uuid::nil(), |id| id.0),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let mut found = WaitingJobs::default();
+    for row in store.retry(query).await? {
+        if row.is_end {
+            found.more_after = Some(JobId(row.id));
+        } else {
+            found.jobs.push((named(&row.kind)?, JobId(row.id)));
+        }
+    }
+    Ok(found)
+}
