@@ -7,9 +7,9 @@ use sqlx::postgres::PgPoolOptions;
 use super::list::*;
 use crate::business::BusinessId;
 use crate::job::{JobId, JobKind, JobStatus};
-use crate::store::Store;
+use crate::store::{SETTINGS, Store};
 
-/// Jobs of three businesses, 15,000 each: nearly all of the first are queued, of the second succeeded, of
+/// Jobs of three businesses, 40,000 each: nearly all of the first are queued, of the second succeeded, of
 /// the third failed. The oldest of each stand in all ways, and are of all kinds.
 async fn seeded(pool: &PgPool) -> Store {
     sqlx::query(
@@ -27,7 +27,7 @@ async fn seeded(pool: &PgPool) -> Store {
                select n, b, business, case when n > 60 then mostly
                    else (array['queued', 'waiting', 'running', 'succeeded', 'failed', 'cancelled'])[1 + n % 6] end as status,
                    case when n > 60 then 'generate' else (array['generate', 'feedback', 'ingest'])[1 + n % 7 % 3] end as kind
-               from generate_series(1, 15000) n, (values (1, 'open', 'queued'), (2, 'ended', 'succeeded'), (3, 'dead', 'failed'))
+               from generate_series(1, 40000) n, (values (1, 'open', 'queued'), (2, 'ended', 'succeeded'), (3, 'dead', 'failed'))
                     as of (b, business, mostly)
            ) j"#,
     )
@@ -36,7 +36,7 @@ async fn seeded(pool: &PgPool) -> Store {
     .unwrap();
     sqlx::query("analyze jobs").execute(pool).await.unwrap();
     // One connection, so that what it read can be told.
-    let options = pool.connect_options().as_ref().clone();
+    let options = pool.connect_options().as_ref().clone().options(SETTINGS);
     Store::from_pool(PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap())
 }
 
@@ -137,7 +137,7 @@ async fn jobs_that_wait_for_a_provider_are_found_among_many(pool: PgPool) {
             break;
         }
     }
-    assert_eq!((found, looks), (31, 4));
+    assert_eq!((found, looks), (31, 9));
 }
 
 /// A release before `cancelled_at` knows nothing of it.
