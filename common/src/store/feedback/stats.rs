@@ -199,6 +199,53 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
+    use sqlx::PgPool;
+
+    /// Verdicts, some of them replaced: what a trigger added up is what the rows say.
+    #[sqlx::test(migrations = "../migrations")]
+    async fn statistics_are_those_of_the_rows(pool: PgPool) {
+        let texts = "
+            alter table reviewer_learning drop constraint reviewer_learning_generation_id_fkey;
+            alter table reviewer_learning drop constraint reviewer_learning_feedback_id_fkey;
+            insert into reviewer_learning (generation_id, business_id, content_type, auto_score, created_at)
+            select gen_random_uuid(), 'b', (array['blog', 'email'])[1 + n % 2], case when n % 5 > 0 then n % 11 end,
+                   now() - interval '1 day'
+            from generate_series(1, 5000) n;
+            update reviewer_learning
+            set has_human_feedback = true, feedback_id = generation_id, human_approved = auto_score > 4,
+                human_score = (hashtext(generation_id::text) & 1023) / 102.4, reviewed_at = now() - interval '20 days'
+            where auto_score is null or auto_score < 8;
+            update reviewer_learning set human_approved = null, human_score = auto_score / 2, reviewed_at = now()
+            where auto_score between 2 and 5;
+            insert into learning_counts
+            select business_id, content_type, count(*), now() from reviewer_learning group by 1, 2;";
+        sqlx::raw_sql(texts).execute(&pool).await.unwrap();
+        let right: (i64, i64, i64, f64, f64, f64, f64, f64) = sqlx::query_as(
+            "select count(*), count(*) filter (where has_human_feedback), count(*) filter (where human_approved),
+                    avg(human_score), percentile_cont(0.5) within group (order by human_score),
+                    avg(auto_score - human_score), avg(abs(auto_score - human_score)),
+                    corr(auto_score, human_score) filter (where human_score is not null)
+             from reviewer_learning where business_id = 'b'",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        let store = Store::from_pool(pool);
+        let stats = stats(&store, &BusinessId::parse("b").unwrap(), None).await.unwrap();
+        assert_eq!(
+            (stats.generations, stats.with_feedback, stats.approved),
+            (count(right.0), count(right.1), count(right.2))
+        );
+        let near =
+            |found: Option<f64>, right: f64, by: f64| assert!((found.unwrap() - right).abs() < by, "{found:?} {right}");
+        near(Some(stats.mean_human_score), right.3, 1e-9);
+        near(stats.median_human_score, right.4, 0.006);
+        near(stats.reviewer.bias, right.5, 1e-9);
+        near(stats.reviewer.mae, right.6, 1e-9);
+        near(stats.reviewer.correlation, right.7, 1e-9);
+        assert_eq!(stats.weekly.iter().map(|week| week.scored).sum::<u64>(), stats.scored);
+    }
+
     #[test]
     fn wilson_intervals_match_the_published_values() {
         // Brown, Cai and DasGupta (2001), and R's `binom::binom.wilson`.
