@@ -3,6 +3,8 @@
 //! which belong on it, at 2,000 of each kind at most. The statements spell that number out, since the
 //! planner has to know it.
 
+use std::cmp::Reverse;
+
 use uuid::Uuid;
 
 use super::get;
@@ -100,7 +102,7 @@ async fn page(
 ) -> Result<Page, StoreError> {
     let end = found.iter().filter(|found| found.is_end).map(|found| found.id).max();
     found.retain(|found| !found.is_end && end.is_none_or(|end| found.id >= end));
-    found.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    found.sort_unstable_by_key(|found| Reverse(found.id));
     let is_full = found.len() > usize::from(limit);
     found.truncate(usize::from(limit));
     let next = if is_full { found.last().map(|last| last.id) } else { end }.map(JobId);
@@ -112,7 +114,7 @@ async fn page(
         }
     }
     jobs.retain(belongs);
-    jobs.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    jobs.sort_unstable_by_key(|job| Reverse(job.id));
     Ok(Page { jobs, is_short: !is_full && next.is_some(), next })
 }
 
