@@ -5,6 +5,7 @@ mod accept;
 pub(crate) mod bare;
 mod drain;
 pub(crate) mod flight;
+mod growth;
 mod latency;
 mod order;
 mod poll;
@@ -55,6 +56,8 @@ enum Row {
     Poll,
     /// P9: more workers, where jobs wait for providers
     Scale,
+    /// What grows with the jobs: calls of Redis, idle claimers, requests, the sweep
+    Growth,
 }
 
 /// Measure how fast Copydesk is, beside its limits and other software.
@@ -83,6 +86,9 @@ pub(crate) struct Bench {
     /// Leave other software out, and install none
     #[arg(long)]
     no_peers: bool,
+    /// Of growth, these parts [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "PARTS")]
+    parts: Vec<growth::Part>,
 }
 
 /// All that is known of a run.
@@ -184,6 +190,7 @@ impl Bench {
             Row::Order => order::measure(self, &folder).await,
             Row::Poll => poll::measure(self, &folder).await,
             Row::Scale => scale::measure(self, &folder).await,
+            Row::Growth => growth::measure(self, &folder).await,
         }
     }
 

@@ -5,6 +5,7 @@ mod audit;
 mod client;
 mod evidence;
 mod fault;
+pub(crate) mod fleet;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ type Rng = rand::rngs::Xoshiro256PlusPlus;
 /// How long jobs may take to end once all is well again: an open breaker takes 60 s, a full quota
 /// as long, and a job may meet both.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// More for so many jobs at the end of a long backlog.
+const PATIENCE_JOBS: u32 = 25;
 /// A worker's jobs are taken over so long after its last word: the shortest that a call of a second allows.
 const LEASE: Duration = Duration::from_secs(6);
 /// Calls to the LLM that a job makes at least: a limit of so many a job binds, since most make more.
@@ -41,7 +44,7 @@ const AMPLE_QUOTA: u32 = 60_000;
 /// The file that keeps them.
 const VERDICTS: &str = "verdicts.json";
 /// The columns of a verdict.
-const HEAD: [&str; 12] = [
+const HEAD: [&str; 14] = [
     "fault",
     "accepted",
     "failed",
@@ -52,6 +55,8 @@ const HEAD: [&str; 12] = [
     "over quota",
     "zombie",
     "backwards",
+    "late",
+    "known s",
     "what bit",
     "s",
 ];
@@ -89,9 +94,25 @@ pub(crate) struct Chaos {
     /// Faults at once; most of their time is waiting. One that hits all of Postgres runs alone
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
     at_once: u8,
+    #[command(flatten)]
+    crowds: Crowds,
     /// The folder of copydesk-worker of an earlier release, for two-versions, which is left out without it
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
+}
+
+/// How large the crowds are, for the faults that take one.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Crowds {
+    /// Jobs of one business, in caps-changed
+    #[arg(long, default_value_t = 10_000)]
+    backlog: u32,
+    /// Jobs that stand open all the while, in redis-gone-backlog
+    #[arg(long, default_value_t = 100_000)]
+    standing: usize,
+    /// Idle workers beside the others, in one process, in idle-fleet
+    #[arg(long, default_value_t = 197)]
+    idle: usize,
 }
 
 /// What is kept of a run.
@@ -175,12 +196,20 @@ impl Chaos {
         let mut system = System::start(ground, folder, &name, setup).await?;
         audit::install(&system.database).await?;
 
-        let requests = client::requests(&mut rng, self.jobs, Duration::from_secs(self.seconds));
         let client = Client::start(system.url())?;
         system.simulator.set_faults(fault.of_providers())?;
+        let requests = self.requests(fault, &mut rng);
+        let mut scene = Scene {
+            system: &mut system,
+            client: &client,
+            outage: Duration::from_secs(self.outage),
+            rng: &mut rng,
+            deck: Vec::new(),
+            backlog: self.crowds.backlog,
+            known_after: Vec::new(),
+        };
+        scene.set(fault, &self.crowds).await?;
         let submitting = client.submit(requests);
-        let outage = Duration::from_secs(self.outage);
-        let mut scene = Scene { system: &mut system, client: &client, outage, rng: &mut rng, deck: Vec::new() };
         let mut struck = 0;
         while !submitting.is_finished() {
             let pause = fault.rhythm().mul_f64(scene.rng.random_range(0.7..1.3));
@@ -188,14 +217,34 @@ impl Chaos {
             struck += scene.strike(fault).await?;
         }
         submitting.await.context("the client failed")?;
+        struck += scene.close(fault, &self.crowds).await?;
+        let known_after = scene.known_after.iter().max().copied();
         struck += system.simulator.faults().iter().map(|rule| rule.fired).sum::<u64>();
         system.simulator.set_faults(Vec::new())?;
-        client.ends(PATIENCE).await;
+        client.ends(self.patience(fault)).await;
         let told = client.last_look().await;
         system.check()?;
-        let run = Run { limit: self.limit(fault), binds: self.quota.is_none() && fault.binds_quota(), struck };
+        let run =
+            Run { limit: self.limit(fault), binds: self.quota.is_none() && fault.binds_quota(), struck, known_after };
         let evidence = Evidence::collect(&system, told, &run).await?;
         Ok(Verdict::of(fault, &evidence, began.elapsed()))
+    }
+
+    /// What the client asks for.
+    fn requests(&self, fault: Fault, rng: &mut Rng) -> Vec<client::Request> {
+        let over = Duration::from_secs(self.seconds);
+        match fault {
+            Fault::CapsChanged => client::crowded(self.crowds.backlog, over),
+            Fault::IdleFleet => client::scheduled(rng, self.jobs.div_ceil(2), over),
+            _ => client::requests(rng, self.jobs, over),
+        }
+    }
+
+    fn patience(&self, fault: Fault) -> Duration {
+        match fault {
+            Fault::CapsChanged => PATIENCE + Duration::from_secs((self.crowds.backlog / PATIENCE_JOBS).into()),
+            _ => PATIENCE,
+        }
     }
 
     fn setup(&self, fault: Fault, seed: u64) -> Setup {
@@ -209,7 +258,7 @@ impl Chaos {
             ("COPYDESK_DATABASE_POOL_SIZE", "6"),
             ("COPYDESK_DATABASE_POOL_OVERFLOW", "2"),
         ];
-        let prompts_kept = self.jobs as usize * 40;
+        let prompts_kept = self.jobs.max(self.crowds.backlog) as usize * 40;
         Setup {
             workers: usize::from(self.workers),
             llm_requests_per_minute: self.limit(fault),

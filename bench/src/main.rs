@@ -42,6 +42,9 @@ enum Command {
     /// Serve what answers and does nothing: the benchmark's limit
     #[command(hide = true)]
     Bare { listen: std::net::SocketAddr },
+    /// Be many workers at once: what idle ones do to each other
+    #[command(hide = true)]
+    Fleet { workers: usize },
     /// Call a simulator so often at once, and do nothing else: the limit of calls in flight
     #[command(hide = true)]
     Callers { base_url: String, calls: usize },
@@ -130,6 +133,7 @@ async fn main() -> ExitCode {
             Command::Chaos(chaos) => chaos.run().await,
             Command::Retrieval(retrieval) => retrieval.run().await,
             Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
+            Command::Fleet { workers } => chaos::fleet::run(workers).await.map(|()| ExitCode::SUCCESS),
             Command::Callers { base_url, calls } => {
                 bench::flight::call(&base_url, calls).await.map(|()| ExitCode::SUCCESS)
             }

@@ -1,5 +1,8 @@
 //! Figures: what was measured in each round, its median, and the mark that it is held against.
 
+pub(crate) mod growth;
+
+use growth::{Growth, Lines};
 use serde::Serialize;
 
 use crate::table;
@@ -45,6 +48,8 @@ pub(crate) struct Findings {
     /// What was measured, how, and what is durable.
     about: &'static str,
     series: Vec<Series>,
+    /// Figures at several sizes.
+    tables: Vec<Lines>,
     marks: Vec<Marked>,
     /// What could not be measured, and why.
     notes: Vec<String>,
@@ -52,7 +57,7 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, series: Vec::new(), marks: Vec::new(), notes: Vec::new() }
+        Self { name, about, series: Vec::new(), tables: Vec::new(), marks: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a round's figure to its series.
@@ -61,6 +66,11 @@ impl Findings {
             Some(series) => series.rounds.push(value),
             None => self.series.push(Series { what: what.to_owned(), unit, rounds: vec![value] }),
         }
+    }
+
+    /// Adds figures at several sizes.
+    pub(crate) fn table(&mut self, lines: Lines) {
+        self.tables.push(lines);
     }
 
     /// The median of a series; not a number where there is none.
@@ -98,10 +108,13 @@ impl Findings {
     pub(crate) fn render(&self) -> String {
         let series: Vec<Vec<String>> = self.series.iter().map(Series::cells).collect();
         let marks: Vec<Vec<String>> = self.marks.iter().map(Marked::cells).collect();
-        let series = table::render(&["", "median", "", "rounds"], &series);
+        let series =
+            if series.is_empty() { String::new() } else { table::render(&["", "median", "", "rounds"], &series) };
+        let tables: String = self.tables.iter().map(|lines| format!("{}\n", lines.render())).collect();
+        let rule = if tables.is_empty() { String::new() } else { format!("{}\n\n", Growth::RULE) };
         let marks = if marks.is_empty() { String::new() } else { table::render(&["", "is", "mark", ""], &marks) };
         let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
-        format!("── {}: {}\n\n{series}\n{marks}{notes}", self.name, self.about)
+        format!("── {}: {}\n\n{series}{tables}{rule}\n{marks}{notes}", self.name, self.about)
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Setup {
 
 /// The names of an earlier release's processes end so.
 pub(crate) const PREVIOUS: &str = "-previous";
+/// And that of many workers in one so.
+pub(crate) const FLEET: &str = "-fleet";
 
 /// A running Copydesk. Its processes end when it is dropped.
 #[derive(Debug)]
@@ -121,6 +123,21 @@ impl System {
             command.env("COPYDESK_CLOCK_AHEAD_SECONDS", ahead.to_string());
         })?;
         self.workers.push(worker);
+        Ok(())
+    }
+
+    /// Starts so many more workers in one process, each with few connections and one job in hand.
+    pub(crate) fn start_fleet(&mut self, workers: usize) -> anyhow::Result<()> {
+        self.started += 1;
+        let name = format!("copydesk-worker-{}{FLEET}", self.started);
+        let program = std::env::current_exe().context("this program cannot be found")?;
+        let fleet = Process::start(&name, &program, &self.folder, |command| {
+            self.configure(command, &name);
+            command.args(["fleet", &workers.to_string()]);
+            command.env("COPYDESK_WORKER_CONCURRENCY", "1");
+            command.env("COPYDESK_DATABASE_POOL_SIZE", "1").env("COPYDESK_DATABASE_POOL_OVERFLOW", "1");
+        })?;
+        self.workers.push(fleet);
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod lease;
 pub mod message;
 mod recover;
 mod share;
+pub mod single;
 #[cfg(test)]
 mod tests;
 

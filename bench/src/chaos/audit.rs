@@ -20,6 +20,9 @@ pub(super) struct Write {
     pub(super) epoch: i64,
     /// Why the job waits from then on, where it does.
     pub(super) waits_for: Option<String>,
+    /// And until when.
+    pub(super) waits_until: Option<DateTime<Utc>>,
+    pub(super) at: DateTime<Utc>,
 }
 
 /// A finished stage that a worker stored, or tried to store although it was stored before.
@@ -66,7 +69,8 @@ pub(super) async fn install(database: &Database) -> anyhow::Result<()> {
 
 /// Every write to a job, in order.
 pub(super) async fn writes(pool: &PgPool) -> anyhow::Result<Vec<Write>> {
-    let query = "select job_id, writer, old_status, status, old_epoch, epoch, waits_for from audit.writes order by seq";
+    let query = "select job_id, writer, old_status, status, old_epoch, epoch, waits_for, waits_until, at
+                 from audit.writes order by seq";
     Ok(sqlx::query_as(query).fetch_all(pool).await?)
 }
 

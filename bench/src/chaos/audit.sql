@@ -11,15 +11,19 @@ create table audit.writes (
     status     text not null,
     old_epoch  bigint,
     epoch      bigint not null,
-    -- Why it waits, where the write made it wait.
-    waits_for  text
+    -- Why it waits, where the write made it wait, and until when.
+    waits_for  text,
+    waits_until timestamptz,
+    at         timestamptz not null default clock_timestamp()
 );
 create function audit.note_write() returns trigger language plpgsql as $$
 begin
-    insert into audit.writes (writer, job_id, old_status, status, old_epoch, epoch, waits_for)
+    insert into audit.writes (writer, job_id, old_status, status, old_epoch, epoch, waits_for,
+                              waits_until)
     values (coalesce(current_setting('copydesk.writer', true), ''), new.id,
             case when tg_op = 'UPDATE' then old.status end, new.status,
-            case when tg_op = 'UPDATE' then old.lease_epoch end, new.lease_epoch, new.wait_reason);
+            case when tg_op = 'UPDATE' then old.lease_epoch end, new.lease_epoch, new.wait_reason,
+            new.wait_until);
     return null;
 end $$;
 create trigger audit_write after insert or update on jobs for each row execute function audit.note_write();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use futures_util::{StreamExt, stream};
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use super::Rng;
+use super::fault::crowd::CROWDED;
 
 /// Requests under way at once.
 const SUBMITTING: usize = 48;
@@ -21,6 +23,10 @@ const SUBMITTING: usize = 48;
 const POLLERS: usize = 48;
 /// Every so manieth of them asks for jobs that had an end, too.
 const LOOKS_BACK: usize = 8;
+/// How long jobs with a time of their own are asked for, and how much earlier the first ask is than the
+/// first of these times: before all workers are there.
+const ASKING: Duration = Duration::from_secs(5);
+const ASKED_BEFORE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 const FORMATS: [&str; 12] = [
     "blog",
@@ -74,6 +80,33 @@ pub(super) fn requests(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request>
             });
             let at = over.mul_f64((f64::from(number) + rng.random::<f64>()) / f64::from(jobs));
             Request { at, number, body }
+        })
+        .collect()
+}
+
+/// Short texts of one business, spread over a time.
+pub(super) fn crowded(jobs: u32, over: Duration) -> Vec<Request> {
+    (0..jobs)
+        .map(|number| {
+            let body = json!({ "business_id": CROWDED, "format": "ad", "max_rounds": 0 });
+            Request { at: over.mul_f64(f64::from(number) / f64::from(jobs)), number, body }
+        })
+        .collect()
+}
+
+/// Short texts that are asked for at once, and due one after the other over a time.
+pub(super) fn scheduled(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request> {
+    let first = Utc::now() + ASKED_BEFORE;
+    (0..jobs)
+        .map(|number| {
+            let share = (f64::from(number) + rng.random::<f64>()) / f64::from(jobs);
+            let body = json!({
+                "business_id": format!("business-{}", number % 5),
+                "format": "ad",
+                "max_rounds": 0,
+                "run_at": first + over.mul_f64(share),
+            });
+            Request { at: ASKING.mul_f64(f64::from(number) / f64::from(jobs)), number, body }
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! Everything that is known of a run once it is over: what the client was told, what the database's
 //! triggers saw, and what reached the providers. Judges nothing.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use copydesk_simulator::Calls;
 
@@ -36,6 +38,8 @@ pub(super) struct Evidence {
     pub(super) wrong_clocks: Vec<String>,
     /// What the blows hit, where that is not in the history.
     pub(super) struck: u64,
+    /// After how long Redis knew all open jobs once it was back, where that was looked for.
+    pub(super) known_after: Option<Duration>,
 }
 
 /// What whoever ran the system knows of the run.
@@ -47,6 +51,8 @@ pub(super) struct Run {
     pub(super) binds: bool,
     /// What the blows hit.
     pub(super) struck: u64,
+    /// After how long Redis knew all open jobs once it was back.
+    pub(super) known_after: Option<Duration>,
 }
 
 impl Evidence {
@@ -64,6 +70,7 @@ impl Evidence {
             binds: run.binds,
             wrong_clocks: system.wrong_clocks().to_vec(),
             struck: run.struck,
+            known_after: run.known_after,
         })
     }
 }

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use copydesk_simulator::{Fault as Spoil, FaultKind, RetryAfter};
 
 pub(super) mod blow;
+pub(super) mod crowd;
 
 /// What breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -49,6 +50,9 @@ pub(super) enum Fault {
     Storm,
     /// Needs the programs of an earlier release.
     TwoVersions,
+    CapsChanged,
+    RedisGoneBacklog,
+    IdleFleet,
 }
 
 /// Who is hit.
@@ -116,6 +120,9 @@ impl Fault {
             Self::Poison => "one job ends every worker that runs it",
             Self::Storm => "a worker is killed while API, Redis or Postgres break, by the seed",
             Self::TwoVersions => "workers of this and of an earlier release work side by side and are replaced",
+            Self::CapsChanged => "the cap of a business with a long backlog is raised and lowered, over and over",
+            Self::RedisGoneBacklog => "Redis cannot be reached for a while, at very many open jobs, and forgets none",
+            Self::IdleFleet => "many workers are idle, and jobs become due one after the other",
         }
     }
 
@@ -137,6 +144,9 @@ impl Fault {
             Self::ClockOff => "jobs parked by a wrong clock",
             Self::MessagesUnreadable => "messages spoilt",
             Self::TwoVersions => "jobs that both versions ran",
+            Self::CapsChanged => "jobs open meanwhile",
+            Self::RedisGoneBacklog => "jobs accepted meanwhile",
+            Self::IdleFleet => "jobs that the fleet began",
             _ => "calls spoilt",
         })
     }
@@ -149,6 +159,7 @@ impl Fault {
             | Self::RedisKillClients
             | Self::RedisRestart
             | Self::RedisGone
+            | Self::RedisGoneBacklog
             | Self::RedisFull => Target::Redis,
             Self::PostgresTerminate
             | Self::PostgresCrash
@@ -178,13 +189,18 @@ impl Fault {
     /// Whether the limit is less than the jobs want: where what breaks keeps the quota's account, and
     /// where jobs must wait for the fault to matter.
     pub(super) fn binds_quota(self) -> bool {
-        self.target() == Target::Redis
+        (self.target() == Target::Redis && self != Self::RedisGoneBacklog)
             || matches!(self, Self::ClockOff | Self::MessagesUnreadable | Self::Storm | Self::TwoVersions)
     }
 
     /// Whether it hits the whole server of Postgres: such a fault has it to itself.
     pub(super) fn needs_the_server(self) -> bool {
         matches!(self, Self::PostgresCrash | Self::Storm)
+    }
+
+    /// Whether its jobs have times at which they are to begin, and workers that are free to.
+    pub(super) fn begins_in_time(self) -> bool {
+        self == Self::IdleFleet
     }
 
     /// The time between two blows, about.

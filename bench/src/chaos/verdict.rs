@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -11,7 +12,8 @@ use super::audit::{Row, Write};
 use super::evidence::Evidence;
 use super::fault::Fault;
 use super::fault::blow::POISON;
-use crate::system::PREVIOUS;
+use super::fault::crowd::STANDING;
+use crate::system::{FLEET, PREVIOUS};
 
 /// A stage that is cut off has made this many calls at most: the question, and the repair.
 const CALLS_OF_A_STAGE: u64 = 2;
@@ -19,6 +21,10 @@ const CALLS_OF_A_STAGE: u64 = 2;
 /// clocks are one; the provider's log and the trigger are only so exact.
 const MARGIN_MS: u64 = 100;
 const MINUTE_MS: u64 = 60_000;
+/// A job with a time of its own begins within this, where workers are free.
+const BEGINS_WITHIN: TimeDelta = TimeDelta::seconds(10);
+/// Redis knows all open jobs so long after it was gone.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Examples that are named of a broken promise.
 const EXAMPLES: usize = 3;
 
@@ -44,6 +50,10 @@ pub(super) struct Verdict {
     zombies: usize,
     /// Jobs whose client was told something else after their end.
     backwards: usize,
+    /// Jobs that began too long after their time, where they have one.
+    late: Option<usize>,
+    /// After how many seconds Redis knew all open jobs once it was back.
+    known_after_seconds: Option<f64>,
     /// Jobs that a worker took over from one that vanished.
     takeovers: usize,
     /// Times that a job waited for the quota.
@@ -73,6 +83,12 @@ impl Verdict {
         broken.when(over_quota > 0, || {
             format!("{over_quota} calls too many within a minute; {} are allowed", evidence.limit)
         });
+        let late = fault.begins_in_time().then(|| late(evidence));
+        broken.jobs("did not begin within 10 s of their time", late.as_deref().unwrap_or_default());
+        let known_after = evidence.known_after;
+        broken.when(known_after.is_some_and(|after| after > KNOWN_WITHIN), || {
+            format!("Redis did not know all open jobs within {} s of its return", KNOWN_WITHIN.as_secs())
+        });
         let (poisons, others): (Vec<_>, Vec<_>) = evidence.rows.iter().partition(|row| row.topic.starts_with(POISON));
         let innocent = others.iter().filter(|row| row.status == "failed").map(|row| row.id).collect::<Vec<_>>();
         if !fault.may_fail() {
@@ -94,6 +110,8 @@ impl Verdict {
             over_quota,
             zombies: zombies.len(),
             backwards: backwards.len(),
+            late: late.map(|late| late.len()),
+            known_after_seconds: known_after.map(|after| after.as_secs_f64()),
             takeovers: takeovers(evidence),
             quota_waits,
             bit,
@@ -128,6 +146,8 @@ impl Verdict {
             self.over_quota.to_string(),
             self.zombies.to_string(),
             self.backwards.to_string(),
+            self.late.map_or_else(String::new, |late| late.to_string()),
+            self.known_after_seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}")),
             self.bites.map_or_else(String::new, |bites| format!("{} {bites}", self.bit)),
             format!("{:.0}", self.seconds),
         ]
@@ -155,6 +175,10 @@ fn is_final(status: &str) -> bool {
     matches!(status, "succeeded" | "failed" | "cancelled")
 }
 
+fn is_begin(write: &Write) -> bool {
+    write.status == "running" && write.old_epoch.is_some_and(|old| old < write.epoch)
+}
+
 fn is_takeover(write: &Write) -> bool {
     write.old_status.as_deref() == Some("running") && write.old_epoch < Some(write.epoch)
 }
@@ -176,6 +200,10 @@ fn bit(fault: Fault, evidence: &Evidence) -> u64 {
             parked.filter(|write| evidence.wrong_clocks.contains(&write.writer)).count()
         }
         Fault::TwoVersions => run_by_both(&evidence.writes),
+        Fault::IdleFleet => {
+            let begun = evidence.writes.iter().filter(|write| is_begin(write) && write.writer.ends_with(FLEET));
+            begun.count()
+        }
         _ => return evidence.struck,
     };
     count as u64
@@ -195,9 +223,22 @@ fn run_by_both(writes: &[Write]) -> usize {
 /// too; and what was answered with a 202 and has no row, or whose client heard nothing more.
 fn lost(evidence: &Evidence) -> Vec<Uuid> {
     let ended: BTreeSet<Uuid> = evidence.rows.iter().filter(|row| is_final(&row.status)).map(|row| row.id).collect();
-    let open = evidence.rows.iter().map(|row| row.id).filter(|id| !ended.contains(id));
+    // A job that stands is lost where it does so no more: its time has not come.
+    let stands = |row: &&Row| row.topic.starts_with(STANDING) && row.status == "waiting";
+    let open = evidence.rows.iter().filter(|row| !stands(row)).map(|row| row.id).filter(|id| !ended.contains(id));
     let unheard = evidence.told.iter().filter(|told| told.end.is_none() || !ended.contains(&told.id));
     open.chain(unheard.map(|told| told.id)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Jobs that were accepted for a time, and begun too long after it or not at all.
+fn late(evidence: &Evidence) -> Vec<Uuid> {
+    let mut begun = BTreeMap::new();
+    for write in evidence.writes.iter().filter(|write| is_begin(write)) {
+        begun.entry(write.job_id).or_insert(write.at);
+    }
+    let accepted = evidence.writes.iter().filter(|write| write.old_status.is_none());
+    let due = accepted.filter_map(|write| Some((write.job_id, write.waits_until?)));
+    due.filter(|(id, due)| begun.get(id).is_none_or(|at| *at > *due + BEGINS_WITHIN)).map(|(id, _)| id).collect()
 }
 
 /// Jobs that ended more than once, whose result was written more than once, or that are not any
@@ -333,200 +374,4 @@ fn accounts(evidence: &Evidence) -> BTreeMap<Uuid, Account> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use sqlx::types::chrono::DateTime;
-
-    use super::super::audit::{ResultWrite, StageWrite};
-    use super::super::client::{End, Told};
-    use super::super::evidence::Call;
-    use super::*;
-
-    const JOB: Uuid = Uuid::from_u128(7);
-
-    fn write(writer: &str, status: &str, epoch: i64, before: Option<(&str, i64)>) -> Write {
-        Write {
-            job_id: JOB,
-            writer: writer.into(),
-            old_status: before.map(|(status, _)| status.into()),
-            status: status.into(),
-            old_epoch: before.map(|(_, epoch)| epoch),
-            epoch,
-            waits_for: None,
-        }
-    }
-
-    fn stage(at_ms: i64, started_ms: i64) -> StageWrite {
-        StageWrite {
-            job_id: JOB,
-            stage: "draft".into(),
-            round: 0,
-            at: DateTime::from_timestamp_millis(at_ms).unwrap(),
-            started_at: DateTime::from_timestamp_millis(started_ms).unwrap(),
-            llm_calls: 1,
-            writer: "a".into(),
-            epoch: 5,
-        }
-    }
-
-    fn call(at_ms: u64) -> Call {
-        Call { at_ms, topic: "T".into(), stage: "draft".into(), round: 0 }
-    }
-
-    /// A job that one worker ran, with one call.
-    fn sound() -> Evidence {
-        Evidence {
-            told: vec![Told {
-                id: JOB,
-                end: Some(End { status: "succeeded".into(), content: Some("text".into()) }),
-                contradicted: None,
-            }],
-            rows: vec![Row {
-                id: JOB,
-                topic: "T".into(),
-                status: "succeeded".into(),
-                content: Some("text".into()),
-                problem: None,
-            }],
-            writes: vec![
-                write("api", "queued", 0, None),
-                write("a", "running", 5, Some(("queued", 0))),
-                write("a", "running", 5, Some(("running", 5))),
-                write("a", "succeeded", 5, Some(("running", 5))),
-            ],
-            stages: vec![stage(2_000, 1_000)],
-            results: vec![ResultWrite { job_id: JOB, operation: "INSERT".into() }],
-            calls: vec![call(1_000)],
-            limit: 1,
-            struck: 1,
-            ..Evidence::default()
-        }
-    }
-
-    fn judge(evidence: &Evidence) -> Verdict {
-        Verdict::of(Fault::RedisFlush, evidence, Duration::ZERO)
-    }
-
-    fn broken(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
-        let mut evidence = sound();
-        change(&mut evidence);
-        judge(&evidence).broken
-    }
-
-    #[test]
-    fn a_sound_run_breaks_nothing() {
-        assert_eq!(judge(&sound()).broken, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_job_without_an_end_is_lost() {
-        for lose in [
-            (|evidence| evidence.rows.clear()) as fn(&mut Evidence),
-            |evidence| evidence.told[0].end = None,
-            |evidence| evidence.rows[0].status = "running".into(),
-            |evidence| {
-                let unanswered = Row { id: Uuid::nil(), status: "queued".into(), ..evidence.rows[0].clone() };
-                evidence.rows.push(unanswered);
-            },
-        ] {
-            assert!(broken(lose)[0].contains("lost"));
-        }
-    }
-
-    #[test]
-    fn a_second_end_or_result_shows() {
-        let again = |evidence: &mut Evidence| evidence.writes.push(write("a", "succeeded", 5, Some(("succeeded", 5))));
-        assert!(broken(again)[0].contains("ended twice"));
-        let rewritten = |evidence: &mut Evidence| evidence.rows[0].content = Some("other".into());
-        assert!(broken(rewritten)[0].contains("ended twice"));
-        let updated = |evidence: &mut Evidence| evidence.results[0].operation = "UPDATE".into();
-        assert!(broken(updated)[0].contains("ended twice"));
-    }
-
-    #[test]
-    fn a_write_by_another_process_than_the_holder_is_a_zombies() {
-        let late = |evidence: &mut Evidence| {
-            evidence.writes.insert(3, write("b", "running", 6, Some(("running", 5))));
-            evidence.writes[4] = write("a", "succeeded", 6, Some(("running", 6)));
-        };
-        assert!(broken(late)[0].contains("lost them"));
-        let back = |evidence: &mut Evidence| evidence.writes.insert(3, write("a", "running", 4, Some(("running", 5))));
-        assert!(broken(back)[0].contains("lost them"));
-        let stage = |evidence: &mut Evidence| evidence.stages[0].writer = "b".into();
-        assert!(broken(stage)[0].contains("lost them"));
-    }
-
-    #[test]
-    fn a_call_that_a_dead_worker_made_is_cut_off_and_a_second_one_of_the_living_is_not() {
-        let mut evidence = sound();
-        evidence.limit = 9;
-        evidence.calls.push(call(1_500));
-        assert_eq!((judge(&evidence).paid_twice, judge(&evidence).cut_off), (1, 0));
-        evidence.writes.insert(2, write("b", "running", 6, Some(("running", 5))));
-        evidence.writes[3] = write("b", "running", 6, Some(("running", 6)));
-        evidence.writes[4] = write("b", "succeeded", 6, Some(("running", 6)));
-        assert_eq!((judge(&evidence).paid_twice, judge(&evidence).cut_off), (0, 1));
-        // A call for a stage that was stored before is paid twice whoever died.
-        evidence.calls.push(call(2_500));
-        assert_eq!((judge(&evidence).paid_twice, judge(&evidence).cut_off), (1, 1));
-    }
-
-    #[test]
-    fn a_stage_that_ran_again_after_it_was_stored_is_paid_twice_and_one_stored_again_is_not() {
-        assert!(broken(|evidence| evidence.stages.push(stage(2_600, 1_000))).is_empty());
-        assert!(broken(|evidence| evidence.stages.push(stage(2_600, 2_400)))[0].contains("paid twice"));
-    }
-
-    #[test]
-    fn what_a_client_was_told_of_an_end_must_stay() {
-        let reopen = |evidence: &mut Evidence| {
-            evidence.told[0].contradicted = Some(End { status: "queued".into(), content: None });
-        };
-        assert!(broken(reopen)[0].contains("after their end"));
-    }
-
-    #[test]
-    fn a_fault_or_a_quota_without_effect_proves_nothing() {
-        assert!(broken(|evidence| evidence.struck = 0)[0].contains("did not bite"));
-        assert!(broken(|evidence| evidence.binds = true)[0].contains("did not bind"));
-        let waited = broken(|evidence| {
-            evidence.binds = true;
-            evidence.writes[2].waits_for = Some("rate_limited".into());
-        });
-        assert!(waited.is_empty());
-        let takeovers = Verdict::of(Fault::WorkerKill, &sound(), Duration::ZERO);
-        assert!(takeovers.broken[0].contains("did not bite"), "no worker took a job over");
-    }
-
-    #[test]
-    fn jobs_that_both_releases_ran_count() {
-        let mut evidence = sound();
-        assert_eq!(run_by_both(&evidence.writes), 0);
-        evidence.writes[2].writer = format!("b{PREVIOUS}");
-        assert_eq!(run_by_both(&evidence.writes), 1);
-    }
-
-    #[test]
-    fn the_worst_minute_counts() {
-        let mut evidence = sound();
-        evidence.limit = 2;
-        evidence.calls = [0, 30_000, 60_000, 89_999, 90_001].map(call).to_vec();
-        assert_eq!(over_quota(&evidence), 1);
-        evidence.limit = 3;
-        assert_eq!(over_quota(&evidence), 0);
-    }
-
-    #[test]
-    fn only_failing_providers_excuse_a_failed_job_and_a_poison_must_fail() {
-        let fail = |evidence: &mut Evidence| {
-            evidence.rows[0].status = "failed".into();
-            evidence.rows[0].content = None;
-            evidence.told[0].end = Some(End { status: "failed".into(), content: None });
-        };
-        assert!(broken(fail)[0].contains("failed"));
-        let mut evidence = sound();
-        fail(&mut evidence);
-        assert!(Verdict::of(Fault::ProviderErrors, &evidence, Duration::ZERO).broken.is_empty());
-        assert!(broken(|evidence| evidence.rows[0].topic = "Poison, request 1".into())[0].contains("poison"));
-    }
-}
+mod tests;

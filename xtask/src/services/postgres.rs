@@ -145,7 +145,7 @@ impl Cluster<'_> {
             "listen_addresses=127.0.0.1",
             // No socket files: their folder would have to be short, writable and cleaned up.
             "unix_socket_directories=",
-            "max_connections=200",
+            "max_connections=500",
             "shared_buffers=256MB",
             "logging_collector=off",
             "timezone=UTC",

@@ -50,6 +50,10 @@ pub(in crate::chaos) struct Scene<'a> {
     pub(in crate::chaos) rng: &'a mut Rng,
     /// Blows of a storm that are still to fall before one comes again.
     pub(in crate::chaos) deck: Vec<Fault>,
+    /// Jobs of the business whose cap changes.
+    pub(in crate::chaos) backlog: u32,
+    /// After how long Redis knew all open jobs, each time that it had been gone.
+    pub(in crate::chaos) known_after: Vec<Duration>,
 }
 
 impl Scene<'_> {
@@ -66,6 +70,8 @@ impl Scene<'_> {
                 Ok(self.client.unanswered() - before)
             }
             Fault::Poison => self.poison().await,
+            Fault::CapsChanged => self.change_cap(self.backlog).await,
+            Fault::RedisGoneBacklog => self.leave_redis_out().await,
             Fault::Storm => self.storm().await,
             Fault::LinksSlow => self.slow_links().await,
             Fault::LinksCut => cut(&[&self.system.redis_link, &self.system.postgres_link], BLINK).await,
@@ -181,7 +187,7 @@ impl Scene<'_> {
 }
 
 /// Breaks every connection, and lets none through for a while.
-async fn cut(links: &[&Link], outage: Duration) -> anyhow::Result<u64> {
+pub(super) async fn cut(links: &[&Link], outage: Duration) -> anyhow::Result<u64> {
     let broken = || links.iter().map(|link| link.broken()).sum::<u64>();
     let before = broken();
     links.iter().for_each(|link| link.cut());
@@ -200,7 +206,7 @@ async fn spoil_messages(system: &System) -> anyhow::Result<u64> {
     Ok(call.invoke_async(&mut system.redis.connect().await?).await?)
 }
 
-async fn count(system: &System, query: &'static str) -> anyhow::Result<u64> {
+pub(super) async fn count(system: &System, query: &'static str) -> anyhow::Result<u64> {
     let count: i64 = sqlx::query_scalar(query).fetch_one(&system.database.pool).await?;
     Ok(count.unsigned_abs())
 }
