@@ -4,7 +4,6 @@
 //! call through, whether the window has room, and whose turn it is. How a call is made is the
 //! worker's; `common/lua/quota` has the scripts and their contracts.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -18,6 +17,7 @@ use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 
 pub mod limits;
+pub mod memory;
 pub mod money;
 pub mod outlook;
 
@@ -266,15 +266,13 @@ pub struct Quota {
     keys: crate::redis::keys::QuotaKeys,
     provider: String,
     policy: Policy,
-    /// The generation of Redis' memory that this process has seen last; empty before the first.
-    generation: Arc<Mutex<String>>,
 }
 
 impl Quota {
     /// Models of one provider share its limit; each has a breaker of its own.
     pub fn new(redis: &Redis, provider: &str, model: &str, policy: Policy) -> Self {
         let keys = redis.keys().quota(provider, model);
-        Self { redis: redis.clone(), keys, provider: provider.to_owned(), policy, generation: Arc::default() }
+        Self { redis: redis.clone(), keys, provider: provider.to_owned(), policy }
     }
 
     /// The provider.
@@ -287,7 +285,6 @@ impl Quota {
         let Ask { rank, tokens, cost } = ask.into();
         let id = Uuid::now_v7();
         let policy = &self.policy;
-        let known = self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (verdict, at, generation): (String, i64, String) = QUOTA_ADMIT
             .key(&self.keys.calls)
             .key(&self.keys.waiters)
@@ -302,6 +299,7 @@ impl Quota {
             .key(&self.keys.line)
             .key(&self.keys.jobs)
             .key(self.keys.spent(&rank.business_id))
+            .key(&self.keys.memory)
             .arg(rank.ticket.to_string())
             .arg(rank.business_id.as_str())
             .arg(rank.accepted_at.timestamp_millis())
@@ -309,7 +307,7 @@ impl Quota {
             .arg(rank.further_calls)
             .arg(id.to_string())
             .arg(tokens)
-            .arg(known)
+            .arg(self.redis.generation.known())
             .arg(millis(policy.window))
             .arg(millis(policy.longest_call))
             .arg(&policy.limits().in_order())
@@ -318,7 +316,7 @@ impl Quota {
             .arg(cost.0)
             .invoke_async(&mut self.redis.commands())
             .await?;
-        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
+        self.redis.generation.remember(generation);
         let until = clock::from_millis(at);
         Ok(match verdict.as_str() {
             "granted" | "probe" => Admission::Granted(Grant {
@@ -373,6 +371,7 @@ impl Quota {
                 .key(&self.keys.waiters)
                 .key(&self.keys.state)
                 .key(&self.keys.breaker)
+                .key(&self.keys.memory)
                 .arg(millis(self.policy.window))
                 .arg(&self.policy.limits().in_order())
                 .invoke_async(&mut self.redis.commands())

@@ -8,20 +8,27 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::cluster::{ClusterClient, ClusterClientBuilder, ClusterConfig};
-use redis::{AsyncCommands, AsyncConnectionConfig, Client, ConnectionInfo, ExistenceCheck, SetExpiry, SetOptions};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, ConnectionInfo};
 
 use crate::config::RedisConfig;
 
 mod address;
 mod connection;
+mod generation;
 pub mod keys;
+mod outage;
+mod pass;
 pub(crate) mod script;
 
 pub(crate) use address::Address;
 pub use address::AddressError;
 pub(crate) use connection::BlockingConnection;
 use connection::{BLOCKING_TIMEOUT, Blocking, Connection, Pool};
+pub(crate) use generation::Generation;
 use keys::Keys;
+use outage::{Outages, Watched};
+pub use pass::Swept;
+use script::SWEEP_HOLD;
 
 /// A command that has no answer by then has failed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -69,9 +76,11 @@ pub enum WrongMode {
 pub struct Redis {
     /// The server, or the nodes of the cluster that were named.
     nodes: Vec<ConnectionInfo>,
-    commands: Connection<ConnectionManager>,
+    commands: Watched<Connection<ConnectionManager>>,
     blocking: Pool,
     keys: Keys,
+    /// What this process remembers of Redis' memory; clones share it.
+    pub(crate) generation: Generation,
 }
 
 impl std::fmt::Debug for Redis {
@@ -102,13 +111,14 @@ impl Redis {
             .max_size(BLOCKING_CONNECTIONS)
             .build()
             .map_err(|error| RedisError(redis::RedisError::from(std::io::Error::other(error))))?;
-        Ok(Self { nodes, commands, blocking, keys: Keys::new(&config.prefix) })
+        let commands = Watched { connection: commands, outages: Outages::default() };
+        Ok(Self { nodes, commands, blocking, keys: Keys::new(&config.prefix), generation: Generation::default() })
     }
 
     /// Whether `REDIS_URL` names what is there, where Redis answers: a cluster takes other commands
     /// than one server, and would refuse most of them later.
     pub async fn check_mode(&self) -> Result<(), WrongMode> {
-        let named_cluster = matches!(self.commands, Connection::Cluster(_));
+        let named_cluster = matches!(self.commands.connection, Connection::Cluster(_));
         let asked = tokio::time::timeout(RESPONSE_TIMEOUT, self.is_cluster()).await;
         match asked.unwrap_or_else(|elapsed| Err(redis::RedisError::from(std::io::Error::from(elapsed)).into())) {
             Ok(is_cluster) if is_cluster == named_cluster => Ok(()),
@@ -137,7 +147,7 @@ impl Redis {
     }
 
     /// The connection for commands that do not block.
-    pub(crate) fn commands(&self) -> Connection<ConnectionManager> {
+    pub(crate) fn commands(&self) -> Watched<Connection<ConnectionManager>> {
         self.commands.clone()
     }
 
@@ -192,20 +202,11 @@ impl Redis {
         Ok(DateTime::from_timestamp(seconds, micros.saturating_mul(1_000)).unwrap_or_default())
     }
 
-    /// Holds a key in the name of `owner` for `time`: false where somebody else holds it. For work
-    /// that is better done by one, and harmless when done by two.
+    /// Holds a key in the name of `owner` for `time` from now: false where somebody else holds it. For
+    /// work that is better done by one, and harmless when done by two. One round trip.
     pub async fn hold(&self, key: &str, owner: &str, time: Duration) -> Result<bool, RedisError> {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let mut connection = self.commands();
-        let options = SetOptions::default().conditional_set(ExistenceCheck::NX).with_expiration(SetExpiry::PX(millis));
-        if connection.set_options::<_, _, Option<String>>(key, owner, options).await?.is_some() {
-            return Ok(true);
-        }
-        if connection.get::<_, Option<String>>(key).await?.as_deref() != Some(owner) {
-            return Ok(false);
-        }
-        let extended: bool = connection.pexpire(key, i64::try_from(millis).unwrap_or(i64::MAX)).await?;
-        Ok(extended)
+        Ok(SWEEP_HOLD.key(key).arg(owner).arg(millis).invoke_async(&mut self.commands()).await?)
     }
 
     /// Tells whoever listens on a channel.
@@ -271,5 +272,10 @@ impl Redis {
         let url = std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
         let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
         Self::new(&RedisConfig::new(&url, &prefix)).expect("REDIS_URL is a URL")
+    }
+
+    /// The same, as a process knows it that has seen nothing yet.
+    pub(crate) fn of_another_process(&self) -> Self {
+        Self { generation: Generation::default(), ..self.clone() }
     }
 }

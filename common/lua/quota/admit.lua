@@ -10,6 +10,7 @@
 --        11 line (zset: calls to come by rank: `ticket` asked for, `ticket:n` promised)
 --        12 jobs (zset: ticket by rank, of every job with a call in the line)
 --        13 spent (hash: what the business had on a day, of all providers: day, calls, usd)
+--        14 memory (hash, of all providers: generation, since, forgot)
 -- ARGV   1 ticket (the job)  2 business  3 ms at which the job was accepted  4 1 for a job under way
 --        5 calls that it will make after this one  6 grant id  7 tokens that the call may take
 --        8 the generation of Redis' memory that the caller knows; '' for none
@@ -42,13 +43,14 @@
 -- after this one, and they keep places in the line; a job is granted a call where those promised
 -- before it could be served as fast as they come. A promise that is not kept lapses.
 --
--- A flush makes Redis forget the calls of the window. The callers remember that there was another
--- generation: the first one that says so closes the provider for a window, after which nothing that
--- was forgotten counts any more.
+-- A flush makes Redis forget the calls of the window. They were made before the new memory was first
+-- seen, by whomever: a window after that none of them counts any more. So `memory` holds that moment, and
+-- once a caller says that it knew another generation, all providers are closed until a window after it.
+-- A caller that knows none cannot tell a flush from a new installation, and closes nothing.
 
 local CALLS, WAITERS, EXPECTED, STATE, BREAKER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local GRANTED, AMOUNTS, FLYING, CLOCKS, ABSENT = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local LINE, JOBS, SPENT = KEYS[11], KEYS[12], KEYS[13]
+local LINE, JOBS, SPENT, MEMORY = KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local GRACE_MS, BOUND, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
 -- Promised calls of a job that keep a place. A job lapses that is not back after so many mean calls,
 -- and this at least. Promised calls come as fast as the mean call is long; some are longer.
@@ -71,15 +73,26 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local today = math.floor(now / DAY_MS)
 local tomorrow_at = (today + 1) * DAY_MS
 
-local generation = state[11]
-local forgot = ARGV[8] ~= '' and ARGV[8] ~= generation
-if not generation then
-  generation = grant
-  redis.call('HSET', STATE, 'generation', generation)
+local memory = redis.call('HMGET', MEMORY, 'generation', 'since', 'forgot')
+local generation, since, forgot = memory[1] or grant, tonumber(memory[2] or now), memory[3]
+if not memory[1] then
+  redis.call('HSET', MEMORY, 'generation', generation, 'since', since)
 end
-if forgot and state[12] ~= generation then
-  closed_until = math.max(closed_until, now + window)
-  redis.call('HSET', STATE, 'closed_in', generation, 'closed_until', closed_until)
+if ARGV[8] ~= '' and ARGV[8] ~= generation and not forgot then
+  forgot = '1'
+  redis.call('HSET', MEMORY, 'forgot', forgot)
+end
+if forgot then
+  closed_until = math.max(closed_until, since + window)
+end
+-- Workers of an earlier release go by the provider's own generation: they must find one, and that it
+-- was closed for already.
+local own = state[11] or generation
+if not state[11] then
+  redis.call('HSET', STATE, 'generation', own)
+end
+if forgot and state[12] ~= own then
+  redis.call('HSET', STATE, 'closed_in', own, 'closed_until', closed_until)
 end
 
 local breaker = redis.call('HMGET', BREAKER, 'state', 'until', 'probe_until')

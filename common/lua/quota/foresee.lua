@@ -1,6 +1,7 @@
 -- Foresees when a job's calls will be granted, as the line stands now.
 --
 -- KEYS   1 calls (list)  2 waiters (zset)  3 line (zset)  4 state (hash)  5 breaker (hash)
+--        6 memory (hash)
 -- ARGV   1 ticket (the job)  2 window in ms  3 limit (calls a window)  4 calls that will come before
 --        it and are not in the line yet, where it does not stand there itself  5 calls that it will
 --        make after its next one
@@ -21,7 +22,13 @@ local first = place and redis.call('ZRANK', KEYS[3], ARGV[1]) or redis.call('ZCA
 local n = first + tonumber(ARGV[5])
 local taken = redis.call('LINDEX', KEYS[1], limit - 1 - n % limit)
 local free_at = taken and tonumber(taken) + window or now
-local last_at = math.max(free_at, now, tonumber(state[2] or 0)) + math.floor(n / limit) * window
+local closed_until = tonumber(state[2] or 0)
+local memory = redis.call('HMGET', KEYS[6], 'since', 'forgot')
+if memory[2] then
+  -- See admit.lua.
+  closed_until = math.max(closed_until, memory[1] + window)
+end
+local last_at = math.max(free_at, now, closed_until) + math.floor(n / limit) * window
 if redis.call('HEXISTS', KEYS[5], 'state') == 1 then
   -- Nobody knows when the provider will be back.
   last_at = -1

@@ -1,6 +1,6 @@
 -- Reads where a provider stands.
 --
--- KEYS   1 calls (list)  2 waiters (zset)  3 state (hash)  4 breaker (hash)
+-- KEYS   1 calls (list)  2 waiters (zset)  3 state (hash)  4 breaker (hash)  5 memory (hash)
 -- ARGV   1 window in ms  2 limit (calls a window)  3 tokens a window  4 calls a day  5 calls at once
 --        6 micro-USD a day; 0 for no limit
 -- RETURNS { closed | open | half_open, closed_until ms (0 for none), waiters, calls in the window,
@@ -29,6 +29,11 @@ if health == 'open' and tonumber(breaker[2]) <= now then
   health = 'half_open'
 end
 local closed_until = tonumber(state[6] or 0)
+local memory = redis.call('HMGET', KEYS[5], 'since', 'forgot')
+if memory[2] then
+  -- See admit.lua.
+  closed_until = math.max(closed_until, memory[1] + ARGV[1])
+end
 local is_today = tonumber(state[7] or 0) == math.floor(now / 86400000)
 local standing = { health, closed_until > now and closed_until or 0, redis.call('ZCARD', KEYS[2]), low,
   is_today and tonumber(state[8] or 0) or 0, is_today and tonumber(state[9] or 0) or 0 }

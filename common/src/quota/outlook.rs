@@ -41,6 +41,7 @@ impl Quota {
             .key(&self.keys.line)
             .key(&self.keys.state)
             .key(&self.keys.breaker)
+            .key(&self.keys.memory)
             .arg(ticket.to_string())
             .arg(millis(self.policy.window))
             .arg(self.policy.limit)

@@ -1,6 +1,7 @@
 //! The quota's and the breaker's promises, on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod flush;
 mod model;
 mod order;
 
@@ -38,7 +39,20 @@ fn quota(limit: u32, window_ms: u64) -> Quota {
 impl Quota {
     /// The same quota, as a process that has not asked yet knows it.
     fn clone_of_another_process(&self) -> Self {
-        Self { generation: std::sync::Arc::default(), ..self.clone() }
+        Self { redis: self.redis.of_another_process(), ..self.clone() }
+    }
+
+    /// Makes Redis forget all of it, and what it shares with other providers.
+    async fn flush(&self) {
+        let keys = &self.keys;
+        let mut delete = redis::cmd("DEL");
+        for key in [&keys.calls, &keys.waiters, &keys.expected, &keys.state, &keys.breaker, &keys.granted] {
+            delete.arg(key);
+        }
+        for key in [&keys.amounts, &keys.flying, &keys.clocks, &keys.absent, &keys.line, &keys.jobs, &keys.memory] {
+            delete.arg(key);
+        }
+        delete.query_async::<()>(&mut self.redis.commands()).await.unwrap();
     }
 
     /// Sets every stored time back: to the scripts, so much time has passed.
@@ -52,15 +66,15 @@ impl Quota {
             end
             local told = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
             for i = 1, #told, 2 do redis.call('ZADD', KEYS[2], tonumber(told[i + 1]) - ms, told[i]) end
-            for _, field in ipairs({ 'closed_until', 'until', 'probe_until' }) do
-              for _, key in ipairs({ KEYS[3], KEYS[4] }) do
+            for _, field in ipairs({ 'closed_until', 'until', 'probe_until', 'since' }) do
+              for _, key in ipairs({ KEYS[3], KEYS[4], KEYS[5] }) do
                 local at = redis.call('HGET', key, field)
                 if at then redis.call('HSET', key, field, string.format('%.0f', tonumber(at) - ms)) end
               end
             end",
         );
         let mut call = script.key(&keys.calls);
-        call.key(&keys.expected).key(&keys.state).key(&keys.breaker).arg(ms);
+        call.key(&keys.expected).key(&keys.state).key(&keys.breaker).key(&keys.memory).arg(ms);
         call.invoke_async::<()>(&mut self.redis.commands()).await.unwrap();
     }
 }
@@ -369,32 +383,6 @@ async fn an_operators_limits_hold_from_the_next_call_on() {
     assert_eq!(Some(until), open_until);
     quota.set_breaker(None).await.unwrap();
     assert_eq!(quota.status().await.unwrap().breaker, BreakerState::Closed);
-}
-
-#[tokio::test]
-async fn a_flush_that_forgets_the_window_closes_the_provider_for_one() {
-    let quota = quota(3, 500);
-    let other = quota.clone_of_another_process();
-    let newcomer = quota.clone_of_another_process();
-    for _ in 0..3 {
-        let _ = grant(&quota, anybody()).await;
-    }
-    throttled(&other, &anybody()).await;
-    let flushed = clock::now();
-    let keys = &quota.keys;
-    let mut delete = redis::cmd("DEL");
-    for key in [&keys.calls, &keys.waiters, &keys.expected, &keys.state, &keys.line, &keys.jobs] {
-        delete.arg(key);
-    }
-    delete.query_async::<()>(&mut quota.redis.commands()).await.unwrap();
-    let _ = grant(&newcomer, anybody()).await;
-    let until = throttled(&quota, &anybody()).await;
-    // Redis' time is in whole ms.
-    assert!(until > flushed + TimeDelta::milliseconds(498), "closed for a window: {}", until - flushed);
-    let waiting = anybody();
-    assert!(throttled(&other, &waiting).await <= until + TimeDelta::milliseconds(500), "and only once");
-    sleep_until(until).await;
-    let _ = grant(&other, waiting).await;
 }
 
 fn costing(rank: Rank, micro_usd: u64) -> Ask {

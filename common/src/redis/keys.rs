@@ -55,8 +55,15 @@ impl Keys {
             absent: key("absent"),
             line: key("line"),
             jobs: key("jobs"),
+            memory: self.quota_memory(),
             spent: format!("{{{}:quota}}:spent", self.prefix),
         }
+    }
+
+    /// Hash, no end: which generation of Redis' memory the quotas are in, the ms at which it was first
+    /// seen (`since`), and whether an earlier one is known to have been forgotten (`forgot`).
+    pub fn quota_memory(&self) -> String {
+        format!("{{{}:quota}}:memory", self.prefix)
     }
 
     /// The state of a provider's quota: see [`QuotaKeys::state`].
@@ -95,9 +102,15 @@ impl Keys {
     }
 
     /// String, no end: its absence says that Redis, or the cluster's node that has the kind's queue,
-    /// was flushed. Owner: the sweep.
+    /// was flushed, or that some worker found it away. Owner: the sweep.
     pub fn swept(&self, kind: JobKind) -> String {
         format!("{}:swept", self.queue_tag(kind))
+    }
+
+    /// String, until the pass is complete: the name of the whole pass through the kind's open jobs that
+    /// is under way. Its absence says that Redis was flushed meanwhile. Owner: the sweep.
+    pub fn pass(&self, kind: JobKind) -> String {
+        format!("{}:pass", self.queue_tag(kind))
     }
 
     /// String, an hour: where the passages stand that a search of a business's documents found at this version of
@@ -160,8 +173,8 @@ pub struct QuotaKeys {
     /// Sorted set: jobs with a call in the line by the ms at which they will ask again.
     pub expected: String,
     /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
-    /// window, calls and micro-USD of the day, the mean length of a call, the generation of Redis'
-    /// memory.
+    /// window, calls and micro-USD of the day, the mean length of a call; and for workers of an earlier
+    /// release the provider's own generation.
     pub state: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
@@ -179,6 +192,8 @@ pub struct QuotaKeys {
     pub line: String,
     /// Sorted set: jobs with a call in the line, by rank.
     pub jobs: String,
+    /// One for all providers: see [`Keys::quota_memory`].
+    pub memory: String,
     spent: String,
 }
 

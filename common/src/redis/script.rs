@@ -27,6 +27,9 @@ scripts! {
     QUOTA_BREAKER = "quota/breaker.lua";
     QUOTA_FORESEE = "quota/foresee.lua";
     QUOTA_LIMITS = "quota/limits.lua";
+    QUOTA_MEMORY = "quota/memory.lua";
     QUOTA_SETTLE = "quota/settle.lua";
     QUOTA_STATUS = "quota/status.lua";
+    SWEEP_COMPLETE = "sweep/complete.lua";
+    SWEEP_HOLD = "sweep/hold.lua";
 }

@@ -11,8 +11,9 @@ use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::presence::{self, WorkerInfo};
 use copydesk_common::queue::{Depth, Queue};
+use copydesk_common::quota::memory::{self, Seen};
 use copydesk_common::quota::{Admission, Health, Policy, Quota, Rank, Settlement};
-use copydesk_common::redis::{Mark, Redis, WrongMode};
+use copydesk_common::redis::{Mark, Redis, Swept, WrongMode};
 use tokio_util::sync::CancellationToken;
 
 use crate::nodes::{Alone, Nodes};
@@ -128,6 +129,8 @@ async fn quotas_hints_presence_and_marks_work_on_a_cluster() {
         quota.status().await.unwrap();
     }
 
+    assert_eq!(memory::look(&redis).await.unwrap(), Seen::Known);
+
     let worker = WorkerInfo {
         id: "w".to_owned(),
         host: "host".to_owned(),
@@ -144,6 +147,12 @@ async fn quotas_hints_presence_and_marks_work_on_a_cluster() {
         assert_eq!(redis.mark(&keys.swept(*kind)).await.unwrap(), Mark::Absent);
         redis.set_mark(&keys.swept(*kind)).await.unwrap();
         assert_eq!(redis.mark(&keys.swept(*kind)).await.unwrap(), Mark::Present);
+        redis.want_pass(*kind).await.unwrap();
+        assert!(!redis.complete_pass(*kind, "forgotten").await.unwrap());
+        redis.begin_pass(*kind, "whole").await.unwrap();
+        assert_eq!(redis.swept(*kind).await.unwrap(), Swept { is_whole: false, pass: Some("whole".to_owned()) });
+        assert!(redis.complete_pass(*kind, "whole").await.unwrap());
+        assert_eq!(redis.swept(*kind).await.unwrap(), Swept { is_whole: true, pass: None });
     }
 }
 

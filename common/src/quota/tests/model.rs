@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use super::super::memory::{self, Seen};
 use super::{Admission, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::business::BusinessId;
 use crate::clock;
@@ -23,6 +24,7 @@ const OPEN: i64 = 5 * UNIT;
 const LONGEST_CALL: i64 = 5 * UNIT;
 const GRACE: i64 = 5_000;
 const CALLERS: usize = 8;
+const PROCESSES: usize = 3;
 
 fn policy() -> Policy {
     let ms = |ms: i64| Duration::from_millis(ms.unsigned_abs());
@@ -42,18 +44,35 @@ fn policy() -> Policy {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Admit { caller: usize, promises: u8, slow: bool },
-    Settle { grant: usize, health: u8, closed_units: i64 },
+    Admit {
+        by: usize,
+        caller: usize,
+        promises: u8,
+        slow: bool,
+    },
+    Settle {
+        grant: usize,
+        health: u8,
+        closed_units: i64,
+    },
     Wait(i64),
+    Flush,
+    /// A process looks whether Redis was flushed.
+    Look(usize),
+    /// A process ends, and another one starts in its place.
+    Restart(usize),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        6 => (0..CALLERS, 0..4u8, any::<bool>())
-            .prop_map(|(caller, promises, slow)| Operation::Admit { caller, promises, slow }),
-        5 => (any::<usize>(), 0..6u8, prop_oneof![9 => Just(0i64), 1 => 1..4i64])
+        12 => (0..PROCESSES, 0..CALLERS, 0..4u8, any::<bool>())
+            .prop_map(|(by, caller, promises, slow)| Operation::Admit { by, caller, promises, slow }),
+        10 => (any::<usize>(), 0..6u8, prop_oneof![9 => Just(0i64), 1 => 1..4i64])
             .prop_map(|(grant, health, closed_units)| Operation::Settle { grant, health, closed_units }),
-        2 => (1..8i64).prop_map(Operation::Wait),
+        4 => (1..8i64).prop_map(Operation::Wait),
+        1 => Just(Operation::Flush),
+        1 => (0..PROCESSES).prop_map(Operation::Look),
+        1 => (0..PROCESSES).prop_map(Operation::Restart),
     ]
 }
 
@@ -90,10 +109,33 @@ struct Standing {
     gone_at: i64,
 }
 
-/// The quota as its documentation describes it, in ms.
+/// What Redis knows of its own memory.
 #[derive(Debug)]
+struct Memory {
+    generation: usize,
+    since: i64,
+    forgot: bool,
+}
+
+/// A call as the provider counts it: no flush makes it forget one.
+#[derive(Debug)]
+struct Call {
+    at: i64,
+    generation: usize,
+    /// Whether nobody had said yet that an earlier memory was forgotten.
+    nobody_knew: bool,
+}
+
+/// The quota as its documentation describes it, in ms.
+#[derive(Debug, Default)]
 struct Model {
     now: i64,
+    memory: Option<Memory>,
+    generations: usize,
+    /// The generation that each process knows.
+    known: [Option<usize>; PROCESSES],
+    /// What the provider sees.
+    seen: Vec<Call>,
     calls: Vec<i64>,
     /// The line, by rank.
     line: BTreeMap<usize, Standing>,
@@ -101,8 +143,43 @@ struct Model {
     breaker: Breaker,
 }
 
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
+}
+
 impl Model {
-    fn admit(&mut self, rank: usize, promises: usize, call_ms: i64, grant: usize) -> Verdict {
+    /// A process looks at the memory; the moment before which no call may be made on its account.
+    fn look(&mut self, by: usize) -> i64 {
+        let (now, next) = (self.now, self.generations);
+        let memory = self.memory.get_or_insert_with(|| Memory { generation: next, since: now, forgot: false });
+        self.generations = next.max(memory.generation + 1);
+        memory.forgot |= self.known[by].is_some_and(|known| known != memory.generation);
+        self.known[by] = Some(memory.generation);
+        if memory.forgot { memory.since + WINDOW } else { 0 }
+    }
+
+    fn flush(&mut self) {
+        let Self { now, generations, known, seen, .. } = std::mem::take(self);
+        *self = Self { now, generations, known, seen, ..Self::default() };
+    }
+
+    /// No window holds more calls than the limit: as the provider counts, also over a flush, but for
+    /// calls that were granted while no process that knew the earlier memory had been heard.
+    fn note_call(&mut self) {
+        let memory = self.memory.as_ref().unwrap();
+        let (generation, now) = (memory.generation, self.now);
+        self.seen.push(Call { at: now, generation, nobody_knew: !memory.forgot });
+        let window: Vec<_> = self.seen.iter().filter(|call| call.at > now - WINDOW).collect();
+        let latest = |call: &&&Call| call.generation == generation;
+        let unaware = window.iter().filter(latest).any(|call| call.nobody_knew);
+        let forgotten = window.iter().any(|call| call.generation != generation);
+        assert!(window.len() <= LIMIT || (unaware && forgotten), "{window:?}");
+    }
+
+    fn admit(&mut self, by: usize, rank: usize, promises: usize, call_ms: i64, grant: usize) -> Verdict {
+        let reopens = self.look(by);
         match self.breaker {
             Breaker::Open { until } | Breaker::HalfOpen { probe: Some((_, until)) } if self.now < until => {
                 return Verdict::Open(until);
@@ -111,7 +188,7 @@ impl Model {
         }
         self.line.retain(|_, standing| standing.gone_at > self.now);
         let lapse = (4 * call_ms).clamp(2_000, LONGEST_CALL);
-        let at = self.turn_at(rank, call_ms, lapse).max(self.closed_until);
+        let at = self.turn_at(rank, call_ms, lapse).max(self.closed_until).max(reopens);
         if at > self.now {
             self.line.insert(rank, Standing { waits: true, promises, gone_at: at + GRACE });
             return Verdict::Throttled(at);
@@ -121,6 +198,7 @@ impl Model {
             self.line.insert(rank, Standing { waits: false, promises, gone_at: self.now + lapse });
         }
         self.calls.push(self.now);
+        self.note_call();
         let probe = !matches!(self.breaker, Breaker::Closed { .. });
         if probe {
             self.breaker = Breaker::HalfOpen { probe: Some((grant, self.now + LONGEST_CALL)) };
@@ -177,20 +255,15 @@ impl Model {
 
 async fn run(operations: &[Operation]) {
     let quota = Quota::new(&Redis::of_test(), "groq", "m", policy());
+    let mut processes: [Quota; PROCESSES] = std::array::from_fn(|_| quota.clone_of_another_process());
     let began = clock::now();
     let business = BusinessId::parse("company_123").unwrap();
     let callers: Vec<JobId> = (0..CALLERS).map(|_| JobId::new()).collect();
-    let mut model = Model {
-        now: 0,
-        calls: Vec::new(),
-        line: BTreeMap::new(),
-        closed_until: 0,
-        breaker: Breaker::Closed { failures: 0 },
-    };
+    let mut model = Model::default();
     let mut grants: Vec<Option<(Grant, usize)>> = Vec::new();
     for operation in operations {
         match *operation {
-            Operation::Admit { caller, promises, slow } => {
+            Operation::Admit { by, caller, promises, slow } => {
                 let call_ms = if slow { UNIT } else { 0 };
                 redis::cmd("HSET")
                     .arg(&[quota.keys.state.as_str(), "call_ms", &call_ms.to_string()])
@@ -199,9 +272,9 @@ async fn run(operations: &[Operation]) {
                     .unwrap();
                 let accepted_at = began + TimeDelta::milliseconds(i64::try_from(caller).unwrap());
                 let rank = Rank::under_way(callers[caller], business.clone(), accepted_at).before(promises);
-                let admission = quota.admit(rank).await.unwrap();
+                let admission = processes[by].admit(rank).await.unwrap();
                 let number = grants.len();
-                let expected = model.admit(caller, usize::from(promises), call_ms, number);
+                let expected = model.admit(by, caller, usize::from(promises), call_ms, number);
                 let drift = clock::now() - began;
                 let since = |until: chrono::DateTime<chrono::Utc>| model.now + (until - began).num_milliseconds();
                 let verdict = match admission {
@@ -235,6 +308,21 @@ async fn run(operations: &[Operation]) {
             Operation::Wait(units) => {
                 quota.set_back(units * UNIT).await;
                 model.now += units * UNIT;
+            }
+            Operation::Flush => {
+                quota.flush().await;
+                model.flush();
+            }
+            Operation::Look(by) => {
+                let known = model.known[by];
+                let seen = memory::look(&processes[by].redis).await.unwrap();
+                model.look(by);
+                let flushed = known.is_some() && known != model.known[by];
+                assert_eq!(seen == Seen::Flushed, flushed);
+            }
+            Operation::Restart(process) => {
+                processes[process] = quota.clone_of_another_process();
+                model.known[process] = None;
             }
         }
     }
