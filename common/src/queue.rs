@@ -19,6 +19,7 @@ mod intake;
 mod lease;
 pub mod message;
 mod recover;
+mod restore;
 mod share;
 pub mod single;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod tests;
 pub use intake::Intake;
 use message::Message;
 pub use recover::Recovery;
+pub use restore::Likely;
 pub use share::Share;
 
 /// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
@@ -165,20 +167,6 @@ impl Queue {
             new += call.invoke_async::<u64>(&mut self.redis.commands()).await?;
         }
         Ok(new)
-    }
-
-    /// Which of these jobs the queue does not know. One round trip for every 500 of them.
-    pub async fn unknown(&self, ids: &[JobId]) -> Result<Vec<JobId>, QueueError> {
-        let mut unknown = Vec::new();
-        for batch in ids.chunks(BATCH) {
-            let mut pipeline = redis::pipe();
-            for id in batch {
-                pipeline.hexists(&self.keys.messages, id.to_string());
-            }
-            let known: Vec<bool> = pipeline.query_async(&mut self.redis.commands()).await?;
-            unknown.extend(batch.iter().zip(known).filter(|(_, known)| !known).map(|(id, _)| *id));
-        }
-        Ok(unknown)
     }
 
     /// Makes delayed jobs due now: what they wait for may have come earlier. Returns how many; an

@@ -4,9 +4,9 @@
 //! limits and shares that operators set and of the queues that they hold back, which it forgets in a
 //! flush.
 //!
-//! One worker sweeps at a time. Redis' own memory says when it was flushed: the mark that the last
-//! whole pass left is gone. Then every open job is looked at; otherwise the latest ones, and a page
-//! of the others a turn.
+//! One worker sweeps at a time. A mark in Redis says that it lacks no job: a flush removes it, and so
+//! does every worker that found Redis away. Where it is gone, every open job is looked at ([`pass`]);
+//! otherwise the latest ones, and a page of the others a turn.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,27 +15,36 @@ use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::queue::message::Message;
-use copydesk_common::queue::{Entry, Queue, QueueError};
+use copydesk_common::queue::{Entry, Likely, Queue, QueueError};
+use copydesk_common::quota::memory::{self, Seen};
 use copydesk_common::quota::{QuotaError, limits};
-use copydesk_common::redis::{Mark, Redis, RedisError};
+use copydesk_common::redis::{Redis, RedisError};
 use copydesk_common::store::job::OpenJob;
 use copydesk_common::store::{self, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::metric;
 
-/// Open jobs that one query reads.
-const PAGE: u16 = 1_000;
-/// Jobs accepted within this time are looked at in every turn: their push may have failed.
+mod pass;
+#[cfg(test)]
+mod tests;
+
+use pass::{Advance, Pass};
+
+/// Open jobs that one query of a usual turn reads.
+const PAGE: u16 = 2_000;
+/// Jobs accepted within this time are all looked at in every turn: their push may have failed.
+const RECENT: Duration = Duration::from_secs(10);
+/// Jobs accepted within this time are looked at by a page a turn: their rows may be committed late.
 const LATEST: Duration = Duration::from_secs(120);
 /// A job that was just accepted is about to be pushed by the process that accepted it.
 const PUSH_GRACE: Duration = Duration::from_millis(500);
-/// After a flush the workers themselves take back what they run, within this time: it would be a
-/// waste to hand it to others.
-const READOPTION: Duration = Duration::from_secs(5);
 
 /// How often idempotency keys that are a day old are freed.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// Keys that one statement frees.
+const KEYS: u16 = 1_000;
 
 /// The sweep failed; it is tried again in the next turn.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +61,32 @@ pub enum SweepError {
     /// Redis.
     #[error("the sweep could not reach Redis")]
     Redis(#[from] RedisError),
+    /// Another worker sweeps by now.
+    #[error("the sweep's lock was lost")]
+    LockLost,
+}
+
+/// What a turn did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Jobs that it made known.
+    pub pushed: u64,
+    /// Whether there is more to do at once.
+    pub goes_on: bool,
+    /// Duties that failed. The others were done.
+    pub failed: u32,
+}
+
+impl Turn {
+    /// What a duty came to; where it failed, it is tried again in the next turn.
+    fn note<T>(&mut self, duty: &'static str, result: Result<T, SweepError>) -> Option<T> {
+        result
+            .inspect_err(|error| {
+                self.failed += 1;
+                tracing::warn!(error = error as &dyn std::error::Error, duty, "a duty of the sweep failed");
+            })
+            .ok()
+    }
 }
 
 /// Sweeps, in turns.
@@ -62,10 +97,14 @@ pub struct Sweep {
     queues: BTreeMap<JobKind, Queue>,
     owner: String,
     every: Duration,
+    /// The whole pass that is under way.
+    pass: Option<Pass>,
+    /// Where the walk through the latest jobs has come.
+    latest: JobId,
     /// Where the walk through the older jobs has come.
     walked: JobId,
-    /// When this sweep found that Redis was flushed.
-    flush_seen: Option<DateTime<Utc>>,
+    /// The outages that Redis was told of.
+    outages_told: u64,
     /// When this sweep last freed old idempotency keys.
     keys_forgotten: Option<Instant>,
 }
@@ -74,7 +113,20 @@ impl Sweep {
     /// A sweep that takes a turn `every` so often.
     pub fn new(store: Store, redis: Redis, owner: String, every: Duration) -> Self {
         let queues = JobKind::ALL.iter().map(|&kind| (kind, Queue::new(&redis, kind))).collect();
-        Self { store, redis, queues, owner, every, walked: FIRST, flush_seen: None, keys_forgotten: None }
+        // Not patient: while Postgres is away, what needs Redis alone is still to be done.
+        let store = store.patient(Duration::ZERO, CancellationToken::new());
+        Self {
+            store,
+            redis,
+            queues,
+            owner,
+            every,
+            pass: None,
+            latest: FIRST,
+            walked: FIRST,
+            outages_told: 0,
+            keys_forgotten: None,
+        }
     }
 
     /// Takes turns for ever.
@@ -83,29 +135,80 @@ impl Sweep {
         turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             turn.tick().await;
-            if let Err(error) = self.run_once().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed");
+            loop {
+                match self.run_once().await {
+                    Ok(turn) if turn.goes_on && turn.failed == 0 => {}
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed");
+                        break;
+                    }
+                }
             }
         }
     }
 
-    /// Takes one turn, where no other worker sweeps. Returns how many jobs it made known.
-    pub async fn run_once(&mut self) -> Result<u64, SweepError> {
-        if !self.redis.hold(&self.redis.keys().sweeper(), &self.owner, self.every * 3).await? {
-            self.flush_seen = None;
-            return Ok(0);
+    /// Takes one turn: what each worker does, and, where no other worker sweeps, what one does for all.
+    /// Fails where Redis is away.
+    pub async fn run_once(&mut self) -> Result<Turn, SweepError> {
+        if memory::look(&self.redis).await? == Seen::Flushed {
+            tracing::warn!("Redis has lost its memory: for a minute from now no provider takes calls");
         }
+        self.tell_of_outages().await?;
+        if !self.hold_lock().await? {
+            self.pass = None;
+            return Ok(Turn::default());
+        }
+        let mut turn = Turn::default();
+        turn.note("depths", self.tell_depths().await);
+        // Postgres' breaker says so, once: five duties need not.
+        if self.store.is_breaker_open() {
+            return Ok(turn);
+        }
+        // First, so that what is pushed again into a queue that is held back is not handed out.
+        turn.note("intake", self.enforce_intake().await);
+        turn.note("shares", self.enforce_shares().await);
+        turn.note("limits", self.enforce_limits().await);
+        match self.look().await {
+            Err(SweepError::LockLost) => return Ok(turn),
+            looked => {
+                let Advance { pushed, goes_on } = turn.note("jobs", looked).unwrap_or_default();
+                (turn.pushed, turn.goes_on) = (pushed, goes_on);
+            }
+        }
+        turn.note("idempotency keys", self.forget_keys().await);
+        Ok(turn)
+    }
+
+    /// Holds the sweep's lock for some turns from now: false where another worker does.
+    async fn hold_lock(&self) -> Result<bool, RedisError> {
+        self.redis.hold(&self.redis.keys().sweeper(), &self.owner, self.every * 3).await
+    }
+
+    /// The same, in the midst of the work.
+    async fn keep_lock(&self) -> Result<(), SweepError> {
+        if self.hold_lock().await? { Ok(()) } else { Err(SweepError::LockLost) }
+    }
+
+    /// Where this worker found Redis away, others may have failed to push: it says so, and remembers
+    /// until it could. Whoever sweeps, then or later, makes a whole pass.
+    async fn tell_of_outages(&mut self) -> Result<(), RedisError> {
+        let outages = self.redis.outages();
+        if outages != self.outages_told {
+            for &kind in self.queues.keys() {
+                self.redis.want_pass(kind).await?;
+            }
+            self.outages_told = outages;
+        }
+        Ok(())
+    }
+
+    async fn tell_depths(&self) -> Result<(), SweepError> {
+        metric::database_connections(self.store.pool_status());
         for (kind, queue) in &self.queues {
             metric::queue_depth(*kind, queue.depth().await?);
         }
-        metric::database_connections(self.store.pool_status());
-        // First, so that what is pushed again into a queue that is held back is not handed out.
-        self.enforce_intake().await?;
-        self.enforce_shares().await?;
-        let pushed = if self.was_flushed().await? { self.look_at_all().await } else { self.look_at_some().await }?;
-        self.forget_keys().await?;
-        self.enforce_limits().await?;
-        Ok(pushed)
+        Ok(())
     }
 
     async fn enforce_intake(&self) -> Result<(), SweepError> {
@@ -132,82 +235,88 @@ impl Sweep {
         Ok(())
     }
 
-    /// Frees old idempotency keys, now and then.
-    async fn forget_keys(&mut self) -> Result<(), StoreError> {
-        if self.keys_forgotten.is_none_or(|forgotten| forgotten.elapsed() >= FORGET_EVERY) {
-            let keys = store::idempotency::forget(&self.store).await?;
-            tracing::debug!(keys, "old idempotency keys were freed");
-            self.keys_forgotten = Some(Instant::now());
+    /// Frees old idempotency keys, now and then, as many as a part of the turn allows.
+    async fn forget_keys(&mut self) -> Result<(), SweepError> {
+        if self.keys_forgotten.is_some_and(|forgotten| forgotten.elapsed() < FORGET_EVERY) {
+            return Ok(());
         }
+        let deadline = Instant::now() + self.every / 8;
+        while store::idempotency::forget(&self.store, KEYS).await? >= KEYS.into() {
+            if Instant::now() >= deadline {
+                return Ok(());
+            }
+            self.keep_lock().await?;
+        }
+        self.keys_forgotten = Some(Instant::now());
         Ok(())
     }
 
-    /// Whether a queue has lost the mark of the last whole pass: all of them, or those of one node of
-    /// a cluster.
-    async fn was_flushed(&self) -> Result<bool, RedisError> {
-        for &kind in self.queues.keys() {
-            if self.redis.mark(&self.redis.keys().swept(kind)).await? == Mark::Absent {
-                return Ok(true);
-            }
+    /// Looks for jobs that Redis does not know.
+    async fn look(&mut self) -> Result<Advance, SweepError> {
+        let deadline = Instant::now() + self.every / 2;
+        if self.needs_pass().await? {
+            return self.advance_pass(deadline).await;
         }
-        Ok(false)
+        Ok(Advance { pushed: self.look_at_some(deadline).await?, goes_on: false })
     }
 
-    /// After a flush: first all that nobody runs; then, once the workers have taken back what they
-    /// run, the rest.
-    async fn look_at_all(&mut self) -> Result<u64, SweepError> {
-        let seen = *self.flush_seen.get_or_insert_with(clock::now);
-        let readopted = clock::now() - seen > chrono::TimeDelta::from_std(READOPTION).unwrap_or_default();
-        let mut pushed = 0;
-        let mut after = FIRST;
-        loop {
-            let page = store::job::open_after(&self.store, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            pushed += self.push_unknown(page.into_iter().filter(|job| readopted || !job.running)).await?;
-        }
-        if readopted {
-            for &kind in self.queues.keys() {
-                self.redis.set_mark(&self.redis.keys().swept(kind)).await?;
-            }
-            self.flush_seen = None;
-        }
-        Ok(pushed)
-    }
-
-    async fn look_at_some(&mut self) -> Result<u64, SweepError> {
+    async fn look_at_some(&mut self, deadline: Instant) -> Result<u64, SweepError> {
         let now = clock::now();
-        let mut pushed = 0;
-        let latest = store::job::open_after(&self.store, first_accepted_at(now - LATEST), PAGE).await?;
         let settled = first_accepted_at(now - PUSH_GRACE);
-        pushed += self.push_unknown(latest.into_iter().filter(|job| job.id < settled)).await?;
-        let page = store::job::open_after(&self.store, self.walked, PAGE).await?;
-        self.walked = if page.len() < usize::from(PAGE) { FIRST } else { page.last().map_or(FIRST, |job| job.id) };
-        pushed += self.push_unknown(page.into_iter().filter(|job| job.id < settled)).await?;
-        Ok(pushed)
+        let page = self.look_at_page(self.walked, settled).await?;
+        let mut pushed = page.pushed;
+        let was_all = self.walked == FIRST && page.next.is_none();
+        self.walked = page.next.unwrap_or(FIRST);
+        if was_all {
+            return Ok(pushed);
+        }
+        let mut recent = Some(first_accepted_at(now - RECENT));
+        while let Some(after) = recent.filter(|_| Instant::now() < deadline) {
+            let page = self.look_at_page(after, settled).await?;
+            pushed += page.pushed;
+            recent = page.next;
+            self.keep_lock().await?;
+        }
+        let page = self.look_at_page(self.latest.max(first_accepted_at(now - LATEST)), settled).await?;
+        self.latest = page.next.unwrap_or(FIRST);
+        Ok(pushed + page.pushed)
     }
 
-    async fn push_unknown(&self, jobs: impl Iterator<Item = OpenJob>) -> Result<u64, SweepError> {
-        let mut by_kind: BTreeMap<JobKind, Vec<OpenJob>> = BTreeMap::new();
+    /// Looks at the jobs of one page that were accepted before `settled`.
+    async fn look_at_page(&self, after: JobId, settled: JobId) -> Result<Page, SweepError> {
+        let mut page = store::job::open_after(&self.store, after, PAGE).await?;
+        let next = page.last().filter(|_| page.len() == usize::from(PAGE)).map(|job| job.id);
+        page.retain(|job| job.id < settled);
+        Ok(Page { next, pushed: self.restore(page, Likely::Known).await? })
+    }
+
+    /// Makes those jobs known that Redis does not know. Returns how many these were.
+    async fn restore(&self, jobs: Vec<OpenJob>, likely: Likely) -> Result<u64, SweepError> {
+        let mut by_kind: BTreeMap<JobKind, Vec<Entry>> = BTreeMap::new();
         for job in jobs {
-            by_kind.entry(job.kind).or_default().push(job);
+            by_kind.entry(job.kind).or_default().push(entry(&job));
         }
         let mut pushed = 0;
-        for (kind, jobs) in by_kind {
+        for (kind, entries) in by_kind {
             let Some(queue) = self.queues.get(&kind) else { continue };
-            let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-            let unknown = queue.unknown(&ids).await?;
-            if unknown.is_empty() {
-                continue;
+            let new = queue.restore(entries, likely).await?;
+            if new > 0 {
+                metric::jobs_swept(kind, new);
+                tracing::info!(job.kind = %kind, jobs = new, "jobs that Redis did not know were made known to it");
+                pushed += new;
             }
-            let entries: Vec<Entry> = jobs.iter().filter(|job| unknown.contains(&job.id)).map(entry).collect();
-            let new = queue.push(&entries).await?;
-            metric::jobs_swept(kind, new);
-            tracing::info!(job.kind = %kind, jobs = new, "jobs that Redis did not know were made known to it");
-            pushed += new;
         }
         Ok(pushed)
     }
+}
+
+/// A page of open jobs that was looked at.
+#[derive(Debug, Clone, Copy)]
+struct Page {
+    /// Its last job, where others may follow.
+    next: Option<JobId>,
+    /// Jobs that it made known.
+    pushed: u64,
 }
 
 fn entry(job: &OpenJob) -> Entry {
@@ -224,17 +333,4 @@ fn first_accepted_at(time: DateTime<Utc>) -> JobId {
     let mut bytes = id.into_bytes();
     bytes[6..].fill(0);
     JobId(Uuid::from_bytes(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_least_id_of_a_moment_splits_earlier_from_later_jobs() {
-        let before = JobId::new();
-        let border = first_accepted_at(clock::now() + chrono::TimeDelta::milliseconds(5));
-        assert!(before < border);
-        assert!(first_accepted_at(clock::now() - chrono::TimeDelta::milliseconds(5)) < before);
-    }
 }

@@ -167,7 +167,7 @@ async fn keys_are_kept_for_a_day(pool: PgPool) {
             let age = format!("update {table} set created_at = now() - interval '{hours} hours'");
             sqlx::query(sqlx::AssertSqlSafe(age)).execute(&pool).await.unwrap();
         }
-        assert_eq!(idempotency::forget(&store).await.unwrap(), freed);
+        assert_eq!(idempotency::forget(&store, 100).await.unwrap(), freed);
     }
     for (path, body, _) in &creations {
         let anew = post(&service, path, body, "k").await;

@@ -81,25 +81,42 @@ pub(super) async fn keep(tx: &mut PgTransaction<'_>, scope: Scope<'_>, answer: &
     Ok(())
 }
 
-/// Frees idempotency keys that are a day old, those of single jobs too. Returns how many.
-pub async fn forget(store: &Store) -> Result<u64, StoreError> {
+/// Frees idempotency keys that are a day old, those of single jobs too: at most `most` of each kind, in a
+/// statement each. Returns how many; there may be more where that is not less than `most`.
+pub async fn forget(store: &Store, most: u16) -> Result<u64, StoreError> {
     let before = crate::clock::now() - KEPT;
-    Ok(store.retry(|| forget_of_jobs(store, before)).await? + store.retry(|| forget_answers(store, before)).await?)
+    let of_jobs = store.retry(|| forget_of_jobs(store, before, most)).await?;
+    Ok(of_jobs + store.retry(|| forget_answers(store, before, most)).await?)
 }
 
-async fn forget_of_jobs(store: &Store, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+/// What somebody else has locked is left for the next time: a job's own writes go first.
+async fn forget_of_jobs(store: &Store, before: DateTime<Utc>, most: u16) -> Result<u64, sqlx::Error> {
     let freed = sqlx::query!(
-        "update jobs set idempotency_key = null, idempotency_fingerprint = null
-         where idempotency_key is not null and created_at < $1",
-        before
+        "with old as materialized (
+             select id from jobs where idempotency_key is not null and created_at < $1
+             order by created_at limit $2 for update skip locked
+         )
+         update jobs j set idempotency_key = null, idempotency_fingerprint = null from old where j.id = old.id",
+        before,
+        i64::from(most),
     )
     .execute(&store.pool)
     .await?;
     Ok(freed.rows_affected())
 }
 
-async fn forget_answers(store: &Store, before: DateTime<Utc>) -> Result<u64, sqlx::Error> {
-    let freed =
-        sqlx::query!("delete from idempotent_answers where created_at < $1", before).execute(&store.pool).await?;
+async fn forget_answers(store: &Store, before: DateTime<Utc>, most: u16) -> Result<u64, sqlx::Error> {
+    let freed = sqlx::query!(
+        "with old as materialized (
+             select operation, business_id, key from idempotent_answers where created_at < $1
+             order by created_at limit $2 for update skip locked
+         )
+         delete from idempotent_answers a using old
+         where a.operation = old.operation and a.business_id = old.business_id and a.key = old.key",
+        before,
+        i64::from(most),
+    )
+    .execute(&store.pool)
+    .await?;
     Ok(freed.rows_affected())
 }

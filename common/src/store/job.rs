@@ -652,11 +652,39 @@ pub struct OpenJob {
     pub trace: TraceParent,
 }
 
+/// A row of `jobs` that is open.
+struct OpenRow {
+    id: Uuid,
+    kind: String,
+    business_id: String,
+    priority: String,
+    status: String,
+    wait_until: Option<DateTime<Utc>>,
+    traceparent: String,
+}
+
+impl TryFrom<OpenRow> for OpenJob {
+    type Error = StoreError;
+
+    fn try_from(row: OpenRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: JobId(row.id),
+            kind: named::<JobKind>(&row.kind)?,
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
+            priority: named::<Priority>(&row.priority)?,
+            not_before: row.wait_until,
+            running: row.status == JobStatus::Running.as_str(),
+            trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
+        })
+    }
+}
+
 /// Up to `limit` open jobs accepted after the job `after`, in the order of their acceptance. Reads
 /// the partial index of open jobs only.
 pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
     let query = || async {
-        sqlx::query!(
+        sqlx::query_as!(
+            OpenRow,
             "select id, kind, business_id, priority, status, wait_until, traceparent from jobs
              where finished_at is null and id > $1 order by id limit $2",
             after.0,
@@ -665,22 +693,23 @@ pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<O
         .fetch_all(&store.pool)
         .await
     };
-    store
-        .retry(query)
-        .await?
-        .into_iter()
-        .map(|row| {
-            Ok(OpenJob {
-                id: JobId(row.id),
-                kind: named::<JobKind>(&row.kind)?,
-                business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
-                priority: named::<Priority>(&row.priority)?,
-                not_before: row.wait_until,
-                running: row.status == JobStatus::Running.as_str(),
-                trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
-            })
-        })
-        .collect()
+    store.retry(query).await?.into_iter().map(OpenJob::try_from).collect()
+}
+
+/// Those of some jobs that are open, in the order of their acceptance.
+pub async fn open_among(store: &Store, ids: &[JobId]) -> Result<Vec<OpenJob>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let query = || async {
+        sqlx::query_as!(
+            OpenRow,
+            "select id, kind, business_id, priority, status, wait_until, traceparent from jobs
+             where finished_at is null and id = any($1) order by id",
+            &ids,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(OpenJob::try_from).collect()
 }
 
 /// A fenced write that changed nothing was another lease's to make.

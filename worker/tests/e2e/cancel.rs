@@ -99,7 +99,7 @@ async fn a_paused_queue_hands_out_nothing_until_it_is_resumed() {
     let quiet = Instant::now();
     system.until(id, |job| job["status"] != "queued" || quiet.elapsed() > Duration::from_millis(1_500)).await;
     assert_eq!(system.get(&format!("/api/jobs/{id}")).await.1["status"], "queued");
-    system.flush_redis().await;
+    system.flush_all_but_quotas().await;
     let give_up = Instant::now() + crate::system::PATIENCE;
     loop {
         let (_, overview) = system.get("/api/ops/overview").await;

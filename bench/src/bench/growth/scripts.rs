@@ -91,7 +91,7 @@ impl<'a> Bed<'a> {
             let ids: Vec<JobId> = entries.iter().take(BATCH).map(|entry| entry.message.job_id()).collect();
             pushes.push(commands.cost_of(async { Ok(queue.push(&entries[BATCH..]).await?) }).await?.0);
             batches.push(commands.cost_of(async { Ok(queue.push(&entries[..BATCH]).await?) }).await?.0);
-            checks.push(commands.cost_of(async { Ok(queue.unknown(&ids).await?) }).await?.0);
+            checks.push(commands.cost_of(async { Ok(queue.recover(&ids).await?.unknown) }).await?.0);
             let (cost, one) = commands.cost_of(async { Ok(queue.claim_once(1, LEASE_MS, 0).await?) }).await?;
             claims.push(cost);
             let (cost, some) = commands.cost_of(async { Ok(queue.claim_once(50, LEASE_MS, 0).await?) }).await?;
@@ -132,7 +132,7 @@ impl<'a> Bed<'a> {
             let (cost, claimed) = self.claim(1).await?;
             meeting.push(cost);
             held.extend(claimed.leases);
-            if claimed.next_due_ms != Some(0) && meeting.len() > 1 {
+            if !claimed.again_in.is_zero() && meeting.len() > 1 {
                 break;
             }
         }

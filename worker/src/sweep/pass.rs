@@ -1,0 +1,173 @@
+//! The whole pass: every open job is looked at, page by page, after Redis was flushed or away. It goes
+//! on from turn to turn, each for a limited time, as long as its worker has the sweep's lock.
+
+use std::time::{Duration, Instant};
+
+use copydesk_common::job::{JobId, JobKind};
+use copydesk_common::queue::Likely;
+use copydesk_common::store;
+use copydesk_common::store::job::OpenJob;
+use uuid::Uuid;
+
+use super::{FIRST, Sweep, SweepError};
+
+/// Open jobs that one query reads: large, since the next page is read while one is pushed.
+pub(super) const PAGE: u16 = 4_000;
+/// After a flush the workers themselves take back what they run, within this time: it would be a
+/// waste to hand it to others.
+const READOPTION: Duration = Duration::from_secs(5);
+
+/// A whole pass that is under way.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// What it left in Redis: a flush removes it.
+    name: String,
+    pub(super) began: Instant,
+    /// The outages that this process had seen before.
+    outages: u64,
+    /// The last job that was looked at.
+    after: JobId,
+    /// Whether all were, but for those that were left out.
+    is_through: bool,
+    /// Jobs that some worker may run, and take back by itself.
+    left_out: Vec<JobId>,
+    /// Whether Redis lacked most jobs of the last page.
+    likely: Likely,
+    /// Jobs that it made known.
+    pushed: u64,
+}
+
+/// What a pass did in a turn.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Advance {
+    pub(super) pushed: u64,
+    /// Whether there is more to do now.
+    pub(super) goes_on: bool,
+}
+
+impl Sweep {
+    /// Whether a whole pass is to be made: a queue has lost the mark of the last one. All of them
+    /// have, or those of one node of a cluster. Begins one where none goes on.
+    pub(super) async fn needs_pass(&mut self) -> Result<bool, SweepError> {
+        let (mut is_whole, mut goes_on) = (true, self.pass.is_some());
+        for &kind in JobKind::ALL {
+            let swept = self.redis.swept(kind).await?;
+            is_whole &= swept.is_whole;
+            goes_on &= self.pass.as_ref().is_some_and(|pass| swept.pass.as_ref() == Some(&pass.name));
+        }
+        if is_whole {
+            self.pass = None;
+        } else if !goes_on {
+            self.pass = Some(self.begin_pass().await?);
+        }
+        Ok(!is_whole)
+    }
+
+    async fn begin_pass(&self) -> Result<Pass, SweepError> {
+        let (name, outages) = (Uuid::now_v7().to_string(), self.redis.outages());
+        for &kind in JobKind::ALL {
+            self.redis.begin_pass(kind, &name).await?;
+        }
+        tracing::info!(pass = name, "Redis was flushed or away: every open job is looked at");
+        Ok(Pass {
+            name,
+            began: Instant::now(),
+            outages,
+            after: FIRST,
+            is_through: false,
+            left_out: Vec::new(),
+            likely: Likely::Unknown,
+            pushed: 0,
+        })
+    }
+
+    /// Goes on with the pass until the deadline, and completes it where it comes to its end.
+    pub(super) async fn advance_pass(&mut self, deadline: Instant) -> Result<Advance, SweepError> {
+        let Some(mut pass) = self.pass.take() else { return Ok(Advance::default()) };
+        let before = pass.pushed;
+        let advanced = self.advance(&mut pass, deadline).await;
+        let pushed = pass.pushed - before;
+        let goes_on = match advanced {
+            // Another worker has the lock: it begins its own.
+            Err(SweepError::LockLost) => return Err(SweepError::LockLost),
+            Err(error) => {
+                self.pass = Some(pass);
+                return Err(error);
+            }
+            Ok(true) => !self.complete(pass).await?,
+            Ok(false) => {
+                let goes_on = !pass.is_through;
+                self.pass = Some(pass);
+                goes_on
+            }
+        };
+        Ok(Advance { pushed, goes_on })
+    }
+
+    /// Whether every open job was looked at, or left to a worker that had the time to take it back.
+    async fn advance(&self, pass: &mut Pass, deadline: Instant) -> Result<bool, SweepError> {
+        if !pass.is_through {
+            self.walk(pass, deadline).await?;
+        }
+        if !pass.is_through || !(pass.left_out.is_empty() || pass.began.elapsed() >= READOPTION) {
+            return Ok(false);
+        }
+        while !pass.left_out.is_empty() {
+            let rest = pass.left_out.len().saturating_sub(usize::from(PAGE));
+            let jobs = store::job::open_among(&self.store, &pass.left_out[rest..]).await?;
+            pass.pushed += self.restore(jobs, Likely::Known).await?;
+            pass.left_out.truncate(rest);
+            self.keep_lock().await?;
+        }
+        Ok(true)
+    }
+
+    /// Looks at page after page until the deadline; the next one is read meanwhile.
+    async fn walk(&self, pass: &mut Pass, deadline: Instant) -> Result<(), SweepError> {
+        let mut page = store::job::open_after(&self.store, pass.after, PAGE).await?;
+        while let Some(last) = page.last().map(|job| job.id) {
+            let is_last = page.len() < usize::from(PAGE);
+            let goes_on = !is_last && Instant::now() < deadline;
+            let looking = self.look_at(pass, page);
+            let reading =
+                async { if goes_on { store::job::open_after(&self.store, last, PAGE).await } else { Ok(Vec::new()) } };
+            let (looked, next) = tokio::join!(looking, reading);
+            looked?;
+            pass.after = last;
+            self.keep_lock().await?;
+            if !goes_on {
+                pass.is_through = is_last;
+                return Ok(());
+            }
+            page = next?;
+        }
+        pass.is_through = true;
+        Ok(())
+    }
+
+    async fn look_at(&self, pass: &mut Pass, page: Vec<OpenJob>) -> Result<(), SweepError> {
+        let is_taken_back = pass.began.elapsed() >= READOPTION;
+        let (looked_at, left_out): (Vec<_>, Vec<_>) = page.into_iter().partition(|job| is_taken_back || !job.running);
+        pass.left_out.extend(left_out.into_iter().map(|job| job.id));
+        let jobs = looked_at.len();
+        let pushed = self.restore(looked_at, pass.likely).await?;
+        pass.likely =
+            if usize::try_from(pushed).is_ok_and(|pushed| 2 * pushed > jobs) { Likely::Unknown } else { Likely::Known };
+        pass.pushed += pushed;
+        Ok(())
+    }
+
+    /// Leaves the mark: false where Redis was flushed or away since the pass began, so that another one
+    /// is to be made.
+    async fn complete(&self, pass: Pass) -> Result<bool, SweepError> {
+        let mut is_whole = self.redis.outages() == pass.outages;
+        if is_whole {
+            for &kind in JobKind::ALL {
+                is_whole &= self.redis.complete_pass(kind, &pass.name).await?;
+            }
+        }
+        let took_ms = u64::try_from(pass.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(pass = pass.name, jobs = pass.pushed, took_ms, is_whole, "a whole pass has come to its end");
+        Ok(is_whole)
+    }
+}

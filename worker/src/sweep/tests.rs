@@ -1,0 +1,237 @@
+//! The sweep on a real Postgres and a real Redis, turn by turn.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use copydesk_common::config::RedisConfig;
+use copydesk_common::store::idempotency;
+use copydesk_simulator::link::Link;
+use sqlx::PgPool;
+
+use super::*;
+
+#[test]
+fn the_least_id_of_a_moment_splits_earlier_from_later_jobs() {
+    let before = JobId::new();
+    let border = first_accepted_at(clock::now() + chrono::TimeDelta::milliseconds(5));
+    assert!(before < border);
+    assert!(first_accepted_at(clock::now() - chrono::TimeDelta::milliseconds(5)) < before);
+}
+
+/// A database and a part of Redis, for processes that each sweep.
+struct Ground {
+    pool: PgPool,
+    link: Link,
+    config: RedisConfig,
+}
+
+/// Long enough for any turn of a test.
+const EVERY: Duration = Duration::from_secs(120);
+
+impl Ground {
+    async fn of(pool: PgPool) -> Self {
+        let mut url: url::Url = std::env::var("REDIS_URL").unwrap().parse().unwrap();
+        let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(6379));
+        let link = Link::to(tokio::net::lookup_host(server).await.unwrap().next().unwrap()).await.unwrap();
+        url.set_port(Some(link.address().port())).unwrap();
+        let prefix = format!("test-{}", Uuid::now_v7().simple());
+        Self { pool, link, config: RedisConfig::new(url.as_str(), &prefix) }
+    }
+
+    /// Another process' sweep.
+    fn sweep(&self, owner: &str) -> Sweep {
+        let redis = Redis::new(&self.config).unwrap();
+        Sweep::new(Store::from_pool(self.pool.clone()), redis, owner.to_owned(), EVERY)
+    }
+
+    /// Jobs that were accepted so long ago, of which Redis was told nothing.
+    async fn accept(&self, jobs: i32, minutes_ago: i64, status: &str) {
+        let at = clock::now() - chrono::TimeDelta::minutes(minutes_ago);
+        sqlx::query(
+            "insert into jobs (id, kind, business_id, status, lease_epoch, lease_owner, priority, payload, max_attempts,
+                               traceparent, created_at)
+             select (lpad(to_hex($1::bigint), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, 'generate', 'b',
+                    $2, 1, 'gone', 'bulk', '{}', 3, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', $3
+             from generate_series(1, $4) as n",
+        )
+        .bind(at.timestamp_millis())
+        .bind(status)
+        .bind(at)
+        .bind(jobs)
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
+    /// Makes Redis forget all that this installation has there.
+    async fn flush(&self) {
+        let client = redis::Client::open(std::env::var("REDIS_URL").unwrap()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let pattern = format!("*{}*", self.config.prefix);
+        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+        redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.unwrap();
+    }
+}
+
+impl Sweep {
+    async fn known(&self) -> u64 {
+        let depth = self.queues[&JobKind::Generate].depth().await.unwrap();
+        depth.ready + depth.delayed + depth.leased + depth.capped
+    }
+
+    /// Turns until there is nothing more to do at once; the jobs that they made known.
+    async fn turns(&mut self) -> u64 {
+        let mut pushed = 0;
+        loop {
+            let turn = self.run_once().await.unwrap();
+            assert_eq!(turn.failed, 0);
+            pushed += turn.pushed;
+            if !turn.goes_on {
+                return pushed;
+            }
+        }
+    }
+
+    /// Breaks this process' link until it has noticed.
+    async fn cut_off(&mut self, link: &Link) {
+        link.cut();
+        while self.run_once().await.is_ok() {}
+        link.heal();
+        while self.redis.ping().await.is_err() {}
+    }
+}
+
+/// More jobs than a usual turn looks at.
+const MANY: i32 = 4_500;
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_was_committed_while_redis_was_away_is_known_again_in_the_next_turn(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    ground.accept(MANY, 20, "queued").await;
+    assert_eq!(sweep.turns().await, 4_500);
+    // Redis remembers all: only the outage says that it may lack some.
+    sweep.cut_off(&ground.link).await;
+    ground.accept(10, 10, "queued").await;
+    assert_eq!(sweep.turns().await, 10);
+    assert_eq!(sweep.known().await, 4_510);
+    assert!(!sweep.needs_pass().await.unwrap(), "one pass is enough");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_outage_that_another_worker_saw_is_mended_by_whoever_sweeps(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let (mut sweeping, mut other) = (ground.sweep("one"), ground.sweep("two"));
+    ground.accept(MANY, 20, "queued").await;
+    assert_eq!(sweeping.turns().await, 4_500);
+    // The one that sweeps starts anew after the outage, and knows nothing of it.
+    other.cut_off(&ground.link).await;
+    ground.accept(10, 10, "queued").await;
+    let mut sweeping = ground.sweep("one");
+    assert_eq!(other.turns().await, 0, "it does not sweep, but tells");
+    assert_eq!(sweeping.turns().await, 10);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_flush_in_the_midst_of_a_pass_makes_it_begin_anew(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    ground.accept(MANY, 20, "queued").await;
+    assert!(sweep.needs_pass().await.unwrap());
+    let advance = sweep.advance_pass(Instant::now()).await.unwrap();
+    assert_eq!((advance.pushed, advance.goes_on), (u64::from(pass::PAGE), true), "a page, since the time is over");
+    ground.flush().await;
+    assert_eq!(sweep.turns().await, 4_500);
+    assert_eq!(sweep.known().await, 4_500);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_lock_is_held_anew_after_each_page_and_a_sweep_that_lost_it_stops(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    ground.accept(MANY, 20, "queued").await;
+    let lock = sweep.redis.keys().sweeper();
+    assert!(sweep.redis.hold(&lock, "one", Duration::from_millis(1)).await.unwrap());
+    assert!(sweep.needs_pass().await.unwrap());
+    sweep.advance_pass(Instant::now()).await.unwrap();
+    assert!(!sweep.redis.hold(&lock, "two", EVERY).await.unwrap(), "a page later it has the lock for long");
+
+    ground.flush().await;
+    assert!(sweep.needs_pass().await.unwrap());
+    assert!(sweep.redis.hold(&lock, "two", EVERY).await.unwrap());
+    let lost = sweep.advance_pass(Instant::now() + EVERY).await;
+    assert!(matches!(lost, Err(SweepError::LockLost)), "{lost:?}");
+    assert_eq!(sweep.known().await, u64::from(pass::PAGE), "it pushed no other page");
+    assert_eq!(sweep.run_once().await.unwrap(), Turn::default(), "another worker sweeps");
+    assert_eq!(ground.sweep("two").turns().await, 500);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn after_a_flush_running_jobs_are_left_to_their_workers_for_a_while(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    ground.accept(20, 20, "queued").await;
+    ground.accept(3, 10, "running").await;
+    assert_eq!(sweep.turns().await, 20);
+    assert_eq!(sweep.turns().await, 0);
+    sqlx::query("update jobs set status = 'queued', lease_owner = null where id = (select id from jobs order by id desc limit 1)")
+        .execute(&ground.pool)
+        .await
+        .unwrap();
+    let pass = sweep.pass.as_mut().unwrap();
+    pass.began = pass.began.checked_sub(Duration::from_secs(5)).unwrap();
+    assert_eq!(sweep.turns().await, 3, "all that is open, whatever became of it meanwhile");
+    assert!(!sweep.needs_pass().await.unwrap());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_duty_that_fails_stops_no_other(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    ground.accept(20, 2_000, "queued").await;
+    for sql in [
+        // Of a later release, which knows more kinds.
+        "insert into queue_intake (kind, intake) values ('translate', 'open')",
+        "insert into business_shares (business_id, weight) values ('b', 2)",
+        "update jobs set idempotency_key = id::text, idempotency_fingerprint = sha256('x')",
+    ] {
+        sqlx::query(sql).execute(&ground.pool).await.unwrap();
+    }
+    let shares = sweep.redis.keys().queue(JobKind::Generate).shares;
+    sweep.redis.remember(&shares, b"no hash", EVERY).await.unwrap();
+    let turn = sweep.run_once().await.unwrap();
+    assert_eq!(turn, Turn { pushed: 0, goes_on: false, failed: 3 }, "intake, shares, and what goes by the shares");
+    let kept: i64 = sqlx::query_scalar("select count(*) from jobs where idempotency_key is not null")
+        .fetch_one(&ground.pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, 0, "old keys are freed all the same");
+    ground.flush().await;
+    let turn = sweep.run_once().await.unwrap();
+    assert_eq!(turn, Turn { pushed: 20, goes_on: false, failed: 1 }, "the intake");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn old_idempotency_keys_are_freed_in_batches(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let store = Store::from_pool(ground.pool.clone());
+    let sql = "update jobs set idempotency_key = id::text, idempotency_fingerprint = sha256('x')";
+    ground.accept(2_500, 25 * 60, "queued").await;
+    ground.accept(7, 23 * 60, "queued").await;
+    sqlx::query(sql).execute(&ground.pool).await.unwrap();
+    // A job's own write goes first.
+    let mut busy = ground.pool.begin().await.unwrap();
+    sqlx::query("select from jobs order by id limit 1 for update").execute(&mut *busy).await.unwrap();
+    assert_eq!(idempotency::forget(&store, 1_000).await.unwrap(), 1_000);
+    ground.sweep("one").forget_keys().await.unwrap();
+    let kept = "select count(*) from jobs where idempotency_key is not null";
+    let count = async || sqlx::query_scalar::<_, i64>(kept).fetch_one(&ground.pool).await.unwrap();
+    assert_eq!(count().await, 8, "what is locked, and what is not a day old");
+    busy.rollback().await.unwrap();
+    assert_eq!(idempotency::forget(&store, 1_000).await.unwrap(), 1);
+    let plan: Vec<String> = sqlx::query_scalar(
+        "explain select id from jobs where idempotency_key is not null and created_at < now() order by created_at limit 9",
+    )
+    .fetch_all(&ground.pool)
+    .await
+    .unwrap();
+    assert!(plan.concat().contains("jobs_keyed"), "{plan:#?}");
+}
