@@ -151,15 +151,13 @@ impl Sweep {
     /// Takes one turn: what each worker does, and, where no other worker sweeps, what one does for all.
     /// Fails where Redis is away.
     pub async fn run_once(&mut self) -> Result<Turn, SweepError> {
-        if memory::look(&self.redis).await? == Seen::Flushed {
-            tracing::warn!("Redis has lost its memory: for a minute from now no provider takes calls");
-        }
-        self.tell_of_outages().await?;
+        let mut turn = Turn::default();
+        turn.note("flush", self.look_for_flush().await);
+        turn.note("outages", self.tell_of_outages().await);
         if !self.hold_lock().await? {
             self.pass = None;
-            return Ok(Turn::default());
+            return Ok(turn);
         }
-        let mut turn = Turn::default();
         turn.note("depths", self.tell_depths().await);
         // Postgres' breaker says so, once: five duties need not.
         if self.store.is_breaker_open() {
@@ -190,9 +188,17 @@ impl Sweep {
         if self.hold_lock().await? { Ok(()) } else { Err(SweepError::LockLost) }
     }
 
+    /// Every worker does: what it remembers tells a flush from a new installation.
+    async fn look_for_flush(&self) -> Result<(), SweepError> {
+        if memory::look(&self.redis).await? == Seen::Flushed {
+            tracing::warn!("Redis has lost its memory: no provider takes calls for a minute after that was first seen");
+        }
+        Ok(())
+    }
+
     /// Where this worker found Redis away, others may have failed to push: it says so, and remembers
     /// until it could. Whoever sweeps, then or later, makes a whole pass.
-    async fn tell_of_outages(&mut self) -> Result<(), RedisError> {
+    async fn tell_of_outages(&mut self) -> Result<(), SweepError> {
         let outages = self.redis.outages();
         if outages != self.outages_told {
             for &kind in self.queues.keys() {

@@ -153,7 +153,7 @@ impl Model {
     /// A process looks at the memory; the moment before which no call may be made on its account.
     fn look(&mut self, by: usize) -> i64 {
         let (now, next) = (self.now, self.generations);
-        let memory = self.memory.get_or_insert_with(|| Memory { generation: next, since: now, forgot: false });
+        let memory = self.memory.get_or_insert(Memory { generation: next, since: now, forgot: false });
         self.generations = next.max(memory.generation + 1);
         memory.forgot |= self.known[by].is_some_and(|known| known != memory.generation);
         self.known[by] = Some(memory.generation);
