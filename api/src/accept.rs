@@ -8,9 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use copydesk_common::job::NewJob;
 use copydesk_common::store::job::{self, Earlier, Submission};
 use copydesk_common::store::{Store, StoreError};
+use copydesk_domain::job::NewJob;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use copydesk_common::job::NewJob;
 use copydesk_common::queue::message::Message;
 use copydesk_common::queue::{Entry, Queue, QueueError};
 use copydesk_common::store::job::OpenJob;
+use copydesk_domain::job::NewJob;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use copydesk_common::job::{FieldProblem, Problem};
 use copydesk_common::queue::QueueError;
 use copydesk_common::quota::QuotaError;
 use copydesk_common::store::StoreError;
+use copydesk_domain::problem::{FieldProblem, Problem};
 use copydesk_knowledge::KnowledgeError;
 
 use crate::accept::AcceptError;

@@ -5,11 +5,12 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::queue::{Queue, QueueError};
 use copydesk_common::quota::{Quota, QuotaError};
 use copydesk_common::store::job::load;
 use copydesk_common::store::{Store, StoreError};
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

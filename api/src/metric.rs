@@ -1,6 +1,6 @@
 //! The names and labels of the API's metrics, and what is counted in more than one place.
 
-use copydesk_common::job::JobKind;
+use copydesk_domain::job::JobKind;
 
 /// Counter: requests served. Labels: [`METHOD`], [`ROUTE`], [`STATUS`].
 pub const REQUESTS: &str = "copydesk_http_requests_total";

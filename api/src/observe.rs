@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::trace::TraceParent;
 use metrics::{Counter, Histogram};
 use tracing::Instrument;
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use copydesk_common::clock;
-use copydesk_common::job::{JobKind, JobStatus, WaitReason};
 use copydesk_common::queue::Intake;
 use copydesk_common::quota::outlook::Outlook as QuotaOutlook;
 use copydesk_common::quota::{Quota, Quotas};
+use copydesk_domain::job::{JobKind, JobStatus, WaitReason};
 use tokio::time::timeout;
 
 use crate::representation::JobBody;

@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use copydesk_common::job::Problem;
+use copydesk_domain::problem::Problem;
 
 use crate::error::{ApiError, problem_of};
 

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::generation::GenerationId;
-use copydesk_common::job::{Job, JobId, JobKind, JobStatus};
 use copydesk_common::store::{Store, StoreError, generation, job};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::{GenerationId, JobId};
+use copydesk_domain::job::{Job, JobKind, JobStatus};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;

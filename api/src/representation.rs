@@ -1,10 +1,13 @@
 //! Jobs as clients see them. The domain's own types are shown as they are.
 
 use chrono::{DateTime, Utc};
-use copydesk_common::business::BusinessId;
-use copydesk_common::generation::{Generation, GenerationId};
-use copydesk_common::job::{Job, JobId, JobKind, JobStatus, NewJob, Problem, Progress, Usage, WaitReason, Waiting};
 use copydesk_common::store::job::list::Page;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::generation::Generation;
+use copydesk_domain::id::{GenerationId, JobId};
+use copydesk_domain::job::{Job, JobKind, JobStatus, NewJob, Progress, WaitReason, Waiting};
+use copydesk_domain::problem::Problem;
+use copydesk_domain::usage::Usage;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;

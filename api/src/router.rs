@@ -119,7 +119,7 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::StatusCode;
     use axum::routing::MethodRouter;
-    use copydesk_common::job::Problem;
+    use copydesk_domain::problem::Problem;
     use tower::ServiceExt;
 
     use super::*;

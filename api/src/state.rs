@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use copydesk_common::config::Config;
 use copydesk_common::follow::Followers;
-use copydesk_common::job::{JobKind, NewJob};
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::queue::Queue;
 use copydesk_common::quota::{Quota, Quotas};
 use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
+use copydesk_domain::job::{JobKind, NewJob};
 use copydesk_knowledge::Knowledge;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;

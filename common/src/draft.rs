@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::business::BusinessId;
-use crate::job::JobId;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::stage::Stage;
+
 use crate::redis::script::DRAFT_APPEND;
 use crate::redis::{Redis, RedisError};
-use crate::stage::Stage;
 
 /// How long a draft is kept after its last piece: who lost the connection is back by then.
 const KEPT_MS: u64 = 10 * 60 * 1_000;

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use copydesk_domain::id::JobId;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{JobId, parse_job_id};
 use crate::notify;
 use crate::redis::Redis;
 
@@ -114,7 +114,7 @@ impl Followed {
         let now = Instant::now();
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.retain(|_, until| now < *until);
-        until.extend(ids.split(' ').filter_map(parse_job_id).map(|id| (id, now + FOLLOWED_FOR)));
+        until.extend(ids.split(' ').filter_map(|id| id.parse().ok()).map(|id| (id, now + FOLLOWED_FOR)));
     }
 }
 

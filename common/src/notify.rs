@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use copydesk_domain::id::JobId;
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{JobId, parse_job_id};
 use crate::redis::{Redis, RedisError};
 
 /// The wait before a lost subscription is made anew.
@@ -81,7 +81,7 @@ impl Listener {
         let waiters = Waiters::default();
         let heard = Arc::clone(&waiters);
         hear(redis, channel, stop, move |payload| {
-            let Some(id) = parse_job_id(payload) else { return };
+            let Ok(id) = payload.parse::<JobId>() else { return };
             if let Some(waiter) = heard.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
                 waiter.send_replace(());
             }

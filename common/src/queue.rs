@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch};
 
-use crate::job::{JobId, JobKind, LeaseEpoch};
 use crate::redis::keys::QueueKeys;
 use crate::redis::script::{QUEUE_CLAIM, QUEUE_PUSH, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
 use crate::redis::{BlockingConnection, Redis, RedisError};

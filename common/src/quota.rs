@@ -7,12 +7,13 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::named_enum;
 use uuid::Uuid;
 
-use crate::business::BusinessId;
 use crate::clock;
 use crate::config::ProvidersConfig;
-use crate::job::{JobId, named_enum};
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 

@@ -2,7 +2,7 @@
 //! table.
 //!
 //! Every query is a checked macro, every query on tenant data takes a
-//! [`BusinessId`](crate::business::BusinessId) or a fenced job, and none is held open across a call
+//! [`BusinessId`](copydesk_domain::business::BusinessId) or a fenced job, and none is held open across a call
 //! to anything else. Writes under a lease carry its epoch and say [`StoreError::Superseded`] where
 //! another lease has taken over.
 

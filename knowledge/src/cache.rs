@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use copydesk_common::business::BusinessId;
+use copydesk_domain::business::BusinessId;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::KnowledgeError;

@@ -8,11 +8,11 @@
 
 use std::sync::Arc;
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::document::Chunk;
 use copydesk_common::embedding::Vector;
 use copydesk_common::redis::Redis;
 use copydesk_common::store::{Store, StoreError, document};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::document::Chunk;
 
 mod bm25;
 mod cache;
@@ -233,7 +233,7 @@ impl Snapshot {
 #[cfg(test)]
 fn chunk(heading_path: &str, text: &str) -> Chunk {
     Chunk {
-        document_id: copydesk_common::document::DocumentId::new(),
+        document_id: copydesk_domain::id::DocumentId::new(),
         ordinal: 0,
         heading_path: heading_path.to_owned(),
         text: text.to_owned(),

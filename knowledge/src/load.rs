@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::store::document::{self, StoredChunk};
 use copydesk_common::store::embedding;
+use copydesk_domain::business::BusinessId;
 
 use crate::cache::Fresh;
 use crate::passages::{Change, Passages};

@@ -12,9 +12,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use copydesk_common::document::{Chunk, DocumentId, Language};
 use copydesk_common::embedding::{self, InputHash, Vector};
 use copydesk_common::store::document::Revision;
+use copydesk_domain::document::Chunk;
+use copydesk_domain::id::DocumentId;
+use copydesk_domain::language::Language;
 use tantivy::tokenizer::TextAnalyzer;
 
 use crate::bm25::{self, Length, Weights};

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use copydesk_common::document::{Chunk, DocumentId, Language};
 use copydesk_common::embedding::InputHash;
+use copydesk_domain::document::Chunk;
+use copydesk_domain::id::DocumentId;
+use copydesk_domain::language::Language;
 use tantivy::directory::RamDirectory;
 use tantivy::schema::{IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TokenizerManager;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::document::DocumentId;
 use copydesk_common::redis::Redis;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::DocumentId;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 

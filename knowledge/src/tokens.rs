@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use copydesk_common::document::Language;
+use copydesk_domain::language::Language;
 use tantivy::tokenizer::{
     AsciiFoldingFilter, Language as Stem, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
     TextAnalyzer, Token, TokenFilter, TokenStream, Tokenizer,

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::document::DocumentId;
 use copydesk_common::embedding::{InputHash, Vector};
 use copydesk_common::redis::Redis;
 use copydesk_common::store::{Store, document, embedding};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::{Found, Hit, Knowledge};
 use sqlx::PgPool;
 use uuid::Uuid;

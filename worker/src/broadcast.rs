@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::draft::{self, Piece};
 use copydesk_common::follow::Followed;
-use copydesk_common::job::{JobId, StartedJob};
 use copydesk_common::notify::Notifier;
 use copydesk_common::redis::Redis;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::StartedJob;
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -143,7 +144,7 @@ impl Sender {
 
 #[cfg(test)]
 mod tests {
-    use copydesk_common::stage::Stage;
+    use copydesk_domain::stage::Stage;
 
     use super::*;
 

@@ -1,9 +1,9 @@
 //! Cancelled jobs: hears at once that a client cancelled one, so that its call under way is dropped.
 //! A word that is lost costs time only: the row has ended, and refuses every later write.
 
-use copydesk_common::job::JobId;
 use copydesk_common::notify::{Listener, Subscription};
 use copydesk_common::redis::Redis;
+use copydesk_domain::id::JobId;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Hears of cancelled jobs, over one connection a process, until dropped.

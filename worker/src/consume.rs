@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend, Reachability};
 use copydesk_common::queue::{Next, Queue};
+use copydesk_domain::job::JobKind;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;

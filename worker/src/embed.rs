@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::embedding::{InputHash, Vector};
 use copydesk_common::quota::Rank;
 use copydesk_common::store::{Store, StoreError, document, embedding};
+use copydesk_domain::business::BusinessId;
 use copydesk_knowledge::Unembedded;
 
 use crate::metric;

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
-use copydesk_common::job::{Problem, StartedJob, WaitReason, Waiting};
 use copydesk_common::queue::Next;
 use copydesk_common::queue::backend::Claim;
 use copydesk_common::store::job::Beginning;
 use copydesk_common::store::{self, StoreError};
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
+use copydesk_domain::problem::Problem;
+use copydesk_domain::trace::TraceParent;
 use futures_util::FutureExt;
 use tracing::Instrument;
 

@@ -1,8 +1,8 @@
 //! The handler of feedback jobs: a human's verdict becomes part of what is known of a generation.
 
-use copydesk_common::feedback::Verdict;
-use copydesk_common::job::StartedJob;
 use copydesk_common::store::{self, Store};
+use copydesk_domain::feedback::Verdict;
+use copydesk_domain::job::StartedJob;
 
 use crate::outcome::Interruption;
 

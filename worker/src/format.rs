@@ -2,7 +2,8 @@
 //! text composed in that shape where no model writes one. A file a format; what a model is told of
 //! the shape is its template in `prompts/format`.
 
-use copydesk_common::generation::{Check, Format};
+use copydesk_domain::format::Format;
+use copydesk_domain::review::Check;
 
 pub mod answer;
 pub mod fallback;

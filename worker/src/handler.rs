@@ -4,7 +4,7 @@
 use std::fmt;
 
 use copydesk_common::config::Config;
-use copydesk_common::job::{JobKind, StartedJob};
+use copydesk_domain::job::{JobKind, StartedJob};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 

@@ -14,11 +14,13 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use copydesk_common::document::{Body, DocumentId, IngestPayload, Language, MediaType, NewChunk};
-use copydesk_common::job::{Progress, StartedJob, WaitReason, Waiting};
 use copydesk_common::quota::Rank;
 use copydesk_common::store::Store;
 use copydesk_common::store::document::{self, Ingested, Source};
+use copydesk_domain::document::{Body, IngestPayload, MediaType, NewChunk};
+use copydesk_domain::id::DocumentId;
+use copydesk_domain::job::{Progress, StartedJob, WaitReason, Waiting};
+use copydesk_domain::language::Language;
 use copydesk_knowledge::Unembedded;
 use tokio::sync::{Semaphore, oneshot};
 

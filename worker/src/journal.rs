@@ -6,10 +6,10 @@ use std::future::Future;
 use std::slice;
 use std::sync::Arc;
 
-use copydesk_common::job::StartedJob;
 use copydesk_common::store::generation::{self, Ending};
 use copydesk_common::store::job::{self, Beginning, Checkpoint, Fenced};
 use copydesk_common::store::{Store, StoreError};
+use copydesk_domain::job::StartedJob;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::outcome::Interruption;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::Depth;
-use copydesk_common::stage::Stage;
+use copydesk_domain::job::JobKind;
+use copydesk_domain::stage::Stage;
 use metrics::{counter, gauge, histogram};
 
 /// Counter: jobs handled, by kind and outcome.

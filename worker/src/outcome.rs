@@ -5,8 +5,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use copydesk_common::clock;
-use copydesk_common::job::{Problem, WaitReason, Waiting};
 use copydesk_common::store::StoreError;
+use copydesk_domain::job::{WaitReason, Waiting};
+use copydesk_domain::problem::Problem;
 
 /// The wait before a job goes on whose row could not be read or written.
 pub const STORE_AWAY: Duration = Duration::from_secs(5);

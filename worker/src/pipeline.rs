@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
 use copydesk_common::config::Config;
-use copydesk_common::generation::GenerateRequest;
-use copydesk_common::job::{Problem, Progress, StartedJob, Usage};
-use copydesk_common::stage::{Stage, StageResult};
 use copydesk_common::store::generation::Ending;
 use copydesk_common::store::job::Checkpoint;
 use copydesk_common::store::{self, Store};
+use copydesk_domain::checkpoint::StageResult;
+use copydesk_domain::generation::GenerateRequest;
+use copydesk_domain::job::{Progress, StartedJob};
+use copydesk_domain::problem::Problem;
+use copydesk_domain::stage::Stage;
+use copydesk_domain::usage::Usage;
 use copydesk_knowledge::Knowledge;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

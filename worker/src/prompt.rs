@@ -4,8 +4,9 @@
 
 use std::sync::LazyLock;
 
-use copydesk_common::generation::{AppliedLesson, Format, SourceKind};
-use copydesk_common::stage::Stage;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::{AppliedLesson, SourceKind};
+use copydesk_domain::stage::Stage;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;

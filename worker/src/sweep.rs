@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
-use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::queue::message::Message;
 use copydesk_common::queue::{Entry, Likely, Queue, QueueError};
 use copydesk_common::quota::memory::{self, Seen};
@@ -21,6 +20,8 @@ use copydesk_common::quota::{QuotaError, limits};
 use copydesk_common::redis::{Redis, RedisError};
 use copydesk_common::store::job::OpenJob;
 use copydesk_common::store::{self, Store, StoreError};
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
 

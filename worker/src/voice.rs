@@ -2,8 +2,8 @@
 //! in a few words, and held against a draft. Pure and deterministic; where the documents come from is
 //! the pipeline's. Judges no taste: that is the reviewer's.
 
-use copydesk_common::document::Chunk;
-use copydesk_common::generation::Format;
+use copydesk_domain::document::Chunk;
+use copydesk_domain::format::Format;
 use serde::{Deserialize, Serialize};
 
 mod measure;

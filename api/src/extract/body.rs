@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Bytes, HttpBody, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use copydesk_common::job::FieldProblem;
+use copydesk_domain::problem::FieldProblem;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -6,10 +6,9 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use copydesk_common::business::BusinessId;
-use copydesk_common::document::DocumentId;
-use copydesk_common::generation::GenerationId;
-use copydesk_common::job::{JobId, JobKind};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::{DocumentId, GenerationId, JobId};
+use copydesk_domain::job::JobKind;
 
 use crate::error::ApiError;
 use crate::state::Services;

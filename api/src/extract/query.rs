@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
-use copydesk_common::job::FieldProblem;
+use copydesk_domain::problem::FieldProblem;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};

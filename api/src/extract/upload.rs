@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
-use copydesk_common::document::MediaType;
 use copydesk_common::store::job::IdempotencyKey;
+use copydesk_domain::document::MediaType;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use copydesk_common::business::{BusinessId, BusinessProfile};
 use copydesk_common::store;
+use copydesk_domain::business::{BusinessId, BusinessProfile};
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ pub async fn put(
         (
             status = 404,
             description = "The business has stored no profile.",
-            body = copydesk_common::job::Problem,
+            body = copydesk_domain::problem::Problem,
             content_type = "application/problem+json",
         ),
     )

@@ -3,14 +3,15 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
-use copydesk_common::document::{Body, Document, DocumentId, IngestPayload, MediaType, NewDocument};
-use copydesk_common::generation::Format;
-use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
 use copydesk_common::store;
 use copydesk_common::store::idempotency::Once;
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::document::{Body, Document, IngestPayload, MediaType, NewDocument};
+use copydesk_domain::format::Format;
+use copydesk_domain::id::{DocumentId, JobId};
+use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::trace::TraceParent;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ use crate::state::Services;
             status = 409,
             description = "The first request with this `Idempotency-Key` is still being served: try again after \
                 `Retry-After` seconds.",
-            body = copydesk_common::job::Problem,
+            body = copydesk_domain::problem::Problem,
             content_type = "application/problem+json",
         ),
     )

@@ -2,15 +2,15 @@
 
 use axum::Extension;
 use axum::extract::State;
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
-use copydesk_common::feedback::{FeedbackId, Verdict};
-use copydesk_common::generation::GenerationId;
-use copydesk_common::job::{JobId, JobKind, NewJob, Priority};
 use copydesk_common::store;
 use copydesk_common::store::feedback::Subject;
 use copydesk_common::store::job::Submission;
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::feedback::Verdict;
+use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
+use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::trace::TraceParent;
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,13 +46,13 @@ use crate::state::Services;
         (
             status = 404,
             description = "The business has no such generation.",
-            body = copydesk_common::job::Problem,
+            body = copydesk_domain::problem::Problem,
             content_type = "application/problem+json",
         ),
         (
             status = 409,
             description = "The generation has no text to judge (yet).",
-            body = copydesk_common::job::Problem,
+            body = copydesk_domain::problem::Problem,
             content_type = "application/problem+json",
         ),
     )

@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use copydesk_common::business::BusinessId;
-use copydesk_common::feedback::LearningStats;
-use copydesk_common::generation::Format;
 use copydesk_common::store;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::feedback::LearningStats;
+use copydesk_domain::format::Format;
 use garde::Validate;
 use serde::Deserialize;
 use utoipa::IntoParams;

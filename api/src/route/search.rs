@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use copydesk_common::business::BusinessId;
-use copydesk_common::document::DocumentId;
-use copydesk_common::generation::Degradation;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::Hit;
 use garde::Validate;
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::Depth;
+use copydesk_domain::job::JobKind;
 use serde_json::json;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;

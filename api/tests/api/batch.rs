@@ -1,7 +1,7 @@
 //! `POST /api/generate/batch`: each request has its own answer.
 
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::Depth;
+use copydesk_domain::job::JobKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::queue::Depth;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::draft::{self, Piece};
 use copydesk_common::follow::Followed;
 use copydesk_common::notify::Notifier;
-use copydesk_common::stage::Stage;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::stage::Stage;
 use reqwest::Method;
 use reqwest::Response;
 use serde_json::{Value, json};

@@ -2,9 +2,9 @@
 
 use copydesk_common::clock;
 use copydesk_common::config::Config;
-use copydesk_common::job::JobKind;
 use copydesk_common::presence::{self, WorkerInfo};
 use copydesk_common::queue::{Depth, Intake, Queue};
+use copydesk_domain::job::JobKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;

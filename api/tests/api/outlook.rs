@@ -1,10 +1,11 @@
 //! A job's place in the line, and when it will be done.
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
-use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::queue::{Depth, Intake, Queue};
 use copydesk_common::quota::{Admission, Health, Quotas, Rank, Settlement};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use copydesk_api::build;
 use copydesk_common::config::Config;
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::redis::Redis;
+use copydesk_domain::job::JobKind;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_common::job::JobKind;
 use copydesk_common::notify::Notifier;
 use copydesk_common::queue::Depth;
+use copydesk_domain::job::JobKind;
 use futures_util::future::join_all;
 use reqwest::Method;
 use sqlx::PgPool;

@@ -7,19 +7,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
 use copydesk_common::config::Config;
-use copydesk_common::generation::{Format, Generation, GenerationId, Models};
-use copydesk_common::job::{JobId, JobKind, Priority, Progress, StartedJob};
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Depth, Entry, Intake, Queue};
 use copydesk_common::redis::{Mark as Swept, Redis};
-use copydesk_common::stage::Stage;
 use copydesk_common::store::Store;
 use copydesk_common::store::generation::{self, Ending};
 use copydesk_common::store::job::{self, Beginning};
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::{Generation, Models};
+use copydesk_domain::id::{GenerationId, JobId};
+use copydesk_domain::job::{JobKind, Priority, Progress, StartedJob};
+use copydesk_domain::stage::Stage;
+use copydesk_domain::trace::TraceParent;
 use copydesk_worker::context::Context;
 use copydesk_worker::handler::Handler;
 use copydesk_worker::outcome::Interruption;
@@ -200,7 +202,7 @@ impl Backlog {
 
 async fn begin_and_settle(store: &Store, ids: &[JobId]) -> anyhow::Result<()> {
     for ids in ids.chunks(BATCH) {
-        let epoch = copydesk_common::job::LeaseEpoch(1);
+        let epoch = copydesk_domain::job::LeaseEpoch(1);
         let beginnings: Vec<_> = ids.iter().map(|&id| Beginning { id, epoch }).collect();
         let begun = job::begin_all(store, &beginnings, "bench").await?;
         let endings = begun.iter().flatten().map(ending).collect::<Option<Vec<_>>>().context("a job has no text")?;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::job::JobId;
 use copydesk_common::quota::{Admission, Health, Policy, Quota, Rank, Settlement};
 use copydesk_common::redis::Redis;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
 use futures_util::future::try_join_all;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};

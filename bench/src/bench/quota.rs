@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::job::JobId;
 use copydesk_common::quota::{Admission, Health, Policy, Quota, Rank, Settlement};
 use copydesk_common::redis::Redis;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
 use copydesk_simulator::{Simulator, SimulatorConfig};
 use futures_util::future::try_join_all;
 use serde_json::json;

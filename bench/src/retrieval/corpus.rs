@@ -1,7 +1,8 @@
 //! A collection's documents as the product takes them up: read, cut into passages, and known again by the
 //! collection's own numbers.
 
-use copydesk_common::document::{Chunk, DocumentId};
+use copydesk_domain::document::Chunk;
+use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::Hit;
 use copydesk_worker::ingest;
 

@@ -13,6 +13,7 @@ use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
 use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
+use copydesk_domain::job::LeaseEpoch;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -24,7 +25,6 @@ use super::claim::{Claimer, LastAnswer};
 use super::lease::{Keeper, Leases, Settled, Tenure};
 use super::message::{Message, MessageV1};
 use super::{Next, Queue};
-use crate::job::LeaseEpoch;
 
 /// How a worker takes jobs from a queue.
 #[derive(Debug, Clone)]
@@ -209,7 +209,7 @@ impl Backend for QueueBackend {
 
 impl BackendConfig for QueueBackend {
     type Args = Claim;
-    type Id = crate::job::JobId;
+    type Id = copydesk_domain::id::JobId;
     // The claims are decoded here: one unreadable message must not end the worker, as it would
     // with apalis' own decoding of a durable backend.
     type Kind = Ephemeral;

@@ -1,8 +1,9 @@
 //! Which of its jobs a queue hands out: what operators change when they pause, drain or resume it.
 //! Keeping that is the store's (`queue_intake`): here it is told to Redis, which forgets it in a flush.
 
+use copydesk_domain::named_enum;
+
 use super::{Queue, QueueError};
-use crate::job::named_enum;
 use crate::redis::script::QUEUE_INTAKE;
 
 named_enum! {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::LeaseEpoch;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::message::Message;
 use super::{BATCH, Entry, Next, Queue, QueueError, Renewal};
-use crate::job::{JobId, LeaseEpoch};
 
 /// Leases are renewed at least this often: a flush is noticed, and the jobs taken back, before the
 /// sweep hands them to others.

@@ -1,12 +1,13 @@
 //! What travels through the queue: ids, a version and the trace, never a payload. Old versions stay
 //! readable for one release; the tests freeze them.
 
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::trace::TraceParent;
 use serde::{Deserialize, Serialize};
 
-use crate::business::BusinessId;
-use crate::job::{JobId, JobKind, NewJob, Priority};
 use crate::store::job::OpenJob;
-use crate::trace::TraceParent;
 
 /// A message, in one of the versions that this release can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! What of its jobs a queue does not know, and what it knows without knowing where it stands.
 
+use copydesk_domain::id::JobId;
+
 use super::{BATCH, Queue, QueueError};
-use crate::job::JobId;
 use crate::redis::script::QUEUE_RECOVER;
 
 /// What [`Queue::recover`] found.

@@ -1,10 +1,10 @@
 //! Makes jobs known again of which Redis may know none: what the sweep does after Redis was away, or
 //! has lost its memory.
 
+use copydesk_domain::id::JobId;
 use futures_util::future::try_join_all;
 
 use super::{BATCH, Entry, Queue, QueueError};
-use crate::job::JobId;
 
 /// What Redis is likely to say of jobs: it decides on the number of round trips, and on nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

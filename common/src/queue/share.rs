@@ -2,8 +2,9 @@
 //! Keeping that is the store's (`business_shares`): here it is told to Redis, which forgets it in a
 //! flush.
 
+use copydesk_domain::business::BusinessId;
+
 use super::{BATCH, Queue, QueueError};
-use crate::business::BusinessId;
 use crate::redis::script::QUEUE_SHARE;
 
 /// A business's share of a queue; the default where there is nothing.

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::LeaseEpoch;
+
 use super::{BATCH, Claimant, Claims, Next, Queue, QueueError};
-use crate::job::{JobId, LeaseEpoch};
 
 /// What one claim came to.
 #[derive(Debug, Clone, Default)]

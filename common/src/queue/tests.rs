@@ -8,14 +8,15 @@ mod roster;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch, Priority};
+use copydesk_domain::trace::TraceParent;
 
 use super::message::{Message, MessageV1};
 use super::{Claimant, Claims, Depth, Entry, Intake, Leased, Next, Queue, Recovery, Renewal, Share};
-use crate::business::BusinessId;
 use crate::clock;
-use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
 use crate::redis::Redis;
-use crate::trace::TraceParent;
 
 const LEASE_MS: u64 = 60_000;
 

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::id::JobId;
 
 use super::{Quota, QuotaError, millis};
 use crate::clock;
-use crate::job::JobId;
 use crate::redis::script::QUOTA_FORESEE;
 
 /// What a job may expect of a provider.

@@ -8,13 +8,13 @@ mod order;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
 
 use super::limits::{self, SetLimits};
 use super::money::MicroUsd;
 use super::{Admission, Ask, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
-use crate::business::BusinessId;
 use crate::clock;
-use crate::job::JobId;
 use crate::redis::Redis;
 
 fn policy(limit: u32, window_ms: u64) -> Policy {

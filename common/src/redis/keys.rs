@@ -2,8 +2,9 @@
 //! of one queue, and all of the quota, live in one slot, so that a script may touch them together on
 //! Redis Cluster.
 
-use crate::business::BusinessId;
-use crate::job::{JobId, JobKind};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 
 /// The keys of one installation: they all begin with its prefix.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
 //! What the sweep leaves in Redis of its whole passes: by this any worker can tell whether Redis may
 //! lack jobs. What a pass does is the sweep's.
 
+use copydesk_domain::job::JobKind;
+
 use super::script::SWEEP_COMPLETE;
 use super::{Redis, RedisError};
-use crate::job::JobKind;
 
 /// What a queue's node of Redis knows of whole passes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The table `businesses`: profiles of the tenants.
 
+use copydesk_domain::business::{BusinessId, BusinessProfile};
+
 use super::{Store, StoreError};
-use crate::business::{BusinessId, BusinessProfile};
 
 /// Stores the profile, in place of an older one.
 pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreError> {

@@ -2,16 +2,19 @@
 //! write from.
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::document::{Body, Chunk, Document, DocumentStatus, MediaType, NewChunk, NewDocument};
+use copydesk_domain::format::Format;
+use copydesk_domain::id::DocumentId;
+use copydesk_domain::job::{NewJob, Progress, StartedJob};
+use copydesk_domain::language::Language;
+use copydesk_domain::problem::Problem;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::idempotency::{self, Once, Operation, Scope};
 use super::job::{Columns, IdempotencyKey, changed_a_row, named};
 use super::{Store, StoreError};
-use crate::business::BusinessId;
-use crate::document::{Body, Chunk, Document, DocumentId, DocumentStatus, Language, MediaType, NewChunk, NewDocument};
-use crate::generation::Format;
-use crate::job::{NewJob, Problem, Progress, StartedJob};
 
 /// Stores a document and accepts the job that indexes it, in one transaction. `job` is made from
 /// the document's id: the given one, or that of the document which it replaces. With a key, the

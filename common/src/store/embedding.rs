@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use copydesk_domain::business::BusinessId;
+
 use super::{Store, StoreError};
-use crate::business::BusinessId;
 use crate::embedding::{InputHash, Vector};
 
 /// Which of these passages of a business have a vector of a model.

@@ -1,14 +1,16 @@
 //! The tables `feedback` and `reviewer_learning`: verdicts applied in order.
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::feedback::Verdict;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::AppliedLesson;
+use copydesk_domain::id::GenerationId;
+use copydesk_domain::job::StartedJob;
 use sqlx::types::Json;
 
 use super::job::changed_a_row;
 use super::{Store, StoreError};
-use crate::business::BusinessId;
-use crate::feedback::Verdict;
-use crate::generation::{AppliedLesson, Format, GenerationId};
-use crate::job::StartedJob;
 
 pub mod stats;
 

@@ -1,16 +1,20 @@
 //! The table `generations`: finished texts, written once, in the transaction that ends their job.
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::checkpoint::StageResult;
+use copydesk_domain::feedback::Feedback;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::{AppliedLesson, Generation, Models, Source};
+use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
+use copydesk_domain::job::{LeaseEpoch, Progress};
+use copydesk_domain::review::Review;
+use copydesk_domain::usage::Usage;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::job::{Fenced, named, result_rows};
 use super::{Store, StoreError};
-use crate::business::BusinessId;
-use crate::feedback::{Feedback, FeedbackId};
-use crate::generation::{AppliedLesson, Format, Generation, GenerationId, Models, Review, Source};
-use crate::job::{JobId, LeaseEpoch, Progress, Usage};
-use crate::stage::StageResult;
 
 /// A running job that ends with its text.
 #[derive(Debug, Clone)]

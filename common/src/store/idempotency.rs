@@ -3,13 +3,13 @@
 //! see [`super::job::accept`].
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::named_enum;
 use serde_json::Value;
 use sqlx::PgTransaction;
 
 use super::job::IdempotencyKey;
 use super::{Store, StoreError};
-use crate::business::BusinessId;
-use crate::job::named_enum;
 
 /// Keys are kept for so long.
 const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);

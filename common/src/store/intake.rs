@@ -1,9 +1,10 @@
 //! The table `queue_intake`: queues that operators paused, drained or resumed. Putting it in force is
 //! the queue's.
 
+use copydesk_domain::job::JobKind;
+
 use super::job::named;
 use super::{Store, StoreError};
-use crate::job::JobKind;
 use crate::queue::Intake;
 
 /// Sets which jobs a queue hands out. Returns the version of that.

@@ -6,19 +6,21 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::checkpoint::StageResult;
+use copydesk_domain::id::{GenerationId, JobId};
+use copydesk_domain::job::{
+    Job, JobKind, JobStatus, LeaseEpoch, NewJob, Priority, Progress, StartedJob, WaitReason, Waiting,
+};
+use copydesk_domain::problem::Problem;
+use copydesk_domain::stage::Stage;
+use copydesk_domain::trace::TraceParent;
+use copydesk_domain::usage::Usage;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::idempotency::{self, Once, Operation, Scope};
 use super::{Store, StoreError};
-use crate::business::BusinessId;
-use crate::generation::GenerationId;
-use crate::job::{
-    Job, JobId, JobKind, JobStatus, LeaseEpoch, NewJob, Priority, Problem, Progress, StartedJob, Usage, WaitReason,
-    Waiting,
-};
-use crate::stage::{Stage, StageResult};
-use crate::trace::TraceParent;
 
 pub mod intervene;
 pub mod list;

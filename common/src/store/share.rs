@@ -1,8 +1,9 @@
 //! The table `business_shares`: what operators gave single businesses of the queues. Putting it in
 //! force is the queue's.
 
+use copydesk_domain::business::BusinessId;
+
 use super::{Store, StoreError};
-use crate::business::BusinessId;
 use crate::queue::Share;
 
 /// Sets a business's share, all of it. Returns its version.

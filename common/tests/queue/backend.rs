@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::{Depth, Entry, Queue};
 use copydesk_common::redis::Redis;
+use copydesk_domain::job::JobKind;
 
 use crate::nodes::Alone;
 use crate::worker::{RunningWorker, entries, until};

@@ -4,16 +4,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::presence::{self, WorkerInfo};
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::quota::memory::{self, Seen};
 use copydesk_common::quota::{Admission, Health, Policy, Quota, Rank, Settlement};
 use copydesk_common::redis::{Mark, Redis, Swept, WrongMode};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::nodes::{Alone, Nodes};

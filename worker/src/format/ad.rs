@@ -43,8 +43,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Ad;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Ad;
 
     fn variant(n: u8, headline: &str) -> String {
         format!("## Variant {n}\n\nHeadline: {headline}\nBody: b\nCall to action: Go\n\n")

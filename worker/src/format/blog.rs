@@ -27,7 +27,7 @@ fn has_subsections(page: &Page<'_>, heading: &str) -> bool {
 
 pub(super) fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
-    let headings = headings(material, 3, super::default_sections(copydesk_common::generation::Format::Blog));
+    let headings = headings(material, 3, super::default_sections(copydesk_domain::format::Format::Blog));
     let share = telling.share(headings.len() + 1);
     let mut text = format!("# {}\n\n{}\n", material.title, telling.paragraph(share));
     for heading in &headings {
@@ -39,8 +39,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Blog;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Blog;
 
     #[test]
     fn the_shape_is_held() {

@@ -40,8 +40,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::CaseStudy;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::CaseStudy;
 
     #[test]
     fn the_shape_is_held() {

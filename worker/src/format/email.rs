@@ -53,8 +53,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Email;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Email;
 
     #[test]
     fn the_shape_is_held() {

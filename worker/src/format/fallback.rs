@@ -182,9 +182,10 @@ pub(super) fn headings(material: &Material<'_>, least: usize, default: &[&str]) 
 
 #[cfg(test)]
 pub(super) mod tests {
+    use copydesk_domain::format::Format;
+
     use super::*;
     use crate::format::{compose, shape, tests::RULES};
-    use copydesk_common::generation::Format;
 
     pub(crate) const PASSAGE: &str = "# Scans
 

@@ -33,8 +33,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Faq;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Faq;
 
     #[test]
     fn the_shape_is_held() {

@@ -48,8 +48,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::LandingPage;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::LandingPage;
 
     #[test]
     fn the_shape_is_held() {

@@ -58,8 +58,9 @@ fn hashtags(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::LinkedIn;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::LinkedIn;
 
     #[test]
     fn the_shape_is_held() {

@@ -26,7 +26,7 @@ pub(super) fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
 
 pub(super) fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
-    let items = headings(material, 2, super::default_sections(copydesk_common::generation::Format::Newsletter));
+    let items = headings(material, 2, super::default_sections(copydesk_domain::format::Format::Newsletter));
     let share = telling.share(items.len() + 1);
     let mut text = format!("# {}\n\nDear reader,\n\n{}\n", material.title, telling.paragraph(share));
     for item in &items {
@@ -38,8 +38,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Newsletter;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Newsletter;
 
     #[test]
     fn the_shape_is_held() {

@@ -72,8 +72,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::PressRelease;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::PressRelease;
 
     const RELEASE: &str = "FOR IMMEDIATE RELEASE\n\n# H\n\nST. GALLEN, May 3, 2026 — Lead.\n\n\"A quote,\" says Ann.\n\n\
         ## About Acme Clinics\n\nText.\n\n## Media contact\n\nAnn\n\n###";

@@ -34,8 +34,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Product;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Product;
 
     #[test]
     fn the_shape_is_held() {

@@ -37,8 +37,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::Thread;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::Thread;
 
     #[test]
     fn the_shape_is_held() {

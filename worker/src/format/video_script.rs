@@ -53,8 +53,9 @@ pub(super) fn compose(material: &Material<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copydesk_domain::format::Format::VideoScript;
+
     use crate::format::tests::lacks;
-    use copydesk_common::generation::Format::VideoScript;
 
     fn scene(heading: &str) -> String {
         format!("## {heading}\n\nVISUAL: v\nNARRATION: n\n\n")

@@ -1,6 +1,6 @@
 //! The language of a text, where it is one whose words can be compared without their endings.
 
-use copydesk_common::document::Language;
+use copydesk_domain::language::Language;
 use whatlang::{Detector, Lang};
 
 /// What is looked at, in bytes: more tells no more.

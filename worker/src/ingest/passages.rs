@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use copydesk_common::document::NewChunk;
+use copydesk_domain::document::NewChunk;
 use sha2::{Digest, Sha256};
 use text_splitter::{ChunkConfig, MarkdownSplitter};
 

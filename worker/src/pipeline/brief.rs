@@ -2,10 +2,11 @@
 //! in. All later stages work from this alone, so that a changed profile does not change a text
 //! halfway.
 
-use copydesk_common::business::BusinessProfile;
-use copydesk_common::generation::{Format, GenerateRequest};
-use copydesk_common::job::StartedJob;
 use copydesk_common::store::{self, Store};
+use copydesk_domain::business::BusinessProfile;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::GenerateRequest;
+use copydesk_domain::job::StartedJob;
 use serde::{Deserialize, Serialize};
 
 use super::calls::StageError;
@@ -118,7 +119,7 @@ fn profile_text(profile: &BusinessProfile) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use copydesk_common::business::BusinessId;
+    use copydesk_domain::business::BusinessId;
 
     use super::*;
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::clock;
-use copydesk_common::generation::Degradation;
-use copydesk_common::job::{StartedJob, Usage, WaitReason, Waiting};
 use copydesk_common::quota::Rank;
-use copydesk_common::stage::Stage;
 use copydesk_common::store::StoreError;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
+use copydesk_domain::stage::Stage;
+use copydesk_domain::usage::Usage;
 use copydesk_knowledge::KnowledgeError;
 
 use super::live::Live;

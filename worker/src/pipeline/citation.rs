@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use copydesk_common::generation::{Source, SourceKind};
+use copydesk_domain::generation::{Source, SourceKind};
 
 use super::passage::Passage;
 use crate::format::language;
@@ -168,7 +168,7 @@ fn quote<'a>(passage: &'a Passage, sentence: &str, language: &str) -> Option<&'a
 
 #[cfg(test)]
 mod tests {
-    use copydesk_common::generation::SourceKind;
+    use copydesk_domain::generation::SourceKind;
 
     use super::*;
 

@@ -2,8 +2,8 @@
 //! passages.
 
 use copydesk_common::clock;
-use copydesk_common::generation::Degradation;
-use copydesk_common::stage::Stage;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Calls, StageError};

@@ -2,8 +2,11 @@
 //! know about it. Calls nobody and stores nothing.
 
 use copydesk_common::clock;
-use copydesk_common::generation::{Degradation, GenerateRequest, Generation, GenerationId, Models, Review};
-use copydesk_common::job::{StartedJob, Usage};
+use copydesk_domain::generation::{Degradation, GenerateRequest, Generation, Models};
+use copydesk_domain::id::GenerationId;
+use copydesk_domain::job::StartedJob;
+use copydesk_domain::review::Review;
+use copydesk_domain::usage::Usage;
 
 use super::brief::Brief;
 use super::citation;
@@ -157,7 +160,7 @@ fn title(text: &str, made: &Made<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use copydesk_common::generation::Check;
+    use copydesk_domain::review::Check;
 
     use super::super::review::tests::rubric;
     use super::*;

@@ -1,9 +1,9 @@
 //! Passages from the business's own documents.
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::document::DocumentId;
-use copydesk_common::generation::Degradation;
-use copydesk_common::stage::Stage;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::id::DocumentId;
+use copydesk_domain::stage::Stage;
 use copydesk_knowledge::{Found, Hit, KnowledgeError, Snapshot, Unembedded};
 use serde::{Deserialize, Serialize};
 

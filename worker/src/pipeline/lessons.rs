@@ -1,9 +1,10 @@
 //! What people said of the business's earlier texts of this format: the writer is shown their latest
 //! comments. Taken down once, so that every later stage of the job works from the same ones.
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::generation::{AppliedLesson, Format};
 use copydesk_common::store::{self, Store};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::AppliedLesson;
 use serde::{Deserialize, Serialize};
 
 use super::calls::StageError;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use copydesk_common::draft::Piece;
-use copydesk_common::stage::Stage;
+use copydesk_domain::stage::Stage;
 
 use super::writing::Reader;
 use crate::broadcast::Audience;
@@ -102,7 +102,7 @@ fn without_last_sentence(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use copydesk_common::generation::Format;
+    use copydesk_domain::format::Format;
 
     use super::*;
     use crate::pipeline::brief::tests::brief;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use copydesk_common::generation::Format;
-use copydesk_common::stage::Stage;
+use copydesk_domain::format::Format;
+use copydesk_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! The numbered passages that a text may cite: the business's own first, then the web's. Numbered
 //! once, from stored outputs, so that a job that goes on elsewhere counts the same.
 
-use copydesk_common::document::DocumentId;
-use copydesk_common::generation::{Source, SourceKind};
+use copydesk_domain::generation::{Source, SourceKind};
+use copydesk_domain::id::DocumentId;
 use serde::{Deserialize, Serialize};
 
 use super::knowledge::Recalled;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use copydesk_common::generation::Degradation;
-use copydesk_common::stage::Stage;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
@@ -137,7 +137,7 @@ fn normal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use copydesk_common::generation::Format;
+    use copydesk_domain::format::Format;
 
     use super::super::brief::tests::brief;
     use super::*;

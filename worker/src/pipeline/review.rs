@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use copydesk_common::generation::{Check, Degradation};
-use copydesk_common::stage::Stage;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::review::Check;
+use copydesk_domain::stage::Stage;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
@@ -259,7 +260,7 @@ pub fn next(reviewed: &Reviewed, round: u16, brief: &Brief) -> Stage {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use copydesk_common::generation::Format;
+    use copydesk_domain::format::Format;
 
     use super::super::brief::tests::brief;
     use super::*;

@@ -1,7 +1,7 @@
 //! The text with the review's points mended. A revision that cannot be made leaves the text as it
 //! was: it is never worse than before.
 
-use copydesk_common::stage::Stage;
+use copydesk_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Calls, StageError};

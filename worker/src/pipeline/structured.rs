@@ -2,7 +2,7 @@
 //! an object, else in plain text; dug out of prose, checked, and asked for once more where they are
 //! wrong.
 
-use copydesk_common::stage::Stage;
+use copydesk_domain::stage::Stage;
 use serde::de::DeserializeOwned;
 
 use super::calls::{Calls, StageError};

@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use copydesk_common::business::BusinessId;
 use copydesk_common::config::ProvidersConfig;
-use copydesk_common::generation::{Format, SourceKind};
-use copydesk_common::job::{JobId, JobKind, LeaseEpoch, StartedJob, WaitReason};
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::SourceKind;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch, StartedJob, WaitReason};
+use copydesk_domain::trace::TraceParent;
 use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Stage as SimulatedStage};
 
 use super::brief::Brief;

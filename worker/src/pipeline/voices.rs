@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::document::Chunk;
 use copydesk_common::store::{Store, StoreError, document};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::document::Chunk;
 
 use crate::voice::VoiceProfile;
 
@@ -60,7 +60,7 @@ fn voice_of(chunks: &[Chunk]) -> Option<VoiceProfile> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use copydesk_common::document::DocumentId;
+    use copydesk_domain::id::DocumentId;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Answers that are a text: taken out of what models put around it, checked, and asked for once
 //! more where they cannot be used.
 
-use copydesk_common::stage::Stage;
+use copydesk_domain::stage::Stage;
 
 use super::calls::{Calls, StageError};
 use super::live::Live;

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use copydesk_common::config::{Config, SearchProvider};
-use copydesk_common::job::JobId;
 use copydesk_common::quota::BreakerState;
+use copydesk_domain::id::JobId;
 use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig};
 
 use super::chat::Form;
@@ -123,7 +123,7 @@ async fn what_is_wrong_with_the_setting_of_vectors_is_named() {
 }
 
 fn rank() -> Rank {
-    let business = copydesk_common::business::BusinessId::parse("company_123").unwrap();
+    let business = copydesk_domain::business::BusinessId::parse("company_123").unwrap();
     Rank::new_job(JobId::new(), business, copydesk_common::clock::now())
 }
 

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_common::job::{JobId, JobKind};
 use copydesk_common::queue::Likely;
 use copydesk_common::store;
 use copydesk_common::store::job::OpenJob;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::JobKind;
 use uuid::Uuid;
 
 use super::{FIRST, Sweep, SweepError};

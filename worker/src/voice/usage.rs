@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use copydesk_common::document::Chunk;
+use copydesk_domain::document::Chunk;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -224,7 +224,7 @@ patterns! {
 
 #[cfg(test)]
 mod tests {
-    use copydesk_common::document::DocumentId;
+    use copydesk_domain::id::DocumentId;
 
     use super::*;
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_common::job::{JobId, JobKind, LeaseEpoch};
 use copydesk_common::queue::Queue;
 use copydesk_common::store::{self, StoreError};
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch};
 use serde_json::{Value, json};
 
 use crate::system::System;

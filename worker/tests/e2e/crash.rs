@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_common::business::BusinessId;
-use copydesk_common::job::{JobId, JobKind, LeaseEpoch, Priority, Problem};
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Entry, Queue};
 use copydesk_common::store::{self, StoreError};
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch, Priority};
+use copydesk_domain::problem::Problem;
+use copydesk_domain::trace::TraceParent;
 use serde_json::json;
 
 use crate::system::{PATIENCE, System};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use copydesk_common::job::JobId;
+use copydesk_domain::id::JobId;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Bad answers of models through a whole worker: whatever stage gets them, once or every time, nothing
 //! of them is in the text that a client reads, and what was done without is named.
 
-use copydesk_common::job::JobId;
+use copydesk_domain::id::JobId;
 use copydesk_simulator::{Fault, FaultKind, Finish, Stage};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -118,7 +118,7 @@ async fn every_format_is_written_in_its_own_shape() {
     let worker = system.worker();
     system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
     let mut jobs = Vec::new();
-    for format in copydesk_common::generation::Format::ALL {
+    for format in copydesk_domain::format::Format::ALL {
         jobs.push((*format, system.generate("riverside", "Physiotherapy appointments", format.name()).await));
     }
     for (format, id) in jobs {

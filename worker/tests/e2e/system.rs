@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use copydesk_common::config::Config;
-use copydesk_common::job::JobId;
 use copydesk_common::redis::Redis;
 use copydesk_common::store::{self, Store};
+use copydesk_domain::id::JobId;
 use copydesk_simulator::link::Link;
 use copydesk_simulator::{Fault, Simulator, SimulatorConfig};
 use reqwest::multipart::{Form, Part};

@@ -4,10 +4,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use copydesk_common::business::BusinessId;
-use copydesk_common::job::{JobId, JobKind, JobStatus, Problem};
 use copydesk_common::store;
 use copydesk_common::store::job::list::DeadFilter;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, JobStatus};
+use copydesk_domain::problem::Problem;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -3,9 +3,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::Intake;
 use copydesk_common::store;
+use copydesk_domain::job::JobKind;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;

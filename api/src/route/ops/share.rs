@@ -3,9 +3,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use copydesk_common::business::BusinessId;
 use copydesk_common::queue::Share;
 use copydesk_common::store;
+use copydesk_domain::business::BusinessId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

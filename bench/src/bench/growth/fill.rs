@@ -1,13 +1,14 @@
 //! Fills queues with jobs that nobody has a row of.
 
 use chrono::{DateTime, Utc};
-use copydesk_common::business::BusinessId;
 use copydesk_common::config::RedisConfig;
-use copydesk_common::job::{JobId, JobKind, Priority};
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Entry, Queue};
 use copydesk_common::redis::Redis;
-use copydesk_common::trace::TraceParent;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, Priority};
+use copydesk_domain::trace::TraceParent;
 
 use crate::redis_server::RedisServer;
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use copydesk_common::business::BusinessId;
 use copydesk_common::clock;
-use copydesk_common::job::{JobId, JobKind, LeaseEpoch};
 use copydesk_common::queue::{Queue, Share};
 use copydesk_common::quota::{Policy, Quota, Rank};
 use copydesk_common::redis::Redis;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::commands::Commands;

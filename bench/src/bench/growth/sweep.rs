@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use copydesk_common::job::JobKind;
 use copydesk_common::queue::{Depth, Queue};
+use copydesk_domain::job::JobKind;
 use reqwest::Client;
 
 use super::ask::Ask;

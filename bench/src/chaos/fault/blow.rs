@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use copydesk_common::job::JobKind;
 use copydesk_common::redis::keys::Keys;
+use copydesk_domain::job::JobKind;
 use copydesk_simulator::link::Link;
 use nix::sys::signal::Signal;
 use rand::RngExt;

@@ -6,16 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, LeaseEpoch, Priority};
+use copydesk_domain::trace::TraceParent;
 use proptest::prelude::*;
 
 use super::{LEASE_MS, claim_by, forget};
-use crate::business::BusinessId;
 use crate::clock;
-use crate::job::{JobId, JobKind, LeaseEpoch, Priority};
 use crate::queue::message::{Message, MessageV1};
 use crate::queue::{Depth, Entry, Intake, Next, Queue, Recovery, Renewal, Share};
 use crate::redis::Redis;
-use crate::trace::TraceParent;
 
 const TICKS: i64 = 1_000_000;
 /// Where jobs stand that were under way.

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
 use proptest::prelude::*;
 
 use super::super::memory::{self, Seen};
 use super::{Admission, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
-use crate::business::BusinessId;
 use crate::clock;
-use crate::job::JobId;
 use crate::redis::Redis;
 
 /// The unit of the model's time, in ms.

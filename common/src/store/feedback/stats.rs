@@ -1,10 +1,11 @@
 //! The statistics of verdicts. They are read from sums that a trigger of `reviewer_learning` keeps, so that
 //! asking costs the same however many texts there are.
 
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::feedback::{Basis, LearningStats, ReviewerStats, WeeklyScore};
+use copydesk_domain::format::Format;
+
 use super::{Store, StoreError};
-use crate::business::BusinessId;
-use crate::feedback::{Basis, LearningStats, ReviewerStats, WeeklyScore};
-use crate::generation::Format;
 
 /// Texts that are counted one by one, beyond those that were counted before, until it is worth to note how
 /// many there are.

@@ -2,14 +2,15 @@
 //! fenced off by a later epoch, and every rule is in the statement itself.
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, Priority};
+use copydesk_domain::trace::TraceParent;
 use uuid::Uuid;
 
 use super::list::DeadFilter;
 use super::{OpenJob, named};
-use crate::business::BusinessId;
-use crate::job::{JobId, JobKind, Priority};
 use crate::store::{Store, StoreError};
-use crate::trace::TraceParent;
 
 /// Cancels a job that has not ended. False where it has, or where there is no such job. A document
 /// whose ingest is cancelled will not become searchable, and says so.
@@ -179,11 +180,11 @@ impl TryFrom<Reopened> for OpenJob {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use copydesk_domain::job::NewJob;
     use sqlx::PgPool;
 
     use super::*;
     use crate::clock;
-    use crate::job::NewJob;
     use crate::store::job::{Submission, accept};
 
     async fn accepted(store: &Store) -> JobId {

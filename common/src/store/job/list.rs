@@ -5,11 +5,12 @@
 
 use std::cmp::Reverse;
 
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{Job, JobKind, JobStatus};
 use uuid::Uuid;
 
 use super::get;
-use crate::business::BusinessId;
-use crate::job::{Job, JobId, JobKind, JobStatus};
 use crate::store::{Store, StoreError};
 
 /// A page of jobs.

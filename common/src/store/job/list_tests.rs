@@ -1,12 +1,13 @@
 //! What pages hold, and how many rows are looked at for them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, JobStatus};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use super::list::*;
-use crate::business::BusinessId;
-use crate::job::{JobId, JobKind, JobStatus};
 use crate::store::{SETTINGS, Store};
 
 /// Jobs of three businesses, 40,000 each: nearly all of the first are queued, of the second succeeded, of

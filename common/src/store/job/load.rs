@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, JobStatus};
 use uuid::Uuid;
 
 use super::named;
-use crate::job::{JobId, JobKind, JobStatus};
 use crate::store::{Store, StoreError};
 
 /// What the jobs of a kind are doing.

@@ -1,9 +1,10 @@
 //! The text of a job that has none to show yet as its result, out of its finished stages.
 
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+
 use super::{named, to_u16};
-use crate::business::BusinessId;
 use crate::draft::Piece;
-use crate::job::JobId;
 use crate::store::{Store, StoreError};
 
 /// The last text that a stage of the job finished, whole; `None` before the first.

@@ -1,7 +1,7 @@
 //! What models were seen to answer instead of what was asked, and worse: none of it reaches a client
 //! as content, whichever stage gets it.
 
-use copydesk_common::generation::AppliedLesson;
+use copydesk_domain::generation::AppliedLesson;
 use copydesk_simulator::Finish;
 use serde::Deserialize;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Models with small windows: what gives way, and what fails rather than be cut.
 
-use copydesk_common::generation::AppliedLesson;
+use copydesk_domain::generation::AppliedLesson;
 
 use super::*;
 

@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::business::BusinessId;
-use crate::generation::Format;
-use crate::job::{named_enum, uuid_id};
-
-uuid_id! {
-    /// Names a document.
-    DocumentId
-}
+use crate::format::Format;
+use crate::id::DocumentId;
+use crate::language::Language;
+use crate::named_enum;
 
 named_enum! {
     /// What an uploaded document is written in.
@@ -34,48 +31,6 @@ impl MediaType {
     /// Whether it is text as it stands; else it is a file that must be taken apart first.
     pub const fn is_text(self) -> bool {
         matches!(self, Self::Markdown | Self::Plain | Self::Html)
-    }
-}
-
-named_enum! {
-    /// The languages whose words are compared without their endings.
-    Language {
-        /// Arabic.
-        Arabic = "ar",
-        /// Danish.
-        Danish = "da",
-        /// Dutch.
-        Dutch = "nl",
-        /// English.
-        English = "en",
-        /// Finnish.
-        Finnish = "fi",
-        /// French.
-        French = "fr",
-        /// German.
-        German = "de",
-        /// Greek.
-        Greek = "el",
-        /// Hungarian.
-        Hungarian = "hu",
-        /// Italian.
-        Italian = "it",
-        /// Norwegian.
-        Norwegian = "no",
-        /// Portuguese.
-        Portuguese = "pt",
-        /// Romanian.
-        Romanian = "ro",
-        /// Russian.
-        Russian = "ru",
-        /// Spanish.
-        Spanish = "es",
-        /// Swedish.
-        Swedish = "sv",
-        /// Tamil.
-        Tamil = "ta",
-        /// Turkish.
-        Turkish = "tr",
     }
 }
 

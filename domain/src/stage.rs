@@ -1,9 +1,7 @@
 //! Stages: the steps of a generation. Each is paid for once: its output and usage are stored
 //! before the next one starts. How a stage works is the worker's `pipeline`.
 
-use chrono::{DateTime, Utc};
-
-use crate::job::{Usage, named_enum};
+use crate::named_enum;
 
 named_enum! {
     /// A step of the pipeline, in order.
@@ -27,19 +25,4 @@ named_enum! {
         /// Citations checked, the result put together.
         Finish = "finish",
     }
-}
-
-/// A finished stage as it is stored. Unique for a job, a stage and a round.
-#[derive(Debug, Clone)]
-pub struct StageResult {
-    /// The stage.
-    pub stage: Stage,
-    /// 0 for the first pass; each revision and its review count one up.
-    pub round: u16,
-    /// The stage's own output type as JSON.
-    pub output: serde_json::Value,
-    /// What it used.
-    pub usage: Usage,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
 }

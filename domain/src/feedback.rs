@@ -5,13 +5,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::generation::GenerationId;
-use crate::job::uuid_id;
-
-uuid_id! {
-    /// Names one verdict. A second one on the same generation is another verdict.
-    FeedbackId
-}
+use crate::business::BusinessId;
+use crate::id::{FeedbackId, GenerationId};
 
 /// A human's verdict: the payload of a feedback job. At least one of the last three is there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +55,7 @@ pub enum Basis {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LearningStats {
     /// The business.
-    pub business_id: crate::business::BusinessId,
+    pub business_id: BusinessId,
     /// The content type, a format's slug; all of them where null.
     #[schema(required = true)]
     pub content_type: Option<String>,

@@ -1,92 +1,16 @@
 //! Jobs: what was asked for, where it stands and how it ended. The state machine's rules are here
-//! and, as CHECKs, in the schema; moving a job along is [`crate::store::job`]'s.
+//! and, as CHECKs, in the schema; moving a job along is the store's.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::business::BusinessId;
-use crate::stage::Stage;
+use crate::id::{GenerationId, JobId};
+use crate::named_enum;
+use crate::problem::Problem;
 use crate::trace::TraceParent;
-
-/// Declares a newtype over a UUIDv7, so that ids of different things cannot be mixed up.
-macro_rules! uuid_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-                 serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        #[serde(transparent)]
-        #[schema(value_type = uuid::Uuid)]
-        pub struct $name(pub uuid::Uuid);
-
-        impl $name {
-            /// A new id. Version 7: ids made later sort later.
-            #[expect(clippy::new_without_default, reason = "every call makes another id")]
-            pub fn new() -> Self {
-                Self(uuid::Uuid::now_v7())
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = uuid::Error;
-            fn from_str(s: &str) -> Result<Self, Self::Err> {
-                s.parse().map(Self)
-            }
-        }
-    };
-}
-pub(crate) use uuid_id;
-
-uuid_id! {
-    /// Names a job.
-    JobId
-}
-
-/// Declares an enum whose variants have one name each, used in JSON, in SQL and in Redis.
-macro_rules! named_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-                 serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
-
-        impl $name {
-            /// Every variant, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The name used in JSON, SQL and Redis.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::job::UnknownName;
-            fn from_str(s: &str) -> Result<Self, Self::Err> {
-                match s { $($text => Ok(Self::$variant),)+ _ => Err($crate::job::UnknownName(s.to_owned())) }
-            }
-        }
-    };
-}
-pub(crate) use named_enum;
-
-/// A string that names no variant of the enum it was parsed as.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown name {0:?}")]
-pub struct UnknownName(pub String);
+use crate::usage::Usage;
 
 named_enum! {
     /// What a job does. Each kind has a queue and a handler of its own.
@@ -174,95 +98,6 @@ pub struct Progress {
     pub total: u16,
 }
 
-/// What a job has used. Sums over its stages.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-pub struct Usage {
-    /// Tokens sent to LLMs.
-    pub prompt_tokens: u64,
-    /// Tokens written by LLMs.
-    pub completion_tokens: u64,
-    /// Calls by provider, such as `{"groq": 4, "tavily": 1}`.
-    pub calls: std::collections::BTreeMap<String, u32>,
-    /// Answers of LLMs by model.
-    pub models: std::collections::BTreeMap<String, u32>,
-    /// Money, in US dollars, at the configured prices; 0 where no price is known.
-    pub cost_usd: f64,
-    /// What of it each stage of the pipeline used, in all its rounds and attempts. Stages that used
-    /// nothing are not there.
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub stages: std::collections::BTreeMap<String, StageUsage>,
-}
-
-/// What a stage of a job has used.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-pub struct StageUsage {
-    /// Tokens sent to LLMs.
-    pub prompt_tokens: u64,
-    /// Tokens written by LLMs.
-    pub completion_tokens: u64,
-    /// Calls to all providers.
-    pub calls: u32,
-    /// Money, in US dollars, at the configured prices.
-    pub cost_usd: f64,
-}
-
-impl Usage {
-    /// Adds what a stage used to this, the sum of its job.
-    pub fn add_stage(&mut self, stage: Stage, used: &Self) {
-        self.add(used);
-        if *used != Self::default() {
-            let sum = self.stages.entry(stage.as_str().to_owned()).or_default();
-            sum.prompt_tokens += used.prompt_tokens;
-            sum.completion_tokens += used.completion_tokens;
-            sum.calls += used.calls.values().sum::<u32>();
-            sum.cost_usd += used.cost_usd;
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.cost_usd += other.cost_usd;
-        for (provider, calls) in &other.calls {
-            *self.calls.entry(provider.clone()).or_default() += calls;
-        }
-        for (model, answers) in &other.models {
-            *self.models.entry(model.clone()).or_default() += answers;
-        }
-    }
-}
-
-/// An error as RFC 9457 `application/problem+json` has it: safe to show to a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Problem {
-    /// A stable URI path, such as `/problems/validation`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What kind of problem it is, in a few words.
-    pub title: String,
-    /// The HTTP status, where the problem is an answer; 0 never occurs.
-    pub status: u16,
-    /// What went wrong here and what to do about it.
-    pub detail: String,
-    /// The request or the job that it happened to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// The offending parts of the body, for a 422.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldProblem>,
-}
-
-/// One offending part of a request's body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FieldProblem {
-    /// A JSON pointer into the body, such as `/topic`.
-    pub pointer: String,
-    /// What is wrong with it and what it takes.
-    pub detail: String,
-}
-
 /// A job to be accepted. The row that it becomes is the promise behind a 202.
 #[derive(Debug, Clone)]
 pub struct NewJob {
@@ -273,7 +108,7 @@ pub struct NewJob {
     /// For whom.
     pub business_id: BusinessId,
     /// The generation that it makes or speaks of.
-    pub generation_id: Option<crate::generation::GenerationId>,
+    pub generation_id: Option<GenerationId>,
     /// How urgent it is.
     pub priority: Priority,
     /// What the handler needs, as JSON of the kind's own type.
@@ -309,7 +144,7 @@ pub struct Job {
     /// For whom.
     pub business_id: BusinessId,
     /// The generation that it makes or speaks of.
-    pub generation_id: Option<crate::generation::GenerationId>,
+    pub generation_id: Option<GenerationId>,
     /// Where it stands.
     pub status: JobStatus,
     /// Why it waits: set exactly where the status is waiting.
@@ -350,7 +185,7 @@ pub struct StartedJob {
     /// For whom.
     pub business_id: BusinessId,
     /// The generation that it makes or speaks of.
-    pub generation_id: Option<crate::generation::GenerationId>,
+    pub generation_id: Option<GenerationId>,
     /// What the handler needs, as JSON of the kind's own type.
     pub payload: serde_json::Value,
     /// The attempt under way; from 1.
@@ -380,8 +215,3 @@ pub struct StartedJob {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseEpoch(pub i64);
-
-/// Parses a path segment or a message field as a job's id.
-pub fn parse_job_id(text: &str) -> Option<JobId> {
-    Uuid::try_parse(text).ok().map(JobId)
-}
