@@ -22,7 +22,6 @@ mod metric;
 mod passages;
 mod segment;
 mod shared;
-mod tokens;
 mod vectors;
 
 use cache::Cache;
@@ -30,7 +29,6 @@ pub use fusion::votes;
 use metric::Look;
 pub use passages::{Passages, Unembedded};
 use shared::SharedResults;
-pub use tokens::words;
 
 /// A passage that a search found.
 #[derive(Debug, Clone)]

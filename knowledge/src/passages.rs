@@ -23,7 +23,7 @@ use crate::bm25::{self, Length, Weights};
 use crate::fusion::fuse;
 use crate::segment::{Passage, Segment};
 use crate::vectors::Vectors;
-use crate::{Hit, KnowledgeError, tokens};
+use crate::{Hit, KnowledgeError};
 
 mod change;
 mod marks;
@@ -231,7 +231,7 @@ impl Passages {
         let mut scores = vec![0.0; self.parts.last().map_or(0, |last| last.first + last.segment.passages.len())];
         let mut holding = Vec::new();
         for Words { analyzer, weights, parts } in &self.languages {
-            for word in tokens::first_words(analyzer, query, MAX_QUERY_WORDS) {
+            for word in copydesk_words::first_words(analyzer, query, MAX_QUERY_WORDS) {
                 holding.clear();
                 for Part { segment, first, shown, .. } in self.parts.get(parts.clone()).unwrap_or_default() {
                     segment.postings.find(&word, weights, |place, frequency| {
@@ -300,7 +300,7 @@ impl Words {
             }
             passages += shown.count();
         }
-        Self { analyzer: tokens::query_analyzer(language), weights: Weights::of(total, passages), parts }
+        Self { analyzer: copydesk_words::query_analyzer(language), weights: Weights::of(total, passages), parts }
     }
 }
 

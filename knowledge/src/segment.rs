@@ -9,6 +9,7 @@ use copydesk_common::embedding::InputHash;
 use copydesk_domain::document::Chunk;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::language::Language;
+use copydesk_words::Counter;
 use tantivy::directory::RamDirectory;
 use tantivy::schema::{IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TokenizerManager;
@@ -16,7 +17,6 @@ use tantivy::{Index, ReloadPolicy, TantivyDocument, TantivyError};
 
 use crate::KnowledgeError;
 use crate::bm25::{Length, Postings};
-use crate::tokens::{self, Counter};
 
 /// Fewer passages are not shared between cores: each segment costs every search a little.
 const MIN_SHARED: usize = 2_500;
@@ -84,7 +84,7 @@ impl Segment {
         let tokenizers = TokenizerManager::new();
         let counters = [HEADING, TEXT].map(|name| {
             let counter = Counter::default();
-            tokenizers.register(name, tokens::analyzer(language, &counter));
+            tokenizers.register(name, copydesk_words::analyzer(language, &counter));
             (schema.add_text_field(name, indexed(name)), counter)
         });
         let [(heading, heading_words), (text, text_words)] = &counters;

@@ -25,7 +25,6 @@ pub mod context;
 pub mod embed;
 mod execute;
 mod feedback;
-pub mod format;
 pub mod handler;
 pub mod ingest;
 pub mod journal;
@@ -40,7 +39,6 @@ mod retry;
 pub mod sweep;
 mod timekeeping;
 pub mod tokens;
-pub mod voice;
 
 use broadcast::Broadcast;
 use cancel::Cancellations;

@@ -7,20 +7,21 @@ use std::sync::LazyLock;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::{AppliedLesson, SourceKind};
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer;
+use copydesk_editorial::format::Spec;
+use copydesk_editorial::text::clip::{chars, clip};
+use copydesk_editorial::text::markup::{OwnAddresses, is_hidden};
+use copydesk_editorial::voice::VoiceProfile;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use crate::format::answer;
-use crate::format::markdown::{chars, clip};
-use crate::format::markup::{OwnAddresses, is_hidden};
 use crate::pipeline::brief::Brief;
 use crate::pipeline::outline::Outline;
 use crate::pipeline::passage::Passage;
 use crate::provider::chat::{ChatRequest, Form};
 use crate::provider::window::Window;
 use crate::tokens;
-use crate::voice::VoiceProfile;
 
 /// A prompt's bound, in tokens, however large a model's window is. A draft longer than that is the one
 /// thing that may exceed it.
@@ -331,7 +332,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     });
     environment.add_filter("attribute", |value: String| Value::from_safe_string(attribute(&value)));
     for (name, source) in
-        TEMPLATES.iter().copied().chain(Format::ALL.iter().map(|&format| (format.slug(), shape(format))))
+        TEMPLATES.iter().copied().chain(Format::ALL.iter().map(|&format| (format.slug(), Spec::of(format).shape)))
     {
         environment.add_template(name, source)?;
     }
@@ -375,24 +376,6 @@ const fn version(stage: Stage) -> &'static str {
         Stage::Review => "review/v2",
         Stage::Revise => "revise/v2",
         _ => "draft/v2",
-    }
-}
-
-/// What a model is told of a format's shape.
-const fn shape(format: Format) -> &'static str {
-    match format {
-        Format::Blog => include_str!("../prompts/format/blog.md.j2"),
-        Format::LinkedIn => include_str!("../prompts/format/linkedin.md.j2"),
-        Format::Thread => include_str!("../prompts/format/thread.md.j2"),
-        Format::Newsletter => include_str!("../prompts/format/newsletter.md.j2"),
-        Format::Email => include_str!("../prompts/format/email.md.j2"),
-        Format::Product => include_str!("../prompts/format/product.md.j2"),
-        Format::Ad => include_str!("../prompts/format/ad.md.j2"),
-        Format::PressRelease => include_str!("../prompts/format/press_release.md.j2"),
-        Format::LandingPage => include_str!("../prompts/format/landing_page.md.j2"),
-        Format::CaseStudy => include_str!("../prompts/format/case_study.md.j2"),
-        Format::Faq => include_str!("../prompts/format/faq.md.j2"),
-        Format::VideoScript => include_str!("../prompts/format/video_script.md.j2"),
     }
 }
 
@@ -467,7 +450,8 @@ Revise the draft:"#;
 
     #[test]
     fn the_voice_of_the_documents_is_told_behind_the_asked_for_one() {
-        let (brief, voice) = (brief(Format::Blog), crate::voice::tests::profile());
+        let (brief, voice) =
+            (brief(Format::Blog), VoiceProfile::of(["We see you when it suits you. ".repeat(15).as_str()]).unwrap());
         let task = Task { voice: Some(&voice), ..Task::new(&brief, &[], &[], false) };
         let user = task.made(Stage::Draft).user;
         let told = format!("</voice>\n<house_voice>{}</house_voice>\n", voice.in_words());

@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use copydesk_domain::document::NewChunk;
+use copydesk_editorial::text::clip::one_line;
 use sha2::{Digest, Sha256};
 use text_splitter::{ChunkConfig, MarkdownSplitter};
 
 use super::Unusable;
-use crate::format::fallback::one_line;
 
 /// A passage's length, in characters: about 400 tokens.
 pub(super) const PASSAGE_CHARS: usize = 1_600;

@@ -7,10 +7,10 @@ use copydesk_domain::business::BusinessProfile;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::GenerateRequest;
 use copydesk_domain::job::StartedJob;
+use copydesk_editorial::text::clip::clip;
 use serde::{Deserialize, Serialize};
 
 use super::calls::StageError;
-use crate::format::markdown::clip;
 
 /// The voice where neither the request nor the profile names one.
 const DEFAULT_VOICE: &str = "professional";

@@ -1,15 +1,13 @@
-//! Citations: `[n]` behind a sentence says that passage n supports it. What a passage does not
-//! support is cut from the text; what remains is numbered in the order of its first use.
+//! The citations of a text, held against the job's passages: what no passage supports is cut; what remains
+//! is numbered in the order of its first use. What supports what is [`copydesk_editorial::citation`]'s.
 
 use std::collections::HashMap;
 
 use copydesk_domain::generation::{Source, SourceKind};
+use copydesk_editorial::citation::{markers, quote, sentence_before};
+use copydesk_editorial::text::sentence::sentences;
 
 use super::passage::Passage;
-use crate::format::language;
-use crate::format::sentence::sentences;
-
-mod support;
 
 /// A sentence of so many words that stands in a page of the web is taken from it.
 const MIN_COPIED_WORDS: usize = 8;
@@ -34,8 +32,7 @@ pub struct Cut {
     pub sentence: String,
 }
 
-/// Cuts what is not supported, and numbers the rest from 1. In other languages than English a name or
-/// number may be all that is shared: passages are often in another language than the text.
+/// Cuts what is not supported, and numbers the rest from 1.
 pub fn check(text: &str, passages: &[Passage], language: &str) -> Checked {
     let mut checked = Checked { text: String::with_capacity(text.len()), sources: Vec::new(), cut: Vec::new() };
     let mut cited = Cited::default();
@@ -44,8 +41,8 @@ pub fn check(text: &str, passages: &[Passage], language: &str) -> Checked {
         let sentence = sentence_before(text, marker.start);
         let mut places = String::new();
         for &n in &marker.numbers {
-            match passages.iter().find(|passage| passage.n == n).and_then(|passage| quote(passage, sentence, language))
-            {
+            let passage = passages.iter().find(|passage| passage.n == n);
+            match passage.and_then(|passage| quote(sentence, &passage.text, &passage.title, language)) {
                 Some(quote) => places.push_str(&format!("[{}]", cited.place(n, quote))),
                 None => checked.cut.push(Cut { n, sentence: sentence.trim().to_owned() }),
             }
@@ -120,50 +117,6 @@ pub fn mark_copied(text: &str, passages: &[Passage]) -> String {
 fn spaced(text: &str) -> String {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.fold(String::from(" "), |text, word| text + &word.to_lowercase() + " ")
-}
-
-/// `[3]` or `[1, 2]` in a text.
-struct Marker {
-    start: usize,
-    end: usize,
-    numbers: Vec<u16>,
-}
-
-/// The citations of a text. `[1](https://…)` is a link, and left alone.
-fn markers(text: &str) -> Vec<Marker> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(start) = text[from..].find('[').map(|at| from + at) {
-        from = start + 1;
-        let Some(end) = text[from..].find([']', '[', '\n']).map(|at| from + at) else { break };
-        let is_citation = text[end..].starts_with(']') && !text[end + 1..].starts_with('(');
-        let numbers: Option<Vec<u16>> = text[from..end].split([',', ';']).map(|n| n.trim().parse().ok()).collect();
-        if let Some(numbers) = numbers.filter(|_| is_citation) {
-            found.push(Marker { start, end: end + 1, numbers });
-        }
-    }
-    found
-}
-
-/// The sentence that a citation at `at` stands behind: it may stand before the full stop or after.
-fn sentence_before(text: &str, at: usize) -> &str {
-    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let line = &text[line_start..at];
-    // Citations of the same sentence, and its full stop, where that comes first.
-    let body = line.trim_end_matches(|c: char| c.is_ascii_digit() || "[],; ".contains(c));
-    let body = body.trim_end_matches(['.', '!', '?', '"', '”', '*', '_', '。', '！', '？']);
-    let end_of_previous = body.char_indices().zip(body.chars().skip(1)).filter(|((_, mark), next)| {
-        (matches!(mark, '.' | '!' | '?') && next.is_whitespace()) || matches!(mark, '。' | '！' | '？')
-    });
-    let start = end_of_previous.last().map_or(0, |((at, mark), _)| at + mark.len_utf8());
-    &body[start..]
-}
-
-/// What of a passage supports a sentence; `None` where nothing does.
-fn quote<'a>(passage: &'a Passage, sentence: &str, language: &str) -> Option<&'a str> {
-    let support = support::best(sentence, &passage.text, &passage.title);
-    let is_foreign = !language::is_english(language);
-    (support.is_enough() || (is_foreign && support::is_possible(sentence, &passage.text))).then_some(support.quote)
 }
 
 #[cfg(test)]

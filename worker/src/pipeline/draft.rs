@@ -4,14 +4,15 @@
 use copydesk_common::clock;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::format::Spec;
+use copydesk_editorial::format::fallback::Material;
+use copydesk_editorial::text::clip::one_line;
+use copydesk_editorial::text::{language, markup};
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Calls, StageError};
 use super::passage;
 use super::writing;
-use crate::format;
-use crate::format::fallback::{Material, one_line};
-use crate::format::{language, markup};
 use crate::prompt::Task;
 use crate::provider::chain::AnsweredBy;
 
@@ -67,5 +68,5 @@ fn composed(task: &Task<'_>) -> String {
         today: clock::now(),
     };
     // What passages say is as strange as what models say.
-    markup::clean(&format::compose(brief.format, &material), &task.own_addresses())
+    markup::clean(&Spec::of(brief.format).compose(&material), &task.own_addresses())
 }

@@ -7,6 +7,7 @@ use copydesk_domain::id::GenerationId;
 use copydesk_domain::job::StartedJob;
 use copydesk_domain::review::Review;
 use copydesk_domain::usage::Usage;
+use copydesk_editorial::text::clip::one_line;
 
 use super::brief::Brief;
 use super::citation;
@@ -16,7 +17,6 @@ use super::outline::Planned;
 use super::passage::Passage;
 use super::research::Research;
 use super::review::{Reviewed, Rubric};
-use crate::format::fallback::one_line;
 use crate::provider::Providers;
 use crate::provider::chain::{AnsweredBy, Chain};
 

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use copydesk_editorial::text::sentence;
 use regex::Regex;
 
 /// What such a sentence says, in lower case. Words between are bounded, so that two halves of an
@@ -39,8 +40,8 @@ fn before<'a>(pattern: &Regex, line: &'a str) -> &'a str {
     let Some(found) = pattern.find(line) else { return line };
     // The end of the sentence before may be part of what was found.
     let start = found.start() + usize::from(found.as_str().starts_with(['.', '!', '?']));
-    let ends = line[..start].match_indices(['.', '!', '?']).map(|(at, end)| at + end.len());
-    line[..ends.max().unwrap_or(0)].trim_end()
+    let before = &line[..start];
+    before[..sentence::ends(before).last().unwrap_or(0)].trim_end()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::voice::VoiceProfile;
 use copydesk_knowledge::{Found, Hit, KnowledgeError, Snapshot, Unembedded};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,6 @@ use super::brief::Brief;
 use super::calls::{Calls, StageError};
 use crate::embed::Embedder;
 use crate::provider::embeddings;
-use crate::voice::VoiceProfile;
 
 /// Passages that the writer is given.
 const MAX_PASSAGES: usize = 8;

@@ -5,10 +5,10 @@ use copydesk_common::store::{self, Store};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::AppliedLesson;
+use copydesk_editorial::text::clip::clip;
 use serde::{Deserialize, Serialize};
 
 use super::calls::StageError;
-use crate::format::markdown::clip;
 
 /// Comments that the writer is shown.
 const MAX_LESSONS: u8 = 5;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use copydesk_common::draft::Piece;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::text::sentence;
 
 use super::writing::Reader;
 use crate::broadcast::Audience;
-use crate::format::sentence;
 
 /// An answer is looked at no more often: a look takes as long as the check of a whole text.
 const EVERY: Duration = Duration::from_millis(150);
@@ -57,7 +57,7 @@ impl<'a> Live<'a> {
         }
         state.looked_at = Some(Instant::now());
         let Some(visible) = self.reader.read_unfinished(&state.answer) else { return };
-        let visible = without_last_sentence(&visible);
+        let visible = sentence::without_last(&visible);
         // Where the beginning reads otherwise by now, the whole will tell.
         if visible.starts_with(&state.shown) || !(state.is_current || visible.is_empty()) {
             self.show(&mut state, visible);
@@ -90,13 +90,6 @@ impl<'a> Live<'a> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The last sentence may be half of one, or the beginning of what is taken off at the end.
-fn without_last_sentence(text: &str) -> &str {
-    let sentences = sentence::sentences(text);
-    let last_but_one = sentences.len().checked_sub(2).and_then(|at| sentences.get(at));
-    last_but_one.map_or("", |sentence| &text[..sentence.end])
 }
 
 #[cfg(test)]

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 
 use copydesk_domain::format::Format;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer::{self, placeholder};
+use copydesk_editorial::format::Spec;
+use copydesk_editorial::text::clip::one_line;
+use copydesk_editorial::text::markup;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::calls::{Calls, StageError};
 use super::structured::{self, Asking, Shape};
-use crate::format::answer::{self, placeholder};
-use crate::format::default_sections;
-use crate::format::fallback::one_line;
-use crate::format::markup;
 use crate::prompt::Task;
 use crate::provider::chain::AnsweredBy;
 
@@ -162,7 +162,7 @@ fn usual(format: Format, topic: &str) -> Outline {
     let title = one_line(topic, MAX_HEADING_CHARS);
     Outline {
         title: if title.is_empty() { format.name().to_owned() } else { title },
-        sections: default_sections(format).iter().map(section).collect(),
+        sections: Spec::of(format).sections.iter().map(section).collect(),
     }
 }
 

@@ -3,12 +3,12 @@
 
 use copydesk_domain::generation::{Source, SourceKind};
 use copydesk_domain::id::DocumentId;
+use copydesk_editorial::format::fallback::{self, Fact};
+use copydesk_editorial::text::clip::clip;
 use serde::{Deserialize, Serialize};
 
 use super::knowledge::Recalled;
 use super::research::Research;
-use crate::format::fallback::{self, Fact};
-use crate::format::markdown::clip;
 
 /// How much of a passage a source quotes, in characters.
 const QUOTE_CHARS: usize = 300;

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::text::clip::clip;
+use copydesk_editorial::text::clip::one_line;
 use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
 use super::calls::{Calls, StageError};
 use super::instruction;
-use crate::format::fallback::one_line;
-use crate::format::markdown::clip;
 use crate::provider::ProviderError;
 use crate::provider::search::{Found, MAX_QUERY_CHARS};
 

@@ -6,6 +6,11 @@ use std::collections::BTreeMap;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::review::Check;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer;
+use copydesk_editorial::format::Spec;
+use copydesk_editorial::text::clip::one_line;
+use copydesk_editorial::text::markup;
+use copydesk_editorial::voice::{self, VoiceScore};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
@@ -15,12 +20,8 @@ use super::citation::{self, Cut};
 use super::instruction;
 use super::structured::{self, Asking, Shape};
 use super::writing::rules;
-use crate::format;
-use crate::format::fallback::one_line;
-use crate::format::{answer, markup};
 use crate::prompt::{Prompt, Task};
 use crate::provider::chain::AnsweredBy;
-use crate::voice::{self, VoiceScore};
 
 /// What is scored, 0 to 10 each.
 pub const CRITERIA: [&str; 5] = ["accuracy", "relevance", "voice", "structure", "clarity"];
@@ -201,7 +202,7 @@ fn voice(task: &Task<'_>) -> Option<VoiceScore> {
 /// What code finds of the draft.
 fn checks(task: &Task<'_>) -> Vec<Check> {
     let text = task.draft.unwrap_or_default();
-    let mut checks = format::check(task.brief.format, text, &rules(task.brief));
+    let mut checks = Spec::of(task.brief.format).check(text, &rules(task.brief));
     let cited = citation::check(text, task.passages, &task.brief.language);
     let unsupported = cited.cut.iter().take(MAX_UNSUPPORTED).map(|cut| unsupported("citations_supported", cut));
     checks.extend(unsupported);

@@ -3,10 +3,10 @@
 //! wrong.
 
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer::is_refusal as is_refusal_in_words;
 use serde::de::DeserializeOwned;
 
 use super::calls::{Calls, StageError};
-use crate::format::answer::is_refusal as is_refusal_in_words;
 use crate::metric;
 use crate::prompt::Prompt;
 use crate::provider::ProviderError;

@@ -1,5 +1,5 @@
 //! The businesses' voices, measured once a version of their knowledge and kept while there is room.
-//! What a voice is, is [`crate::voice`]'s.
+//! What a voice is, is [`copydesk_editorial::voice`]'s.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use copydesk_common::store::{Store, StoreError, document};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
 
-use crate::voice::VoiceProfile;
+use copydesk_editorial::voice::VoiceProfile;
 
 /// Passages that a voice is measured in: more change nothing.
 const MAX_PASSAGES: usize = 200;

@@ -2,13 +2,13 @@
 //! more where they cannot be used.
 
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer::{self, Asked, Defect, placeholder};
+use copydesk_editorial::format::{Rules, Spec};
+use copydesk_editorial::text::markup::{self, OwnAddresses};
+use copydesk_editorial::text::sentence::sentences;
 
 use super::calls::{Calls, StageError};
 use super::live::Live;
-use crate::format::answer::{self, Asked, Defect, placeholder};
-use crate::format::markup::{self, OwnAddresses};
-use crate::format::sentence::sentences;
-use crate::format::{self, Rules};
 use crate::metric;
 use crate::pipeline::brief::Brief;
 use crate::prompt::{Prompt, Task};
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         }
         // Where no revision follows, this is the only chance to mend the shape.
         let fixes = if self.brief.max_rounds == 0 {
-            format::shape(self.brief.format, &text, &rules(self.brief))
+            Spec::of(self.brief.format).fixes(&text, &rules(self.brief))
         } else {
             Vec::new()
         };

@@ -1,0 +1,42 @@
+//! How an answer ends: like a text, or in the middle of one.
+
+/// A text that ends in one of these was going on.
+const UNFINISHED: &[&str] = &[
+    "a", "an", "and", "as", "at", "because", "but", "by", "for", "from", "in", "into", "its", "of", "on", "or", "our",
+    "that", "the", "their", "these", "this", "to", "which", "while", "with", "your", "und", "der", "die", "das", "et",
+    "le", "la", "les", "de", "y", "el",
+];
+/// A last line of so many words is a sentence, and ends like one.
+const SENTENCE_WORDS: usize = 9;
+
+/// Whether a text breaks off.
+pub(super) fn is_cut_off(text: &str) -> bool {
+    let last = text.trim_end().lines().next_back().unwrap_or_default().trim();
+    if text.matches("```").count() % 2 == 1 {
+        return true;
+    }
+    let bare = without_marks(last);
+    let Some(end) = bare.chars().next_back() else { return false };
+    let last_word = bare.split_whitespace().next_back().unwrap_or_default().to_lowercase();
+    if UNFINISHED.contains(&last_word.as_str()) || (end == ',' && bare.split_whitespace().count() > 4) {
+        return true;
+    }
+    let is_prose = !last.starts_with(['#', '-', '*', '|', '>']) && !last.contains("://");
+    is_prose && end.is_alphanumeric() && bare.split_whitespace().count() >= SENTENCE_WORDS
+}
+
+/// A line without citations, quotes and emphasis at its end.
+pub(super) fn without_marks(line: &str) -> &str {
+    let mut line = line;
+    loop {
+        let trimmed = line.trim_end_matches(['*', '_', '"', '”', '»', '’', '\'', ')', ' ']);
+        let uncited = trimmed.strip_suffix(']').and_then(|rest| {
+            let (before, number) = rest.rsplit_once('[')?;
+            number.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' ').then_some(before)
+        });
+        match uncited {
+            Some(before) => line = before,
+            None => return trimmed,
+        }
+    }
+}

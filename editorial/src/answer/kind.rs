@@ -1,0 +1,40 @@
+//! Answers that are no text at all, but data, code, a review or a plan.
+
+use super::ending::without_marks;
+use crate::text::language;
+
+/// Several runs of so many letters and digits are no words either, but packed data.
+const PACKED_CHARS: usize = 60;
+const MAX_PACKED: usize = 2;
+/// Lines with a mark out of ten that make a review.
+const MIN_MARKS: usize = 3;
+/// A line of fewer words is no sentence.
+const MIN_SENTENCE_WORDS: usize = 4;
+
+/// Whether a text is JSON, whole or cut off, or nothing but code.
+pub(super) fn is_data(text: &str) -> bool {
+    let text = text.trim();
+    let packed = |word: &&str| {
+        word.len() >= PACKED_CHARS && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    };
+    if (text.starts_with("```") && text.ends_with("```")) || text.split_whitespace().filter(packed).count() > MAX_PACKED
+    {
+        return true;
+    }
+    let mut marks = text.trim_start().chars().filter(|c| !c.is_whitespace());
+    matches!((marks.next(), marks.next()), (Some('{'), Some('"' | '}')) | (Some('['), Some('{' | '"' | ']')))
+}
+
+/// Whether a text gives marks to another, line by line.
+pub(super) fn is_review(lower: &str) -> bool {
+    let speaks = ["draft", "the text", "overall"].iter().any(|word| lower.contains(word));
+    speaks && lower.lines().filter(|line| line.contains("/10")).count() >= MIN_MARKS
+}
+
+/// Whether no line of a text is a sentence; an ad's body may lack its full stop.
+pub(super) fn is_plan(text: &str) -> bool {
+    let ends = |line: &str| without_marks(line).ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '।', '؟']);
+    let is_sentence =
+        |line: &str| language::count_words(line) >= MIN_SENTENCE_WORDS && (ends(line) || line.starts_with("Body:"));
+    !text.lines().map(str::trim).filter(|line| !line.starts_with('#')).any(is_sentence)
+}

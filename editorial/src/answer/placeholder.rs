@@ -1,0 +1,82 @@
+//! What a model leaves to be filled in: `[Your Name]`, `{{name}}`, `Lorem ipsum`. Code is left out: a
+//! text may be about templates.
+
+use crate::phrases::{Phrases, phrases};
+use crate::text::phrase;
+
+/// The longest of them, in characters.
+const MAX_CHARS: usize = 60;
+/// How what stands in brackets begins.
+static IN_BRACKETS: Phrases = phrases!("placeholders.txt");
+/// What gives others away anywhere.
+const ANYWHERE: [&str; 6] = ["{{", "lorem ipsum", "<your ", "<insert ", "xxx-", "-xxx"];
+
+/// Whether a text holds any.
+pub fn is_left(text: &str) -> bool {
+    let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
+    let lower = prose.to_lowercase();
+    ANYWHERE.iter().any(|mark| lower.contains(mark)) || bracketed(&prose).next().is_some() || holds_field(&lower)
+}
+
+/// The text without lines that are nothing else, as signatures have: nobody knows what they would say.
+pub fn without_lines(text: &str) -> String {
+    let is_left = |line: &str| {
+        let bare = line.trim().trim_matches(['*', '_']);
+        bracketed(bare).next().is_some_and(|found| found.len() + 2 == bare.len())
+    };
+    text.split('\n').filter(|line| !is_left(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// The insides of brackets that are to be filled in: no citations, no links, no asides.
+fn bracketed(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('[').filter_map(|(start, _)| {
+        let (inside, after) = text[start + 1..].split_once(']')?;
+        let lower = inside.to_lowercase();
+        let begins = IN_BRACKETS.iter().any(|word| phrase::holds(&lower, word) && lower.starts_with(word));
+        let is_link = after.starts_with(['(', '[', ':']);
+        (!is_link && inside.chars().count() <= MAX_CHARS && begins).then_some(inside)
+    })
+}
+
+/// Whether a text, in lower case, holds a field such as `{first_name}`.
+fn holds_field(lower: &str) -> bool {
+    lower.match_indices('{').any(|(start, _)| {
+        let inside = lower[start + 1..].split('}').next().unwrap_or_default();
+        let is_closed = lower[start + 1..].len() > inside.len();
+        is_closed && !inside.is_empty() && inside.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_filled_in_is_told_from_citations_links_and_code() {
+        for text in [
+            "Call [Your Company] today.",
+            "Dear {{first_name}},",
+            "Dear {first_name},",
+            "Call [PHONE NUMBER].",
+            "Lorem ipsum dolor.",
+            "Call 555-XXXX or XXX-XXX-XXXX.",
+            "[Insert a figure here] of all scans.",
+        ] {
+            assert!(is_left(text), "{text}");
+        }
+        for text in [
+            "Read twice [1]. [Your guide](https://acme.example) [name][1]",
+            "[Contact us](https://acme.example) or [add to cart][1].",
+            "He said [sic]. [MUSIC FADES] Size XXXL. [Contact us] [Add to cart]",
+            "Write `{{ name }}` in the template.\n\n```\n[name]\n```",
+            "The set {1, 2}. [Yourself] is no field.",
+        ] {
+            assert!(!is_left(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_nothing_else_go() {
+        assert_eq!(without_lines("Best,\n[Your Name]\n**[Your Title]**\nAcme [1]"), "Best,\nAcme [1]");
+    }
+}

@@ -1,0 +1,53 @@
+//! Answers that go round in circles.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::text::sentence;
+
+/// The same sentence so often is a loop.
+const MAX_SAME_SENTENCES: usize = 4;
+/// The same sentence so often without another between is a loop, however long the text.
+const MAX_SAME_IN_A_ROW: usize = 3;
+/// Sentences that differ in their numbers alone, from which on they are a loop.
+const MAX_COUNTED_SENTENCES: usize = 12;
+/// A longer run without a space is no word, in characters; addresses may be longish.
+const MAX_WORD_CHARS: usize = 300;
+/// Below this share of different three-word runs, a long text says the same over and over.
+const MIN_VARIETY: f64 = 0.35;
+/// Shorter texts may repeat themselves.
+const MIN_WORDS_FOR_VARIETY: usize = 120;
+
+/// Whether a text, in lower case, says the same over and over.
+pub(super) fn is_repetition(lower: &str) -> bool {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let (mut last, mut in_a_row, mut most_in_a_row) = ("", 0, 0);
+    for sentence in sentence::pieces(lower) {
+        in_a_row = if sentence == last { in_a_row + 1 } else { 1 };
+        last = sentence;
+        if sentence.split_whitespace().count() >= 4 {
+            most_in_a_row = most_in_a_row.max(in_a_row);
+            *counts.entry(sentence).or_default() += 1;
+        }
+    }
+    let sentences: usize = counts.values().sum();
+    let mut counted: HashMap<String, usize> = HashMap::new();
+    for (sentence, n) in &counts {
+        *counted.entry(sentence.chars().filter(|c| !c.is_ascii_digit()).collect()).or_default() += n;
+    }
+    let counts_on = counted.values().any(|&n| n >= MAX_COUNTED_SENTENCES && n * 2 >= sentences);
+    let most = counts.values().copied().max().unwrap_or(0);
+    let is_endless =
+        lower.split_whitespace().any(|word| word.chars().filter(|c| c.is_ascii()).count() > MAX_WORD_CHARS);
+    let loops = most_in_a_row >= MAX_SAME_IN_A_ROW || (most >= MAX_SAME_SENTENCES && most * 5 >= sentences);
+    loops || counts_on || is_endless || !is_varied(lower)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^52")]
+fn is_varied(lower: &str) -> bool {
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    if words.len() < MIN_WORDS_FOR_VARIETY {
+        return true;
+    }
+    let different: HashSet<&[&str]> = words.windows(3).collect();
+    different.len() as f64 >= MIN_VARIETY * (words.len() - 2) as f64
+}

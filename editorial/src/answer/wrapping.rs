@@ -1,0 +1,216 @@
+//! What models put around a text: thoughts, code fences, JSON, a line such as "Here is the post:",
+//! notes and sources behind it, an offer to change it, tokens of their chat template.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+mod preamble;
+mod remark;
+
+use super::MIN_WORDS;
+use crate::text::language;
+use preamble::without_preamble;
+use remark::without_remarks;
+
+/// A text stands in at most so many layers of them.
+const MAX_LAYERS: usize = 4;
+/// Tokens that begin a message in the chat templates of common models.
+const BEGIN_TOKENS: [&str; 5] = [
+    "<|im_start|>assistant",
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<start_of_turn>model",
+    "<|assistant|>",
+    "<｜Assistant｜>",
+];
+/// Tokens that end one.
+const END_TOKENS: [&str; 8] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|endoftext|>",
+    "<|return|>",
+    "<end_of_turn>",
+    "<｜end▁of▁sentence｜>",
+    "</s>",
+];
+/// What stands before the answer of models that think in a channel of its own; the second is what
+/// servers leave of the first that drop its tokens.
+const CHANNELS: [(&str, &str); 2] =
+    [("<|channel|>analysis", "<|channel|>final<|message|>"), ("analysis", "assistantfinal")];
+/// Tags of a thought before the answer.
+const THOUGHTS: [(&str, &str); 9] = [
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<reflection>", "</reflection>"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<analysis>", "</analysis>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+];
+/// Tags of the answer itself.
+const ANSWERS: [(&str, &str); 4] = [
+    ("<answer>", "</answer>"),
+    ("<final_answer>", "</final_answer>"),
+    ("<response>", "</response>"),
+    ("<output>", "</output>"),
+];
+
+/// The text without what models put around it.
+pub fn unwrap(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text.trim());
+    for _ in 0..MAX_LAYERS {
+        let inside = match in_json(&text) {
+            Some(inside) => inside,
+            None => {
+                let inside = without_layer(&text);
+                if inside.len() == text.len() {
+                    break;
+                }
+                inside.to_owned()
+            }
+        };
+        text = Cow::Owned(inside);
+    }
+    text
+}
+
+/// The same of an answer that is still being written: a fence that was opened is not closed yet.
+pub fn unwrap_unfinished(text: &str) -> Cow<'_, str> {
+    let text = unwrap(text);
+    let opened = text.starts_with("```").then(|| text.find('\n')).flatten();
+    opened.map(|line| Cow::Owned(text[line..].trim_start().to_owned())).unwrap_or(text)
+}
+
+fn without_layer(text: &str) -> &str {
+    let text = answered(text);
+    let text = BEGIN_TOKENS.iter().find_map(|token| text.strip_prefix(token)).unwrap_or(text);
+    let text = END_TOKENS.iter().filter_map(|token| text.find(token)).min().map_or(text, |end| &text[..end]);
+    let text = tagged(without_thought(text.trim()));
+    let text = without_preamble(fenced(text).unwrap_or(text));
+    without_remarks(fenced(text).unwrap_or(text))
+}
+
+/// The last channel's message.
+fn answered(text: &str) -> &str {
+    let last = |(begin, last): &(&str, &str)| {
+        let at = text.starts_with(begin).then(|| text.rfind(last)).flatten()?;
+        Some(&text[at + last.len()..])
+    };
+    CHANNELS.iter().find_map(last).unwrap_or(text)
+}
+
+/// A thought that never ends leaves no text.
+fn without_thought(text: &str) -> &str {
+    for (open, close) in THOUGHTS {
+        if let Some(end) = text.rfind(close) {
+            return text[end + close.len()..].trim();
+        }
+        if text.starts_with(open) {
+            return "";
+        }
+    }
+    text
+}
+
+/// The inside of tags that hold most of the text.
+fn tagged(text: &str) -> &str {
+    let inside = |(open, close): &(&str, &str)| {
+        let start = text.find(open)? + open.len();
+        let inside = &text[start..start + text[start..].rfind(close)?];
+        (inside.len() > text.len() - inside.len()).then_some(inside.trim())
+    };
+    ANSWERS.iter().find_map(inside).unwrap_or(text)
+}
+
+/// The inside of a code fence that holds most of the text.
+fn fenced(text: &str) -> Option<&str> {
+    let (before, rest) = text.split_once("```")?;
+    let (label, rest) = rest.split_once('\n')?;
+    let (inside, after) = rest.rsplit_once("```")?;
+    let is_label = matches!(label.trim(), "" | "markdown" | "md" | "text" | "txt" | "plaintext" | "json");
+    (is_label && inside.len() > before.len() + after.len()).then_some(inside.trim())
+}
+
+/// The text of an answer that is JSON and nothing else.
+fn in_json(text: &str) -> Option<String> {
+    if !text.starts_with(['{', '[', '"']) {
+        return None;
+    }
+    let inside = text_of(&serde_json::from_str(text).ok()?)?;
+    (language::count_words(&inside) >= MIN_WORDS).then(|| inside.trim().to_owned())
+}
+
+/// A string, the strings of a list, or what an object holds under a name that texts have: the longest.
+fn text_of(value: &Value) -> Option<String> {
+    const NAMES: [&str; 14] = [
+        "content", "text", "body", "article", "post", "draft", "markdown", "answer", "response", "output", "result",
+        "copy", "email", "script",
+    ];
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => {
+            let texts: Vec<&str> = items.iter().map(Value::as_str).collect::<Option<_>>()?;
+            Some(texts.join("\n\n"))
+        }
+        Value::Object(fields) => {
+            let named = fields.iter().filter(|(name, _)| NAMES.contains(&name.to_lowercase().as_str()));
+            named.filter_map(|(_, value)| text_of(value)).max_by_key(String::len)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str =
+        "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, within two hours [1].\n\nBook now.";
+
+    #[test]
+    fn wrapping_is_taken_off() {
+        let json = serde_json::json!({ "title": "Scans", "content": TEXT }).to_string();
+        for wrapped in [
+            TEXT.to_owned(),
+            format!("```markdown\n{TEXT}\n```"),
+            format!("Here is the article:\n\n{TEXT}"),
+            format!("Sure! Here you go:\n\n```\n{TEXT}\n```\nHope it helps!"),
+            format!("{TEXT}\n\n---\nWord count: 20"),
+            format!("{TEXT}\n\nLet me know if you’d like any changes!"),
+            format!("<think>\nThe user wants…\n</think>\n\n{TEXT}"),
+            format!("{TEXT}<|eot_id|><|start_header_id|>user"),
+            json.clone(),
+            format!(
+                "Sure! Here is the JSON that you asked for:\n\n```json\n{json}\n```\n\nLet me know if you want changes."
+            ),
+        ] {
+            assert_eq!(unwrap(&wrapped), TEXT, "{wrapped}");
+        }
+        assert_eq!(unwrap("<think>never ends"), "");
+        let posts = ["1/ One post with some words in it.", "2/ Another post with some words in it."];
+        assert_eq!(unwrap(&serde_json::json!(posts).to_string()), posts.join("\n\n"));
+    }
+
+    #[test]
+    fn what_belongs_to_the_text_stays() {
+        for text in [
+            format!("{TEXT}\n\n```sh\nls\n```"),
+            format!("{TEXT}\n\nLet me know if you have questions."),
+            "Sure thing: one line alone".to_owned(),
+            format!("Here's what we learned in a year of double readings:\n\n{TEXT}"),
+            format!("Sure signs that a scan needs a second reading:\n\n{TEXT}"),
+            format!("Great care takes two people:\n\n{TEXT}"),
+            format!("# Here is how a text is made:\n\n{TEXT}"),
+            format!("{TEXT}\n\nNote: parking is free on weekends."),
+            format!("{TEXT}\n\n## Notes\n\n- Parking is free.\n- Bring your card."),
+            format!("{TEXT}\n\nSources of error are few:\n- The machine\n- The reader"),
+            format!("{TEXT}\n\nEnd of summer is a good time for it."),
+            format!("{TEXT}\n\nI hope this makes your choice easier."),
+        ] {
+            assert_eq!(unwrap(&text), text);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What a text is composed of where no model writes it: sentences of the passages, each with its
+//! citation, and plain words where they run out. Invents nothing.
+
+use chrono::{DateTime, Utc};
+
+use crate::text::clip::chars;
+use crate::text::sentence;
+
+/// The longest sentence that is taken over whole, in characters.
+const MAX_SENTENCE_CHARS: usize = 240;
+/// Shorter ones are headings, labels and scraps.
+const MIN_SENTENCE_CHARS: usize = 25;
+/// Sentences taken from one passage: the next passage likely says something else.
+const SENTENCES_PER_PASSAGE: usize = 4;
+
+/// What there is to compose a text of.
+#[derive(Debug, Clone)]
+pub struct Material<'a> {
+    /// What the text is about.
+    pub topic: String,
+    /// The business's name.
+    pub business: String,
+    /// The title planned for the text.
+    pub title: String,
+    /// The headings planned for it.
+    pub headings: &'a [String],
+    /// What is known, best first.
+    pub facts: Vec<Fact>,
+    /// The day that a dated text bears.
+    pub today: DateTime<Utc>,
+}
+
+/// A sentence of a passage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// The passage's number.
+    pub n: u16,
+    /// The sentence.
+    pub text: String,
+}
+
+impl Fact {
+    /// The sentence with its citation, before the full stop's place: `It is so [1].`
+    fn cited(&self) -> String {
+        let text = self.text.trim_end_matches(['.', '!', '?', ' ']);
+        format!("{text} [{}].", self.n)
+    }
+}
+
+/// Sentences of passages, one of each passage in turn: the best of each come first.
+pub fn facts<'a>(passages: impl IntoIterator<Item = (u16, &'a str)>) -> Vec<Fact> {
+    let by_passage: Vec<Vec<Fact>> = passages
+        .into_iter()
+        .map(|(n, text)| sentences(text).take(SENTENCES_PER_PASSAGE).map(|text| Fact { n, text }).collect())
+        .collect();
+    let in_turn =
+        (0..SENTENCES_PER_PASSAGE).flat_map(|round| by_passage.iter().filter_map(move |facts| facts.get(round)));
+    let mut facts: Vec<Fact> = Vec::new();
+    for fact in in_turn {
+        // Overlapping passages share sentences.
+        if !facts.iter().any(|known| known.text == fact.text) {
+            facts.push(fact.clone());
+        }
+    }
+    facts
+}
+
+/// The sentences of a passage that can stand alone, without Markdown's marks.
+fn sentences(text: &str) -> impl Iterator<Item = String> {
+    let all = blocks(text).into_iter().flat_map(|block| one_spaced(&block));
+    all.filter(|sentence| (MIN_SENTENCE_CHARS..=MAX_SENTENCE_CHARS).contains(&chars(sentence)))
+}
+
+/// Paragraphs and bullets as running text each, without headings, tables, code, links' brackets and
+/// quotation marks.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in text.lines().map(str::trim) {
+        let bare = line.trim_start_matches(['-', '*', '>', '+', ' ']);
+        if bare.len() != line.len() || line.is_empty() || line.starts_with(['#', '|', '`', '<']) {
+            blocks.push(String::new());
+        }
+        if let Some(block) = blocks.last_mut().filter(|_| !line.starts_with(['#', '|', '`', '<'])) {
+            block.push_str(bare);
+            block.push(' ');
+        }
+    }
+    blocks.iter().map(|block| without_links(block).replace(['*', '_', '`', '[', ']', '"', '“', '”'], "")).collect()
+}
+
+/// `[text](address)` as `text`.
+fn without_links(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, address)) = rest.split_once("](") {
+        plain.push_str(before);
+        rest = address.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    plain + rest
+}
+
+/// The sentences of a block, as one line each.
+fn one_spaced(block: &str) -> Vec<String> {
+    let block = block.split_whitespace().collect::<Vec<_>>().join(" ");
+    sentence::ended(&block).map(str::to_owned).collect()
+}
+
+/// Hands facts out one after the other, and plain sentences once they are used up.
+#[derive(Debug)]
+pub(super) struct Telling<'a> {
+    material: &'a Material<'a>,
+    next: usize,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn of(material: &'a Material<'a>) -> Self {
+        Self { material, next: 0 }
+    }
+
+    /// One sentence, with its citation where it has one.
+    pub(super) fn sentence(&mut self) -> String {
+        self.within(usize::MAX)
+    }
+
+    /// One sentence of at most `max_chars`: a longer fact is passed over.
+    pub(super) fn within(&mut self, max_chars: usize) -> String {
+        while let Some(fact) = self.material.facts.get(self.next) {
+            self.next += 1;
+            let cited = fact.cited();
+            if chars(&cited) <= max_chars {
+                return cited;
+            }
+        }
+        let (business, topic) = (&self.material.business, &self.material.topic);
+        let used_up = self.next - self.material.facts.len();
+        self.next += 1;
+        let plain = match used_up % 4 {
+            0 => format!("{business} is glad to say more about this."),
+            1 => format!("Whoever wants to know more about {topic} can ask {business}."),
+            2 => format!("{business} answers questions about {topic} in person."),
+            _ => "Further details are available on request.".to_owned(),
+        };
+        if chars(&plain) <= max_chars { plain } else { "Details are available on request.".to_owned() }
+    }
+
+    /// Several sentences as a paragraph.
+    pub(super) fn paragraph(&mut self, sentences: usize) -> String {
+        (0..sentences).map(|_| self.sentence()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// How many sentences a part gets so that the facts go round over `parts`.
+    pub(super) fn share(&self, parts: usize) -> usize {
+        (self.material.facts.len() / parts.max(1)).clamp(1, 3)
+    }
+}
+
+/// The planned headings, or the given ones where fewer than `least` are planned.
+pub(super) fn headings(material: &Material<'_>, least: usize, default: &[&str]) -> Vec<String> {
+    if material.headings.len() >= least {
+        material.headings.to_vec()
+    } else {
+        default.iter().map(|&heading| heading.to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Spec;
+    use crate::format::tests::RULES;
+    use crate::text::clip::one_line;
+    use copydesk_domain::format::Format;
+
+    const PASSAGE: &str = "# Scans
+
+Every scan is read twice, once by a model
+and once by a radiologist.
+
+- **Results** arrive within two hours of the visit.
+- A bullet without a full stop that is long enough
+- The [second](https://a.example) reading costs nothing extra.
+
+| a | table that is no sentence. |
+
+Patients see their results in the portal. Yes. A fifth sentence that is long enough.";
+
+    fn material(topic: &str, passages: &[&str]) -> Material<'static> {
+        Material {
+            topic: one_line(topic, 120),
+            business: "Acme Clinics".into(),
+            title: one_line(topic, 80),
+            headings: &[],
+            facts: facts(passages.iter().enumerate().map(|(i, text)| (u16::try_from(i + 1).unwrap_or(1), *text))),
+            today: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn every_format_composes_a_text_in_its_own_shape() {
+        let long_topic = "an endless topic, ".repeat(27);
+        let odd_topic = "# <b>AI</b>\n> in \"healthcare\"\u{0}?";
+        for topic in ["AI in healthcare", &long_topic, odd_topic] {
+            for passages in [&[][..], &[PASSAGE], &[PASSAGE; 5], &["No sentence here"]] {
+                for &format in Format::ALL {
+                    let text = Spec::of(format).compose(&material(topic, passages));
+                    let fixes = Spec::of(format).fixes(&text, &RULES);
+                    assert!(fixes.is_empty(), "{format}: {fixes:?}\n{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn composed_texts_cite_what_they_take_over() {
+        for &format in Format::ALL {
+            let text = Spec::of(format).compose(&material("AI in healthcare", &[PASSAGE]));
+            assert!(text.contains("[1]"), "{format}: {text}");
+        }
+    }
+
+    #[test]
+    fn facts_are_whole_sentences_each_once() {
+        let facts = facts([(1, PASSAGE), (2, PASSAGE)]);
+        let texts: Vec<_> = facts.iter().map(|fact| fact.text.as_str()).collect();
+        assert_eq!(texts[0], "Every scan is read twice, once by a model and once by a radiologist.");
+        assert_eq!(texts[1], "Results arrive within two hours of the visit.");
+        assert_eq!(texts[2], "The second reading costs nothing extra.");
+        assert_eq!(texts[3], "Patients see their results in the portal.");
+        assert_eq!(facts.len(), 4, "{texts:?}");
+        assert!(facts.iter().all(|fact| fact.n == 1));
+        assert_eq!(facts[1].cited(), "Results arrive within two hours of the visit [1].");
+    }
+}

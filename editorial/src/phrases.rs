@@ -1,0 +1,31 @@
+//! Lists of words and phrases that are data: files under `phrases/`, one to a line.
+
+use std::sync::LazyLock;
+
+/// The phrases of a file, read when they are first asked for.
+pub(crate) type Phrases = LazyLock<Vec<&'static str>>;
+
+/// The phrases of a file that is part of the program.
+macro_rules! phrases {
+    ($file:literal) => {
+        std::sync::LazyLock::new(|| {
+            $crate::phrases::read(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/phrases/", $file)))
+        })
+    };
+}
+pub(crate) use phrases;
+
+/// The lines that hold a phrase: those that begin with `# ` are comments.
+pub(crate) fn read(file: &'static str) -> Vec<&'static str> {
+    file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("# ")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_empty_lines_are_no_phrases() {
+        assert_eq!(read("# Words.\n\nas an ai\n### mark\n  sure  \n"), ["as an ai", "### mark", "sure"]);
+    }
+}

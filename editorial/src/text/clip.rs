@@ -1,0 +1,45 @@
+//! Texts cut to a length, in characters as readers count them.
+
+use super::sentence;
+
+/// Characters, as readers count them.
+pub fn chars(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The first `max_chars` of a text, cut after a sentence where one ends in its second half, else
+/// between words. Whole where it is no longer than that.
+pub fn clip(text: &str, max_chars: usize) -> &str {
+    let text = text.trim();
+    let Some((end, _)) = text.char_indices().nth(max_chars) else { return text };
+    let head = &text[..end];
+    let sentences = sentence::ends(text).take_while(|&place| place <= end).map(|place| &text[..place]);
+    let whole = sentences.filter(|whole| whole.ends_with(sentence::MARKS)).last();
+    if let Some(whole) = whole.filter(|whole| whole.len() > end / 2) {
+        return whole;
+    }
+    head.rfind(char::is_whitespace).map_or(head, |at| head[..at].trim_end())
+}
+
+/// A line of data as one line that is no Markdown of its own, at most `max_chars` long.
+pub fn one_line(text: &str, max_chars: usize) -> String {
+    let flat = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let flat = flat.collect::<Vec<_>>().join(" ");
+    clip(flat.trim_start_matches(['#', '>', '-', '*', ' ']), max_chars)
+        .trim_end_matches([',', ';', ':', ' '])
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clips_end_where_a_reader_would_stop() {
+        assert_eq!(clip("One sentence. Another one.", 20), "One sentence.");
+        assert_eq!(clip("No sentence ends in here at all", 20), "No sentence ends in");
+        assert_eq!(clip("Short", 20), "Short");
+        assert_eq!(clip("ünïcödé".repeat(10).as_str(), 5), "ünïcö");
+        assert_eq!(clip("", 5), "");
+    }
+}

@@ -1,0 +1,10 @@
+//! Phrases in a text.
+
+/// Whether a text holds a phrase as whole words: "best" is not in "bestiary".
+pub fn holds(text: &str, phrase: &str) -> bool {
+    text.match_indices(phrase).any(|(start, found)| {
+        let before = text[..start].chars().next_back();
+        let after = text[start + found.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
+}

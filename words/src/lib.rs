@@ -1,0 +1,128 @@
+//! Text as words that can be compared: without case, accents and endings. Passages, and queries for
+//! them, are seen in the passages' language; checks of texts see all text as English. What is
+//! compared with what is the callers'.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use copydesk_domain::language::Language;
+use tantivy::tokenizer::{
+    AsciiFoldingFilter, Language as Stem, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
+    TextAnalyzer, TokenStream,
+};
+
+mod counter;
+mod pairs;
+mod stop;
+
+pub use counter::Counter;
+use pairs::Pairs;
+pub use pairs::is_unspaced;
+
+/// Longer words are data, such as hashes and base64. In bytes.
+const MAX_WORD_BYTES: usize = 40;
+/// The words of a text, each once. Nothing in a text is an operator: what would be one in a query
+/// language is punctuation here.
+pub fn words(text: &str) -> BTreeSet<String> {
+    static ANALYZER: LazyLock<TextAnalyzer> = LazyLock::new(|| analyzer(Language::English, &Counter::default()));
+    first_words(&ANALYZER, text, usize::MAX)
+}
+
+/// The first `limit` words of a text, each once.
+pub fn first_words(analyzer: &TextAnalyzer, text: &str, limit: usize) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    let mut analyzer = analyzer.clone();
+    let mut stream = analyzer.token_stream(text);
+    while words.len() < limit && stream.advance() {
+        words.insert(stream.token().text.clone());
+    }
+    words
+}
+
+/// A language's words without their endings, and its commonest not at all, each counted; scripts without
+/// spaces are cut into pairs of characters.
+pub fn analyzer(language: Language, counter: &Counter) -> TextAnalyzer {
+    if language == Language::English { english(&[], counter) } else { other(stem(language), counter) }
+}
+
+/// The same for what is looked for: a query's words that say nothing are not looked up.
+pub fn query_analyzer(language: Language) -> TextAnalyzer {
+    let counter = Counter::default();
+    if language == Language::English {
+        english(stop::QUERY_STOP_WORDS, &counter)
+    } else {
+        other(stem(language), &counter)
+    }
+}
+
+fn english(further_stop_words: &[&str], counter: &Counter) -> TextAnalyzer {
+    let stop_words = stop::STOP_WORDS.iter().chain(further_stop_words).map(|&word| word.to_owned());
+    TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(Pairs)
+        .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
+        .filter(LowerCaser)
+        .filter(AsciiFoldingFilter)
+        .filter(StopWordFilter::remove(stop_words))
+        .filter(Stemmer::new(Stem::English))
+        .filter(counter.clone())
+        .build()
+}
+
+/// Accents go last: endings are told by them.
+fn other(stem: Stem, counter: &Counter) -> TextAnalyzer {
+    let stop_words = StopWordFilter::new(stem).unwrap_or_else(|| StopWordFilter::remove(Vec::new()));
+    TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(Pairs)
+        .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
+        .filter(LowerCaser)
+        .filter(stop_words)
+        .filter(Stemmer::new(stem))
+        .filter(AsciiFoldingFilter)
+        .filter(counter.clone())
+        .build()
+}
+
+fn stem(language: Language) -> Stem {
+    match language {
+        Language::Arabic => Stem::Arabic,
+        Language::Danish => Stem::Danish,
+        Language::Dutch => Stem::Dutch,
+        Language::English => Stem::English,
+        Language::Finnish => Stem::Finnish,
+        Language::French => Stem::French,
+        Language::German => Stem::German,
+        Language::Greek => Stem::Greek,
+        Language::Hungarian => Stem::Hungarian,
+        Language::Italian => Stem::Italian,
+        Language::Norwegian => Stem::Norwegian,
+        Language::Portuguese => Stem::Portuguese,
+        Language::Romanian => Stem::Romanian,
+        Language::Russian => Stem::Russian,
+        Language::Spanish => Stem::Spanish,
+        Language::Swedish => Stem::Swedish,
+        Language::Tamil => Stem::Tamil,
+        Language::Turkish => Stem::Turkish,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Vec<String> {
+        words(text).into_iter().collect()
+    }
+
+    #[test]
+    fn words_lose_case_accents_endings_and_what_is_common() {
+        assert_eq!(list("The Scans of the CAFÉ are scanning, scanned!"), ["cafe", "scan"]);
+        assert_eq!(list("What is it?"), Vec::<String>::new());
+        assert_eq!(list(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_cut_into_pairs() {
+        assert_eq!(list("我们的诊所"), ["们的", "我们", "的诊", "诊所"]);
+        assert_eq!(list("scan 诊所"), ["scan", "诊所"]);
+    }
+}
