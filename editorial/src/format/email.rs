@@ -3,7 +3,7 @@
 use copydesk_domain::format::Format;
 
 use super::fallback::{Material, Telling};
-use super::{Checks, Rules, Spec};
+use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::{chars, one_line};
 use crate::text::language::calls_to_act;
 use crate::text::page::Page;
