@@ -12,7 +12,8 @@ use crate::context::Context;
 use crate::feedback;
 use crate::ingest::Ingest;
 use crate::outcome::Interruption;
-use crate::pipeline::{self, PipelineDeps};
+use crate::pipeline;
+use crate::pipeline::deps::PipelineDeps;
 use crate::provider::ClientError;
 
 /// Does the work of jobs.

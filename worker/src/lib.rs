@@ -33,7 +33,6 @@ mod ops;
 pub mod outcome;
 pub mod pipeline;
 mod presence;
-pub mod prompt;
 pub mod provider;
 mod retry;
 pub mod sweep;

@@ -4,38 +4,31 @@
 //! unfinished one. What a stage does is its own file's; moving the job on when it stops short is
 //! [`crate::execute`]'s.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
-use copydesk_common::config::Config;
+use copydesk_common::store;
 use copydesk_common::store::generation::Ending;
 use copydesk_common::store::job::Checkpoint;
-use copydesk_common::store::{self, Store};
 use copydesk_domain::checkpoint::StageResult;
 use copydesk_domain::generation::GenerateRequest;
 use copydesk_domain::job::{Progress, StartedJob};
 use copydesk_domain::problem::Problem;
 use copydesk_domain::stage::Stage;
 use copydesk_domain::usage::Usage;
-use copydesk_knowledge::Knowledge;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::broadcast::Broadcast;
-use crate::context::Context;
-use crate::embed::Embedder;
-use crate::journal::Journal;
+use crate::metric;
 use crate::outcome::Interruption;
-use crate::provider::{ClientError, Providers};
-use crate::{metric, prompt};
 
 pub mod brief;
 pub mod calls;
 pub mod citation;
+pub mod deps;
 pub mod draft;
+pub mod error;
 pub mod finish;
 mod instruction;
 pub mod knowledge;
@@ -43,6 +36,9 @@ pub mod lessons;
 mod live;
 pub mod outline;
 pub mod passage;
+pub mod plan;
+pub mod prompt;
+mod reading;
 pub mod research;
 pub mod review;
 pub mod revise;
@@ -51,69 +47,16 @@ pub mod voices;
 pub mod writing;
 
 use calls::Calls;
+use deps::PipelineDeps;
+use error::{StageError, problem};
 use review::Reviewed;
-use voices::Voices;
 
 /// Stages of a generation without a revision.
 const STAGES: u16 = 8;
-/// What the indexes of the businesses' passages may take in memory, in bytes.
-const KNOWLEDGE_BYTES: usize = 256 * 1024 * 1024;
 
 /// How long finished stages that cost nothing may stay unstored, while the next one is under way: then
 /// those who watch the job see them.
 const UNSTORED_FOR: Duration = Duration::from_millis(20);
-
-/// What generations are made with. Made once a process.
-#[derive(Clone)]
-pub struct PipelineDeps {
-    /// Postgres.
-    pub store: Store,
-    /// What jobs write there together.
-    pub journal: Journal,
-    /// The models and the search.
-    pub providers: Providers,
-    /// The businesses' passages.
-    pub knowledge: Knowledge,
-    /// Makes vectors of them; `None` where that is off.
-    pub embedder: Option<Embedder>,
-    /// How the businesses' documents sound.
-    pub voices: Voices,
-    /// Shows texts to those who follow their jobs.
-    pub broadcast: Broadcast,
-    /// Cancelled when the worker leaves: no stage starts any more.
-    pub draining: CancellationToken,
-}
-
-impl fmt::Debug for PipelineDeps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PipelineDeps").field("providers", &self.providers).finish_non_exhaustive()
-    }
-}
-
-impl PipelineDeps {
-    /// Sets everything up; calls nobody.
-    pub fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
-        let Context { store, journal, redis, broadcast, leaving, .. } = context;
-        let providers = Providers::new(&config.providers, redis)?;
-        let embedder = |embeddings| Embedder::new(store.clone(), embeddings, config.providers.call_timeout());
-        let embedder = providers.embeddings.clone().map(embedder);
-        let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BYTES).sharing_results(redis.clone());
-        let knowledge = match &embedder {
-            Some(embedder) => knowledge.with_vectors_of(embedder.model()),
-            None => knowledge,
-        };
-        Ok(Self {
-            store: store.clone(),
-            journal: journal.clone(),
-            providers,
-            knowledge,
-            embedder,
-            voices: Voices::new(store.clone()),
-            broadcast: broadcast.clone(),
-            draining: leaving.draining.clone(),
-        })
-    }
-}
 
 /// Runs a generate job from its first unfinished stage to its end.
 pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interruption> {
@@ -238,7 +181,7 @@ impl<'a> Run<'a> {
         &mut self,
         stage: Stage,
         round: u16,
-        work: impl Future<Output = Result<T, calls::StageError>>,
+        work: impl Future<Output = Result<T, StageError>>,
         next: impl FnOnce(&T) -> Stage,
     ) -> Result<T, Interruption>
     where
@@ -255,7 +198,7 @@ impl<'a> Run<'a> {
         self.calls.begin(stage);
         let (started_at, began) = (clock::now(), Instant::now());
         let span = tracing::info_span!("stage", stage = stage.as_str(), round);
-        let output = self.watched(work.instrument(span)).await?.map_err(|error| self.calls.interruption(error))?;
+        let output = self.watched(work.instrument(span)).await?.map_err(|error| error.interruption(self.job))?;
         metric::stage_finished(stage, began.elapsed());
         self.completed += 1;
         let result = StageResult {
@@ -356,18 +299,6 @@ fn too_late(job: &StartedJob) -> Problem {
 fn unreadable(job: &StartedJob) -> Problem {
     let detail = "The job's request cannot be read by this version of the worker.".to_owned();
     problem(job, "unreadable-request", "The request cannot be read", 500, detail)
-}
-
-/// A problem that ends a job.
-fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: String) -> Problem {
-    Problem {
-        kind: format!("/problems/{kind}"),
-        title: title.to_owned(),
-        status,
-        detail,
-        instance: Some(format!("/api/jobs/{}", job.id)),
-        errors: Vec::new(),
-    }
 }
 
 #[cfg(test)]

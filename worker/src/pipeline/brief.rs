@@ -10,7 +10,7 @@ use copydesk_domain::job::StartedJob;
 use copydesk_editorial::text::clip::clip;
 use serde::{Deserialize, Serialize};
 
-use super::calls::StageError;
+use super::error::StageError;
 
 /// The voice where neither the request nor the profile names one.
 const DEFAULT_VOICE: &str = "professional";

@@ -1,6 +1,5 @@
 //! A job's way to the providers: by its rank in the line, within its deadline, with its usage
-//! counted. Also what becomes of a job whose call failed, since that depends on whether it has
-//! another chance.
+//! counted. Also whether a job whose call failed has another chance.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,23 +8,18 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::clock;
 use copydesk_common::quota::Rank;
-use copydesk_common::store::StoreError;
 use copydesk_domain::generation::Degradation;
-use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
+use copydesk_domain::job::StartedJob;
 use copydesk_domain::stage::Stage;
 use copydesk_domain::usage::Usage;
-use copydesk_knowledge::KnowledgeError;
 
-use super::live::Live;
+use super::error::StageError;
 use crate::broadcast::{Audience, Broadcast};
 use crate::metric;
-use crate::outcome::Interruption;
-use crate::prompt::PromptError;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
 use crate::provider::search::Found;
-use crate::provider::window::Window;
 use crate::provider::{self, Model, ProviderError, Providers};
 
 /// A shorter wait is slept through: giving the slot back and taking it again would cost more.
@@ -34,40 +28,13 @@ const INLINE_WAIT: Duration = Duration::from_millis(250);
 const MAX_INLINE_WAITS: u32 = 8;
 /// With less time than this before the deadline, no call is begun.
 const MIN_CALL: Duration = Duration::from_millis(500);
-/// How long a job waits whose call nobody could admit, because Redis is away.
-const QUOTA_AWAY: Duration = Duration::from_secs(2);
 
-/// Why a stage has no output.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// A provider gave no answer.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    /// The model's answer could not be used, nor the one after the repair.
-    #[error("the model's answer cannot be used: {}", .0.join(" "))]
-    Unusable(Vec<String>),
-    /// The model would not answer, or its provider's filter stopped it, twice.
-    #[error("the model refused to answer, or its provider's content filter stopped it")]
-    ContentRefused,
-    /// The deadline leaves no time for a call.
-    #[error("the deadline leaves no time for a call")]
-    OutOfTime,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The search in the business's passages failed.
-    #[error("the business's passages cannot be searched")]
-    Knowledge(#[from] KnowledgeError),
-    /// A prompt could not be made.
-    #[error(transparent)]
-    Prompt(#[from] PromptError),
-}
-
-impl StageError {
-    /// Whether there were answers, and none could be used.
-    pub fn is_about_the_answer(&self) -> bool {
-        matches!(self, Self::Unusable(_) | Self::ContentRefused)
-    }
+/// Who hears an answer as it is written.
+pub(super) trait Listener: Sync {
+    /// A call begins: what it answers is a text of its own.
+    fn begin(&self);
+    /// A piece of the answer.
+    fn push(&self, piece: &str);
 }
 
 /// Calls on behalf of one job. Cheap to clone.
@@ -153,19 +120,19 @@ impl Calls {
         self.providers.search.is_some()
     }
 
-    /// One answer of a chain's first model that can be called, and which one that was. `live` shows it
-    /// as it is written.
+    /// One answer of a chain's first model that can be called, and which one that was. `listener`
+    /// hears it as it is written.
     pub(super) async fn complete(
         &self,
         chain: &Chain,
         request: &ChatRequest,
-        live: Option<&Live<'_>>,
+        listener: Option<&dyn Listener>,
     ) -> Result<(Answer, AnsweredBy), StageError> {
         let mut shortfall = Shortfall::default();
-        let push = live.map(|live| |piece: &str| live.push(piece));
+        let push = listener.map(|listener| |piece: &str| listener.push(piece));
         let sink = push.as_ref().map(|push| push as Sink<'_>);
         for model in chain.candidates() {
-            live.inspect(|live| live.begin());
+            listener.inspect(|listener| listener.begin());
             match self.ask(model, request, sink).await {
                 Ok(answer) => {
                     let by = chain.answered_by(model);
@@ -337,42 +304,6 @@ impl Calls {
         let call = TimeDelta::from_std(self.providers.call_timeout).unwrap_or(TimeDelta::MAX);
         // A job that was woken for its last chance is woken a call's length before the deadline.
         self.time_left().is_some_and(|left| left <= call + TimeDelta::milliseconds(100))
-    }
-
-    /// What becomes of the job.
-    pub fn interruption(&self, error: StageError) -> Interruption {
-        let wait = |reason, provider: &str, until| {
-            Interruption::Wait(Waiting { reason, provider: Some(provider.to_owned()), until })
-        };
-        match error {
-            StageError::Provider(ProviderError::Throttled { provider, until }) => {
-                wait(WaitReason::RateLimited, provider, until)
-            }
-            StageError::Provider(ProviderError::OverBudget { provider, until }) => {
-                wait(WaitReason::OverBudget, provider, until)
-            }
-            StageError::Provider(ProviderError::BreakerOpen { provider, until }) => {
-                wait(WaitReason::BreakerOpen, provider, until)
-            }
-            StageError::Provider(ProviderError::QuotaUnavailable { provider, .. }) => {
-                wait(WaitReason::RateLimited, provider, clock::now() + QUOTA_AWAY)
-            }
-            StageError::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
-                let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
-                super::problem(&self.job, "provider-misconfigured", "A provider is not set up", 502, detail).into()
-            }
-            StageError::Prompt(PromptError::TooLong { window: Window { model, tokens }, most, tokens: needed }) => {
-                let detail = format!(
-                    "The request and the text at hand take {needed} tokens. {model} has a window of {tokens}, which leaves \
-                     {most} for them: shorten the request, use a model with a larger window, or set \
-                     COPYDESK_CONTEXT_TOKENS={model}=… where its window is larger."
-                );
-                super::problem(&self.job, "context-window", "The model's context window is too small", 502, detail)
-                    .into()
-            }
-            StageError::Store(error) => error.into(),
-            error => Interruption::Retry(error.into()),
-        }
     }
 
     /// Says in the log and the metrics that a stage does without its provider.

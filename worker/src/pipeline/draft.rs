@@ -10,10 +10,11 @@ use copydesk_editorial::text::clip::one_line;
 use copydesk_editorial::text::{language, markup};
 use serde::{Deserialize, Serialize};
 
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
+use super::error::StageError;
 use super::passage;
+use super::prompt::Task;
 use super::writing;
-use crate::prompt::Task;
 use crate::provider::chain::AnsweredBy;
 
 /// The longest topic and title in a composed text, in characters: both stand in single lines.

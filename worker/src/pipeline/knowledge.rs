@@ -8,9 +8,10 @@ use copydesk_editorial::voice::VoiceProfile;
 use copydesk_knowledge::{Found, Hit, KnowledgeError, Snapshot, Unembedded};
 use serde::{Deserialize, Serialize};
 
-use super::PipelineDeps;
 use super::brief::Brief;
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
+use super::deps::PipelineDeps;
+use super::error::StageError;
 use crate::embed::Embedder;
 use crate::provider::embeddings;
 

@@ -8,7 +8,7 @@ use copydesk_domain::generation::AppliedLesson;
 use copydesk_editorial::text::clip::clip;
 use serde::{Deserialize, Serialize};
 
-use super::calls::StageError;
+use super::error::StageError;
 
 /// Comments that the writer is shown.
 const MAX_LESSONS: u8 = 5;

@@ -8,7 +8,8 @@ use copydesk_common::draft::Piece;
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::text::sentence;
 
-use super::writing::Reader;
+use super::calls::Listener;
+use super::reading::Reader;
 use crate::broadcast::Audience;
 
 /// An answer is looked at no more often: a look takes as long as the check of a whole text.
@@ -40,30 +41,6 @@ impl<'a> Live<'a> {
         Self { reader, audience, stage, round, state: Mutex::default() }
     }
 
-    /// A call begins: what it answers is a text of its own.
-    pub(super) fn begin(&self) {
-        let mut state = self.state();
-        state.answer.clear();
-        state.is_current = false;
-        state.looked_at = None;
-    }
-
-    /// Takes a piece of the answer.
-    pub(super) fn push(&self, piece: &str) {
-        let mut state = self.state();
-        state.answer.push_str(piece);
-        if state.looked_at.is_some_and(|at| at.elapsed() < EVERY) {
-            return;
-        }
-        state.looked_at = Some(Instant::now());
-        let Some(visible) = self.reader.read_unfinished(&state.answer) else { return };
-        let visible = sentence::without_last(&visible);
-        // Where the beginning reads otherwise by now, the whole will tell.
-        if visible.starts_with(&state.shown) || !(state.is_current || visible.is_empty()) {
-            self.show(&mut state, visible);
-        }
-    }
-
     /// The answer is this text.
     pub(super) fn accepted(&self, text: &str) {
         self.show(&mut self.state(), text);
@@ -92,6 +69,30 @@ impl<'a> Live<'a> {
     }
 }
 
+impl Listener for Live<'_> {
+    fn begin(&self) {
+        let mut state = self.state();
+        state.answer.clear();
+        state.is_current = false;
+        state.looked_at = None;
+    }
+
+    fn push(&self, piece: &str) {
+        let mut state = self.state();
+        state.answer.push_str(piece);
+        if state.looked_at.is_some_and(|at| at.elapsed() < EVERY) {
+            return;
+        }
+        state.looked_at = Some(Instant::now());
+        let Some(visible) = self.reader.read_unfinished(&state.answer) else { return };
+        let visible = sentence::without_last(&visible);
+        // Where the beginning reads otherwise by now, the whole will tell.
+        if visible.starts_with(&state.shown) || !(state.is_current || visible.is_empty()) {
+            self.show(&mut state, visible);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -99,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::pipeline::brief::tests::brief;
-    use crate::prompt::Task;
+    use crate::pipeline::prompt::Task;
     use crate::provider::window::Window;
 
     const FIRST: &str = "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, one after the other. \

@@ -8,13 +8,13 @@ use copydesk_editorial::answer::{self, placeholder};
 use copydesk_editorial::format::Spec;
 use copydesk_editorial::text::clip::one_line;
 use copydesk_editorial::text::markup;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
+use super::error::StageError;
+use super::plan::{Outline, Planned, Section};
+use super::prompt::Task;
 use super::structured::{self, Asking, Shape};
-use crate::prompt::Task;
-use crate::provider::chain::AnsweredBy;
 
 /// The longest answer, in tokens; models that think first think within it.
 const MAX_TOKENS: u32 = 2_500;
@@ -28,39 +28,6 @@ const MAX_POINTS: usize = 8;
 const MAX_HEADING_CHARS: usize = 150;
 /// The longest point, in characters.
 const MAX_POINT_CHARS: usize = 300;
-
-/// A plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outline {
-    /// The title.
-    pub title: String,
-    /// The sections, in order.
-    pub sections: Vec<Section>,
-}
-
-/// A plan, and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Planned {
-    /// The plan: what prompts hold of it.
-    #[serde(flatten)]
-    pub outline: Outline,
-    /// Who planned; `None` for the format's usual plan.
-    #[serde(default)]
-    pub by: Option<AnsweredBy>,
-}
-
-/// A section of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Section {
-    /// Its heading.
-    pub heading: String,
-    /// What it says.
-    #[serde(default)]
-    pub points: Vec<String>,
-    /// The passages that support it.
-    #[serde(default)]
-    pub passages: Vec<u16>,
-}
 
 impl Shape for Outline {
     const NAME: &'static str = "outline";
@@ -117,13 +84,6 @@ impl Shape for Outline {
             wrong.push("There was no section with a heading.".to_owned());
         }
         if wrong.is_empty() { Ok(self) } else { Err(wrong) }
-    }
-}
-
-impl Outline {
-    /// What readers will see of it.
-    fn lines(&self) -> impl Iterator<Item = &str> {
-        self.sections.iter().map(|section| section.heading.as_str()).chain([self.title.as_str()])
     }
 }
 

@@ -9,7 +9,8 @@ use copydesk_editorial::text::clip::one_line;
 use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
+use super::error::StageError;
 use super::instruction;
 use crate::provider::ProviderError;
 use crate::provider::search::{Found, MAX_QUERY_CHARS};

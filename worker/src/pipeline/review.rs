@@ -15,12 +15,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::brief::Brief;
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
 use super::citation::{self, Cut};
+use super::error::StageError;
 use super::instruction;
+use super::prompt::{Prompt, Task};
+use super::reading::rules;
 use super::structured::{self, Asking, Shape};
-use super::writing::rules;
-use crate::prompt::{Prompt, Task};
 use crate::provider::chain::AnsweredBy;
 
 /// What is scored, 0 to 10 each.

@@ -4,9 +4,10 @@
 use copydesk_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
+use super::error::StageError;
+use super::prompt::Task;
 use super::writing;
-use crate::prompt::Task;
 use crate::provider::chain::AnsweredBy;
 
 /// A revision.

@@ -6,9 +6,10 @@ use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer::is_refusal as is_refusal_in_words;
 use serde::de::DeserializeOwned;
 
-use super::calls::{Calls, StageError};
+use super::calls::Calls;
+use super::error::StageError;
+use super::prompt::Prompt;
 use crate::metric;
-use crate::prompt::Prompt;
 use crate::provider::ProviderError;
 use crate::provider::chain::{AnsweredBy, Chain};
 use crate::provider::chat::{Answer, Form};

@@ -16,12 +16,12 @@ use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Stage as SimulatedS
 
 use super::brief::Brief;
 use super::brief::tests::brief;
-use super::calls::StageError;
-use super::outline::{Outline, Planned};
+use super::error::StageError;
 use super::passage::Passage;
+use super::plan::{Outline, Planned};
+use super::prompt::Task;
 use super::review::Reviewed;
 use super::*;
-use crate::prompt::Task;
 use crate::provider::tests::Simulated;
 
 mod fallback;
@@ -124,7 +124,7 @@ impl Setting {
     }
 
     fn becomes(&self, error: StageError) -> Interruption {
-        self.calls().interruption(error)
+        error.interruption(&self.job)
     }
 }
 

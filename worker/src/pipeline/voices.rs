@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use copydesk_common::store::{Store, StoreError, document};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
-
 use copydesk_editorial::voice::VoiceProfile;
 
 /// Passages that a voice is measured in: more change nothing.

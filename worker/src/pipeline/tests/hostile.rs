@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::pipeline::calls::StageError;
+use crate::pipeline::error::StageError;
 
 /// A word of each bad answer that no text may hold.
 const MARK: &str = "zyzzyva";

@@ -1,0 +1,118 @@
+//! Why a stage has no output, and what becomes of its job. Whether a stage does without is its own to
+//! decide.
+
+use std::time::Duration;
+
+use copydesk_common::clock;
+use copydesk_common::store::StoreError;
+use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
+use copydesk_domain::problem::Problem;
+use copydesk_knowledge::KnowledgeError;
+
+use crate::outcome::Interruption;
+use crate::provider::ProviderError;
+use crate::provider::window::Window;
+
+/// How long a job waits whose call nobody could admit, because Redis is away.
+const QUOTA_AWAY: Duration = Duration::from_secs(2);
+
+/// Why a stage has no output.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A provider gave no answer.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The model's answer could not be used, nor the one after the repair.
+    #[error("the model's answer cannot be used: {}", .0.join(" "))]
+    Unusable(Vec<String>),
+    /// The model would not answer, or its provider's filter stopped it, twice.
+    #[error("the model refused to answer, or its provider's content filter stopped it")]
+    ContentRefused,
+    /// The deadline leaves no time for a call.
+    #[error("the deadline leaves no time for a call")]
+    OutOfTime,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The search in the business's passages failed.
+    #[error("the business's passages cannot be searched")]
+    Knowledge(#[from] KnowledgeError),
+    /// A prompt could not be made.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+}
+
+impl StageError {
+    /// Whether there were answers, and none could be used.
+    pub fn is_about_the_answer(&self) -> bool {
+        matches!(self, Self::Unusable(_) | Self::ContentRefused)
+    }
+
+    /// What becomes of the job.
+    pub fn interruption(self, job: &StartedJob) -> Interruption {
+        let wait = |reason, provider: &str, until| {
+            Interruption::Wait(Waiting { reason, provider: Some(provider.to_owned()), until })
+        };
+        match self {
+            Self::Provider(ProviderError::Throttled { provider, until }) => {
+                wait(WaitReason::RateLimited, provider, until)
+            }
+            Self::Provider(ProviderError::OverBudget { provider, until }) => {
+                wait(WaitReason::OverBudget, provider, until)
+            }
+            Self::Provider(ProviderError::BreakerOpen { provider, until }) => {
+                wait(WaitReason::BreakerOpen, provider, until)
+            }
+            Self::Provider(ProviderError::QuotaUnavailable { provider, .. }) => {
+                wait(WaitReason::RateLimited, provider, clock::now() + QUOTA_AWAY)
+            }
+            Self::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
+                let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
+                problem(job, "provider-misconfigured", "A provider is not set up", 502, detail).into()
+            }
+            Self::Prompt(PromptError::TooLong { window: Window { model, tokens }, most, tokens: needed }) => {
+                let detail = format!(
+                    "The request and the text at hand take {needed} tokens. {model} has a window of {tokens}, which leaves \
+                     {most} for them: shorten the request, use a model with a larger window, or set \
+                     COPYDESK_CONTEXT_TOKENS={model}=… where its window is larger."
+                );
+                problem(job, "context-window", "The model's context window is too small", 502, detail).into()
+            }
+            Self::Store(error) => error.into(),
+            error => Interruption::Retry(error.into()),
+        }
+    }
+}
+
+/// A prompt could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// What may not be cut does not fit into the window of a model that may answer.
+    #[error("the prompt takes {tokens} tokens, and {} has room for {most}", .window.model)]
+    TooLong {
+        /// The smallest window.
+        window: Window,
+        /// What it has room for, in tokens, beside the answer.
+        most: usize,
+        /// What is needed.
+        tokens: usize,
+    },
+    /// A template is no template: a bug in it.
+    #[error("a prompt's template cannot be parsed")]
+    Unparsed(#[source] &'static minijinja::Error),
+    /// A template names what it is not given: a bug in it.
+    #[error("a prompt's template cannot be filled in")]
+    Unfilled(#[from] minijinja::Error),
+}
+
+/// A problem that ends a job.
+pub(super) fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: String) -> Problem {
+    Problem {
+        kind: format!("/problems/{kind}"),
+        title: title.to_owned(),
+        status,
+        detail,
+        instance: Some(format!("/api/jobs/{}", job.id)),
+        errors: Vec::new(),
+    }
+}

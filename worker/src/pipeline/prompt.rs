@@ -1,0 +1,232 @@
+//! Prompts: one system message and one user message, from versioned templates. All data is escaped
+//! into tags, and cut so that a prompt stays within its bound and the model's window. What is asked and when is the
+//! stages'.
+
+use copydesk_domain::generation::{AppliedLesson, SourceKind};
+use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer;
+use copydesk_editorial::text::markup::OwnAddresses;
+use copydesk_editorial::voice::VoiceProfile;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::brief::Brief;
+use super::error::PromptError;
+use super::passage::Passage;
+use super::plan::Outline;
+use crate::provider::chat::{ChatRequest, Form};
+use crate::provider::window::Window;
+use crate::tokens;
+
+mod fit;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use fit::{Numbered, numbered};
+use template::{ENVIRONMENT, version};
+
+/// What roles and the marks between messages take, in tokens.
+const CHAT_TOKENS: usize = 16;
+
+/// What a model is asked.
+#[derive(Clone)]
+pub struct Prompt {
+    /// The template's version, such as `draft/v2`.
+    pub version: &'static str,
+    /// The system message.
+    pub system: String,
+    /// The user message: the data in tags, then the instructions.
+    pub user: String,
+    /// The prompt's own prose, without data: what an answer must not repeat.
+    pub prose: String,
+    /// What both messages take, in tokens.
+    pub tokens: usize,
+    /// Whether passages or lessons were left out, because a window is too small.
+    pub lacks_room: bool,
+}
+
+impl std::fmt::Debug for Prompt {
+    /// Without the texts: they belong in no log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prompt").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// What a prompt is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The request and the profile.
+    pub brief: &'a Brief,
+    /// What people said of earlier texts.
+    pub lessons: &'a [AppliedLesson],
+    /// How the business's own documents sound, where that can be told.
+    pub voice: Option<&'a VoiceProfile>,
+    /// What may be cited.
+    pub passages: &'a [Passage],
+    /// The plan, once there is one.
+    pub outline: Option<&'a Outline>,
+    /// The text under review or revision.
+    pub draft: Option<&'a str>,
+    /// What is to be mended.
+    pub fixes: &'a [String],
+    /// 0 for the first pass.
+    pub round: u16,
+    /// Whether a simulator reads it.
+    pub simulated: bool,
+}
+
+impl<'a> Task<'a> {
+    /// A task with the data that every stage has.
+    pub fn new(brief: &'a Brief, lessons: &'a [AppliedLesson], passages: &'a [Passage], simulated: bool) -> Self {
+        Self { brief, lessons, voice: None, passages, outline: None, draft: None, fixes: &[], round: 0, simulated }
+    }
+
+    /// Where the business's own data leads: the only places that a text may link to.
+    pub fn own_addresses(&self) -> OwnAddresses {
+        let brief = self.brief;
+        let said = [&brief.profile, &brief.description, &brief.topic, &brief.voice, &brief.business_name];
+        let wished = brief.instructions.iter().chain(&brief.audience).chain(&brief.keywords);
+        let own = self.passages.iter().filter(|passage| passage.kind == SourceKind::Knowledge);
+        let known = own.flat_map(|passage| [Some(&passage.text), Some(&passage.title), passage.url.as_ref()]).flatten();
+        OwnAddresses::of(said.into_iter().chain(wished).chain(known).map(String::as_str))
+    }
+
+    /// The prompt of a stage that asks a model: outline, draft, review or revise. It leaves room for an
+    /// answer of `completion` tokens in the smallest window of those who may answer.
+    pub fn prompt(&self, stage: Stage, window: &Window, completion: u32) -> Result<Prompt, PromptError> {
+        let environment = ENVIRONMENT.as_ref().map_err(PromptError::Unparsed)?;
+        let version = version(stage);
+        let render = |name: &str, context: Value| -> Result<String, PromptError> {
+            Ok(environment.get_template(name)?.render(context)?)
+        };
+        let names = Value::from(Serde(Names::of(self.brief)));
+        let shape = render(self.brief.format.slug(), names.clone())?;
+        let system = render("system/v2", names)?;
+        let format_name = self.brief.format.name();
+        let rule = render(version, minijinja::context! { format_name, shape => Value::from_safe_string(shape) })?;
+        let prose = format!("{system}\n{rule}");
+        let count = |data: &str| tokens::count(data) + tokens::count(&prose) + CHAT_TOKENS;
+        let with = |data: Data<'_>| render("context/v2", Value::from(Serde(data)));
+
+        let bare = self.data(stage);
+        let mut fixed = count(&with(bare.clone())?);
+        let mut lessons = self.lessons;
+        // An answer has more room than most need: up to a half of it gives way before the data does.
+        let most = window.beside(completion / 2);
+        if fixed > most && !lessons.is_empty() {
+            lessons = &[];
+            fixed = count(&with(Data { lessons, ..bare.clone() })?);
+        }
+        if fixed > most {
+            return Err(PromptError::TooLong { window: window.clone(), most, tokens: fixed });
+        }
+        let (passages, took) = numbered(self.passages, fixed, window.beside(completion));
+        let lacks_room = passages.len() < self.passages.len() || lessons.len() < self.lessons.len();
+        if lacks_room {
+            tracing::warn!(
+                stage = stage.as_str(),
+                model = window.model,
+                passages = self.passages.len() - passages.len(),
+                lessons = self.lessons.len() - lessons.len(),
+                "passages or lessons were left out of a prompt: the model's window is too small"
+            );
+        }
+        let data = with(Data { lessons, passages, ..bare })?;
+        Ok(Prompt { version, system, user: format!("{data}\n{rule}"), prose, tokens: fixed + took, lacks_room })
+    }
+
+    /// The data without passages.
+    fn data(&self, stage: Stage) -> Data<'_> {
+        // A struct of strings and numbers always has a JSON form.
+        let outline = self.outline.and_then(|outline| serde_json::to_string(outline).ok());
+        Data {
+            stage: stage.as_str(),
+            format: self.brief.format.slug(),
+            language: &self.brief.language,
+            words: self.brief.words,
+            round: self.round,
+            simulated: if self.simulated { "true" } else { "false" },
+            business_name: &self.brief.business_name,
+            profile: &self.brief.profile,
+            topic: &self.brief.topic,
+            voice: &self.brief.voice,
+            house_voice: self.voice.map(VoiceProfile::in_words).unwrap_or_default(),
+            audience: self.brief.audience.as_deref().unwrap_or_default(),
+            keywords: self.brief.keywords.join(", "),
+            instructions: self.brief.instructions.as_deref().unwrap_or_default(),
+            lessons: self.lessons,
+            passages: Vec::new(),
+            outline: outline.unwrap_or_default(),
+            draft: self.draft.unwrap_or_default(),
+            fixes: self.fixes,
+        }
+    }
+}
+
+impl Prompt {
+    /// Whether a text holds a sentence of the prompt's own prose or of one of its lessons.
+    pub fn is_quoted_in(&self, text: &str, lessons: &[AppliedLesson]) -> bool {
+        let mut told = lessons.iter().map(|lesson| lesson.text.as_str()).chain([self.prose.as_str()]);
+        told.any(|told| answer::quotes(text, told))
+    }
+
+    /// The same prompt, saying what was wrong with the last answer.
+    pub fn repair(&self, wrong: &[String]) -> Self {
+        let list: Vec<String> = wrong.iter().map(|wrong| format!("- {wrong}")).collect();
+        let again = format!("\nYour last answer could not be used:\n{}\nAnswer again.\n", list.join("\n"));
+        Self { user: format!("{}{again}", self.user), tokens: self.tokens + tokens::count(&again), ..self.clone() }
+    }
+
+    /// What a model is asked with it.
+    pub fn request(&self, form: Form, max_completion_tokens: u32, temperature: f32) -> ChatRequest {
+        let form_tokens = match &form {
+            Form::JsonSchema { schema, .. } => tokens::count(&schema.to_string()),
+            Form::Text | Form::JsonObject => 0,
+        };
+        ChatRequest {
+            system: self.system.clone(),
+            user: self.user.clone(),
+            prompt_tokens: u32::try_from(self.tokens + form_tokens).unwrap_or(u32::MAX),
+            max_completion_tokens,
+            temperature,
+            form,
+        }
+    }
+}
+
+/// What the instructions name of the data.
+#[derive(Serialize)]
+struct Names<'a> {
+    business_name: &'a str,
+}
+
+impl<'a> Names<'a> {
+    fn of(brief: &'a Brief) -> Self {
+        Self { business_name: &brief.business_name }
+    }
+}
+
+/// The context of `context/v2`.
+#[derive(Clone, Serialize)]
+struct Data<'a> {
+    stage: &'static str,
+    format: &'static str,
+    language: &'a str,
+    words: u16,
+    round: u16,
+    simulated: &'static str,
+    business_name: &'a str,
+    profile: &'a str,
+    topic: &'a str,
+    voice: &'a str,
+    house_voice: String,
+    audience: &'a str,
+    keywords: String,
+    instructions: &'a str,
+    lessons: &'a [AppliedLesson],
+    passages: Vec<Numbered<'a>>,
+    outline: String,
+    draft: &'a str,
+    fixes: &'a [String],
+}
