@@ -38,6 +38,7 @@ mod tests {
     fn clips_end_where_a_reader_would_stop() {
         assert_eq!(clip("One sentence. Another one.", 20), "One sentence.");
         assert_eq!(clip("No sentence ends in here at all", 20), "No sentence ends in");
+        assert_eq!(clip("It costs 2.50 euros and more", 12), "It costs", "a price is no end");
         assert_eq!(clip("Short", 20), "Short");
         assert_eq!(clip("ünïcödé".repeat(10).as_str(), 5), "ünïcö");
         assert_eq!(clip("", 5), "");
