@@ -101,7 +101,7 @@ const GENERATIONS: &str = "
                              sources, lessons_applied, degraded, models, usage)
     select (lpad(to_hex(n), 12, '0') || '70008000000000000001')::uuid,
            (lpad(to_hex(n), 12, '0') || '70008000000000000000')::uuid, 'bench', 'Many', 'blog', 'professional', 'en',
-           'A title', 'A text that says nothing.', '[]', '[]', '{}', '{}', '{}'
+           'A title', 'A text that says nothing.', '[]', '[]', '{}', '{\"simulated\": true}', '{}'
     from generate_series($1::bigint, $2::bigint - 1) as n where n > 3";
 
 /// Every tenth text has a verdict.
