@@ -96,7 +96,9 @@ impl RedisServer {
     /// A connection past every link.
     pub(crate) async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
         let client = redis::Client::open(format!("redis://{}/0", self.address))?;
-        Ok(client.get_multiplexed_async_connection().await?)
+        // A flush of a million jobs, or a script that has gone astray, holds everybody up for a while.
+        let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+        Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 }
 
