@@ -4,10 +4,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_domain::job::JobKind;
-use reqwest::Client;
 
 use super::ask::Ask;
 use super::fill;
@@ -40,7 +38,6 @@ pub(super) async fn measure(
     }
     let system = System::start(&bench.ground, folder, "bench_growth_sweep", Bench::setup(1)).await?;
     let queue = Queue::new(&fill::redis(&system.redis, "copydesk")?, JobKind::Generate);
-    pause(&system).await?;
     let mut lines = Lines::new("the sweep of a worker, open jobs", &sizes);
     let mut there = 0;
     for &size in &sizes {
@@ -70,21 +67,17 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Nobody runs these jobs.
-async fn pause(system: &System) -> anyhow::Result<()> {
-    let answer = Client::new().post(format!("{}/api/ops/queues/generate/pause", system.url())).send().await?;
-    ensure!(answer.status().is_success(), "the queue was not paused: {}", answer.status());
-    Ok(())
-}
-
-/// Adds open jobs, all at once, accepted one after the other until now.
+/// Adds open jobs, all at once, accepted one after the other until now. They are scheduled, so that nobody
+/// runs them.
 async fn insert(system: &System, from: usize, until: usize) -> anyhow::Result<()> {
     sqlx::query(
-        "insert into jobs (id, kind, business_id, generation_id, priority, payload, max_attempts, traceparent)
+        "insert into jobs (id, kind, business_id, generation_id, priority, payload, max_attempts, traceparent,
+                           status, wait_reason, wait_until)
          select (lpad(to_hex(floor(extract(epoch from now()) * 1000)::bigint - ($2 - n) / 1000), 12, '0')
                  || '70008' || lpad(to_hex(n), 15, '0'))::uuid,
                 'generate', 'business-' || n % 10, gen_random_uuid(), 'bulk',
-                '{\"topic\": \"Many\", \"format\": \"ad\", \"voice\": \"professional\"}', 3, ''
+                '{\"topic\": \"Many\", \"format\": \"ad\", \"voice\": \"professional\"}', 3, '',
+                'waiting', 'scheduled', now() + interval '1 day'
          from generate_series($1::bigint, $2::bigint - 1) as n",
     )
     .bind(i64::try_from(from)?)
