@@ -37,10 +37,10 @@
 local TICKS, MOVED, BULK_TURN, FRONT, ASIDE, BACK, STRAYS = 1000000, 200, 10, -1, 500, 500, 50
 local NOTES, PEEKED = 32, 50
 -- A look each TICK_MS finds what has no note: expired leases. One that died is replaced by the next.
-local TICK_MS, LOOKERS, LATE_MS = 500, 4, 1000
+local TICK_MS, LOOKERS, LATE_MS = 500, 8, 1000
 -- Who is not on the roster looks now and then, in case all of it died; a newcomer once the promises
 -- of a roster that died before it came have run out.
-local NEWCOMER_MS, FALLBACK_MS = 2500, 30000
+local NEWCOMER_MS, FALLBACK_MS = 4500, 30000
 local CLASSES = { 'interactive', 'bulk' }
 local MESSAGES, DELAYED, CLOCKS, STATE, BELL = KEYS[1], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local EPOCHS, LEASES, SHARES, CAPPED, RUNNING = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]

@@ -32,22 +32,22 @@ fn delayed(by: TimeDelta) -> Entry {
 }
 
 #[tokio::test]
-async fn four_idle_claimers_look_in_turns_and_the_others_sleep() {
+async fn eight_idle_claimers_look_in_turns_and_the_others_sleep() {
     let queue = queue();
-    let looks = looks(&queue, &["a", "b", "c", "d", "e", "f"]).await;
-    for (n, look) in looks[..4].iter().enumerate() {
+    let looks = looks(&queue, &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]).await;
+    for (n, look) in looks[..8].iter().enumerate() {
         assert!(about(*look, TICK * u32::try_from(n + 1).unwrap()), "{looks:?}");
     }
-    assert!(looks[4..].iter().all(|look| *look >= Duration::from_secs(30)), "{looks:?}");
+    assert!(looks[8..].iter().all(|look| *look >= Duration::from_secs(30)), "{looks:?}");
 }
 
 #[tokio::test]
 async fn a_newcomer_looks_once_more_when_the_promises_of_those_before_it_have_run_out() {
     let queue = queue();
-    looks(&queue, &["a", "b", "c", "d"]).await;
-    let newcomer = Claimant { name: "e", was_idle: false };
+    looks(&queue, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
+    let newcomer = Claimant { name: "i", was_idle: false };
     let look = queue.claim(newcomer, 1, LEASE_MS, 0).await.unwrap().again_in;
-    assert!(look > TICK * 4 && look < TICK * 6, "{look:?}");
+    assert!(look > TICK * 8 && look < TICK * 10, "{look:?}");
 }
 
 #[tokio::test]
