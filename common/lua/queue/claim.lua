@@ -405,7 +405,8 @@ redis.call('ZREM', ROSTER, claimer)
 if #claimed == most then
   -- The caller has no free slot any more: what is left is others' to find.
   local left = intake == 'open' and redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[3]) or 0
-  ring(math.max(left, (more or gap(1)) and 1 or 0))
+  -- Whoever is rung for what is left looks for due jobs, too.
+  ring(left > 0 and left or (more or gap(1)) and 1 or 0)
 elseif not more then
   if intake == 'open' then
     -- Nothing is left: notes in the bell would only wake workers for nothing.
