@@ -164,6 +164,7 @@ impl Model {
     }
 
     fn move_due(&mut self) {
+        let any_counted = self.running.values().any(|jobs| !jobs.is_empty());
         for due in [std::mem::take(&mut self.delayed), std::mem::take(&mut self.leases)].into_iter().enumerate() {
             let (which, entries) = due;
             for (id, is_due) in entries {
@@ -172,8 +173,8 @@ impl Model {
                     stays.insert(id, false);
                     continue;
                 }
-                if which == 1 {
-                    self.stops_running(id);
+                if which == 1 && any_counted {
+                    self.expired(id);
                 }
                 if self.epochs.contains_key(&id) {
                     self.requeue(id);
@@ -193,6 +194,15 @@ impl Model {
     fn stops_running(&mut self, id: JobId) {
         let business = self.business_of(id);
         if self.running.entry(business.clone()).or_default().remove(&id) && self.any_capped() {
+            self.freed.insert(business);
+        }
+    }
+
+    /// Whether this lease was counted is not looked up: its business is looked at in any case.
+    fn expired(&mut self, id: JobId) {
+        let business = self.business_of(id);
+        self.running.entry(business.clone()).or_default().remove(&id);
+        if self.any_capped() {
             self.freed.insert(business);
         }
     }
@@ -512,4 +522,21 @@ proptest! {
     ) {
         hold_against_model(&operations);
     }
+}
+
+/// A business whose cap came later has leases that were not counted: one that runs out lets the
+/// business be looked at, as a counted one does.
+#[test]
+fn an_expired_lease_that_was_not_counted_lets_its_business_be_looked_at() {
+    hold_against_model(&[
+        Operation::Cap(0),
+        Operation::PushMany { business: 0, bulk: false, jobs: 10 },
+        Operation::Claim(3),
+        Operation::Cap(1),
+        Operation::PushMany { business: 0, bulk: false, jobs: 10 },
+        Operation::Claim(2),
+        Operation::Cap(100),
+        Operation::Expire(0),
+        Operation::Claim(1),
+    ]);
 }
