@@ -59,7 +59,7 @@ impl Outlook {
         let llm = quota(services, Quotas::LLM)?;
         let (outlook, intake) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.intake());
         let outlook = outlook.ok()?;
-        let eta = eta(&outlook, CALLS).filter(|_| matches!(intake, Ok(Intake::Open)));
+        let eta = eta(&outlook, CALLS).filter(|_| matches!(intake, Ok(None | Some(Intake::Open))));
         Some(Self { position: Some(jobs_before + outlook.jobs_before + 1), eta_seconds: eta.map(shown) })
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::queue::message::Message;
-use copydesk_common::queue::{Entry, Likely, Queue, QueueError};
+use copydesk_common::queue::{Entry, Intake, Likely, Queue, QueueError};
 use copydesk_common::quota::memory::{self, Seen};
 use copydesk_common::quota::{QuotaError, limits};
 use copydesk_common::redis::{Redis, RedisError};
@@ -22,6 +22,7 @@ use copydesk_common::store::job::OpenJob;
 use copydesk_common::store::{self, Store, StoreError};
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
+use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -155,6 +156,7 @@ impl Sweep {
         let mut turn = Turn::default();
         turn.note("flush", self.look_for_flush().await);
         turn.note("outages", self.tell_of_outages().await);
+        turn.note("intake", self.enforce_forgotten_intake().await);
         if !self.hold_lock().await? {
             self.pass = None;
             return Ok(turn);
@@ -164,7 +166,6 @@ impl Sweep {
         if self.store.is_breaker_open() {
             return Ok(turn);
         }
-        // First, so that what is pushed again into a queue that is held back is not handed out.
         turn.note("intake", self.enforce_intake().await);
         turn.note("shares", self.enforce_shares().await);
         turn.note("limits", self.enforce_limits().await);
@@ -218,11 +219,22 @@ impl Sweep {
         Ok(())
     }
 
+    /// Tells each queue which of its jobs it hands out.
     async fn enforce_intake(&self) -> Result<(), SweepError> {
-        for (kind, intake, version) in store::intake::all(&self.store).await? {
-            if let Some(queue) = self.queues.get(&kind) {
-                queue.set_intake(intake, version).await?;
-            }
+        let kept = store::intake::all(&self.store).await?;
+        for (kind, queue) in &self.queues {
+            let (intake, version) = kept.get(kind).copied().unwrap_or((Intake::Open, 0));
+            queue.set_intake(intake, version).await?;
+        }
+        Ok(())
+    }
+
+    /// Every worker does, where a queue does not know: until then it hands out nothing, and whoever
+    /// sweeps may be of an earlier release, which tells nothing of a queue that was never paused.
+    async fn enforce_forgotten_intake(&self) -> Result<(), SweepError> {
+        let known = try_join_all(self.queues.values().map(Queue::intake)).await?;
+        if known.iter().any(Option::is_none) && !self.store.is_breaker_open() {
+            self.enforce_intake().await?;
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ async fn a_queue_is_paused_drained_and_resumed(pool: PgPool) {
         let answer = service.post(&format!("/api/ops/queues/generate/{action}"), &json!({})).await.expect(200).body;
         let paused = intake == Intake::Paused;
         assert_eq!(answer, json!({"kind": "generate", "intake": intake, "paused": paused, "in_force": true}));
-        assert_eq!(queue.intake().await.unwrap(), intake);
+        assert_eq!(queue.intake().await.unwrap(), Some(intake));
         let overview = service.get("/api/ops/overview").await.expect(200).body;
         assert_eq!(
             (&overview["queues"][0]["intake"], &overview["queues"][0]["paused"]),

@@ -11,7 +11,7 @@ use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
 use copydesk_common::config::RedisConfig;
 use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
 use copydesk_common::queue::message::{Message, MessageV1};
-use copydesk_common::queue::{Depth, Entry, Next, Queue};
+use copydesk_common::queue::{Depth, Entry, Intake, Next, Queue};
 use copydesk_common::redis::Redis;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
@@ -58,6 +58,7 @@ async fn round(server: &RedisServer, backlog: usize, findings: &mut Findings) ->
         server.command(&["FLUSHALL"]).await?;
         let redis = Redis::new(&RedisConfig::new(&format!("redis://{}/0", server.address()), "bench"))?;
         let queue = Queue::new(&redis, JobKind::Generate);
+        queue.set_intake(Intake::Open, 0).await?;
         let entries = entries(backlog)?;
         let began = Instant::now();
         queue.push(&entries).await?;

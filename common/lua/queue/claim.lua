@@ -20,7 +20,7 @@
 -- delayed at most tenfold, never starved. A job that was under way goes before all new ones of its
 -- class, since its stages are half paid: it stands at FRONT, the older before the younger, and new
 -- ones at virtual finish times, above 0. While the queue is draining, only those are handed out,
--- while it is paused nothing is.
+-- while it is paused nothing is; nor before Redis was told, since a flush makes it forget a pause.
 --
 -- Concurrency caps: a job whose business has as many under way as it may is set aside in `capped`,
 -- with its place, and `places` says where. It comes back to that place once one of them leaves its
@@ -53,7 +53,7 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', STATE, 'virtual:interactive', 'virtual:bulk', 'epoch', 'claimed',
   'intake', 'looked_at', 'strays_at')
 local virtual = { interactive = tonumber(state[1] or 0), bulk = tonumber(state[2] or 0) }
-local last_epoch, count, intake = tonumber(state[3] or 0), tonumber(state[4] or 0), state[5] or 'open'
+local last_epoch, count, intake = tonumber(state[3] or 0), tonumber(state[4] or 0), state[5] or 'untold'
 local looked_at, strays_at = state[6], state[7]
 
 local any_share = redis.call('EXISTS', SHARES) == 1
@@ -262,7 +262,7 @@ local function take(class, n, most_aside)
   return taken
 end
 
-if intake ~= 'paused' and most > 0 then
+if (intake == 'open' or intake == 'draining') and most > 0 then
   local bulk_turns = math.floor((count + most) / BULK_TURN) - math.floor(count / BULK_TURN)
   -- A capped backlog of one class leaves the other something of what a call may set aside.
   local taken = take('bulk', bulk_turns, ASIDE * 2 / 5)

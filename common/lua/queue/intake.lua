@@ -10,7 +10,7 @@
 if tonumber(redis.call('HGET', KEYS[1], 'intake_version') or 0) > tonumber(ARGV[2]) then
   return 0
 end
-local before = redis.call('HGET', KEYS[1], 'intake') or 'open'
+local before = redis.call('HGET', KEYS[1], 'intake')
 redis.call('HSET', KEYS[1], 'intake', ARGV[1], 'intake_version', ARGV[2])
 if before ~= ARGV[1] and redis.call('LLEN', KEYS[2]) == 0 then
   -- An idle worker looks at once, and rings for others where it finds more than it can take.

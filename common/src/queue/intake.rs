@@ -1,5 +1,6 @@
 //! Which of its jobs a queue hands out: what operators change when they pause, drain or resume it.
 //! Keeping that is the store's (`queue_intake`): here it is told to Redis, which forgets it in a flush.
+//! As long as Redis was not told, a queue hands out nothing: it may be paused.
 
 use copydesk_domain::named_enum;
 
@@ -26,12 +27,11 @@ impl Queue {
         Ok(call.invoke_async(&mut self.redis.commands()).await?)
     }
 
-    /// Which jobs it hands out.
-    pub async fn intake(&self) -> Result<Intake, QueueError> {
+    /// Which jobs it hands out; none, where Redis was not told yet. One round trip.
+    pub async fn intake(&self) -> Result<Option<Intake>, QueueError> {
         let mut asked = redis::cmd("HGET");
         asked.arg(&self.keys.state).arg("intake");
         let name: Option<String> = asked.query_async(&mut self.redis.commands()).await?;
-        // As the script reads it: whatever is no other state is open.
-        Ok(name.and_then(|name| name.parse().ok()).unwrap_or(Intake::Open))
+        Ok(name.and_then(|name| name.parse().ok()))
     }
 }

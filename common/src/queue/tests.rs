@@ -20,8 +20,12 @@ use crate::redis::Redis;
 
 const LEASE_MS: u64 = 60_000;
 
-fn queue() -> Queue {
-    Queue::new(&Redis::of_test(), JobKind::Generate)
+/// An open queue, whose bell does not ring.
+async fn queue() -> Queue {
+    let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
+    queue.set_intake(Intake::Open, 0).await.unwrap();
+    redis::cmd("DEL").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
+    queue
 }
 
 fn entry(business: &str, priority: Priority) -> Entry {
@@ -85,7 +89,7 @@ async fn claim_soon(queue: &Queue) -> Leased {
 
 #[tokio::test]
 async fn jobs_of_a_business_are_claimed_in_the_order_of_their_acceptance() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 25);
     assert_eq!(queue.push(&jobs).await.unwrap(), 25);
     let mut claimed = claim_ids(&queue, 10).await;
@@ -95,7 +99,7 @@ async fn jobs_of_a_business_are_claimed_in_the_order_of_their_acceptance() {
 
 #[tokio::test]
 async fn a_job_pushed_twice_is_claimed_once() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 3);
     queue.push(&jobs).await.unwrap();
     assert_eq!(queue.push(&jobs).await.unwrap(), 0);
@@ -106,7 +110,7 @@ async fn a_job_pushed_twice_is_claimed_once() {
 
 #[tokio::test]
 async fn businesses_take_turns_however_many_jobs_each_has() {
-    let queue = queue();
+    let queue = queue().await;
     queue.push(&entries("big", Priority::Interactive, 100)).await.unwrap();
     queue.push(&entries("small", Priority::Interactive, 2)).await.unwrap();
     assert_eq!(claim_businesses(&queue, 6).await, "big small big small big big");
@@ -117,7 +121,7 @@ async fn businesses_take_turns_however_many_jobs_each_has() {
 
 #[tokio::test]
 async fn a_business_of_twice_the_weight_gets_twice_the_turns() {
-    let queue = queue();
+    let queue = queue().await;
     let share = Share { weight: Some(2), jobs_at_once: None };
     queue.set_shares(&[(BusinessId::parse("heavy").unwrap(), share, 1)]).await.unwrap();
     queue.push(&entries("heavy", Priority::Interactive, 60)).await.unwrap();
@@ -128,7 +132,7 @@ async fn a_business_of_twice_the_weight_gets_twice_the_turns() {
 
 #[tokio::test]
 async fn interactive_jobs_go_first_and_bulk_jobs_are_not_starved() {
-    let queue = queue();
+    let queue = queue().await;
     queue.push(&entries("bulk", Priority::Bulk, 20)).await.unwrap();
     queue.push(&entries("now", Priority::Interactive, 200)).await.unwrap();
     let mut turns = Vec::new();
@@ -141,7 +145,7 @@ async fn interactive_jobs_go_first_and_bulk_jobs_are_not_starved() {
 
 #[tokio::test]
 async fn a_delayed_job_comes_at_its_time_and_not_before() {
-    let queue = queue();
+    let queue = queue().await;
     let due = clock::now() + TimeDelta::milliseconds(120);
     let job = Entry { not_before: Some(due), ..entry("a", Priority::Interactive) };
     queue.push(std::slice::from_ref(&job)).await.unwrap();
@@ -155,7 +159,7 @@ async fn a_delayed_job_comes_at_its_time_and_not_before() {
 
 #[tokio::test]
 async fn an_expired_lease_hands_the_job_on_and_fences_its_first_holder() {
-    let queue = queue();
+    let queue = queue().await;
     let job = entry("a", Priority::Interactive);
     queue.push(std::slice::from_ref(&job)).await.unwrap();
     let first = claim_by(&queue, "test", 1, 1, 0).await.leased.pop().unwrap();
@@ -170,7 +174,7 @@ async fn an_expired_lease_hands_the_job_on_and_fences_its_first_holder() {
 
 #[tokio::test]
 async fn a_job_that_was_under_way_goes_before_new_ones() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 3);
     queue.push(&jobs).await.unwrap();
     let begun = claim(&queue, 2).await;
@@ -181,7 +185,7 @@ async fn a_job_that_was_under_way_goes_before_new_ones() {
 
 #[tokio::test]
 async fn a_draining_queue_ends_what_was_begun_and_begins_nothing() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 4);
     queue.push(&jobs).await.unwrap();
     let begun = claim(&queue, 2).await;
@@ -196,8 +200,25 @@ async fn a_draining_queue_ends_what_was_begun_and_begins_nothing() {
 }
 
 #[tokio::test]
+async fn a_queue_that_a_flush_made_forget_its_pause_hands_out_nothing_until_it_is_told() {
+    let queue = queue().await;
+    let jobs = entries("a", Priority::Interactive, 3);
+    queue.push(&jobs[..1]).await.unwrap();
+    assert_eq!(claim(&queue, 1).await.len(), 1);
+    assert!(queue.set_intake(Intake::Paused, 1).await.unwrap());
+    forget(&queue).await;
+    queue.push(&jobs).await.unwrap();
+    assert_eq!(queue.intake().await.unwrap(), None);
+    assert!(claim(&queue, 3).await.is_empty());
+    assert!(queue.set_intake(Intake::Paused, 1).await.unwrap());
+    assert!(claim(&queue, 3).await.is_empty());
+    assert!(queue.set_intake(Intake::Open, 2).await.unwrap());
+    assert_eq!(claim_ids(&queue, 3).await, ids(&jobs));
+}
+
+#[tokio::test]
 async fn redis_keeps_nothing_of_jobs_that_are_done() {
-    let queue = queue();
+    let queue = queue().await;
     for _ in 0..5 {
         queue.push(&entries("a", Priority::Interactive, 40)).await.unwrap();
         queue.push(&entries("b", Priority::Bulk, 40)).await.unwrap();
@@ -222,11 +243,12 @@ async fn left(queue: &Queue) -> Vec<String> {
 
 #[tokio::test]
 async fn a_flush_leaves_jobs_to_whoever_makes_them_known_first() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 2);
     queue.push(&jobs).await.unwrap();
     let leased = claim(&queue, 2).await;
     forget(&queue).await;
+    queue.set_intake(Intake::Open, 0).await.unwrap();
     let held: Vec<(JobId, LeaseEpoch)> = leased.iter().map(|leased| (leased.id, leased.epoch)).collect();
     assert_eq!(queue.renew(&held, LEASE_MS).await.unwrap(), [Renewal::Unknown, Renewal::Unknown]);
     assert_eq!(queue.unknown(&ids(&jobs)).await.unwrap(), ids(&jobs));
@@ -267,7 +289,7 @@ async fn forget(queue: &Queue) {
 
 #[tokio::test]
 async fn a_long_backlog_of_due_jobs_moves_in_bounded_steps_and_none_is_lost() {
-    let queue = queue();
+    let queue = queue().await;
     let past = clock::now() + TimeDelta::milliseconds(30);
     let jobs: Vec<Entry> = entries("a", Priority::Interactive, 2_500)
         .into_iter()
@@ -288,7 +310,7 @@ async fn a_long_backlog_of_due_jobs_moves_in_bounded_steps_and_none_is_lost() {
 
 #[tokio::test]
 async fn a_job_that_is_known_and_stands_nowhere_is_put_back() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 4);
     queue.push(&jobs[..3]).await.unwrap();
     let begun = claim(&queue, 1).await;
@@ -310,7 +332,7 @@ async fn a_job_that_is_known_and_stands_nowhere_is_put_back() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_forgotten_and_holds_up_nobody() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("a", Priority::Interactive, 3);
     queue.push(&jobs).await.unwrap();
     let mut spoil = redis::cmd("HSET");

@@ -1,9 +1,10 @@
 //! The table `queue_intake`: queues that operators paused, drained or resumed. Putting it in force is
 //! the queue's.
 
+use std::collections::BTreeMap;
+
 use copydesk_domain::job::JobKind;
 
-use super::job::named;
 use super::{Store, StoreError};
 use crate::queue::Intake;
 
@@ -24,10 +25,14 @@ pub async fn set(store: &Store, kind: JobKind, intake: Intake) -> Result<i64, St
     store.retry(query).await
 }
 
-/// Every queue that was ever paused or drained, with the version of its state.
-pub async fn all(store: &Store) -> Result<Vec<(JobKind, Intake, i64)>, StoreError> {
+/// Every queue that was ever paused or drained, with the version of its state. Of what only a later
+/// release knows, a kind is left out, and a state holds its queue back.
+pub async fn all(store: &Store) -> Result<BTreeMap<JobKind, (Intake, i64)>, StoreError> {
     let query =
         || async { sqlx::query!("select kind, intake, version from queue_intake").fetch_all(&store.pool).await };
     let rows = store.retry(query).await?;
-    rows.into_iter().map(|row| Ok((named(&row.kind)?, named(&row.intake)?, row.version))).collect()
+    let known = |kind: String, intake: String, version| {
+        Some((kind.parse().ok()?, (intake.parse().unwrap_or(Intake::Paused), version)))
+    };
+    Ok(rows.into_iter().filter_map(|row| known(row.kind, row.intake, row.version)).collect())
 }

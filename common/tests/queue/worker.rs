@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
 use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
 use copydesk_common::queue::message::{Message, MessageV1};
-use copydesk_common::queue::{Entry, Next, Queue};
+use copydesk_common::queue::{Entry, Intake, Next, Queue};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, Priority};
@@ -16,6 +16,7 @@ use copydesk_domain::trace::TraceParent;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Fails the test rather than hanging it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,6 +48,7 @@ pub(crate) struct RunningWorker {
     started: mpsc::UnboundedReceiver<(JobId, Instant)>,
     pub(crate) stop: CancellationToken,
     ended: JoinHandle<()>,
+    _sweep: AbortOnDropHandle<()>,
 }
 
 impl RunningWorker {
@@ -81,7 +83,8 @@ impl RunningWorker {
             Ok::<(), std::io::Error>(())
         };
         let ended = tokio::spawn(async move { worker.run_until(signal).await.unwrap() });
-        Self { handler, started, stop, ended }
+        let _sweep = AbortOnDropHandle::new(tokio::spawn(keep_open(queue.clone())));
+        Self { handler, started, stop, ended, _sweep }
     }
 
     pub(crate) async fn next_started(&mut self) -> (JobId, Instant) {
@@ -96,6 +99,14 @@ impl RunningWorker {
     pub(crate) async fn leave(self) {
         self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.ended).await.expect("the worker leaves").unwrap();
+    }
+}
+
+/// As the sweep does, since Redis forgets it in a flush.
+async fn keep_open(queue: Queue) {
+    loop {
+        let _ = queue.set_intake(Intake::Open, 0).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

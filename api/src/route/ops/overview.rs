@@ -120,6 +120,8 @@ impl QueueView {
         let kind = queue.kind();
         let asked = timeout(CHECK_TIMEOUT, async { tokio::try_join!(queue.depth(), queue.intake()) }).await;
         let (depth, intake) = asked.ok().and_then(Result::ok).unzip();
+        // Where Redis was not told, it will be by the next worker, of what an operator set: mostly nothing.
+        let intake = intake.map(|intake| intake.unwrap_or(Intake::Open));
         let load = loads.iter().find(|load| load.kind == kind);
         let oldest = load.and_then(|load| load.oldest_queued_at);
         Self {

@@ -10,7 +10,7 @@ use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
-use copydesk_common::queue::{Next, Queue};
+use copydesk_common::queue::{Intake, Next, Queue};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
@@ -60,8 +60,9 @@ impl Drop for Fleet {
 
 impl Fleet {
     /// So many claimers of a queue of their own, `prefix`; leases are so long.
-    pub(super) fn start(server: &RedisServer, prefix: &str, size: usize, lease_ms: u64) -> anyhow::Result<Self> {
+    pub(super) async fn start(server: &RedisServer, prefix: &str, size: usize, lease_ms: u64) -> anyhow::Result<Self> {
         let queue = Queue::new(&fill::redis(server, prefix)?, JobKind::Generate);
+        queue.set_intake(Intake::Open, 0).await?;
         let noted = Arc::<Noted>::default();
         let claimers = (0..size).map(|number| claimer(server, prefix, number, lease_ms, &noted));
         let claimers = claimers.collect::<anyhow::Result<Vec<_>>>()?;

@@ -36,7 +36,7 @@ pub(super) async fn measure(bench: &Bench, folder: &Path, findings: &mut Finding
     let mut lines = Lines::new("idle claimers of one queue", fleets);
     for &claimers in fleets {
         let prefix = format!("fleet{claimers}");
-        let fleet = Fleet::start(&server, &prefix, claimers, LEASE_MS)?;
+        let fleet = Fleet::start(&server, &prefix, claimers, LEASE_MS).await?;
         tokio::time::sleep(SETTLES).await;
         at_rest(&server, claimers, &mut lines).await?;
         due(&server, &fleet, claimers, &mut lines).await?;
@@ -93,7 +93,7 @@ fn millis(time: TimeDelta) -> f64 {
 
 /// The longest time from the end of a lease whose holder vanished until another claimer has the job.
 async fn expired(server: &RedisServer, prefix: &str, claimers: usize) -> anyhow::Result<f64> {
-    let fleet = Fleet::start(server, prefix, claimers, SHORT_LEASE_MS)?;
+    let fleet = Fleet::start(server, prefix, claimers, SHORT_LEASE_MS).await?;
     tokio::time::sleep(SETTLES).await;
     let mut most_ms: f64 = 0.0;
     for _ in 0..TRIES.min(claimers - 1).min(5) {
@@ -114,7 +114,7 @@ async fn killed(server: &RedisServer) -> anyhow::Result<f64> {
 }
 
 async fn killed_once(server: &RedisServer, number: usize) -> anyhow::Result<f64> {
-    let fleet = Fleet::start(server, &format!("killed{number}"), VANISHING, LEASE_MS)?;
+    let fleet = Fleet::start(server, &format!("killed{number}"), VANISHING, LEASE_MS).await?;
     tokio::time::sleep(SETTLES).await;
     let due = clock::now() + TimeDelta::milliseconds(1_500);
     let ids = fleet.push_due(&[due]).await?;

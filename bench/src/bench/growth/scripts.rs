@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use copydesk_common::clock;
-use copydesk_common::queue::{Queue, Share};
+use copydesk_common::queue::{Intake, Queue, Share};
 use copydesk_common::quota::{Policy, Quota, Rank};
 use copydesk_common::redis::Redis;
 use copydesk_domain::business::BusinessId;
@@ -66,6 +66,7 @@ impl<'a> Bed<'a> {
     async fn make(server: &'a RedisServer, size: usize) -> anyhow::Result<Self> {
         let redis = fill::redis(server, "growth")?;
         let queue = Queue::new(&redis, JobKind::Generate);
+        queue.set_intake(Intake::Open, 0).await?;
         // Redis is sent each script once, and keeps them when it is flushed.
         let unknown = [(JobId::new(), LeaseEpoch(1))];
         fill::push(&queue, 1, Kind::Ready).await?;
@@ -78,6 +79,7 @@ impl<'a> Bed<'a> {
     /// A Redis that has nothing but this many jobs.
     async fn with_jobs(&self, kind: Kind<'_>) -> anyhow::Result<()> {
         self.server.command(&["FLUSHALL"]).await?;
+        self.queue.set_intake(Intake::Open, 0).await?;
         fill::push(&self.queue, self.size, kind).await
     }
 

@@ -19,7 +19,7 @@ fn claimed(leased: &[Leased]) -> Vec<JobId> {
 
 #[tokio::test]
 async fn a_business_has_at_most_so_many_jobs_under_way_and_holds_up_nobody() {
-    let queue = queue();
+    let queue = queue().await;
     let big = entries("big", Priority::Interactive, 20);
     queue.push(&big).await.unwrap();
     let first = claim_capped(&queue, 10).await;
@@ -35,7 +35,7 @@ async fn a_business_has_at_most_so_many_jobs_under_way_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn every_way_out_of_a_worker_makes_room_at_once() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("big", Priority::Interactive, 9);
     queue.push(&jobs).await.unwrap();
     let first = claim_capped(&queue, 10).await;
@@ -53,7 +53,7 @@ async fn every_way_out_of_a_worker_makes_room_at_once() {
 
 #[tokio::test]
 async fn a_worker_that_waits_is_woken_for_a_job_that_was_set_aside() {
-    let queue = queue();
+    let queue = queue().await;
     queue.push(&entries("big", Priority::Interactive, 5)).await.unwrap();
     let first = claim_capped(&queue, 10).await;
     let mut connection = queue.redis.blocking().await.unwrap();
@@ -64,7 +64,7 @@ async fn a_worker_that_waits_is_woken_for_a_job_that_was_set_aside() {
 
 #[tokio::test]
 async fn an_operator_gives_one_business_another_cap_and_weight() {
-    let queue = queue();
+    let queue = queue().await;
     let vip = BusinessId::parse("vip").unwrap();
     let share = |weight, jobs_at_once| Share { weight, jobs_at_once };
     assert_eq!(queue.set_shares(&[(vip.clone(), share(Some(2), Some(5)), 7)]).await.unwrap(), 1);
@@ -89,7 +89,7 @@ async fn claim_businesses_capped(queue: &Queue, most: usize) -> String {
 
 #[tokio::test]
 async fn a_cap_that_is_lifted_lets_everything_back_and_redis_keeps_nothing() {
-    let queue = queue();
+    let queue = queue().await;
     queue.push(&entries("a", Priority::Interactive, 700)).await.unwrap();
     queue.push(&entries("b", Priority::Bulk, 700)).await.unwrap();
     let mut leased = claim_capped(&queue, 500).await;
@@ -104,7 +104,7 @@ async fn a_cap_that_is_lifted_lets_everything_back_and_redis_keeps_nothing() {
 
 #[tokio::test]
 async fn a_long_backlog_over_the_cap_is_set_aside_in_bounded_steps() {
-    let queue = queue();
+    let queue = queue().await;
     queue.push(&entries("big", Priority::Interactive, 3_500)).await.unwrap();
     let Claims { leased, again_in } = claim_by(&queue, "test", 500, LEASE_MS, CAP).await;
     assert_eq!((leased.len(), again_in), (3, Duration::ZERO), "there may be more: ask again");
@@ -122,7 +122,7 @@ async fn a_long_backlog_over_the_cap_is_set_aside_in_bounded_steps() {
 async fn a_cap_that_is_raised_over_a_long_backlog_loses_no_job() {
     // Above 8,000 values Lua refuses to unpack a list, between two commands of the script.
     for backlog in [6_000, 12_000] {
-        let queue = queue();
+        let queue = queue().await;
         let jobs = entries("big", Priority::Interactive, backlog);
         queue.push(&jobs).await.unwrap();
         let mut leased = claim_capped(&queue, 500).await;
@@ -145,7 +145,7 @@ async fn a_cap_that_is_raised_over_a_long_backlog_loses_no_job() {
 
 #[tokio::test]
 async fn what_another_worker_forgot_to_take_off_the_count_is_found() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("big", Priority::Interactive, 4);
     queue.push(&jobs).await.unwrap();
     let first = claim_capped(&queue, 10).await;
@@ -166,7 +166,7 @@ async fn what_another_worker_forgot_to_take_off_the_count_is_found() {
 
 #[tokio::test]
 async fn jobs_that_an_older_worker_set_aside_are_not_put_back() {
-    let queue = queue();
+    let queue = queue().await;
     let jobs = entries("big", Priority::Interactive, 9);
     queue.push(&jobs).await.unwrap();
     let first = claim_capped(&queue, 10).await;

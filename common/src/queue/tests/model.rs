@@ -52,7 +52,10 @@ enum Operation {
     Renew(usize),
     Expire(usize),
     ComesDue(usize),
-    Flush,
+    /// Mostly the sweep tells of the intake at once.
+    Flush {
+        is_told: bool,
+    },
     Readopt(usize),
     Intake(Intake),
     /// What every worker is told from then on.
@@ -74,7 +77,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => any::<usize>().prop_map(Operation::Renew),
         2 => any::<usize>().prop_map(Operation::Expire),
         1 => any::<usize>().prop_map(Operation::ComesDue),
-        1 => Just(Operation::Flush),
+        1 => prop::bool::weighted(0.8).prop_map(|is_told| Operation::Flush { is_told }),
         1 => any::<usize>().prop_map(Operation::Readopt),
         1 => prop::sample::select(Intake::ALL).prop_map(Operation::Intake),
         1 => (0..4u32).prop_map(Operation::Cap),
@@ -241,10 +244,10 @@ impl Model {
     fn pop(&mut self, class: usize, aside: &mut usize, most: usize) -> Option<(i64, JobId)> {
         loop {
             let &first = self.ready[class].keys().next()?;
-            let handed_out = match self.intake.unwrap_or(Intake::Open) {
-                Intake::Open => true,
-                Intake::Draining => first.0 == FRONT,
-                Intake::Paused => false,
+            let handed_out = match self.intake {
+                Some(Intake::Open) => true,
+                Some(Intake::Draining) => first.0 == FRONT,
+                Some(Intake::Paused) | None => false,
             };
             if !handed_out || *aside >= most {
                 return None;
@@ -293,7 +296,7 @@ impl Model {
             }
         }
         self.claimed += taken.len() as u64;
-        if any_capped && taken.len() < most && self.intake.unwrap_or(Intake::Open) == Intake::Open {
+        if any_capped && taken.len() < most && self.intake == Some(Intake::Open) {
             self.look_at_one_more(&mut may_let_back);
         }
         if !self.any_capped() {
@@ -403,9 +406,12 @@ impl Run {
             }
             Operation::Expire(lease) => self.make_due(lease, true).await,
             Operation::ComesDue(job) => self.make_due(job, false).await,
-            Operation::Flush => {
+            Operation::Flush { is_told } => {
                 forget(&self.queue).await;
                 self.model = Model { cap: self.model.cap, ..Model::default() };
+                if is_told {
+                    self.open().await;
+                }
             }
             Operation::Readopt(lease) => self.readopt(lease).await,
             Operation::Intake(intake) => {
@@ -429,6 +435,11 @@ impl Run {
             }
         }
         assert_eq!(self.queue.depth().await.unwrap(), self.model.depth());
+    }
+
+    async fn open(&mut self) {
+        assert!(self.queue.set_intake(Intake::Open, 0).await.unwrap());
+        self.model.intake = Some(Intake::Open);
     }
 
     async fn push(&mut self, business: u8, bulk: bool, far: bool, jobs: usize) {
@@ -493,6 +504,7 @@ fn hold_against_model(operations: &[Operation]) {
     runtime.block_on(async {
         let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
         let mut run = Run { queue, model: Model::default(), pushed: Vec::new(), leases: Vec::new(), changes: 0 };
+        run.open().await;
         for operation in operations {
             run.step(operation).await;
         }

@@ -33,7 +33,7 @@ fn delayed(by: TimeDelta) -> Entry {
 
 #[tokio::test]
 async fn eight_idle_claimers_look_in_turns_and_the_others_sleep() {
-    let queue = queue();
+    let queue = queue().await;
     let looks = looks(&queue, &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]).await;
     for (n, look) in looks[..8].iter().enumerate() {
         assert!(about(*look, TICK * u32::try_from(n + 1).unwrap()), "{looks:?}");
@@ -43,7 +43,7 @@ async fn eight_idle_claimers_look_in_turns_and_the_others_sleep() {
 
 #[tokio::test]
 async fn a_newcomer_looks_once_more_when_the_promises_of_those_before_it_have_run_out() {
-    let queue = queue();
+    let queue = queue().await;
     looks(&queue, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
     let newcomer = Claimant { name: "i", was_idle: false };
     let look = queue.claim(newcomer, 1, LEASE_MS, 0).await.unwrap().again_in;
@@ -52,7 +52,7 @@ async fn a_newcomer_looks_once_more_when_the_promises_of_those_before_it_have_ru
 
 #[tokio::test]
 async fn one_claimer_looks_when_the_first_delayed_job_is_due() {
-    let queue = queue();
+    let queue = queue().await;
     queue.push(&[delayed(TimeDelta::milliseconds(450))]).await.unwrap();
     let looks = looks(&queue, &["a", "b"]).await;
     assert!(about(looks[0], Duration::from_millis(450)), "{looks:?}");
@@ -61,7 +61,7 @@ async fn one_claimer_looks_when_the_first_delayed_job_is_due() {
 
 #[tokio::test]
 async fn a_claimer_of_whom_nothing_is_heard_any_more_is_replaced_within_two_ticks() {
-    let queue = queue();
+    let queue = queue().await;
     let killed = looks(&queue, &["killed"]).await[0];
     // It looks after the one that was killed should have.
     let next = looks(&queue, &["next"]).await[0];
@@ -70,7 +70,7 @@ async fn a_claimer_of_whom_nothing_is_heard_any_more_is_replaced_within_two_tick
 
 #[tokio::test]
 async fn whoever_takes_its_last_slot_rings_for_another_to_look() {
-    let queue = queue();
+    let queue = queue().await;
     looks(&queue, &["a"]).await;
     queue.push(&[entry("x", Priority::Interactive)]).await.unwrap();
     assert_eq!(notes(&queue).await, 1);
@@ -86,7 +86,7 @@ async fn whoever_takes_its_last_slot_rings_for_another_to_look() {
 
 #[tokio::test]
 async fn a_claimer_that_leaves_has_another_woken() {
-    let queue = queue();
+    let queue = queue().await;
     looks(&queue, &["a", "b"]).await;
     claim_by(&queue, "b", 0, LEASE_MS, 0).await;
     assert_eq!(notes(&queue).await, 0, "a looks in time");
@@ -96,7 +96,7 @@ async fn a_claimer_that_leaves_has_another_woken() {
 
 #[tokio::test]
 async fn many_jobs_that_are_due_at_once_wake_as_many_claimers_as_they_need() {
-    let queue = queue();
+    let queue = queue().await;
     let due = clock::now() + TimeDelta::milliseconds(1_200);
     let jobs: Vec<Entry> = entries("a", Priority::Interactive, 100)
         .into_iter()
@@ -116,7 +116,7 @@ async fn many_jobs_that_are_due_at_once_wake_as_many_claimers_as_they_need() {
 
 #[tokio::test]
 async fn jobs_that_are_due_sooner_than_anybody_looks_ring_at_once() {
-    let queue = queue();
+    let queue = queue().await;
     looks(&queue, &["a"]).await;
     queue.push(&[delayed(TimeDelta::days(1))]).await.unwrap();
     assert_eq!(notes(&queue).await, 0);
@@ -133,7 +133,7 @@ async fn jobs_that_are_due_sooner_than_anybody_looks_ring_at_once() {
 
 #[tokio::test]
 async fn a_wait_for_the_bell_ends_in_time_although_redis_is_idle() {
-    let queue = queue();
+    let queue = queue().await;
     let mut connection = queue.redis.blocking().await.unwrap();
     let mut late = Vec::new();
     for _ in 0..9 {
