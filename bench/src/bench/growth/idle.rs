@@ -77,6 +77,8 @@ async fn due(server: &RedisServer, fleet: &Fleet, claimers: usize, lines: &mut L
     let every = TimeDelta::milliseconds(1_000 / i64::try_from(DUE_PER_SECOND)?);
     let times: Vec<DateTime<Utc>> = (0..).take(jobs).map(|number| first + every * number).collect();
     let ids = fleet.push_due(&times).await?;
+    // What is looked for before the first is due is no claim of these jobs.
+    tokio::time::sleep((first - clock::now()).to_std().unwrap_or_default()).await;
     let (work, starts) = Commands::of(server).await?.work(fleet.starts(&ids, WITHIN)).await?;
     let mut delays_ms: Vec<f64> = starts?.iter().zip(&times).map(|(start, due)| millis(*start - *due)).collect();
     // Each job's end is one call of a script: the others look for jobs.

@@ -114,9 +114,10 @@ const FEEDBACK: &str = "
 
 const LEARNING: &str = "
     insert into reviewer_learning (generation_id, business_id, content_type, auto_score, has_human_feedback,
-                                   feedback_id, human_approved, human_score, reviewed_at)
+                                   feedback_id, human_approved, human_score, reviewed_at, created_at)
     select (lpad(to_hex(n), 12, '0') || '70008000000000000001')::uuid, 'bench', 'blog', n % 7 + 3, n % 10 = 0,
            case when n % 10 = 0 then (lpad(to_hex(n), 12, '0') || '70008000000000000002')::uuid end,
            case when n % 10 = 0 then n % 3 > 0 end, case when n % 10 = 0 then n % 11 end,
-           case when n % 10 = 0 then now() - n % 50 * interval '1 day' end
+           case when n % 10 = 0 then now() - n % 50 * interval '1 day' end,
+           now() - interval '2 hours' + n * interval '1 ms'
     from generate_series($1::bigint, $2::bigint - 1) as n where n > 3";

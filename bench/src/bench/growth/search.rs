@@ -1,4 +1,5 @@
-//! How long the first search after a change of one document takes, beside so many passages.
+//! How long the first search after a change of one document takes, beside so many passages, and the
+//! first one of documents that are all new.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,7 +23,7 @@ const MOST: usize = 20_000;
 /// Sections of a document, each at least a passage.
 const SECTIONS: usize = 100;
 const WORDS_A_SECTION: usize = 120;
-const CHANGES: usize = 8;
+const CHANGES: usize = 30;
 const UPLOADING: usize = 8;
 const WITHIN: Duration = Duration::from_secs(60);
 const WORDS: [&str; 16] = [
@@ -63,14 +64,18 @@ pub(super) async fn measure(
 }
 
 const SEARCH: &str = "the first search after a change";
+const COLD: &str = "the first search of as many new ones";
 
 async fn change_and_search(http: &Client, system: &System, size: usize, lines: &mut Lines) -> anyhow::Result<()> {
+    // Another query each time: what an earlier one found is remembered.
+    let search = |number: usize| {
+        Ask::get(SEARCH, format!("/api/businesses/bench/search?q=organic%20harvest%20forecast%20{number}"))
+    };
+    lines.add(COLD, "ms", size, search(0).once(http, &system.url()).await?);
     let mut times_ms = Vec::with_capacity(CHANGES);
     for change in 1..=CHANGES {
         upload(http, system, 0, change, size.min(SECTIONS)).await?;
-        // Another query each time: what an earlier one found is remembered.
-        let path = format!("/api/businesses/bench/search?q=organic%20harvest%20forecast%20{change}");
-        times_ms.push(Ask::get(SEARCH, path).once(http, &system.url()).await?);
+        times_ms.push(search(change).once(http, &system.url()).await?);
     }
     ask::add(SEARCH, size, &mut times_ms, lines);
     Ok(())
