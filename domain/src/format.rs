@@ -106,4 +106,12 @@ mod tests {
         assert_eq!(Format::ALL.len(), 12);
         assert!(UnknownFormat.to_string().contains("Video Script (video_script)"));
     }
+
+    #[test]
+    fn the_reference_has_the_slugs() {
+        let slugs: Vec<_> = Format::ALL.iter().map(|format| format.slug()).collect();
+        let schema = serde_json::to_value(<Format as utoipa::PartialSchema>::schema()).unwrap_or_default();
+        assert_eq!(schema["enum"], serde_json::json!(slugs));
+        assert_eq!(serde_json::to_value(Format::ALL).ok(), Some(serde_json::json!(slugs)));
+    }
 }

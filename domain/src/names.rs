@@ -1,35 +1,41 @@
-//! Enums whose variants have one name each, whoever writes it: JSON, SQL, Redis or a client.
+//! Enums whose variants have one name each, whoever writes it: JSON, SQL, Redis, the reference or a client.
 
-/// Declares an enum whose variants have one name each, used in JSON, in SQL and in Redis.
+/// Declares an enum whose variants have one name each: JSON, SQL (as text), Redis and the OpenAPI
+/// document have the same. Each enum brings a test of its own which holds that.
+// A name is a `tt`: utoipa passes over a `literal`, which reaches it as a group, and publishes Rust's names.
 #[macro_export]
 macro_rules! named_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+                 strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
                  serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+        #[strum(const_into_str, parse_err_ty = $crate::names::UnknownName,
+                parse_err_fn = $crate::names::UnknownName::of)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] #[strum(serialize = $text)] $variant),+ }
 
         impl $name {
             /// Every variant, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-            /// The name used in JSON, SQL and Redis.
+            /// The name used in JSON, SQL, Redis and the reference.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
+                self.into_str()
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::names::UnknownName;
-            fn from_str(s: &str) -> Result<Self, Self::Err> {
-                match s { $($text => Ok(Self::$variant),)+ _ => Err($crate::names::UnknownName(s.to_owned())) }
-            }
+        #[cfg(test)]
+        #[test]
+        #[expect(non_snake_case, reason = "the test of an enum has its name")]
+        fn $name() {
+            let names: Vec<_> = $name::ALL.iter().map(|variant| variant.as_str()).collect();
+            let parsed: Result<Vec<$name>, _> = names.iter().map(|name| name.parse()).collect();
+            assert_eq!(parsed.as_deref(), Ok($name::ALL));
+            let json = serde_json::json!(names);
+            assert_eq!(serde_json::to_value($name::ALL).ok().as_ref(), Some(&json), "as serde writes them");
+            assert_eq!(serde_json::from_value(json.clone()).ok(), Some($name::ALL.to_vec()), "as serde reads them");
+            let schema = serde_json::to_value(<$name as utoipa::PartialSchema>::schema()).unwrap_or_default();
+            assert_eq!(schema["enum"], json, "as the reference has them");
         }
     };
 }
@@ -38,3 +44,10 @@ macro_rules! named_enum {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown name {0:?}")]
 pub struct UnknownName(pub String);
+
+impl UnknownName {
+    /// The error for this string.
+    pub fn of(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}

@@ -1,11 +1,20 @@
 //! The reference tells the truth: about the routes, and about the limits of every field.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use copydesk_common::queue::Intake;
+use copydesk_domain::document::{DocumentStatus, MediaType};
+use copydesk_domain::feedback::Basis;
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::{Degradation, SourceKind};
+use copydesk_domain::job::{JobKind, JobStatus, Priority, WaitReason};
+use copydesk_domain::language::Language;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::service::{Answer, Service, with, without};
+use crate::service::{Answer, Service, generate, with, without};
 
 async fn reference(service: &Service) -> Value {
     service.get("/openapi.json").await.expect(200).body
@@ -120,6 +129,123 @@ async fn every_answer_is_described(pool: PgPool) {
         assert!(names.contains_key(name), "{name} is named and not there");
     }
     assert!(!text.contains("webhook"));
+}
+
+/// Every list of words in the reference, by the place where it stands.
+fn enums<'a>(value: &'a Value, at: &str, found: &mut BTreeMap<String, &'a Value>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match (name.as_str(), member) {
+                    ("enum", Value::Array(_)) => drop(found.insert(at.to_owned(), member)),
+                    _ => enums(member, &format!("{at}/{name}"), found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(place, item)| enums(item, &format!("{at}/{place}"), found));
+        }
+        _ => {}
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let reference = reference(&service).await;
+    let mut found = BTreeMap::new();
+    enums(&reference["components"]["schemas"], "", &mut found);
+    // All that there are: a new one has to be named here.
+    let expected = json!({
+        "/Answer": ["up", "down"],
+        "/Basis": [Basis::Measured, Basis::Default],
+        "/Condition": ["healthy", "degraded", "unhealthy"],
+        "/Degradation": Degradation::ALL,
+        "/DocumentStatus": DocumentStatus::ALL,
+        "/Format": Format::ALL,
+        "/Intake": Intake::ALL,
+        "/JobKind": JobKind::ALL,
+        "/JobStatus": JobStatus::ALL,
+        "/Language": Language::ALL,
+        "/MediaType": MediaType::ALL,
+        "/Priority": Priority::ALL,
+        "/SourceKind": SourceKind::ALL,
+        "/WaitReason": WaitReason::ALL,
+    });
+    assert_eq!(json!(found), expected);
+}
+
+/// Holds an answer against its schema, as far as its words go: each place that has a list of words holds
+/// one of them. Notes which lists were met.
+fn hold(reference: &Value, schema: &Value, value: &Value, met: &mut BTreeSet<String>) -> Result<(), String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let schema = reference.pointer(name.trim_start_matches('#')).unwrap();
+        if schema["enum"].is_array() {
+            met.insert(name.rsplit('/').next().unwrap().to_owned());
+        }
+        return hold(reference, schema, value, met);
+    }
+    if let Some(words) = schema["enum"].as_array().filter(|words| !words.contains(value)) {
+        return Err(format!("{value} is none of {words:?}"));
+    }
+    for choices in ["oneOf", "anyOf"].iter().filter_map(|kind| schema[kind].as_array()) {
+        // Null is a choice of its own.
+        let choices = choices.iter().filter(|choice| (choice["type"] == "null") == value.is_null());
+        let held: Vec<_> = choices.map(|choice| hold(reference, choice, value, met)).collect();
+        if !held.iter().any(Result::is_ok) {
+            return Err(format!("{value}: {held:?}"));
+        }
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        value.get(name).map_or(Ok(()), |value| hold(reference, schema, value, met))?;
+    }
+    for item in value.as_array().into_iter().flatten().filter(|_| schema["items"].is_object()) {
+        hold(reference, &schema["items"], item, met)?;
+    }
+    Ok(())
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn answers_hold_the_words_of_the_reference(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let reference = reference(&service).await;
+    let documents = "/api/businesses/{business_id}/documents";
+    let text = generate();
+    let later = with(generate(), "run_at", json!(chrono::Utc::now() + chrono::TimeDelta::hours(1)));
+    let document = json!({ "title": "Handbook", "text": "We answer letters.", "content_type": "faq" });
+    let mut met = BTreeSet::new();
+    for (method, path, body) in [
+        ("post", "/api/generate", &text),
+        ("post", "/api/generate", &later),
+        ("post", documents, &document),
+        ("get", documents, &Value::Null),
+        ("get", "/api/ops/overview", &Value::Null),
+        ("post", "/api/ops/queues/{kind}/pause", &Value::Null),
+        ("get", "/api/learning/stats/{business_id}", &Value::Null),
+        ("get", "/health", &Value::Null),
+    ] {
+        let request = service.request(method.to_uppercase().parse().unwrap(), &concrete(path));
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        let response = &reference["paths"][path][method]["responses"][answer.status.as_str()];
+        let schema = &response["content"]["application/json"]["schema"];
+        assert!(answer.status.is_success() && schema.is_object(), "{method} {path}: {answer:?}");
+        let held = hold(&reference, schema, &answer.body, &mut met);
+        assert_eq!(held, Ok(()), "{method} {path}: {answer:?}");
+    }
+    let expected = [
+        "Answer",
+        "Basis",
+        "Condition",
+        "DocumentStatus",
+        "Format",
+        "Intake",
+        "JobKind",
+        "JobStatus",
+        "MediaType",
+        "WaitReason",
+    ];
+    assert_eq!(met.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
 #[sqlx::test(migrations = "../migrations")]
