@@ -30,6 +30,7 @@ pub mod outlook;
 pub mod page;
 pub mod problem;
 pub mod read;
+pub mod refusal;
 pub mod representation;
 pub mod request_id;
 pub mod route;

@@ -25,6 +25,7 @@ use crate::accepted::IDEMPOTENCY_REPLAYED;
 use crate::error::ApiError;
 use crate::extract::body::{self, RequestBody};
 use crate::extract::{IdempotencyHeader, Keyed};
+use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
 use crate::state::Services;
 
@@ -49,13 +50,7 @@ pub const BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
     request_body = BatchBody,
     responses(
         (status = 200, description = "Each request's own answer.", body = BatchAnswer),
-        (
-            status = 409,
-            description = "The first request with this `Idempotency-Key` is still being served: try again after \
-                `Retry-After` seconds.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        RequestInProgress,
     )
 )]
 pub async fn generate_batch(

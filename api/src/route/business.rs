@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
 use crate::limit::{self, chars, items};
+use crate::refusal::NoProfile;
 use crate::state::Services;
 
 /// The language of a business that names none.
@@ -48,12 +49,7 @@ pub async fn put(
     params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
     responses(
         (status = 200, description = "The profile.", body = BusinessProfile),
-        (
-            status = 404,
-            description = "The business has stored no profile.",
-            body = copydesk_domain::problem::Problem,
-            content_type = "application/problem+json",
-        ),
+        NoProfile,
     )
 )]
 pub async fn get(

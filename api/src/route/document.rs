@@ -22,6 +22,7 @@ use crate::error::ApiError;
 use crate::extract::{Business, Id, IdempotencyHeader, Parameters, RequestBody, Upload};
 use crate::limit::{self, chars, number, web_url};
 use crate::page;
+use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
 use crate::state::Services;
 
@@ -46,13 +47,7 @@ use crate::state::Services;
                 ("Retry-After" = u16, description = "Seconds after which to look first."),
             ),
         ),
-        (
-            status = 409,
-            description = "The first request with this `Idempotency-Key` is still being served: try again after \
-                `Retry-After` seconds.",
-            body = copydesk_domain::problem::Problem,
-            content_type = "application/problem+json",
-        ),
+        RequestInProgress,
     )
 )]
 pub async fn add(

@@ -20,6 +20,7 @@ use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, 
 use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::limit::{self, chars, number};
+use crate::refusal::{NothingToJudge, UnknownGeneration};
 use crate::representation::JobBody;
 use crate::state::Services;
 
@@ -43,18 +44,8 @@ use crate::state::Services;
                 ("Retry-After" = u16, description = "Seconds after which to look first."),
             ),
         ),
-        (
-            status = 404,
-            description = "The business has no such generation.",
-            body = copydesk_domain::problem::Problem,
-            content_type = "application/problem+json",
-        ),
-        (
-            status = 409,
-            description = "The generation has no text to judge (yet).",
-            body = copydesk_domain::problem::Problem,
-            content_type = "application/problem+json",
-        ),
+        UnknownGeneration,
+        NothingToJudge,
     )
 )]
 pub async fn feedback(

@@ -14,7 +14,6 @@ use copydesk_common::store::job::{OpenJob, intervene};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus};
-use copydesk_domain::problem::Problem;
 use futures_util::future::{join_all, try_join_all};
 use garde::Validate;
 use serde::Deserialize;
@@ -27,6 +26,7 @@ use crate::extract::{Id, Parameters};
 use crate::limit::number;
 use crate::outlook::Outlook;
 use crate::read::Standing;
+use crate::refusal::{JobEnded, JobNotFailed};
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
 use crate::{announce, entity_tag, page};
@@ -201,12 +201,7 @@ pub struct JobsQuery {
     params(("id" = JobId, Path, description = "The job.")),
     responses(
         (status = 200, description = "The job is cancelled.", body = JobBody),
-        (
-            status = 409,
-            description = "The job has ended.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        JobEnded,
     )
 )]
 pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Json<JobBody>, ApiError> {
@@ -239,12 +234,7 @@ pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Resu
                 ("Retry-After" = u16, description = "Seconds after which to look first."),
             ),
         ),
-        (
-            status = 409,
-            description = "The job has not failed.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        JobNotFailed,
     )
 )]
 pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {

@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use copydesk_common::quota::BreakerState;
-use copydesk_domain::problem::Problem;
 use futures_util::future::try_join_all;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::error::ApiError;
 use crate::extract::{Parameters, Provider};
 use crate::limit::number;
+use crate::refusal::UnknownProvider;
 use crate::state::Services;
 
 /// How long a breaker stays open where nothing else is said, in seconds: as long as one that failures
@@ -36,12 +36,7 @@ const DEFAULT_SECONDS: u64 = 60;
     params(("provider" = String, Path, description = "The provider, such as `groq`."), OpenQuery),
     responses(
         (status = 200, description = "The breakers are open.", body = BreakersAnswer),
-        (
-            status = 404,
-            description = "There is no such provider: `detail` lists them.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        UnknownProvider,
     )
 )]
 pub async fn open(
@@ -62,12 +57,7 @@ pub async fn open(
     params(("provider" = String, Path, description = "The provider, such as `groq`.")),
     responses(
         (status = 200, description = "The breakers are closed.", body = BreakersAnswer),
-        (
-            status = 404,
-            description = "There is no such provider: `detail` lists them.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        UnknownProvider,
     )
 )]
 pub async fn close(

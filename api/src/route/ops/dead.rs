@@ -9,7 +9,6 @@ use copydesk_common::store::job::list::DeadFilter;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus};
-use copydesk_domain::problem::Problem;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use crate::error::ApiError;
 use crate::extract::{Body, Id, Parameters, RequestBody};
 use crate::limit::{self, chars, number};
 use crate::page;
+use crate::refusal::NoDeadLetter;
 use crate::representation::{JobBody, JobPage};
 use crate::route::job::{read, reopened};
 use crate::state::Services;
@@ -76,12 +76,7 @@ pub async fn list(
                 ("Retry-After" = u16, description = "Seconds after which to look first."),
             ),
         ),
-        (
-            status = 409,
-            description = "The job is no dead letter.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        NoDeadLetter,
     )
 )]
 pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
@@ -105,12 +100,7 @@ pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Resul
     params(("id" = JobId, Path, description = "The job.")),
     responses(
         (status = 204, description = "It is no dead letter any more."),
-        (
-            status = 409,
-            description = "The job is no dead letter.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        NoDeadLetter,
     )
 )]
 pub async fn discard(State(services): State<Services>, Id(id): Id<JobId>) -> Result<StatusCode, ApiError> {

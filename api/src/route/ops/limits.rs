@@ -11,7 +11,6 @@ use copydesk_common::quota::limits::{self, Limits, LimitsInForce, SetLimits};
 use copydesk_common::quota::money::MicroUsd;
 use copydesk_common::store;
 use copydesk_common::store::limit::ProviderLimits;
-use copydesk_domain::problem::Problem;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ use super::ask_again;
 use crate::error::ApiError;
 use crate::extract::{Body, Provider, RequestBody};
 use crate::limit::number;
+use crate::refusal::UnknownProvider;
 use crate::route::health::CHECK_TIMEOUT;
 use crate::state::Services;
 
@@ -42,12 +42,7 @@ const MOST: i64 = 1_000_000_000;
     request_body = LimitsBody,
     responses(
         (status = 200, description = "The limits as they are now.", body = LimitsAnswer),
-        (
-            status = 404,
-            description = "There is no such provider: `detail` lists them.",
-            body = Problem,
-            content_type = "application/problem+json",
-        ),
+        UnknownProvider,
     )
 )]
 pub async fn put(

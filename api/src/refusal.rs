@@ -1,0 +1,48 @@
+//! The problems that single operations answer with, as the reference describes them: each is written
+//! once, and named by the routes that have it. What all operations have in common is added by
+//! [`crate::openapi`]; which error is which status is [`crate::error`]'s.
+
+use copydesk_domain::problem::Problem;
+use utoipa::IntoResponses;
+
+use crate::problem::MEDIA_TYPE;
+
+/// The first request with this `Idempotency-Key` is still being served: try again after `Retry-After` seconds.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct RequestInProgress(pub Problem);
+
+/// There is no such provider: `detail` lists them.
+#[derive(Debug, IntoResponses)]
+#[response(status = 404, content_type = MEDIA_TYPE)]
+pub struct UnknownProvider(pub Problem);
+
+/// The business has stored no profile.
+#[derive(Debug, IntoResponses)]
+#[response(status = 404, content_type = MEDIA_TYPE)]
+pub struct NoProfile(pub Problem);
+
+/// The business has no such generation.
+#[derive(Debug, IntoResponses)]
+#[response(status = 404, content_type = MEDIA_TYPE)]
+pub struct UnknownGeneration(pub Problem);
+
+/// The generation has no text to judge (yet).
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct NothingToJudge(pub Problem);
+
+/// The job has ended.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct JobEnded(pub Problem);
+
+/// The job has not failed.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct JobNotFailed(pub Problem);
+
+/// The job is no dead letter.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct NoDeadLetter(pub Problem);
