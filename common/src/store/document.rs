@@ -16,6 +16,8 @@ use super::idempotency::{self, Once, Operation, Scope};
 use super::job::{Columns, IdempotencyKey, changed_a_row, named};
 use super::{Store, StoreError};
 
+const TABLE: &str = "brand_documents";
+
 /// Stores a document and accepts the job that indexes it, in one transaction. `job` is made from
 /// the document's id: the given one, or that of the document which it replaces. With a key, the
 /// request's `answer` is kept with them.
@@ -103,16 +105,15 @@ impl TryFrom<DocumentRow> for Document {
     fn try_from(row: DocumentRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: DocumentId(row.id),
-            business_id: BusinessId::parse(row.business_id)
-                .map_err(|e| StoreError::unreadable("brand_documents", e))?,
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
             external_id: row.external_id,
             title: row.title,
-            content_type: row.content_type.as_deref().map(named::<Format>).transpose()?,
-            media_type: named::<MediaType>(&row.media_type)?,
+            content_type: row.content_type.as_deref().map(|name| named::<Format>(TABLE, name)).transpose()?,
+            media_type: named::<MediaType>(TABLE, &row.media_type)?,
             url: row.url,
-            status: named::<DocumentStatus>(&row.status)?,
+            status: named::<DocumentStatus>(TABLE, &row.status)?,
             error: row.error,
-            language: row.language.as_deref().map(named::<Language>).transpose()?,
+            language: row.language.as_deref().map(|name| named::<Language>(TABLE, name)).transpose()?,
             chunk_count: row.chunk_count,
             size_bytes: row.size_bytes,
             created_at: row.created_at,
@@ -217,7 +218,7 @@ pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
     row.map(|row| {
         Ok(Source {
             title: row.title,
-            media_type: named::<MediaType>(&row.media_type)?,
+            media_type: named::<MediaType>(TABLE, &row.media_type)?,
             body: row.file.map_or(Body::Text(row.body), Body::File),
             revision: row.revision,
         })
@@ -558,7 +559,7 @@ impl TryFrom<ChunkRow> for Chunk {
             text: row.body,
             title: row.title,
             url: row.url,
-            language: row.language.as_deref().map(named::<Language>).transpose()?,
+            language: row.language.as_deref().map(|name| named::<Language>(TABLE, name)).transpose()?,
         })
     }
 }

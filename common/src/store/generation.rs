@@ -16,6 +16,8 @@ use uuid::Uuid;
 use super::job::{Fenced, named, result_rows};
 use super::{Store, StoreError};
 
+const TABLE: &str = "generations";
+
 /// A running job that ends with its text.
 #[derive(Debug, Clone)]
 pub struct Ending {
@@ -225,7 +227,7 @@ impl TryFrom<GenerationRow> for Generation {
     type Error = StoreError;
 
     fn try_from(row: GenerationRow) -> Result<Self, StoreError> {
-        let format = named::<Format>(&row.content_type)?;
+        let format = named::<Format>(TABLE, &row.content_type)?;
         let feedback = row.feedback_id.zip(row.reviewed_at).map(|(feedback_id, created_at)| Feedback {
             feedback_id: FeedbackId(feedback_id),
             human_approved: row.human_approved,
@@ -235,7 +237,7 @@ impl TryFrom<GenerationRow> for Generation {
         });
         Ok(Self {
             generation_id: GenerationId(row.generation_id),
-            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("generations", e))?,
+            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
             topic: row.topic,
             format: format.name().to_owned(),
             content_type: format,
@@ -246,7 +248,7 @@ impl TryFrom<GenerationRow> for Generation {
             sources: row.sources.0,
             review: row.review.map(|review| review.0),
             lessons_applied: row.lessons_applied.0,
-            degraded: row.degraded.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
+            degraded: row.degraded.iter().map(|name| named(TABLE, name)).collect::<Result<_, _>>()?,
             models: row.models.0,
             usage: row.usage.0,
             feedback,

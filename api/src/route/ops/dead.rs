@@ -158,7 +158,7 @@ pub async fn discard_many(
     let (filter, limit) = body.into_filter();
     let discarded = services.within(store::job::intervene::discard_dead(&services.store, &filter, limit)).await?;
     tracing::info!(jobs = discarded, "dead letters were put aside");
-    Ok(Json(BulkAnswer::of(usize::try_from(discarded).unwrap_or(usize::MAX), limit)))
+    Ok(Json(BulkAnswer::of(discarded, limit)))
 }
 
 /// Which dead letters, and which page of them.

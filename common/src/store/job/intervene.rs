@@ -1,15 +1,13 @@
 //! What people do to jobs: cancel, retry, put aside. No lease is asked: whoever runs the job is
 //! fenced off by a later epoch, and every rule is in the statement itself.
 
-use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, Priority};
-use copydesk_domain::trace::TraceParent;
-use uuid::Uuid;
+use copydesk_domain::job::JobKind;
 
+use super::OpenJob;
 use super::list::DeadFilter;
-use super::{OpenJob, named};
+use super::row::OpenRow;
 use crate::store::{Store, StoreError};
 
 /// Cancels a job that has not ended. False where it has, or where there is no such job. A document
@@ -71,25 +69,23 @@ async fn retry_once(
     business_id: Option<&BusinessId>,
     id: JobId,
     tried_before: bool,
-) -> Result<Option<Reopened>, sqlx::Error> {
-    sqlx::query_as!(
-        Reopened,
-        r#"with reopened as (
-               update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
-                               takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
-                               deadline_at = now() + least(deadline_at - created_at, interval '7 days')
-               where id = $1 and ($2::text is null or business_id = $2) and status = 'failed'
-               returning id, kind, business_id, priority, wait_until, traceparent
-           )
-           select id as "id!", kind as "kind!", business_id as "business_id!", priority as "priority!", wait_until,
-                  traceparent as "traceparent!"
-           from (
-               select * from reopened
-               union all
-               select id, kind, business_id, priority, wait_until, traceparent from jobs
-               where $3 and id = $1 and ($2::text is null or business_id = $2)
-                 and status in ('queued', 'waiting', 'running')
-           ) open"#,
+) -> Result<Option<OpenRow>, sqlx::Error> {
+    open_jobs!(
+        [r#"with reopened as (
+                update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
+                                takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
+                                deadline_at = now() + least(deadline_at - created_at, interval '7 days')
+                where id = $1 and ($2::text is null or business_id = $2) and status = 'failed'
+                returning *
+            ), open as (
+                select * from reopened
+                union all
+                select * from jobs
+                where $3 and id = $1 and ($2::text is null or business_id = $2)
+                  and status in ('queued', 'waiting', 'running')
+            )
+            select"#],
+        "from open",
         id.0,
         business_id.map(BusinessId::as_str),
         tried_before,
@@ -98,28 +94,41 @@ async fn retry_once(
     .await
 }
 
-/// Does the same to dead letters: up to `limit`, the oldest first.
+/// Changes dead letters, the oldest that a filter names, up to a limit, and reads them.
+macro_rules! update_dead {
+    ($set:tt, $filter:expr, $limit:expr) => {
+        open_jobs!(
+            ["update jobs set "
+                + $set
+                + ", updated_at = now()
+              where id in (
+                  select id from jobs
+                  where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
+                    and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
+                    and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
+                  order by id limit $6 for update skip locked
+              )
+              returning"],
+            "",
+            $filter.id.map(|id| id.0),
+            $filter.kind.map(JobKind::as_str),
+            $filter.business_id.as_ref().map(BusinessId::as_str),
+            $filter.error_type,
+            $filter.stage,
+            i64::from($limit)
+        )
+    };
+}
+
+/// Opens dead letters again, up to `limit`, the oldest first: each as [`retry`] does.
 pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
     let query = || async {
-        sqlx::query_as!(
-            Reopened,
-            "update jobs set status = 'queued', error = null, finished_at = null, attempt = 1, takeovers = 0,
-                             lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
-                             deadline_at = now() + least(deadline_at - created_at, interval '7 days')
-             where id in (
-                 select id from jobs
-                 where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
-                   and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
-                   and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
-                 order by id limit $6 for update skip locked
-             )
-             returning id, kind, business_id, priority, wait_until, traceparent",
-            filter.id.map(|id| id.0),
-            filter.kind.map(JobKind::as_str),
-            filter.business_id.as_ref().map(BusinessId::as_str),
-            filter.error_type,
-            filter.stage,
-            i64::from(limit),
+        update_dead!(
+            "status = 'queued', error = null, finished_at = null, attempt = 1, takeovers = 0,
+             lease_epoch = lease_epoch + 1, lease_owner = null,
+             deadline_at = now() + least(deadline_at - created_at, interval '7 days')",
+            filter,
+            limit
         )
         .fetch_all(&store.pool)
         .await
@@ -128,59 +137,16 @@ pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Resul
 }
 
 /// Puts dead letters aside, up to `limit`, the oldest first: they stay failed. Returns how many.
-pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<u64, StoreError> {
-    let query = || async {
-        sqlx::query!(
-            "update jobs set discarded_at = now(), updated_at = now()
-             where id in (
-                 select id from jobs
-                 where error is not null and discarded_at is null and ($1::uuid is null or id = $1)
-                   and ($2::text is null or kind = $2) and ($3::text is null or business_id = $3)
-                   and ($4::text is null or error->>'type' = $4) and ($5::text is null or stage = $5)
-                 order by id limit $6 for update skip locked
-             )",
-            filter.id.map(|id| id.0),
-            filter.kind.map(JobKind::as_str),
-            filter.business_id.as_ref().map(BusinessId::as_str),
-            filter.error_type,
-            filter.stage,
-            i64::from(limit),
-        )
-        .execute(&store.pool)
-        .await
-    };
-    Ok(store.retry(query).await?.rows_affected())
-}
-
-struct Reopened {
-    id: Uuid,
-    kind: String,
-    business_id: String,
-    priority: String,
-    wait_until: Option<DateTime<Utc>>,
-    traceparent: String,
-}
-
-impl TryFrom<Reopened> for OpenJob {
-    type Error = StoreError;
-
-    fn try_from(row: Reopened) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: JobId(row.id),
-            kind: named::<JobKind>(&row.kind)?,
-            business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("jobs", e))?,
-            priority: named::<Priority>(&row.priority)?,
-            not_before: row.wait_until,
-            running: false,
-            trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
-        })
-    }
+pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<usize, StoreError> {
+    let query = || async { update_dead!("discarded_at = now()", filter, limit).fetch_all(&store.pool).await };
+    Ok(store.retry(query).await?.len())
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use copydesk_domain::job::NewJob;
+    use copydesk_domain::job::{NewJob, Priority};
+    use copydesk_domain::trace::TraceParent;
     use sqlx::PgPool;
 
     use super::*;

@@ -7,7 +7,7 @@ use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus};
 use uuid::Uuid;
 
-use super::named;
+use super::row::{TABLE, named};
 use crate::store::{Store, StoreError};
 
 /// What the jobs of a kind are doing.
@@ -40,7 +40,7 @@ pub struct Loads {
 
 impl Loads {
     fn of(&mut self, kind: &str) -> Result<&mut Load, StoreError> {
-        let kind = named::<JobKind>(kind)?;
+        let kind = named::<JobKind>(TABLE, kind)?;
         let at = self.by_kind.iter().position(|load| load.kind == kind).unwrap_or_else(|| {
             self.by_kind.push(Load::none(kind));
             self.by_kind.len() - 1
@@ -83,7 +83,7 @@ pub async fn all(store: &Store) -> Result<Loads, StoreError> {
     let mut loads = Loads::default();
     for row in store.retry(query).await? {
         let load = loads.of(&row.kind)?;
-        match named::<JobStatus>(&row.status)? {
+        match named::<JobStatus>(TABLE, &row.status)? {
             JobStatus::Queued => {
                 load.queued = row.jobs;
                 load.oldest_queued_at = row.oldest_at;
@@ -134,7 +134,7 @@ pub async fn waiting_for(store: &Store, provider: &str, after: Option<JobId>) ->
         if row.is_end {
             found.more_after = Some(JobId(row.id));
         } else {
-            found.jobs.push((named(&row.kind)?, JobId(row.id)));
+            found.jobs.push((named(TABLE, &row.kind)?, JobId(row.id)));
         }
     }
     Ok(found)

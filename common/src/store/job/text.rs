@@ -3,7 +3,7 @@
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 
-use super::{named, to_u16};
+use super::row::{named, to_u16};
 use crate::draft::Piece;
 use crate::store::{Store, StoreError};
 
@@ -24,5 +24,10 @@ pub async fn latest(store: &Store, business_id: &BusinessId, id: JobId) -> Resul
         .await
     };
     let Some(row) = store.retry(query).await? else { return Ok(None) };
-    Ok(Some(Piece { stage: named(&row.stage)?, round: to_u16(row.round), reset: true, text: row.text }))
+    Ok(Some(Piece {
+        stage: named("stage_results", &row.stage)?,
+        round: to_u16(row.round),
+        reset: true,
+        text: row.text,
+    }))
 }

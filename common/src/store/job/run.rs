@@ -1,0 +1,281 @@
+//! The moves of a job under a lease: begin, checkpoint, wait, release, fail. Ending it with a result
+//! is its kind's own: texts, documents, verdicts.
+
+use std::collections::{HashMap, HashSet};
+
+use copydesk_domain::checkpoint::StageResult;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{LeaseEpoch, Progress, StartedJob, Waiting};
+use copydesk_domain::problem::Problem;
+use copydesk_domain::stage::Stage;
+use copydesk_domain::usage::Usage;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::row::{BegunRow, named, to_i16, to_u16};
+use crate::store::{Store, StoreError};
+
+/// A job that was claimed and is to be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beginning {
+    /// The job.
+    pub id: JobId,
+    /// The lease under which it runs.
+    pub epoch: LeaseEpoch,
+}
+
+/// Begins a job under a lease: from now on only writes with this epoch change it. `None` where it
+/// has ended, or where a later lease holds it: there is nothing to do.
+pub async fn begin(store: &Store, id: JobId, epoch: LeaseEpoch, owner: &str) -> Result<Option<StartedJob>, StoreError> {
+    Ok(begin_all(store, &[Beginning { id, epoch }], owner).await?.pop().flatten())
+}
+
+/// Begins jobs in one statement, each as [`begin`] does; the answers are in their order. It does not
+/// wait for the disk: a crash of Postgres that forgets it makes the worker's next write be refused,
+/// and the job begins anew.
+pub async fn begin_all(
+    store: &Store,
+    beginnings: &[Beginning],
+    owner: &str,
+) -> Result<Vec<Option<StartedJob>>, StoreError> {
+    let ids: Vec<Uuid> = beginnings.iter().map(|beginning| beginning.id.0).collect();
+    let epochs: Vec<i64> = beginnings.iter().map(|beginning| beginning.epoch.0).collect();
+    let query = || async {
+        sqlx::query_as!(
+            BegunRow,
+            r#"with lazily as materialized (select set_config('synchronous_commit', 'off', true)),
+             before as materialized (
+                 select j.id, j.status, t.epoch
+                 from (select id, max(epoch) as epoch from unnest($1::uuid[], $2::bigint[]) as t (id, epoch) group by id) t
+                 join jobs j on j.id = t.id
+                 -- In one order, so that two statements do not wait for each other.
+                 order by j.id for update of j
+             )
+             update jobs j
+             set status = 'running', lease_epoch = before.epoch, lease_owner = $3, wait_reason = null,
+                 wait_provider = null, wait_until = null, started_at = coalesce(started_at, now()), updated_at = now(),
+                 -- A job that was never given back lost its worker.
+                 takeovers = takeovers + (j.status = 'running' and lease_epoch < before.epoch)::int::smallint
+             from before, lazily
+             where j.id = before.id and j.status in ('queued', 'waiting', 'running')
+               and (lease_epoch < before.epoch or (lease_epoch = before.epoch and lease_owner = $3))
+             returning j.id, before.epoch as "epoch!", kind, business_id, generation_id, payload, attempt, max_attempts,
+                       takeovers, created_at, deadline_at, stages_completed, traceparent,
+                       usage as "usage: Json<Usage>", before.status = 'running' as "is_takeover!""#,
+            &ids,
+            &epochs,
+            owner,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = store.retry(query).await?;
+    let mut begun: HashMap<JobId, StartedJob> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let job = StartedJob::try_from(row)?;
+        begun.insert(job.id, job);
+    }
+    // Where one job was claimed twice, the later lease has it.
+    let mut of = |beginning: &Beginning| begun.remove(&beginning.id).filter(|job| job.epoch == beginning.epoch);
+    let latest = |beginning: &&Beginning| {
+        !beginnings.iter().any(|other| other.id == beginning.id && other.epoch > beginning.epoch)
+    };
+    Ok(beginnings.iter().map(|beginning| Some(beginning).filter(latest).and_then(&mut of)).collect())
+}
+
+/// Whether a fenced write of one job among others took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fenced {
+    /// It did.
+    Written,
+    /// Another lease runs the job, or it has ended: nothing was changed.
+    Superseded,
+}
+
+impl Fenced {
+    /// Who of `all` is among the `written`.
+    pub(in crate::store) fn each(
+        all: impl Iterator<Item = (JobId, LeaseEpoch)>,
+        written: impl Iterator<Item = (Uuid, i64)>,
+    ) -> Vec<Self> {
+        let written: HashSet<(Uuid, i64)> = written.collect();
+        all.map(|(id, epoch)| if written.contains(&(id.0, epoch.0)) { Self::Written } else { Self::Superseded })
+            .collect()
+    }
+}
+
+/// Finished stages of one job, to be stored with its progress.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// The job.
+    pub id: JobId,
+    /// The lease under which it runs.
+    pub epoch: LeaseEpoch,
+    /// The stages, in the order in which they ended.
+    pub results: Vec<StageResult>,
+    /// How far the job is with them; `None` where no stage is finished.
+    pub progress: Option<Progress>,
+    /// What the job has used in all.
+    pub usage: Usage,
+}
+
+/// Stores finished stages together with their jobs' progress and usage, in one statement, before the
+/// next ones are paid for. The answers are in the order of the jobs.
+pub async fn checkpoint_all(store: &Store, checkpoints: &[Checkpoint]) -> Result<Vec<Fenced>, StoreError> {
+    let jobs: Vec<_> = checkpoints
+        .iter()
+        .map(|checkpoint| {
+            let progress = checkpoint.progress.as_ref();
+            serde_json::json!({
+                "id": checkpoint.id,
+                "epoch": checkpoint.epoch,
+                "stage": progress.map(|progress| &progress.stage),
+                "completed": progress.map(|progress| progress.completed),
+                "total": progress.map(|progress| progress.total),
+                "usage": checkpoint.usage,
+            })
+        })
+        .collect();
+    let results: Vec<_> = checkpoints
+        .iter()
+        .flat_map(|checkpoint| result_rows(checkpoint.id, checkpoint.epoch, &checkpoint.results))
+        .collect();
+    let query = || async {
+        sqlx::query!(
+            r#"with job as (
+                 update jobs j set stage = coalesce(t.stage, j.stage),
+                                   stages_completed = coalesce(t.completed, j.stages_completed),
+                                   stages_total = coalesce(t.total, j.stages_total), usage = t.usage,
+                                   takeovers = case when t.completed is null then takeovers else 0 end,
+                                   updated_at = now()
+                 from jsonb_to_recordset($1::jsonb)
+                      as t (id uuid, epoch bigint, stage text, completed smallint, total smallint, usage jsonb)
+                 where j.id = t.id and j.lease_epoch = t.epoch and j.status = 'running'
+                 returning j.id, j.lease_epoch
+             ), result as (
+                 insert into stage_results (job_id, stage, round, output, usage, started_at, finished_at)
+                 -- The clock's time, so that stages stored together keep their order.
+                 select r.id, r.stage, r.round, r.output, r.usage, r.started_at, clock_timestamp()
+                 from jsonb_to_recordset($2::jsonb)
+                      as r (id uuid, epoch bigint, stage text, round smallint, output jsonb, usage jsonb,
+                            started_at timestamptz)
+                 join job on job.id = r.id and job.lease_epoch = r.epoch
+                 -- The answer to an earlier try was lost: what it stored stays.
+                 on conflict (job_id, stage, round) do nothing
+             )
+             select id, lease_epoch from job"#,
+            Json(&jobs) as _,
+            Json(&results) as _,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let written = store.retry(query).await?.into_iter().map(|row| (row.id, row.lease_epoch));
+    Ok(Fenced::each(checkpoints.iter().map(|checkpoint| (checkpoint.id, checkpoint.epoch)), written))
+}
+
+/// Stages' results as rows of `stage_results`, with the epoch that fences them.
+pub(in crate::store) fn result_rows(
+    id: JobId,
+    epoch: LeaseEpoch,
+    results: &[StageResult],
+) -> impl Iterator<Item = serde_json::Value> {
+    results.iter().map(move |result| {
+        serde_json::json!({
+            "id": id, "epoch": epoch, "stage": result.stage.as_str(), "round": result.round,
+            "output": result.output, "usage": result.usage, "started_at": result.started_at,
+        })
+    })
+}
+
+/// The stages that a job has finished, in the order in which they ended.
+pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageResult>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"select stage, round, output, usage as "usage: Json<Usage>", started_at
+               from stage_results where job_id = $1 order by finished_at, round"#,
+            job.id.0
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store
+        .retry(query)
+        .await?
+        .into_iter()
+        .map(|row| {
+            Ok(StageResult {
+                stage: named::<Stage>("stage_results", &row.stage)?,
+                round: to_u16(row.round),
+                output: row.output,
+                usage: row.usage.0,
+                started_at: row.started_at,
+            })
+        })
+        .collect()
+}
+
+/// Parks a running job until a known time. `attempt` is the one that comes then: the same where
+/// waiting was nobody's fault, one more after a failure.
+pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u16) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set status = 'waiting', wait_reason = $3, wait_provider = $4, wait_until = $5, attempt = $6,
+                             lease_owner = null, updated_at = now()
+             where id = $1 and lease_epoch = $2 and status in ('running', 'waiting')",
+            job.id.0,
+            job.epoch.0,
+            waiting.reason.as_str(),
+            waiting.provider,
+            waiting.until,
+            to_i16(attempt),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.rows_affected())
+}
+
+/// Gives a running job back unfinished, with its attempts untouched: the worker is leaving.
+pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set status = 'queued', lease_owner = null, updated_at = now()
+             where id = $1 and lease_epoch = $2 and status in ('running', 'queued')",
+            job.id.0,
+            job.epoch.0,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.rows_affected())
+}
+
+/// Ends a running job with an error. A document that it was to index fails with it.
+pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "with job as (
+                 update jobs set status = 'failed', error = $3, finished_at = now(), updated_at = now()
+                 where id = $1 and lease_epoch = $2 and status in ('running', 'failed')
+                 returning id, kind, business_id, payload
+             ), document as (
+                 update brand_documents d set status = 'failed', error = $3::jsonb->>'detail', updated_at = now()
+                 from job where job.kind = 'ingest' and d.id = (job.payload->>'document_id')::uuid
+                   and d.business_id = job.business_id and d.status = 'pending'
+             )
+             select id from job",
+            job.id.0,
+            job.epoch.0,
+            Json(problem) as _,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    changed_a_row(store.retry(query).await?.is_some().into())
+}
+
+/// A fenced write that changed nothing was another lease's to make.
+pub(in crate::store) fn changed_a_row(rows_affected: u64) -> Result<(), StoreError> {
+    if rows_affected == 0 { Err(StoreError::Superseded) } else { Ok(()) }
+}
