@@ -8,6 +8,7 @@ pub mod config;
 pub mod draft;
 pub mod embedding;
 pub mod follow;
+pub mod money;
 pub mod notify;
 pub mod presence;
 pub mod queue;

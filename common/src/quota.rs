@@ -14,16 +14,15 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::config::ProvidersConfig;
+use crate::money::MicroUsd;
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 
 pub mod limits;
 pub mod memory;
-pub mod money;
 pub mod outlook;
 
 use limits::LimitsInForce;
-use money::MicroUsd;
 
 /// The window of the limits.
 const WINDOW: Duration = Duration::from_secs(60);

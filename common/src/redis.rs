@@ -10,9 +10,8 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::cluster::{ClusterClient, ClusterClientBuilder, ClusterConfig};
 use redis::{AsyncCommands, AsyncConnectionConfig, Client, ConnectionInfo};
 
-use crate::config::RedisConfig;
+use crate::config::{Address, RedisConfig};
 
-mod address;
 mod connection;
 mod generation;
 pub mod keys;
@@ -20,8 +19,6 @@ mod outage;
 mod pass;
 pub(crate) mod script;
 
-pub(crate) use address::Address;
-pub use address::AddressError;
 pub(crate) use connection::BlockingConnection;
 use connection::{BLOCKING_TIMEOUT, Blocking, Connection, Pool};
 pub(crate) use generation::Generation;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use copydesk_common::config::{ProvidersConfig, windows};
-use copydesk_common::quota::money::{MicroUsd, Price};
+use copydesk_common::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
 

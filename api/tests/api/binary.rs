@@ -47,6 +47,8 @@ fn it_tells_what_it_takes() {
 fn a_senseless_configuration_is_one_line_that_names_the_variable() {
     let missing = program().env_remove("POSTGRES_URI").output().unwrap();
     assert!(one_line(&missing, 2).contains("POSTGRES_URI"));
+    let missing = program().env_remove("REDIS_URL").output().unwrap();
+    assert!(one_line(&missing, 2).contains("REDIS_URL is not set"));
     let wrong = program().env("COPYDESK_API_LISTEN", "everywhere").arg("--check").output().unwrap();
     assert!(one_line(&wrong, 2).contains("COPYDESK_API_LISTEN"));
     let wrong = program().env("COPYDESK_LOG", "copydesk_api=loud").arg("--check").output().unwrap();

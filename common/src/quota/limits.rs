@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::money::MicroUsd;
 use super::{Quota, QuotaError, millis};
 use crate::clock;
+use crate::money::MicroUsd;
 use crate::redis::Redis;
 use crate::redis::script::{QUOTA_BREAKER, QUOTA_LIMITS};
 

@@ -12,9 +12,9 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 
 use super::limits::{self, SetLimits};
-use super::money::MicroUsd;
 use super::{Admission, Ask, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::clock;
+use crate::money::MicroUsd;
 use crate::redis::Redis;
 
 fn policy(limit: u32, window_ms: u64) -> Policy {

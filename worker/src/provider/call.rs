@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use copydesk_common::quota::money::MicroUsd;
+use copydesk_common::money::MicroUsd;
 use copydesk_common::quota::{Health, Settlement};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use copydesk_common::config::{EmbeddingsConfig, ProvidersConfig};
 use copydesk_common::embedding::Vector;
-use copydesk_common::quota::money::{MicroUsd, Price};
+use copydesk_common::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, Quota, Rank};
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;

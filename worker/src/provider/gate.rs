@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
-use copydesk_common::quota::money::MicroUsd;
+use copydesk_common::money::MicroUsd;
 use copydesk_common::quota::{Admission, Ask, BreakerState, Grant, Health, Quota, Settlement};
 use futures_util::FutureExt;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use copydesk_common::config::{ProvidersConfig, SearchProvider};
-use copydesk_common::quota::money::MicroUsd;
+use copydesk_common::money::MicroUsd;
 use copydesk_common::quota::{Ask, Quota, Rank};
 use serde::Deserialize;
 

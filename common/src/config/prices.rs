@@ -1,45 +1,9 @@
-//! Money: amounts in US dollars, and what models' tokens cost. Counting it is the quota's, showing it
-//! the API's.
+//! What models' tokens cost: what is known of Groq's, and what an operator says of others.
 
 use std::collections::BTreeMap;
 
-use crate::config::by_model;
-
-/// An amount in millionths of a US dollar: whole numbers add up without error, in Redis too.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MicroUsd(pub u64);
-
-impl MicroUsd {
-    /// An amount in dollars, rounded up; 0 for what is no amount.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of floats saturates")]
-    pub fn from_usd(usd: f64) -> Self {
-        // What differs by less is how floats count, no money.
-        Self((usd * 1e6 - 1e-6).ceil() as u64)
-    }
-
-    /// The amount in dollars.
-    #[expect(clippy::cast_precision_loss, reason = "exact up to nine billion dollars")]
-    pub fn usd(self) -> f64 {
-        self.0 as f64 / 1e6
-    }
-}
-
-/// What a model's tokens cost, in US dollars a million.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Price {
-    /// Tokens that it reads.
-    pub prompt: f64,
-    /// Tokens that it writes.
-    pub completion: f64,
-}
-
-impl Price {
-    /// What a call costs.
-    #[expect(clippy::cast_precision_loss, reason = "a call has fewer tokens than floats have digits")]
-    pub fn of(&self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
-        MicroUsd::from_usd((prompt_tokens as f64 * self.prompt + completion_tokens as f64 * self.completion) / 1e6)
-    }
-}
+use super::by_model;
+use crate::money::Price;
 
 /// Prices by model. A model that is not there has none: its calls count as free, and are shown as such.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,16 +66,5 @@ mod tests {
         for wrong in ["a", "a=1", "a=1/x", "=1/2", "a=-1/2", "a=1/NaN", "a=inf/1"] {
             assert_eq!(Prices::parse(wrong), Err(NoPrice(wrong.to_owned())));
         }
-    }
-
-    #[test]
-    fn a_call_costs_what_its_tokens_cost() {
-        let price = Price { prompt: 0.59, completion: 0.79 };
-        assert_eq!(price.of(1_000_000, 1_000_000), MicroUsd(1_380_000));
-        assert_eq!(price.of(912, 208), MicroUsd(703), "rounded up");
-        assert_eq!(MicroUsd::from_usd(0.008), MicroUsd(8_000));
-        assert_eq!(MicroUsd::from_usd(f64::NAN), MicroUsd(0));
-        assert_eq!(MicroUsd::from_usd(1e300), MicroUsd(u64::MAX));
-        assert_eq!(MicroUsd(703).usd(), 0.000_703);
     }
 }

@@ -1,0 +1,67 @@
+//! The variables as people read of them: the end of `--help`, and names in the environment that are
+//! likely typing errors.
+
+use confique::Config as _;
+use confique::meta::{Expr, FieldKind, LeafKind, Meta};
+
+use super::Config;
+
+impl Config {
+    /// Names that look like ours in the environment but are none: likely typing errors.
+    pub fn unknown_variables() -> Vec<String> {
+        let mut known = Vec::new();
+        variables(&Self::META, &mut |variable| known.push(variable.name));
+        std::env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| name.starts_with("COPYDESK_") && !known.contains(&name.as_str()))
+            .collect()
+    }
+
+    /// Every variable with its default and meaning, a paragraph each: the end of `--help`.
+    pub fn describe_variables() -> String {
+        let mut text = String::from("Environment:\n");
+        variables(&Self::META, &mut |variable| {
+            let default = variable.default.map(|value| format!(" [default: {value}]")).unwrap_or_default();
+            text.push_str(&format!("  {}{default}\n          {}\n", variable.name, variable.meaning));
+        });
+        text
+    }
+}
+
+/// A variable as people read of it.
+struct Variable {
+    name: &'static str,
+    default: Option<String>,
+    meaning: String,
+}
+
+fn variables(meta: &'static Meta, visit: &mut impl FnMut(Variable)) {
+    for field in meta.fields {
+        match field.kind {
+            FieldKind::Nested { meta } => variables(meta, visit),
+            FieldKind::Leaf { env: Some(name), kind } => {
+                let default = match kind {
+                    LeafKind::Required { default: Some(Expr::Str(text)) } => Some(text.to_owned()),
+                    LeafKind::Required { default: Some(value) } => serde_json::to_string(&value).ok(),
+                    _ => None,
+                };
+                let meaning = field.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+                visit(Variable { name, default, meaning });
+            }
+            FieldKind::Leaf { env: None, .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_is_described() {
+        let text = Config::describe_variables();
+        for name in ["POSTGRES_URI", "REDIS_URL", "GROQ_API_KEY", "COPYDESK_LEASE_MS [default: 75000]"] {
+            assert!(text.contains(name), "{name} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The providers of models and of searches: which, what they may cost, and how much they take. What they
+//! take for granted of Groq and Tavily is the defaults'.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::embeddings::EmbeddingsConfig;
+use super::prices::Prices;
+use super::windows::Windows;
+use crate::money::MicroUsd;
+
+/// Models that may stand in: a job asks Redis once for each that is down.
+const MAX_FALLBACK_MODELS: usize = 8;
+/// The longest name of a model, in bytes: it is part of keys and metrics.
+const MAX_MODEL_BYTES: usize = 128;
+
+/// The default's host.
+const TAVILY_HOST: &str = "api.tavily.com";
+
+/// Who searches the web.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchProvider {
+    /// Tavily, with a key.
+    Tavily,
+    /// A SearXNG of one's own.
+    Searxng,
+}
+
+impl SearchProvider {
+    /// Its name in quotas, usage and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tavily => "tavily",
+            Self::Searxng => "searxng",
+        }
+    }
+}
+
+/// LLM and search providers.
+#[derive(Debug, Clone, confique::Config)]
+pub struct ProvidersConfig {
+    /// The key of the LLM provider.
+    #[config(env = "GROQ_API_KEY")]
+    pub groq_api_key: Option<SecretString>,
+    /// The key of the search provider. Without it nothing is researched on the web.
+    #[config(env = "TAVILY_API_KEY")]
+    pub tavily_api_key: Option<SecretString>,
+    /// Any OpenAI-compatible API, up to and with its version.
+    #[config(env = "COPYDESK_LLM_BASE_URL", default = "https://api.groq.com/openai/v1")]
+    pub llm_base_url: Url,
+    /// The model that writes.
+    #[config(env = "COPYDESK_LLM_MODEL", default = "llama-3.3-70b-versatile")]
+    pub llm_model: String,
+    /// The model that reviews: another one than the writer's sees more.
+    #[config(env = "COPYDESK_REVIEW_MODEL", default = "openai/gpt-oss-20b")]
+    pub review_model: String,
+    /// The models that stand in, in this order, while the one that writes or reviews is down or
+    /// unknown to the provider: up to 8 names, separated by commas.
+    #[config(env = "COPYDESK_LLM_FALLBACK_MODELS", default = "")]
+    pub llm_fallback_models: String,
+    /// Who searches the web: `tavily`, or `searxng`, which needs COPYDESK_SEARCH_BASE_URL and no key.
+    #[config(env = "COPYDESK_SEARCH_PROVIDER", default = "tavily")]
+    pub search_provider: SearchProvider,
+    /// The search provider's API.
+    #[config(env = "COPYDESK_SEARCH_BASE_URL", default = "https://api.tavily.com")]
+    pub search_base_url: Url,
+    /// Calls to the LLM provider in any 60 seconds, by all workers together.
+    #[config(env = "COPYDESK_LLM_REQUESTS_PER_MINUTE", default = 30)]
+    pub llm_requests_per_minute: u32,
+    /// Calls to the search provider in any 60 seconds, by all workers together.
+    #[config(env = "COPYDESK_SEARCH_REQUESTS_PER_MINUTE", default = 20)]
+    pub search_requests_per_minute: u32,
+    /// Tokens in any 60 seconds, by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_TOKENS_PER_MINUTE", default = 0)]
+    pub llm_tokens_per_minute: u32,
+    /// Calls to the LLM provider on any day (UTC), by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_REQUESTS_PER_DAY", default = 0)]
+    pub llm_requests_per_day: u32,
+    /// Calls to the LLM provider at once, by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_CONCURRENCY", default = 0)]
+    pub llm_concurrency: u32,
+    /// Money for the LLM provider on any day (UTC), in US dollars; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_USD_PER_DAY", default = 0.0)]
+    pub llm_usd_per_day: f64,
+    /// Money for the search provider on any day (UTC), in US dollars; 0 for no limit.
+    #[config(env = "COPYDESK_SEARCH_USD_PER_DAY", default = 0.0)]
+    pub search_usd_per_day: f64,
+    /// Calls to all providers that each business may have on any day (UTC); 0 for no limit.
+    #[config(env = "COPYDESK_BUSINESS_CALLS_PER_DAY", default = 0)]
+    pub business_calls_per_day: u32,
+    /// Money for all providers that each business may have on any day (UTC), in US dollars; 0 for no
+    /// limit.
+    #[config(env = "COPYDESK_BUSINESS_USD_PER_DAY", default = 0.0)]
+    pub business_usd_per_day: f64,
+    /// What models cost, in US dollars for a million tokens that they read and write:
+    /// `model=0.59/0.79, other=0/0`. Groq's for the models used by default are known; a model
+    /// without a price counts as free.
+    #[config(env = "COPYDESK_PRICES", default = "")]
+    pub prices: String,
+    /// How much models can read and write at once, in tokens: `model=32768, other=8192`. The windows of
+    /// Groq's and OpenAI's models are known; of any other 8192 are assumed.
+    #[config(env = "COPYDESK_CONTEXT_TOKENS", default = "")]
+    pub context_tokens: String,
+    /// What a search of Tavily's costs, in US dollars.
+    #[config(env = "COPYDESK_SEARCH_USD_PER_CALL", default = 0.008)]
+    pub search_usd_per_call: f64,
+    /// The longest that a call to a provider may take, in milliseconds.
+    #[config(env = "COPYDESK_CALL_TIMEOUT_MS", default = 60_000)]
+    pub call_timeout_ms: u64,
+    /// The providers are a simulator: results say so.
+    #[config(env = "COPYDESK_SIMULATED", default = false)]
+    pub simulated: bool,
+    /// The search in documents by meaning.
+    #[config(nested)]
+    pub embeddings: EmbeddingsConfig,
+}
+
+impl ProvidersConfig {
+    pub(super) fn validate(&self) -> Result<(), String> {
+        for (name, limit) in [
+            ("COPYDESK_LLM_REQUESTS_PER_MINUTE", self.llm_requests_per_minute),
+            ("COPYDESK_SEARCH_REQUESTS_PER_MINUTE", self.search_requests_per_minute),
+        ] {
+            if !(1..=1_000_000).contains(&limit) {
+                return Err(format!("{name} takes a number of calls from 1 to 1000000"));
+            }
+        }
+        for (name, url) in
+            [("COPYDESK_LLM_BASE_URL", &self.llm_base_url), ("COPYDESK_SEARCH_BASE_URL", &self.search_base_url)]
+        {
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(format!("{name} takes an http:// or https:// URL"));
+            }
+        }
+        if self.search_provider == SearchProvider::Searxng && self.search_base_url.host_str() == Some(TAVILY_HOST) {
+            return Err("COPYDESK_SEARCH_PROVIDER=searxng needs the address of yours: COPYDESK_SEARCH_BASE_URL".into());
+        }
+        if self.call_timeout_ms == 0 {
+            return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
+        }
+        Windows::parse(&self.context_tokens).map_err(|error| format!("COPYDESK_CONTEXT_TOKENS: {error}"))?;
+        self.validate_fallback_models()?;
+        self.validate_money()
+    }
+
+    fn validate_fallback_models(&self) -> Result<(), String> {
+        let takes = "COPYDESK_LLM_FALLBACK_MODELS takes names of models, separated by commas";
+        let names: Vec<_> = self.fallback_models().collect();
+        if names.len() > MAX_FALLBACK_MODELS {
+            return Err(format!("{takes}: {MAX_FALLBACK_MODELS} at most"));
+        }
+        for (n, name) in names.iter().enumerate() {
+            if name.is_empty() {
+                return Err(format!("{takes}: one is empty"));
+            }
+            if name.len() > MAX_MODEL_BYTES || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                return Err(format!("{takes}: each at most {MAX_MODEL_BYTES} characters without spaces"));
+            }
+            if *name == self.llm_model {
+                return Err(format!("{takes}: {name} is COPYDESK_LLM_MODEL already"));
+            }
+            if names[..n].contains(name) {
+                return Err(format!("{takes}: {name} is there twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_money(&self) -> Result<(), String> {
+        for (name, usd) in [
+            ("COPYDESK_LLM_USD_PER_DAY", self.llm_usd_per_day),
+            ("COPYDESK_SEARCH_USD_PER_DAY", self.search_usd_per_day),
+            ("COPYDESK_BUSINESS_USD_PER_DAY", self.business_usd_per_day),
+            ("COPYDESK_SEARCH_USD_PER_CALL", self.search_usd_per_call),
+        ] {
+            if !(0.0..=1e9).contains(&usd) {
+                return Err(format!("{name} takes an amount of US dollars from 0"));
+            }
+        }
+        Prices::parse(&self.prices).map_err(|error| format!("COPYDESK_PRICES: {error}"))?;
+        let limits = [
+            ("COPYDESK_LLM_USD_PER_DAY", self.llm_usd_per_day),
+            ("COPYDESK_BUSINESS_USD_PER_DAY", self.business_usd_per_day),
+        ];
+        for (name, _) in limits.into_iter().filter(|(_, usd)| *usd > 0.0) {
+            if let Some(model) = self.models_without_price().first() {
+                return Err(format!("{name} needs the price of {model}: set COPYDESK_PRICES={model}=0.59/0.79"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What models cost.
+    pub fn prices(&self) -> Prices {
+        // A list that cannot be read has stopped the start.
+        Prices::parse(&self.prices).unwrap_or_default()
+    }
+
+    /// The models whose calls count as free because nobody said what they cost.
+    pub fn models_without_price(&self) -> Vec<&str> {
+        let prices = self.prices();
+        self.models().filter(|model| prices.of(model).is_none()).collect()
+    }
+
+    /// The windows of models.
+    pub fn windows(&self) -> Windows {
+        // A list that cannot be read has stopped the start.
+        Windows::parse(&self.context_tokens).unwrap_or_default()
+    }
+
+    /// The models whose windows nobody said.
+    pub fn models_without_window(&self) -> Vec<&str> {
+        let windows = self.windows();
+        self.models().filter(|model| windows.of(model).is_none()).collect()
+    }
+
+    fn models(&self) -> impl Iterator<Item = &str> {
+        [self.llm_model.as_str(), self.review_model.as_str()].into_iter().chain(self.fallback_models())
+    }
+
+    /// The models that stand in for the others, in order.
+    pub fn fallback_models(&self) -> impl Iterator<Item = &str> {
+        let names = Some(self.llm_fallback_models.trim()).filter(|names| !names.is_empty());
+        names.into_iter().flat_map(|names| names.split(',').map(str::trim))
+    }
+
+    /// What a search costs.
+    pub fn search_cost(&self) -> MicroUsd {
+        match self.search_provider {
+            SearchProvider::Tavily => MicroUsd::from_usd(self.search_usd_per_call),
+            SearchProvider::Searxng => MicroUsd::default(),
+        }
+    }
+
+    /// The longest that a call to a provider may take.
+    pub fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn limits_of_money_need_prices() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let mut providers = ProvidersConfig { llm_usd_per_day: 5.0, ..config.providers };
+        assert_eq!(providers.validate(), Ok(()));
+        providers.llm_model = "mine".into();
+        let wrong = providers.validate().unwrap_err();
+        assert_eq!(wrong, "COPYDESK_LLM_USD_PER_DAY needs the price of mine: set COPYDESK_PRICES=mine=0.59/0.79");
+        providers.prices = "mine=1/2".into();
+        assert_eq!(providers.validate(), Ok(()));
+        providers.prices = "mine:1".into();
+        assert!(providers.validate().unwrap_err().starts_with("COPYDESK_PRICES: \"mine:1\" is no price"));
+        let wrong = ProvidersConfig { prices: String::new(), business_usd_per_day: -1.0, ..providers }.validate();
+        assert_eq!(wrong.unwrap_err(), "COPYDESK_BUSINESS_USD_PER_DAY takes an amount of US dollars from 0");
+    }
+
+    #[test]
+    fn windows_that_cannot_be_read_stop_the_start() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let with = |list: &str| ProvidersConfig {
+            context_tokens: list.into(),
+            llm_fallback_models: "mine, yours".into(),
+            ..config.providers.clone()
+        };
+        assert_eq!((with("mine=4096").validate(), with("mine=4096").models_without_window()), (Ok(()), vec!["yours"]));
+        let wrong = with("mine=4k").validate().unwrap_err();
+        assert_eq!(wrong, "COPYDESK_CONTEXT_TOKENS: \"mine=4k\" is no window: it takes model=tokens, from 2048");
+    }
+
+    #[test]
+    fn fallback_models_are_names_that_are_no_models_already() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let with = |names: &str| ProvidersConfig { llm_fallback_models: names.into(), ..config.providers.clone() };
+        assert_eq!(with("").fallback_models().count(), 0);
+        let two = with(" one, openai/gpt-oss-20b ");
+        assert_eq!(two.validate(), Ok(()), "the reviewer's may stand in for the writer's");
+        assert_eq!(two.fallback_models().collect::<Vec<_>>(), ["one", "openai/gpt-oss-20b"]);
+        assert_eq!(two.models_without_price(), ["one"]);
+        let limited = ProvidersConfig { llm_usd_per_day: 5.0, ..two };
+        assert!(limited.validate().unwrap_err().starts_with("COPYDESK_LLM_USD_PER_DAY needs the price of one"));
+        let long = "x".repeat(129);
+        let many = "a,b,c,d,e,f,g,h,i";
+        for (names, why) in [
+            ("one,,two", "one is empty"),
+            ("one,", "one is empty"),
+            ("one, one", "one is there twice"),
+            ("llama-3.3-70b-versatile", "llama-3.3-70b-versatile is COPYDESK_LLM_MODEL already"),
+            ("a model", "each at most 128 characters without spaces"),
+            (&long, "each at most 128 characters without spaces"),
+            (many, "8 at most"),
+        ] {
+            let error = with(names).validate().unwrap_err();
+            assert!(error.starts_with("COPYDESK_LLM_FALLBACK_MODELS takes") && error.ends_with(why), "{error}");
+        }
+    }
+}
