@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch};
+use copydesk_domain::job::{JobKind, LeaseEpoch, LeaseRef};
 
 use crate::redis::keys::QueueKeys;
 use crate::redis::script::{QUEUE_CLAIM, QUEUE_PUSH, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
@@ -85,6 +85,13 @@ pub enum Next {
     Later(DateTime<Utc>),
 }
 
+/// A lease that ends, and with what.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    lease: LeaseRef,
+    next: Next,
+}
+
 /// What became of a lease's renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Renewal {
@@ -114,8 +121,7 @@ struct Claims {
 /// A job under a lease, as the claim script hands it out.
 #[derive(Debug)]
 struct Leased {
-    id: JobId,
-    epoch: LeaseEpoch,
+    lease: LeaseRef,
     message: String,
 }
 
@@ -260,7 +266,7 @@ impl Queue {
             let id: String = redis::from_redis_value(id).map_err(malformed)?;
             let message: String = redis::from_redis_value(message).map_err(malformed)?;
             if let Ok(id) = id.parse() {
-                leased.push(Leased { id, epoch: LeaseEpoch(epoch), message });
+                leased.push(Leased { lease: LeaseRef { id, epoch: LeaseEpoch(epoch) }, message });
             }
         }
         Ok(Claims { leased, again_in: Duration::from_millis(again_in_ms) })
@@ -283,12 +289,12 @@ impl Queue {
     }
 
     /// Extends leases: the answer is in the order of the question.
-    async fn renew(&self, leases: &[(JobId, LeaseEpoch)], lease_ms: u64) -> Result<Vec<Renewal>, QueueError> {
+    async fn renew(&self, leases: &[LeaseRef], lease_ms: u64) -> Result<Vec<Renewal>, QueueError> {
         let mut renewals = Vec::with_capacity(leases.len());
         for batch in leases.chunks(BATCH) {
             let mut call = QUEUE_RENEW.key(&self.keys.messages);
             call.key(&self.keys.epochs).key(&self.keys.leases).arg(lease_ms);
-            for (id, epoch) in batch {
+            for LeaseRef { id, epoch } in batch {
                 call.arg(id.to_string()).arg(epoch.0);
             }
             let answer: Vec<u8> = call.invoke_async(&mut self.redis.commands()).await?;
@@ -302,13 +308,13 @@ impl Queue {
     }
 
     /// Takes back jobs that a flush made Redis forget: true where nobody was faster.
-    async fn readopt(&self, jobs: &[(LeaseEpoch, Entry)], lease_ms: u64) -> Result<Vec<bool>, QueueError> {
+    async fn readopt(&self, jobs: &[(LeaseRef, Entry)], lease_ms: u64) -> Result<Vec<bool>, QueueError> {
         let mut readopted = Vec::with_capacity(jobs.len());
         for batch in jobs.chunks(BATCH) {
             let mut call = QUEUE_READOPT.key(&self.keys.messages);
             call.key(&self.keys.epochs).key(&self.keys.leases).key(&self.keys.running).arg(lease_ms);
-            for (epoch, entry) in batch {
-                call.arg(entry.message.job_id().to_string()).arg(epoch.0).arg(record(entry));
+            for (lease, entry) in batch {
+                call.arg(lease.id.to_string()).arg(lease.epoch.0).arg(record(entry));
             }
             readopted.extend(call.invoke_async::<Vec<bool>>(&mut self.redis.commands()).await?);
         }
@@ -316,9 +322,9 @@ impl Queue {
     }
 
     /// Ends leases. One that was another worker's by now is left alone.
-    async fn settle(&self, leases: &[(JobId, LeaseEpoch, Next)]) -> Result<(), QueueError> {
+    async fn settle(&self, settled: &[Settled]) -> Result<(), QueueError> {
         let keys = &self.keys;
-        for batch in leases.chunks(BATCH) {
+        for batch in settled.chunks(BATCH) {
             let mut call = QUEUE_SETTLE.prepare_invoke();
             for key in [
                 &keys.messages,
@@ -334,8 +340,8 @@ impl Queue {
             ] {
                 call.key(key);
             }
-            for (id, epoch, next) in batch {
-                call.arg(id.to_string()).arg(epoch.0);
+            for Settled { lease, next } in batch {
+                call.arg(lease.id.to_string()).arg(lease.epoch.0);
                 match next {
                     Next::Done => call.arg("done"),
                     Next::Back => call.arg("back"),

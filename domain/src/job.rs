@@ -210,8 +210,24 @@ pub struct StartedJob {
     pub epoch: LeaseEpoch,
 }
 
+impl StartedJob {
+    /// The lease under which it runs.
+    pub fn lease(&self) -> LeaseRef {
+        LeaseRef { id: self.id, epoch: self.epoch }
+    }
+}
+
 /// The fencing token of a lease: a later lease of the same job has a greater one. Microseconds of
 /// Redis' own clock, so that it keeps growing across a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseEpoch(pub i64);
+
+/// One lease of one job: what fenced writes, and words to the queue about a job in hand, name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseRef {
+    /// The job.
+    pub id: JobId,
+    /// Which of its leases.
+    pub epoch: LeaseEpoch,
+}

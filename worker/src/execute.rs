@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::queue::Next;
 use copydesk_common::queue::backend::Claim;
-use copydesk_common::store::job::Beginning;
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
 use copydesk_domain::problem::Problem;
@@ -32,7 +31,7 @@ pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Cl
     let id = claim.message().job_id;
     // Before the job begins: a cancellation after it is heard.
     let cancellation = context.cancellations.of(id);
-    let job = match context.journal.begin(Beginning { id, epoch: claim.epoch() }).await {
+    let job = match context.journal.begin(claim.lease()).await {
         Ok(Some(job)) => job,
         // It ended, or a later lease holds it: this message is one too many.
         Ok(None) => return Some(Next::Done),

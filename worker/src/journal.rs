@@ -7,9 +7,9 @@ use std::slice;
 use std::sync::Arc;
 
 use copydesk_common::store::generation::{self, Ending};
-use copydesk_common::store::job::{self, Beginning, Checkpoint, Fenced};
+use copydesk_common::store::job::{self, Checkpoint, Fenced};
 use copydesk_common::store::{Store, StoreError};
-use copydesk_domain::job::StartedJob;
+use copydesk_domain::job::{LeaseRef, StartedJob};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::outcome::Interruption;
@@ -42,7 +42,7 @@ impl From<JournalError> for Interruption {
 /// Writes together what jobs of this process begin, finish and end. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    begins: Lanes<Beginning, Option<StartedJob>>,
+    begins: Lanes<LeaseRef, Option<StartedJob>>,
     checkpoints: Lanes<Checkpoint, Fenced>,
     endings: Lanes<Ending, Fenced>,
 }
@@ -60,8 +60,8 @@ impl Journal {
     }
 
     /// Begins a job: [`job::begin`].
-    pub async fn begin(&self, beginning: Beginning) -> Result<Option<StartedJob>, JournalError> {
-        self.begins.write(beginning).await
+    pub async fn begin(&self, lease: LeaseRef) -> Result<Option<StartedJob>, JournalError> {
+        self.begins.write(lease).await
     }
 
     /// Stores finished stages: [`job::checkpoint_all`].
@@ -97,10 +97,10 @@ struct Begin {
 }
 
 impl Write for Begin {
-    type Item = Beginning;
+    type Item = LeaseRef;
     type Outcome = Option<StartedJob>;
 
-    async fn write(&self, items: &[Beginning]) -> Result<Vec<Option<StartedJob>>, StoreError> {
+    async fn write(&self, items: &[LeaseRef]) -> Result<Vec<Option<StartedJob>>, StoreError> {
         job::begin_all(&self.store, items, &self.owner).await
     }
 }

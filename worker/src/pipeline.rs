@@ -130,7 +130,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let total = run.completed + 1;
     let progress = Progress { stage: Stage::Finish.as_str().to_owned(), completed: total, total };
     let results = run.unstored.clone();
-    deps.journal.settle(Ending { id: job.id, epoch: job.epoch, results, progress, generation }).await
+    deps.journal.settle(Ending { lease: job.lease(), results, progress, generation }).await
 }
 
 /// The stage that follows whatever the output.
@@ -269,8 +269,7 @@ impl<'a> Run<'a> {
 
     async fn store(&mut self) -> Result<(), Interruption> {
         let checkpoint = Checkpoint {
-            id: self.job.id,
-            epoch: self.job.epoch,
+            lease: self.job.lease(),
             results: self.unstored.clone(),
             progress: self.progress.clone(),
             usage: self.usage.clone(),

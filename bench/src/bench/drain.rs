@@ -14,12 +14,12 @@ use copydesk_common::queue::{Depth, Entry, Intake, Queue};
 use copydesk_common::redis::{Mark as Swept, Redis};
 use copydesk_common::store::Store;
 use copydesk_common::store::generation::{self, Ending};
-use copydesk_common::store::job::{self, Beginning};
+use copydesk_common::store::job;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::{Generation, Models};
 use copydesk_domain::id::{GenerationId, JobId};
-use copydesk_domain::job::{JobKind, Priority, Progress, StartedJob};
+use copydesk_domain::job::{JobKind, LeaseEpoch, LeaseRef, Priority, Progress, StartedJob};
 use copydesk_domain::stage::Stage;
 use copydesk_domain::trace::TraceParent;
 use copydesk_worker::context::Context;
@@ -202,9 +202,9 @@ impl Backlog {
 
 async fn begin_and_settle(store: &Store, ids: &[JobId]) -> anyhow::Result<()> {
     for ids in ids.chunks(BATCH) {
-        let epoch = copydesk_domain::job::LeaseEpoch(1);
-        let beginnings: Vec<_> = ids.iter().map(|&id| Beginning { id, epoch }).collect();
-        let begun = job::begin_all(store, &beginnings, "bench").await?;
+        let epoch = LeaseEpoch(1);
+        let leases: Vec<_> = ids.iter().map(|&id| LeaseRef { id, epoch }).collect();
+        let begun = job::begin_all(store, &leases, "bench").await?;
         let endings = begun.iter().flatten().map(ending).collect::<Option<Vec<_>>>().context("a job has no text")?;
         generation::settle_all(store, &endings).await?;
     }
@@ -284,8 +284,7 @@ impl Handler for Ended {
 fn ending(job: &StartedJob) -> Option<Ending> {
     let total = 1;
     Some(Ending {
-        id: job.id,
-        epoch: job.epoch,
+        lease: job.lease(),
         results: Vec::new(),
         progress: Progress { stage: Stage::Finish.as_str().to_owned(), completed: total, total },
         generation: text(job, job.generation_id?),

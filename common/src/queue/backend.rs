@@ -13,7 +13,7 @@ use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
 use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
-use copydesk_domain::job::LeaseEpoch;
+use copydesk_domain::job::LeaseRef;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -22,9 +22,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
 
 use super::claim::{Claimer, LastAnswer};
-use super::lease::{Keeper, Leases, Settled, Tenure};
+use super::lease::{Keeper, Leases, Tenure};
 use super::message::{Message, MessageV1};
-use super::{Next, Queue};
+use super::{Next, Queue, Settled};
 
 /// How a worker takes jobs from a queue.
 #[derive(Debug, Clone)]
@@ -45,12 +45,12 @@ pub struct BackendOptions {
 /// A job in this worker's hands: what its handler is called with. Cheap to clone; its slot is free
 /// again once the last clone is gone.
 #[derive(Debug, Clone)]
-pub struct Claim(Arc<Lease>);
+pub struct Claim(Arc<InHand>);
 
 #[derive(Debug)]
-struct Lease {
+struct InHand {
     message: Arc<Message>,
-    epoch: LeaseEpoch,
+    lease: LeaseRef,
     lost: CancellationToken,
     tenure: Tenure,
     _slot: OwnedSemaphorePermit,
@@ -59,12 +59,12 @@ struct Lease {
 impl Claim {
     pub(super) fn new(
         message: Arc<Message>,
-        epoch: LeaseEpoch,
+        lease: LeaseRef,
         lost: CancellationToken,
         tenure: Tenure,
         slot: OwnedSemaphorePermit,
     ) -> Self {
-        Self(Arc::new(Lease { message, epoch, lost, tenure, _slot: slot }))
+        Self(Arc::new(InHand { message, lease, lost, tenure, _slot: slot }))
     }
 
     /// What travelled through the queue.
@@ -73,9 +73,9 @@ impl Claim {
         message
     }
 
-    /// The fencing token of the lease.
-    pub fn epoch(&self) -> LeaseEpoch {
-        self.0.epoch
+    /// The lease under which it is.
+    pub fn lease(&self) -> LeaseRef {
+        self.0.lease
     }
 
     /// Cancelled when the lease is lost: whatever is done after that is done for nothing.
@@ -168,8 +168,7 @@ impl QueueBackend {
     /// Gives back what was claimed but not begun.
     fn give_back(&mut self) {
         while let Ok(task) = self.tasks.try_recv() {
-            let claim = task.args;
-            let _ = self.settled.send(Settled { id: claim.message().job_id, epoch: claim.epoch(), next: Next::Back });
+            let _ = self.settled.send(Settled { lease: task.args.lease(), next: Next::Back });
         }
     }
 }
@@ -261,14 +260,14 @@ where
     }
 
     fn call(&mut self, task: Task<Claim>) -> Self::Future {
-        let claim = task.args.clone();
+        let lease = task.args.lease();
         let settled = self.settled.clone();
         let handled = self.inner.call(task);
         async move {
             // No answer means that the lease was lost, an error that the handler could not even say
             // what follows. Either way the lease runs out and the job comes again.
             if let Ok(Some(next)) = handled.await {
-                let _ = settled.send(Settled { id: claim.message().job_id, epoch: claim.epoch(), next });
+                let _ = settled.send(Settled { lease, next });
             }
             Ok(())
         }

@@ -12,9 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Claim;
-use super::lease::{Leases, Settled, Tenure};
+use super::lease::{Leases, Tenure};
 use super::message::Message;
-use super::{BATCH, Claimant, Claims, Leased, Next, Queue, QueueError};
+use super::{BATCH, Claimant, Claims, Leased, Next, Queue, QueueError, Settled};
 use crate::clock;
 
 /// The longest time that a connection blocks: whoever has long to wait waits again.
@@ -128,14 +128,14 @@ impl Claimer {
             Ok(message) => Arc::new(message),
             Err(error) => {
                 // The row is open and Redis forgets the message: the sweep writes it anew.
-                tracing::error!(error = &error as &dyn std::error::Error, job.id = %leased.id, "a message was dropped");
-                let _ = self.settled.send(Settled { id: leased.id, epoch: leased.epoch, next: Next::Done });
+                tracing::error!(error = &error as &dyn std::error::Error, job.id = %leased.lease.id, "a message was dropped");
+                let _ = self.settled.send(Settled { lease: leased.lease, next: Next::Done });
                 return;
             }
         };
-        let task_id = TaskId::from_string(leased.id.to_string());
-        let lost = self.leases.hold(Arc::clone(&message), leased.epoch, tenure.clone());
-        let claim = Claim::new(message, leased.epoch, lost, tenure, permit);
+        let task_id = TaskId::from_string(leased.lease.id.to_string());
+        let lost = self.leases.hold(leased.lease, Arc::clone(&message), tenure.clone());
+        let claim = Claim::new(message, leased.lease, lost, tenure, permit);
         // A closed channel means that the worker is gone; its leases run out.
         let _ = self.tasks.send(TaskBuilder::new(claim).task_id(task_id).build()).await;
     }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::LeaseEpoch;
+use copydesk_domain::job::LeaseRef;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::message::Message;
-use super::{BATCH, Entry, Next, Queue, QueueError, Renewal};
+use super::{BATCH, Entry, Queue, QueueError, Renewal, Settled};
 
 /// Leases are renewed at least this often: a flush is noticed, and the jobs taken back, before the
 /// sweep hands them to others.
@@ -40,7 +40,7 @@ impl Tenure {
 /// One job in this worker's hands.
 #[derive(Debug)]
 struct Held {
-    epoch: LeaseEpoch,
+    lease: LeaseRef,
     message: Arc<Message>,
     lost: CancellationToken,
     tenure: Tenure,
@@ -62,50 +62,46 @@ impl Leases {
     }
 
     /// Adds a job. The token is cancelled when its lease is lost.
-    pub(super) fn hold(&self, message: Arc<Message>, epoch: LeaseEpoch, tenure: Tenure) -> CancellationToken {
+    pub(super) fn hold(&self, lease: LeaseRef, message: Arc<Message>, tenure: Tenure) -> CancellationToken {
         let lost = CancellationToken::new();
-        let id = message.job_id();
-        let held = Held { epoch, lost: lost.clone(), message, tenure };
-        if let Some(previous) = self.lock().insert(id, held) {
+        let held = Held { lease, lost: lost.clone(), message, tenure };
+        if let Some(previous) = self.lock().insert(lease.id, held) {
             // Redis leased us the same job again, so the earlier lease has run out.
             previous.lost.cancel();
         }
         lost
     }
 
-    fn drop_lease(&self, id: JobId, epoch: LeaseEpoch) -> Option<Held> {
-        remove(&mut self.lock(), id, epoch)
+    fn drop_lease(&self, lease: LeaseRef) -> Option<Held> {
+        remove(&mut self.lock(), lease)
     }
 
-    fn drop_all(&self, ended: &[(JobId, LeaseEpoch, Next)]) {
+    fn drop_all(&self, ended: &[Settled]) {
         let mut held = self.lock();
-        for (id, epoch, _) in ended {
-            remove(&mut held, *id, *epoch);
+        for settled in ended {
+            remove(&mut held, settled.lease);
         }
     }
 
-    fn extend(&self, id: JobId, epoch: LeaseEpoch, end: Instant) {
-        if let Some(lease) = self.lock().get(&id).filter(|lease| lease.epoch == epoch) {
-            lease.tenure.extend(end);
+    fn extend(&self, lease: LeaseRef, end: Instant) {
+        if let Some(held) = still(&self.lock(), lease) {
+            held.tenure.extend(end);
         }
     }
 
-    fn snapshot(&self) -> Vec<(JobId, LeaseEpoch)> {
-        self.lock().iter().map(|(id, lease)| (*id, lease.epoch)).collect()
+    fn snapshot(&self) -> Vec<LeaseRef> {
+        self.lock().values().map(|held| held.lease).collect()
     }
 }
 
-/// Removes a job whose lease is still this one.
-fn remove(held: &mut HashMap<JobId, Held>, id: JobId, epoch: LeaseEpoch) -> Option<Held> {
-    if held.get(&id).is_some_and(|lease| lease.epoch == epoch) { held.remove(&id) } else { None }
+/// The job in hand whose lease is still this one.
+fn still(held: &HashMap<JobId, Held>, lease: LeaseRef) -> Option<&Held> {
+    held.get(&lease.id).filter(|held| held.lease == lease)
 }
 
-/// A lease that ends, and with what.
-#[derive(Debug)]
-pub(super) struct Settled {
-    pub(super) id: JobId,
-    pub(super) epoch: LeaseEpoch,
-    pub(super) next: Next,
+fn remove(held: &mut HashMap<JobId, Held>, lease: LeaseRef) -> Option<Held> {
+    still(held, lease)?;
+    held.remove(&lease.id)
 }
 
 /// Renews and settles: one task a worker.
@@ -124,7 +120,7 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         let mut renewal = tokio::time::interval(RENEWAL.min(Duration::from_millis(self.lease_ms / 3)));
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = Vec::new();
         loop {
             tokio::select! {
                 () = self.close.cancelled(), if !self.settled.is_closed() => self.settled.close(),
@@ -154,48 +150,44 @@ impl Keeper {
         let end = Instant::now() + Duration::from_millis(self.lease_ms);
         let renewals = self.queue.renew(&held, self.lease_ms).await?;
         let mut forgotten = Vec::new();
-        for (&(id, epoch), renewal) in held.iter().zip(renewals) {
+        for (&lease, renewal) in held.iter().zip(renewals) {
             match renewal {
-                Renewal::Extended => self.leases.extend(id, epoch, end),
-                Renewal::Lost => self.give_up(id, epoch),
-                Renewal::Unknown => forgotten.push((id, epoch)),
+                Renewal::Extended => self.leases.extend(lease, end),
+                Renewal::Lost => self.give_up(lease),
+                Renewal::Unknown => forgotten.push(lease),
             }
         }
         self.readopt(&forgotten).await
     }
 
-    async fn readopt(&self, forgotten: &[(JobId, LeaseEpoch)]) -> Result<(), QueueError> {
-        let jobs: Vec<(LeaseEpoch, Entry)> = {
+    async fn readopt(&self, forgotten: &[LeaseRef]) -> Result<(), QueueError> {
+        let jobs: Vec<(LeaseRef, Entry)> = {
             let held = self.leases.lock();
-            let still_held = |(id, epoch): &(JobId, LeaseEpoch)| {
-                held.get(id).filter(|lease| lease.epoch == *epoch).map(|lease| (*epoch, lease.entry()))
-            };
-            forgotten.iter().filter_map(still_held).collect()
+            forgotten.iter().filter_map(|&lease| Some((lease, still(&held, lease)?.entry()))).collect()
         };
         let end = Instant::now() + Duration::from_millis(self.lease_ms);
         let readopted = self.queue.readopt(&jobs, self.lease_ms).await?;
-        for ((epoch, entry), readopted) in jobs.iter().zip(readopted) {
-            let id = entry.message.job_id();
+        for (&(lease, _), readopted) in jobs.iter().zip(readopted) {
             if readopted {
-                self.leases.extend(id, *epoch, end);
+                self.leases.extend(lease, end);
             } else {
-                self.give_up(id, *epoch);
+                self.give_up(lease);
             }
         }
         Ok(())
     }
 
-    fn give_up(&self, id: JobId, epoch: LeaseEpoch) {
-        if let Some(lease) = self.leases.drop_lease(id, epoch) {
-            tracing::warn!(job.id = %id, "the lease was lost: the job is left to another worker");
-            lease.lost.cancel();
+    fn give_up(&self, lease: LeaseRef) {
+        if let Some(held) = self.leases.drop_lease(lease) {
+            tracing::warn!(job.id = %lease.id, "the lease was lost: the job is left to another worker");
+            held.lost.cancel();
         }
     }
 
     /// Tells Redis of ended leases. While Redis is away it tries again for the length of a lease;
     /// after that they have run out by themselves, and the rows say where the jobs stand.
     async fn settle(&self, batch: &mut Vec<Settled>) {
-        let ended: Vec<_> = batch.drain(..).map(|settled| (settled.id, settled.epoch, settled.next)).collect();
+        let ended = std::mem::take(batch);
         self.leases.drop_all(&ended);
         let give_up_at = tokio::time::Instant::now() + Duration::from_millis(self.lease_ms);
         while let Err(error) = self.queue.settle(&ended).await {

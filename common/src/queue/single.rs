@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::LeaseEpoch;
+use copydesk_domain::job::LeaseRef;
 
-use super::{BATCH, Claimant, Claims, Next, Queue, QueueError};
+use super::{BATCH, Claimant, Claims, Next, Queue, QueueError, Settled};
 
 /// What one claim came to.
 #[derive(Debug, Clone, Default)]
 pub struct Claimed {
     /// Jobs that are leased to the caller now.
-    pub leases: Vec<(JobId, LeaseEpoch)>,
+    pub leases: Vec<LeaseRef>,
     /// When another claim may find more.
     pub again_in: Duration,
 }
@@ -23,7 +23,7 @@ impl Queue {
     pub async fn claim_once(&self, most: usize, lease_ms: u64, cap: u32) -> Result<Claimed, QueueError> {
         let claimer = Claimant { name: "once", was_idle: true };
         let Claims { leased, again_in } = self.claim(claimer, most, lease_ms, cap).await?;
-        Ok(Claimed { leases: leased.into_iter().map(|leased| (leased.id, leased.epoch)).collect(), again_in })
+        Ok(Claimed { leases: leased.into_iter().map(|leased| leased.lease).collect(), again_in })
     }
 
     /// Which of these jobs the queue does not know. Changes nothing. One round trip for every 500 of them.
@@ -41,14 +41,14 @@ impl Queue {
     }
 
     /// Extends leases, up to 500 in one call of the script. Returns how many were the caller's still.
-    pub async fn renew_once(&self, leases: &[(JobId, LeaseEpoch)], lease_ms: u64) -> Result<usize, QueueError> {
+    pub async fn renew_once(&self, leases: &[LeaseRef], lease_ms: u64) -> Result<usize, QueueError> {
         let renewals = self.renew(&leases[..leases.len().min(BATCH)], lease_ms).await?;
         Ok(renewals.into_iter().filter(|renewal| *renewal == super::Renewal::Extended).count())
     }
 
     /// Ends leases as done, up to 500 in one call of the script.
-    pub async fn settle_once(&self, leases: &[(JobId, LeaseEpoch)]) -> Result<(), QueueError> {
-        let leases: Vec<_> = leases.iter().take(BATCH).map(|&(id, epoch)| (id, epoch, Next::Done)).collect();
-        self.settle(&leases).await
+    pub async fn settle_once(&self, leases: &[LeaseRef]) -> Result<(), QueueError> {
+        let settled: Vec<_> = leases.iter().take(BATCH).map(|&lease| Settled { lease, next: Next::Done }).collect();
+        self.settle(&settled).await
     }
 }

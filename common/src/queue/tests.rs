@@ -10,11 +10,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch, Priority};
+use copydesk_domain::job::{JobKind, Priority};
 use copydesk_domain::trace::TraceParent;
 
 use super::message::{Message, MessageV1};
-use super::{Claimant, Claims, Depth, Entry, Intake, Leased, Next, Queue, Recovery, Renewal, Share};
+use super::{Claimant, Claims, Depth, Entry, Intake, Leased, Next, Queue, Recovery, Renewal, Settled, Share};
 use crate::clock;
 use crate::redis::Redis;
 
@@ -57,7 +57,7 @@ async fn claim(queue: &Queue, most: usize) -> Vec<Leased> {
 }
 
 async fn claim_ids(queue: &Queue, most: usize) -> Vec<JobId> {
-    claim(queue, most).await.iter().map(|leased| leased.id).collect()
+    claim(queue, most).await.iter().map(|leased| leased.lease.id).collect()
 }
 
 /// Which business each claimed job is of, in order.
@@ -153,7 +153,7 @@ async fn a_delayed_job_comes_at_its_time_and_not_before() {
     assert!(leased.is_empty());
     assert!(again_in <= Duration::from_millis(120), "{again_in:?}");
     let leased = claim_soon(&queue).await;
-    assert_eq!(leased.id, job.message.job_id());
+    assert_eq!(leased.lease.id, job.message.job_id());
     assert!(clock::now() >= due - TimeDelta::milliseconds(2));
 }
 
@@ -164,12 +164,12 @@ async fn an_expired_lease_hands_the_job_on_and_fences_its_first_holder() {
     queue.push(std::slice::from_ref(&job)).await.unwrap();
     let first = claim_by(&queue, "test", 1, 1, 0).await.leased.pop().unwrap();
     let second = claim_soon(&queue).await;
-    assert_eq!(second.id, first.id);
-    assert!(second.epoch > first.epoch);
-    queue.settle(&[(first.id, first.epoch, Next::Done)]).await.unwrap();
+    assert_eq!(second.lease.id, first.lease.id);
+    assert!(second.lease.epoch > first.lease.epoch);
+    queue.settle(&[Settled { lease: first.lease, next: Next::Done }]).await.unwrap();
     assert_eq!(queue.depth().await.unwrap().leased, 1, "the zombie's settlement changes nothing");
-    assert_eq!(queue.renew(&[(first.id, first.epoch)], LEASE_MS).await.unwrap(), [Renewal::Lost]);
-    assert_eq!(queue.renew(&[(second.id, second.epoch)], LEASE_MS).await.unwrap(), [Renewal::Extended]);
+    assert_eq!(queue.renew(&[first.lease], LEASE_MS).await.unwrap(), [Renewal::Lost]);
+    assert_eq!(queue.renew(&[second.lease], LEASE_MS).await.unwrap(), [Renewal::Extended]);
 }
 
 #[tokio::test]
@@ -178,7 +178,10 @@ async fn a_job_that_was_under_way_goes_before_new_ones() {
     let jobs = entries("a", Priority::Interactive, 3);
     queue.push(&jobs).await.unwrap();
     let begun = claim(&queue, 2).await;
-    let back = [(begun[1].id, begun[1].epoch, Next::Back), (begun[0].id, begun[0].epoch, Next::Later(clock::now()))];
+    let back = [
+        Settled { lease: begun[1].lease, next: Next::Back },
+        Settled { lease: begun[0].lease, next: Next::Later(clock::now()) },
+    ];
     queue.settle(&back).await.unwrap();
     assert_eq!(claim_ids(&queue, 3).await, ids(&jobs), "the older before the younger, the new one last");
 }
@@ -191,7 +194,10 @@ async fn a_draining_queue_ends_what_was_begun_and_begins_nothing() {
     let begun = claim(&queue, 2).await;
     assert!(queue.set_intake(Intake::Draining, 1).await.unwrap());
     assert!(claim(&queue, 4).await.is_empty());
-    let back = [(begun[1].id, begun[1].epoch, Next::Back), (begun[0].id, begun[0].epoch, Next::Later(clock::now()))];
+    let back = [
+        Settled { lease: begun[1].lease, next: Next::Back },
+        Settled { lease: begun[0].lease, next: Next::Later(clock::now()) },
+    ];
     queue.settle(&back).await.unwrap();
     assert_eq!(claim_ids(&queue, 4).await, ids(&jobs[..2]));
     assert!(queue.set_intake(Intake::Open, 2).await.unwrap());
@@ -223,7 +229,7 @@ async fn redis_keeps_nothing_of_jobs_that_are_done() {
         queue.push(&entries("a", Priority::Interactive, 40)).await.unwrap();
         queue.push(&entries("b", Priority::Bulk, 40)).await.unwrap();
         let leased = claim(&queue, 100).await;
-        let done: Vec<_> = leased.iter().map(|leased| (leased.id, leased.epoch, Next::Done)).collect();
+        let done: Vec<_> = leased.iter().map(|leased| Settled { lease: leased.lease, next: Next::Done }).collect();
         queue.settle(&done).await.unwrap();
     }
     assert_eq!(queue.depth().await.unwrap(), Depth::default());
@@ -249,16 +255,16 @@ async fn a_flush_leaves_jobs_to_whoever_makes_them_known_first() {
     let leased = claim(&queue, 2).await;
     forget(&queue).await;
     queue.set_intake(Intake::Open, 0).await.unwrap();
-    let held: Vec<(JobId, LeaseEpoch)> = leased.iter().map(|leased| (leased.id, leased.epoch)).collect();
+    let held: Vec<_> = leased.iter().map(|leased| leased.lease).collect();
     assert_eq!(queue.renew(&held, LEASE_MS).await.unwrap(), [Renewal::Unknown, Renewal::Unknown]);
     assert_eq!(queue.unknown(&ids(&jobs)).await.unwrap(), ids(&jobs));
     queue.push(&jobs[1..]).await.unwrap();
-    let taken_back: Vec<_> = leased.iter().zip(&jobs).map(|(leased, job)| (leased.epoch, job.clone())).collect();
+    let taken_back: Vec<_> = leased.iter().zip(&jobs).map(|(leased, job)| (leased.lease, job.clone())).collect();
     assert_eq!(queue.readopt(&taken_back, LEASE_MS).await.unwrap(), [true, false]);
     assert_eq!(queue.renew(&held[..1], LEASE_MS).await.unwrap(), [Renewal::Extended]);
     let again = claim(&queue, 2).await;
     assert_eq!(again.len(), 1);
-    assert!(again[0].epoch > leased[1].epoch, "epochs grow across a flush");
+    assert!(again[0].lease.epoch > leased[1].lease.epoch, "epochs grow across a flush");
 }
 
 /// What a flush does to this queue, and to no other test's.
@@ -296,7 +302,7 @@ async fn a_long_backlog_of_due_jobs_moves_in_bounded_steps_and_none_is_lost() {
         .map(|entry| Entry { not_before: Some(past), ..entry })
         .collect();
     queue.push(&jobs).await.unwrap();
-    let mut claimed = vec![claim_soon(&queue).await.id];
+    let mut claimed = vec![claim_soon(&queue).await.lease.id];
     loop {
         let more = claim_ids(&queue, 500).await;
         if more.is_empty() {
@@ -324,10 +330,10 @@ async fn a_job_that_is_known_and_stands_nowhere_is_put_back() {
     assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery { unknown, put_back: 0 });
     let claimed = claim(&queue, 10).await;
     assert_eq!(
-        claimed.iter().map(|leased| leased.id).collect::<Vec<_>>(),
+        claimed.iter().map(|leased| leased.lease.id).collect::<Vec<_>>(),
         [lost[0], jobs[2].message.job_id(), lost[1]]
     );
-    assert!(claimed[0].epoch > begun[0].epoch);
+    assert!(claimed[0].lease.epoch > begun[0].lease.epoch);
 }
 
 #[tokio::test]

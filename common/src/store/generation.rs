@@ -6,8 +6,8 @@ use copydesk_domain::checkpoint::StageResult;
 use copydesk_domain::feedback::Feedback;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::{AppliedLesson, Generation, Models, Source};
-use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
-use copydesk_domain::job::{LeaseEpoch, Progress};
+use copydesk_domain::id::{FeedbackId, GenerationId};
+use copydesk_domain::job::{LeaseRef, Progress};
 use copydesk_domain::review::Review;
 use copydesk_domain::usage::Usage;
 use sqlx::types::Json;
@@ -21,10 +21,8 @@ const TABLE: &str = "generations";
 /// A running job that ends with its text.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// The job.
-    pub id: JobId,
     /// The lease under which it runs.
-    pub epoch: LeaseEpoch,
+    pub lease: LeaseRef,
     /// Its last stages, as far as they are not stored.
     pub results: Vec<StageResult>,
     /// Its progress at the end.
@@ -38,8 +36,7 @@ pub struct Ending {
 /// answers are in the order of the jobs. Settling twice under one lease is harmless.
 pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>, StoreError> {
     let texts: Vec<_> = endings.iter().map(text_row).collect();
-    let results: Vec<_> =
-        endings.iter().flat_map(|ending| result_rows(ending.id, ending.epoch, &ending.results)).collect();
+    let results: Vec<_> = endings.iter().flat_map(|ending| result_rows(ending.lease, &ending.results)).collect();
     let query = || async {
         sqlx::query!(
             r#"with text as materialized (
@@ -85,15 +82,15 @@ pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>
         .await
     };
     let written = store.retry(query).await?.into_iter().map(|row| (row.id, row.epoch));
-    Ok(Fenced::each(endings.iter().map(|ending| (ending.id, ending.epoch)), written))
+    Ok(Fenced::each(endings.iter().map(|ending| ending.lease), written))
 }
 
 /// A text as a row of `generations`, with what ends its job.
 fn text_row(ending: &Ending) -> serde_json::Value {
-    let Ending { id, epoch, progress, generation, .. } = ending;
+    let Ending { lease, progress, generation, .. } = ending;
     serde_json::json!({
-        "id": id,
-        "epoch": epoch,
+        "id": lease.id,
+        "epoch": lease.epoch,
         "stage": progress.stage,
         "completed": progress.completed,
         "generation_id": generation.generation_id,

@@ -27,7 +27,7 @@ pub mod text;
 pub use accept::{Accepted, Earlier, IdempotencyKey, Submission, accept, accept_batch};
 use row::JobRow;
 pub use row::OpenJob;
-pub use run::{Beginning, Checkpoint, Fenced, begin, begin_all, checkpoint_all, checkpoints, fail, release, wait};
+pub use run::{Checkpoint, Fenced, begin, begin_all, checkpoint_all, checkpoints, fail, release, wait};
 pub(super) use {
     accept::Columns,
     row::named,

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use copydesk_common::queue::Queue;
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch};
+use copydesk_domain::job::JobKind;
 use serde_json::{Value, json};
 
-use crate::system::System;
+use crate::system::{System, lease};
 
 async fn act(system: &System, id: JobId, action: &str) -> (u16, Value) {
     system.post(&format!("/api/jobs/{id}/{action}"), &json!({})).await
@@ -40,10 +40,10 @@ async fn a_cancelled_jobs_call_is_dropped_and_its_slot_is_free_within_a_second()
 async fn a_worker_that_did_not_hear_of_it_writes_nothing_more() {
     let system = System::start().await;
     let id = system.generate("company_123", "Unheard", "linkedin").await;
-    let job = store::job::begin(&system.store, id, LeaseEpoch(1), "deaf").await.unwrap().unwrap();
+    let job = store::job::begin(&system.store, lease(id, 1), "deaf").await.unwrap().unwrap();
     assert_eq!(act(&system, id, "cancel").await.0, 200);
     assert!(matches!(store::job::release(&system.store, &job).await, Err(StoreError::Superseded)));
-    assert!(store::job::begin(&system.store, id, LeaseEpoch(i64::MAX), "late").await.unwrap().is_none());
+    assert!(store::job::begin(&system.store, lease(id, i64::MAX), "late").await.unwrap().is_none());
     // Its message is still in the queue: a worker that claims it has nothing to do.
     let worker = system.worker();
     let next = system.generate("company_123", "Next", "linkedin").await;

@@ -7,12 +7,12 @@ use copydesk_common::queue::{Entry, Queue};
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch, Priority};
+use copydesk_domain::job::{JobKind, Priority};
 use copydesk_domain::problem::Problem;
 use copydesk_domain::trace::TraceParent;
 use serde_json::json;
 
-use crate::system::{PATIENCE, System};
+use crate::system::{PATIENCE, System, lease};
 
 const BUSINESS: &str = "company_123";
 
@@ -50,7 +50,7 @@ async fn a_crash_after_the_claim_costs_neither_a_verdict_nor_a_document() {
     let system = System::start().await;
     let (feedback, document) = verdict_and_document(&system).await;
     for id in [feedback, document] {
-        store::job::begin(&system.store, id, LeaseEpoch(1), "dead").await.unwrap().unwrap();
+        store::job::begin(&system.store, lease(id, 1), "dead").await.unwrap().unwrap();
     }
     let heir = system.worker();
     for id in [feedback, document] {
@@ -156,7 +156,7 @@ async fn calls_by_stage(system: &System, id: JobId) -> Vec<u64> {
 /// A job whose worker died right after it had stored so many of the stages of `reference`.
 async fn crashed_after(system: &System, reference: JobId, finished: usize) -> JobId {
     let id = submit(system).await;
-    store::job::begin(&system.store, id, LeaseEpoch(1), "dead").await.unwrap().unwrap();
+    store::job::begin(&system.store, lease(id, 1), "dead").await.unwrap().unwrap();
     sqlx::query(
         "insert into stage_results (job_id, stage, round, output, usage, started_at, finished_at)
          select $1, stage, round, output, usage, started_at, finished_at from stage_results where job_id = $2
@@ -200,9 +200,9 @@ async fn a_killed_worker_process_hands_its_job_on() {
 async fn a_zombies_writes_change_no_row() {
     let system = System::start().await;
     let id = system.generate("company_123", "Zombies", "linkedin").await;
-    let zombie = store::job::begin(&system.store, id, LeaseEpoch(1), "zombie").await.unwrap().unwrap();
-    let heir = store::job::begin(&system.store, id, LeaseEpoch(2), "heir").await.unwrap().unwrap();
-    assert!(store::job::begin(&system.store, id, LeaseEpoch(1), "zombie").await.unwrap().is_none());
+    let zombie = store::job::begin(&system.store, lease(id, 1), "zombie").await.unwrap().unwrap();
+    let heir = store::job::begin(&system.store, lease(id, 2), "heir").await.unwrap().unwrap();
+    assert!(store::job::begin(&system.store, lease(id, 1), "zombie").await.unwrap().is_none());
     let superseded = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Superseded));
     assert!(superseded(store::job::release(&system.store, &zombie).await));
     let problem = Problem {
@@ -223,7 +223,7 @@ async fn a_job_that_ends_its_workers_is_dead_after_a_few_and_blocks_nobody() {
     let system = System::start().await;
     let poison = system.generate("company_123", "Poison", "linkedin").await;
     for epoch in 1..=7 {
-        store::job::begin(&system.store, poison, LeaseEpoch(epoch), "doomed").await.unwrap().unwrap();
+        store::job::begin(&system.store, lease(poison, epoch), "doomed").await.unwrap().unwrap();
     }
     let worker = system.worker();
     let job = system.ended(poison).await;
@@ -239,7 +239,7 @@ async fn a_document_fails_with_the_job_that_was_to_index_it() {
     let document = json!({ "title": "Handbook", "text": "We answer letters.", "media_type": "text/markdown" });
     let job = system.submit("/api/businesses/riverside/documents", &document).await;
     for epoch in 1..=7 {
-        store::job::begin(&system.store, job, LeaseEpoch(epoch), "doomed").await.unwrap().unwrap();
+        store::job::begin(&system.store, lease(job, epoch), "doomed").await.unwrap().unwrap();
     }
     let worker = system.worker();
     assert_eq!(system.ended(job).await["status"], "failed");

@@ -8,6 +8,7 @@ use copydesk_common::config::Config;
 use copydesk_common::redis::Redis;
 use copydesk_common::store::{self, Store};
 use copydesk_domain::id::JobId;
+use copydesk_domain::job::{LeaseEpoch, LeaseRef};
 use copydesk_simulator::link::Link;
 use copydesk_simulator::{Fault, Simulator, SimulatorConfig};
 use reqwest::multipart::{Form, Part};
@@ -313,6 +314,11 @@ async fn serve_api(config: Config, stop: CancellationToken) -> SocketAddr {
 }
 
 /// A field's sum over the stages of a job's usage.
+/// One of a job's leases: a later one has a greater number.
+pub(crate) fn lease(id: JobId, number: i64) -> LeaseRef {
+    LeaseRef { id, epoch: LeaseEpoch(number) }
+}
+
 pub(crate) fn sum(stages: &Value, field: &str) -> u64 {
     stages.as_object().unwrap().values().filter_map(|stage| stage[field].as_u64()).sum()
 }

@@ -9,7 +9,7 @@ use copydesk_common::quota::{Policy, Quota, Rank};
 use copydesk_common::redis::Redis;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch};
+use copydesk_domain::job::{JobKind, LeaseEpoch, LeaseRef};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::commands::Commands;
@@ -68,7 +68,7 @@ impl<'a> Bed<'a> {
         let queue = Queue::new(&redis, JobKind::Generate);
         queue.set_intake(Intake::Open, 0).await?;
         // Redis is sent each script once, and keeps them when it is flushed.
-        let unknown = [(JobId::new(), LeaseEpoch(1))];
+        let unknown = [LeaseRef { id: JobId::new(), epoch: LeaseEpoch(1) }];
         fill::push(&queue, 1, Kind::Ready).await?;
         queue.claim_once(1, LEASE_MS, 0).await?;
         queue.renew_once(&unknown, LEASE_MS).await?;

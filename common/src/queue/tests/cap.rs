@@ -9,12 +9,12 @@ async fn claim_capped(queue: &Queue, most: usize) -> Vec<Leased> {
 }
 
 async fn settle(queue: &Queue, leased: &[Leased], next: Next) {
-    let ended: Vec<_> = leased.iter().map(|leased| (leased.id, leased.epoch, next)).collect();
+    let ended: Vec<_> = leased.iter().map(|leased| Settled { lease: leased.lease, next }).collect();
     queue.settle(&ended).await.unwrap();
 }
 
 fn claimed(leased: &[Leased]) -> Vec<JobId> {
-    leased.iter().map(|leased| leased.id).collect()
+    leased.iter().map(|leased| leased.lease.id).collect()
 }
 
 #[tokio::test]
@@ -46,9 +46,9 @@ async fn every_way_out_of_a_worker_makes_room_at_once() {
     let second = claim_capped(&queue, 10).await;
     assert_eq!(claimed(&second), [jobs[2].message.job_id(), jobs[3].message.job_id(), jobs[4].message.job_id()]);
     let mut expire = redis::cmd("ZADD");
-    expire.arg(&queue.keys.leases).arg(1).arg(second[1].id.to_string());
+    expire.arg(&queue.keys.leases).arg(1).arg(second[1].lease.id.to_string());
     expire.query_async::<()>(&mut queue.redis.commands()).await.unwrap();
-    assert_eq!(claimed(&claim_capped(&queue, 10).await), [second[1].id], "the lease's end made room for one");
+    assert_eq!(claimed(&claim_capped(&queue, 10).await), [second[1].lease.id], "the lease's end made room for one");
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn what_another_worker_forgot_to_take_off_the_count_is_found() {
         let mut settle = redis::cmd(command);
         settle.arg(key);
         for leased in &first {
-            settle.arg(leased.id.to_string());
+            settle.arg(leased.lease.id.to_string());
         }
         settle.query_async::<()>(&mut queue.redis.commands()).await.unwrap();
     }

@@ -8,14 +8,14 @@ use std::ops::Bound;
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch, Priority};
+use copydesk_domain::job::{JobKind, LeaseEpoch, LeaseRef, Priority};
 use copydesk_domain::trace::TraceParent;
 use proptest::prelude::*;
 
 use super::{LEASE_MS, claim_by, forget};
 use crate::clock;
 use crate::queue::message::{Message, MessageV1};
-use crate::queue::{Depth, Entry, Intake, Next, Queue, Recovery, Renewal, Share};
+use crate::queue::{Depth, Entry, Intake, Next, Queue, Recovery, Renewal, Settled, Share};
 use crate::redis::Redis;
 
 const TICKS: i64 = 1_000_000;
@@ -315,35 +315,35 @@ impl Model {
         }
     }
 
-    fn holds(&self, (id, epoch): (JobId, LeaseEpoch)) -> bool {
+    fn holds(&self, LeaseRef { id, epoch }: LeaseRef) -> bool {
         self.epochs.get(&id) == Some(&epoch) && self.leases.contains_key(&id)
     }
 
-    fn renew(&mut self, lease: (JobId, LeaseEpoch)) -> Renewal {
+    fn renew(&mut self, lease: LeaseRef) -> Renewal {
         if self.holds(lease) {
-            self.leases.insert(lease.0, false);
+            self.leases.insert(lease.id, false);
             Renewal::Extended
-        } else if self.known.contains_key(&lease.0) {
+        } else if self.known.contains_key(&lease.id) {
             Renewal::Lost
         } else {
             Renewal::Unknown
         }
     }
 
-    fn settle(&mut self, lease: (JobId, LeaseEpoch), next: Next) {
+    fn settle(&mut self, lease: LeaseRef, next: Next) {
         if !self.holds(lease) {
             return;
         }
-        self.leases.remove(&lease.0);
-        self.stops_running(lease.0);
+        self.leases.remove(&lease.id);
+        self.stops_running(lease.id);
         match next {
             Next::Done => {
-                self.known.remove(&lease.0);
-                self.epochs.remove(&lease.0);
+                self.known.remove(&lease.id);
+                self.epochs.remove(&lease.id);
             }
-            Next::Back => self.requeue(lease.0),
+            Next::Back => self.requeue(lease.id),
             Next::Later(due) => {
-                self.delayed.insert(lease.0, due <= clock::now());
+                self.delayed.insert(lease.id, due <= clock::now());
             }
         }
     }
@@ -363,7 +363,7 @@ struct Run {
     queue: Queue,
     model: Model,
     pushed: Vec<Entry>,
-    leases: Vec<(JobId, LeaseEpoch)>,
+    leases: Vec<LeaseRef>,
     changes: i64,
 }
 
@@ -394,7 +394,7 @@ impl Run {
                         2 => Next::Later(clock::from_millis(FAR_MS)),
                         _ => Next::Done,
                     };
-                    self.queue.settle(&[(lease.0, lease.1, next)]).await.unwrap();
+                    self.queue.settle(&[Settled { lease, next }]).await.unwrap();
                     self.model.settle(lease, next);
                 }
             }
@@ -460,11 +460,11 @@ impl Run {
     async fn claim(&mut self, most: usize) {
         let leased = claim_by(&self.queue, "model", most, LEASE_MS, self.model.cap).await.leased;
         let expected = self.model.claim(most);
-        assert_eq!(leased.iter().map(|leased| leased.id).collect::<Vec<_>>(), expected);
+        assert_eq!(leased.iter().map(|leased| leased.lease.id).collect::<Vec<_>>(), expected);
         for leased in leased {
-            let before = self.model.epochs.insert(leased.id, leased.epoch);
-            assert!(before < Some(leased.epoch), "a later lease has a greater epoch");
-            self.leases.push((leased.id, leased.epoch));
+            let before = self.model.epochs.insert(leased.lease.id, leased.lease.epoch);
+            assert!(before < Some(leased.lease.epoch), "a later lease has a greater epoch");
+            self.leases.push(leased.lease);
         }
     }
 
@@ -484,9 +484,9 @@ impl Run {
     }
 
     async fn readopt(&mut self, number: usize) {
-        let Some((id, epoch)) = pick(&self.leases, number) else { return };
+        let Some(lease @ LeaseRef { id, epoch }) = pick(&self.leases, number) else { return };
         let entry = self.pushed.iter().find(|entry| entry.message.job_id() == id).unwrap().clone();
-        let readopted = self.queue.readopt(&[(epoch, entry.clone())], LEASE_MS).await.unwrap();
+        let readopted = self.queue.readopt(&[(lease, entry.clone())], LEASE_MS).await.unwrap();
         let unknown = !self.model.known.contains_key(&id);
         assert_eq!(readopted, [unknown]);
         if unknown {

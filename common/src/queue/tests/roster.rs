@@ -104,12 +104,12 @@ async fn many_jobs_that_are_due_at_once_wake_as_many_claimers_as_they_need() {
         .collect();
     queue.push(&jobs).await.unwrap();
     assert_eq!(notes(&queue).await, 0, "nobody is woken before their time");
-    let mut claimed = vec![claim_soon(&queue).await.id];
+    let mut claimed = vec![claim_soon(&queue).await.lease.id];
     while claimed.len() < 100 {
         assert_eq!(notes(&queue).await, (100 - claimed.len() as u64).min(32), "after {}", claimed.len());
         take_note(&queue).await;
         let woken = format!("claimer {}", claimed.len());
-        claimed.extend(claim_by(&queue, &woken, 1, LEASE_MS, 0).await.leased.iter().map(|leased| leased.id));
+        claimed.extend(claim_by(&queue, &woken, 1, LEASE_MS, 0).await.leased.iter().map(|leased| leased.lease.id));
     }
     assert_eq!(claimed, ids(&jobs));
 }
@@ -127,7 +127,7 @@ async fn jobs_that_are_due_sooner_than_anybody_looks_ring_at_once() {
     assert_eq!(queue.hasten(&ids(&[job])).await.unwrap(), 1);
     assert_eq!(notes(&queue).await, 1);
     let leased = claim(&queue, 1).await;
-    queue.settle(&[(leased[0].id, leased[0].epoch, Next::Later(clock::now()))]).await.unwrap();
+    queue.settle(&[Settled { lease: leased[0].lease, next: Next::Later(clock::now()) }]).await.unwrap();
     assert!(notes(&queue).await >= 1);
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use copydesk_domain::checkpoint::StageResult;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{LeaseEpoch, Progress, StartedJob, Waiting};
+use copydesk_domain::job::{LeaseRef, Progress, StartedJob, Waiting};
 use copydesk_domain::problem::Problem;
 use copydesk_domain::stage::Stage;
 use copydesk_domain::usage::Usage;
@@ -15,31 +15,18 @@ use uuid::Uuid;
 use super::row::{BegunRow, named, to_i16, to_u16};
 use crate::store::{Store, StoreError};
 
-/// A job that was claimed and is to be begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beginning {
-    /// The job.
-    pub id: JobId,
-    /// The lease under which it runs.
-    pub epoch: LeaseEpoch,
-}
-
 /// Begins a job under a lease: from now on only writes with this epoch change it. `None` where it
 /// has ended, or where a later lease holds it: there is nothing to do.
-pub async fn begin(store: &Store, id: JobId, epoch: LeaseEpoch, owner: &str) -> Result<Option<StartedJob>, StoreError> {
-    Ok(begin_all(store, &[Beginning { id, epoch }], owner).await?.pop().flatten())
+pub async fn begin(store: &Store, lease: LeaseRef, owner: &str) -> Result<Option<StartedJob>, StoreError> {
+    Ok(begin_all(store, &[lease], owner).await?.pop().flatten())
 }
 
 /// Begins jobs in one statement, each as [`begin`] does; the answers are in their order. It does not
 /// wait for the disk: a crash of Postgres that forgets it makes the worker's next write be refused,
 /// and the job begins anew.
-pub async fn begin_all(
-    store: &Store,
-    beginnings: &[Beginning],
-    owner: &str,
-) -> Result<Vec<Option<StartedJob>>, StoreError> {
-    let ids: Vec<Uuid> = beginnings.iter().map(|beginning| beginning.id.0).collect();
-    let epochs: Vec<i64> = beginnings.iter().map(|beginning| beginning.epoch.0).collect();
+pub async fn begin_all(store: &Store, leases: &[LeaseRef], owner: &str) -> Result<Vec<Option<StartedJob>>, StoreError> {
+    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
+    let epochs: Vec<i64> = leases.iter().map(|lease| lease.epoch.0).collect();
     let query = || async {
         sqlx::query_as!(
             BegunRow,
@@ -76,11 +63,9 @@ pub async fn begin_all(
         begun.insert(job.id, job);
     }
     // Where one job was claimed twice, the later lease has it.
-    let mut of = |beginning: &Beginning| begun.remove(&beginning.id).filter(|job| job.epoch == beginning.epoch);
-    let latest = |beginning: &&Beginning| {
-        !beginnings.iter().any(|other| other.id == beginning.id && other.epoch > beginning.epoch)
-    };
-    Ok(beginnings.iter().map(|beginning| Some(beginning).filter(latest).and_then(&mut of)).collect())
+    let mut of = |lease: &LeaseRef| begun.remove(&lease.id).filter(|job| job.lease() == *lease);
+    let latest = |lease: &&LeaseRef| !leases.iter().any(|other| other.id == lease.id && other.epoch > lease.epoch);
+    Ok(leases.iter().map(|lease| Some(lease).filter(latest).and_then(&mut of)).collect())
 }
 
 /// Whether a fenced write of one job among others took effect.
@@ -95,11 +80,11 @@ pub enum Fenced {
 impl Fenced {
     /// Who of `all` is among the `written`.
     pub(in crate::store) fn each(
-        all: impl Iterator<Item = (JobId, LeaseEpoch)>,
+        all: impl Iterator<Item = LeaseRef>,
         written: impl Iterator<Item = (Uuid, i64)>,
     ) -> Vec<Self> {
         let written: HashSet<(Uuid, i64)> = written.collect();
-        all.map(|(id, epoch)| if written.contains(&(id.0, epoch.0)) { Self::Written } else { Self::Superseded })
+        all.map(|lease| if written.contains(&(lease.id.0, lease.epoch.0)) { Self::Written } else { Self::Superseded })
             .collect()
     }
 }
@@ -107,10 +92,8 @@ impl Fenced {
 /// Finished stages of one job, to be stored with its progress.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
-    /// The job.
-    pub id: JobId,
-    /// The lease under which it runs.
-    pub epoch: LeaseEpoch,
+    /// The lease under which the job runs.
+    pub lease: LeaseRef,
     /// The stages, in the order in which they ended.
     pub results: Vec<StageResult>,
     /// How far the job is with them; `None` where no stage is finished.
@@ -127,8 +110,8 @@ pub async fn checkpoint_all(store: &Store, checkpoints: &[Checkpoint]) -> Result
         .map(|checkpoint| {
             let progress = checkpoint.progress.as_ref();
             serde_json::json!({
-                "id": checkpoint.id,
-                "epoch": checkpoint.epoch,
+                "id": checkpoint.lease.id,
+                "epoch": checkpoint.lease.epoch,
                 "stage": progress.map(|progress| &progress.stage),
                 "completed": progress.map(|progress| progress.completed),
                 "total": progress.map(|progress| progress.total),
@@ -136,10 +119,8 @@ pub async fn checkpoint_all(store: &Store, checkpoints: &[Checkpoint]) -> Result
             })
         })
         .collect();
-    let results: Vec<_> = checkpoints
-        .iter()
-        .flat_map(|checkpoint| result_rows(checkpoint.id, checkpoint.epoch, &checkpoint.results))
-        .collect();
+    let results: Vec<_> =
+        checkpoints.iter().flat_map(|checkpoint| result_rows(checkpoint.lease, &checkpoint.results)).collect();
     let query = || async {
         sqlx::query!(
             r#"with job as (
@@ -171,18 +152,17 @@ pub async fn checkpoint_all(store: &Store, checkpoints: &[Checkpoint]) -> Result
         .await
     };
     let written = store.retry(query).await?.into_iter().map(|row| (row.id, row.lease_epoch));
-    Ok(Fenced::each(checkpoints.iter().map(|checkpoint| (checkpoint.id, checkpoint.epoch)), written))
+    Ok(Fenced::each(checkpoints.iter().map(|checkpoint| checkpoint.lease), written))
 }
 
 /// Stages' results as rows of `stage_results`, with the epoch that fences them.
 pub(in crate::store) fn result_rows(
-    id: JobId,
-    epoch: LeaseEpoch,
+    lease: LeaseRef,
     results: &[StageResult],
 ) -> impl Iterator<Item = serde_json::Value> {
     results.iter().map(move |result| {
         serde_json::json!({
-            "id": id, "epoch": epoch, "stage": result.stage.as_str(), "round": result.round,
+            "id": lease.id, "epoch": lease.epoch, "stage": result.stage.as_str(), "round": result.round,
             "output": result.output, "usage": result.usage, "started_at": result.started_at,
         })
     })
