@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
-use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend, Reachability};
 use copydesk_common::queue::{Next, Queue};
 use copydesk_domain::job::JobKind;
 use tokio_util::task::AbortOnDropHandle;
@@ -12,6 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::context::Context;
 use crate::execute::execute;
 use crate::handler::Handler;
+use crate::queue::Claim;
+use crate::queue::backend::{BackendOptions, QueueBackend, Reachability};
 
 /// Whether the workers of this process can receive jobs.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,6 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::queue::Next;
-use copydesk_common::queue::backend::Claim;
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
 use copydesk_domain::problem::Problem;
@@ -19,6 +18,7 @@ use crate::cancel::Cancellation;
 use crate::context::Context;
 use crate::handler::Handler;
 use crate::outcome::{Interruption, STORE_AWAY};
+use crate::queue::Claim;
 use crate::{metric, retry};
 
 /// A job that lost its worker so often in a row, without finishing another stage, is what kills

@@ -12,7 +12,6 @@ use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::notify::Notifier;
 use copydesk_common::presence::WorkerInfo;
-use copydesk_common::queue::backend::BackendOptions;
 use copydesk_common::redis::{Redis, RedisError, WrongMode};
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
@@ -34,6 +33,7 @@ pub mod outcome;
 pub mod pipeline;
 mod presence;
 pub mod provider;
+pub mod queue;
 mod retry;
 pub mod sweep;
 mod timekeeping;
@@ -45,6 +45,7 @@ use consume::Receiving;
 use context::{Context, Leaving};
 use handler::{Handler, Handlers};
 use journal::Journal;
+use queue::backend::BackendOptions;
 use sweep::Sweep;
 
 /// How long a job's write waits for a Postgres that is away, before the stage's result is given up: a

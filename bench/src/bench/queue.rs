@@ -9,7 +9,6 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
 use copydesk_common::config::RedisConfig;
-use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Depth, Entry, Intake, Next, Queue};
 use copydesk_common::redis::Redis;
@@ -17,6 +16,8 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, Priority};
 use copydesk_domain::trace::TraceParent;
+use copydesk_worker::queue::Claim;
+use copydesk_worker::queue::backend::{BackendOptions, QueueBackend};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -1,219 +1,189 @@
-//! The leases that this worker holds: renewed on a timer, given up when lost, ended in batches.
+//! Leases, as the scripts give, extend and end them. Whose they are, and when they are renewed, is the
+//! worker's to know.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use copydesk_domain::id::JobId;
-use copydesk_domain::job::LeaseRef;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use chrono::{DateTime, Utc};
+use copydesk_domain::job::{LeaseEpoch, LeaseRef};
 
-use super::message::Message;
-use super::{BATCH, Entry, Queue, QueueError, Renewal, Settled};
+use super::{BATCH, Entry, Queue, QueueError, record};
+use crate::redis::script::{QUEUE_CLAIM, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
 
-/// Leases are renewed at least this often: a flush is noticed, and the jobs taken back, before the
-/// sweep hands them to others.
-const RENEWAL: Duration = Duration::from_secs(2);
-/// The wait before a failed settlement is tried again. The lease bounds how long that makes sense.
-const SETTLE_RETRY: Duration = Duration::from_millis(200);
-
-/// Until when a lease is ours for certain, by the clock of this process: a worker that stood still, or
-/// was cut off from Redis, for longer finds that out before it hears it from anybody.
-#[derive(Debug, Clone)]
-pub(super) struct Tenure(Arc<Mutex<Instant>>);
-
-impl Tenure {
-    pub(super) fn until(end: Instant) -> Self {
-        Self(Arc::new(Mutex::new(end)))
-    }
-
-    fn extend(&self, end: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a lease of a job ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It has ended: the queue forgets it.
+    Done,
+    /// It goes back to the front of the queue.
+    Back,
+    /// It becomes ready at this time.
+    Later(DateTime<Utc>),
 }
 
-/// One job in this worker's hands.
+/// A lease that ends, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled {
+    /// The lease.
+    pub lease: LeaseRef,
+    /// What becomes of the job.
+    pub next: Next,
+}
+
+/// What became of a lease's renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// It is the caller's still.
+    Extended,
+    /// Another worker holds the job, or it has ended.
+    Lost,
+    /// Redis was flushed: the job may be re-adopted.
+    Unknown,
+}
+
+/// Who claims.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// Its name, which nobody else has.
+    pub name: &'a str,
+    /// Whether its last claim found nothing.
+    pub was_idle: bool,
+}
+
+/// What a claim brought.
 #[derive(Debug)]
-struct Held {
-    lease: LeaseRef,
-    message: Arc<Message>,
-    lost: CancellationToken,
-    tenure: Tenure,
+pub struct Claims {
+    /// Jobs under leases of the claimer's.
+    pub leased: Vec<Leased>,
+    /// After this the claimer is to claim again.
+    pub again_in: Duration,
 }
 
-impl Held {
-    fn entry(&self) -> Entry {
-        Entry { message: Message::clone(&self.message), not_before: None }
-    }
-}
-
-/// Every job in this worker's hands.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Leases(Arc<Mutex<HashMap<JobId, Held>>>);
-
-impl Leases {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a job. The token is cancelled when its lease is lost.
-    pub(super) fn hold(&self, lease: LeaseRef, message: Arc<Message>, tenure: Tenure) -> CancellationToken {
-        let lost = CancellationToken::new();
-        let held = Held { lease, lost: lost.clone(), message, tenure };
-        if let Some(previous) = self.lock().insert(lease.id, held) {
-            // Redis leased us the same job again, so the earlier lease has run out.
-            previous.lost.cancel();
-        }
-        lost
-    }
-
-    fn drop_lease(&self, lease: LeaseRef) -> Option<Held> {
-        remove(&mut self.lock(), lease)
-    }
-
-    fn drop_all(&self, ended: &[Settled]) {
-        let mut held = self.lock();
-        for settled in ended {
-            remove(&mut held, settled.lease);
-        }
-    }
-
-    fn extend(&self, lease: LeaseRef, end: Instant) {
-        if let Some(held) = still(&self.lock(), lease) {
-            held.tenure.extend(end);
-        }
-    }
-
-    fn snapshot(&self) -> Vec<LeaseRef> {
-        self.lock().values().map(|held| held.lease).collect()
-    }
-}
-
-/// The job in hand whose lease is still this one.
-fn still(held: &HashMap<JobId, Held>, lease: LeaseRef) -> Option<&Held> {
-    held.get(&lease.id).filter(|held| held.lease == lease)
-}
-
-fn remove(held: &mut HashMap<JobId, Held>, lease: LeaseRef) -> Option<Held> {
-    still(held, lease)?;
-    held.remove(&lease.id)
-}
-
-/// Renews and settles: one task a worker.
+/// A job under a lease, as the claim script hands it out.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    pub(super) queue: Queue,
-    pub(super) leases: Leases,
-    pub(super) lease_ms: u64,
-    pub(super) settled: mpsc::UnboundedReceiver<Settled>,
-    /// Cancelled once no handler runs any more: what has been reported is all there will be.
-    pub(super) close: CancellationToken,
+pub struct Leased {
+    /// Its lease.
+    pub lease: LeaseRef,
+    /// Its message, as [`Message::decode`](super::message::Message::decode) reads it.
+    pub message: String,
 }
 
-impl Keeper {
-    /// Works until it is closed and the last settlement is made.
-    pub(super) async fn run(mut self) {
-        let mut renewal = tokio::time::interval(RENEWAL.min(Duration::from_millis(self.lease_ms / 3)));
-        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut batch = Vec::new();
-        loop {
-            tokio::select! {
-                () = self.close.cancelled(), if !self.settled.is_closed() => self.settled.close(),
-                _ = renewal.tick() => {
-                    if let Err(error) = self.renew_once().await {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "leases were not renewed");
-                    }
-                }
-                received = self.settled.recv_many(&mut batch, BATCH) => {
-                    if received == 0 {
-                        return;
-                    }
-                    self.settle(&mut batch).await;
-                }
+impl Queue {
+    /// Leases up to `most` ready jobs, so that no business has more than `cap` under way where no
+    /// operator gave it another number; 0 for any. With `most` 0 the claimer leaves. Also answers when
+    /// the claimer is to claim again if the bell does not ring earlier. One round trip.
+    pub async fn claim(
+        &self,
+        claimer: Claimant<'_>,
+        most: usize,
+        lease_ms: u64,
+        cap: u32,
+    ) -> Result<Claims, QueueError> {
+        let keys = &self.keys;
+        let mut call = QUEUE_CLAIM.prepare_invoke();
+        for key in [
+            &keys.messages,
+            &keys.ready_interactive,
+            &keys.ready_bulk,
+            &keys.delayed,
+            &keys.clocks,
+            &keys.state,
+            &keys.bell,
+            &keys.epochs,
+            &keys.leases,
+            &keys.shares,
+            &keys.capped,
+            &keys.running,
+            &keys.freed,
+            &keys.places,
+            &keys.roster,
+        ] {
+            call.key(key);
+        }
+        call.arg(most.min(BATCH)).arg(lease_ms).arg(cap).arg(claimer.name).arg(u8::from(claimer.was_idle));
+        let answer: Vec<redis::Value> = call.invoke_async(&mut self.redis.commands()).await?;
+        let mut fields = answer.into_iter();
+        let again_in_ms: u64 =
+            redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
+        let epoch: i64 = redis::from_redis_value(fields.next().unwrap_or(redis::Value::Nil)).map_err(malformed)?;
+        let mut leased = Vec::new();
+        while let (Some(id), Some(message)) = (fields.next(), fields.next()) {
+            let id: String = redis::from_redis_value(id).map_err(malformed)?;
+            let message: String = redis::from_redis_value(message).map_err(malformed)?;
+            if let Ok(id) = id.parse() {
+                leased.push(Leased { lease: LeaseRef { id, epoch: LeaseEpoch(epoch) }, message });
             }
         }
+        Ok(Claims { leased, again_in: Duration::from_millis(again_in_ms) })
     }
 
-    /// Renews every lease; gives up those that were lost, and takes back those that a flush made
-    /// Redis forget.
-    async fn renew_once(&self) -> Result<(), QueueError> {
-        let held = self.leases.snapshot();
-        if held.is_empty() {
-            return Ok(());
-        }
-        // From when we ask, not from the answer: Redis counts from somewhere in between.
-        let end = Instant::now() + Duration::from_millis(self.lease_ms);
-        let renewals = self.queue.renew(&held, self.lease_ms).await?;
-        let mut forgotten = Vec::new();
-        for (&lease, renewal) in held.iter().zip(renewals) {
-            match renewal {
-                Renewal::Extended => self.leases.extend(lease, end),
-                Renewal::Lost => self.give_up(lease),
-                Renewal::Unknown => forgotten.push(lease),
+    /// Extends leases: the answer is in the order of the question. One round trip for every 500 of them.
+    pub async fn renew(&self, leases: &[LeaseRef], lease_ms: u64) -> Result<Vec<Renewal>, QueueError> {
+        let mut renewals = Vec::with_capacity(leases.len());
+        for batch in leases.chunks(BATCH) {
+            let mut call = QUEUE_RENEW.key(&self.keys.messages);
+            call.key(&self.keys.epochs).key(&self.keys.leases).arg(lease_ms);
+            for LeaseRef { id, epoch } in batch {
+                call.arg(id.to_string()).arg(epoch.0);
             }
+            let answer: Vec<u8> = call.invoke_async(&mut self.redis.commands()).await?;
+            renewals.extend(answer.into_iter().map(|code| match code {
+                1 => Renewal::Extended,
+                2 => Renewal::Unknown,
+                _ => Renewal::Lost,
+            }));
         }
-        self.readopt(&forgotten).await
+        Ok(renewals)
     }
 
-    async fn readopt(&self, forgotten: &[LeaseRef]) -> Result<(), QueueError> {
-        let jobs: Vec<(LeaseRef, Entry)> = {
-            let held = self.leases.lock();
-            forgotten.iter().filter_map(|&lease| Some((lease, still(&held, lease)?.entry()))).collect()
-        };
-        let end = Instant::now() + Duration::from_millis(self.lease_ms);
-        let readopted = self.queue.readopt(&jobs, self.lease_ms).await?;
-        for (&(lease, _), readopted) in jobs.iter().zip(readopted) {
-            if readopted {
-                self.leases.extend(lease, end);
-            } else {
-                self.give_up(lease);
+    /// Takes back jobs that a flush made Redis forget: true where nobody was faster. One round trip for
+    /// every 500 of them.
+    pub async fn readopt(&self, jobs: &[(LeaseRef, Entry)], lease_ms: u64) -> Result<Vec<bool>, QueueError> {
+        let mut readopted = Vec::with_capacity(jobs.len());
+        for batch in jobs.chunks(BATCH) {
+            let mut call = QUEUE_READOPT.key(&self.keys.messages);
+            call.key(&self.keys.epochs).key(&self.keys.leases).key(&self.keys.running).arg(lease_ms);
+            for (lease, entry) in batch {
+                call.arg(lease.id.to_string()).arg(lease.epoch.0).arg(record(entry));
             }
+            readopted.extend(call.invoke_async::<Vec<bool>>(&mut self.redis.commands()).await?);
+        }
+        Ok(readopted)
+    }
+
+    /// Ends leases. One that was another worker's by now is left alone. One round trip for every 500 of
+    /// them.
+    pub async fn settle(&self, settled: &[Settled]) -> Result<(), QueueError> {
+        let keys = &self.keys;
+        for batch in settled.chunks(BATCH) {
+            let mut call = QUEUE_SETTLE.prepare_invoke();
+            for key in [
+                &keys.messages,
+                &keys.ready_interactive,
+                &keys.ready_bulk,
+                &keys.delayed,
+                &keys.bell,
+                &keys.epochs,
+                &keys.leases,
+                &keys.running,
+                &keys.capped,
+                &keys.freed,
+            ] {
+                call.key(key);
+            }
+            for Settled { lease, next } in batch {
+                call.arg(lease.id.to_string()).arg(lease.epoch.0);
+                match next {
+                    Next::Done => call.arg("done"),
+                    Next::Back => call.arg("back"),
+                    Next::Later(due) => call.arg(due.timestamp_millis()),
+                };
+            }
+            call.invoke_async::<Vec<u8>>(&mut self.redis.commands()).await?;
         }
         Ok(())
     }
-
-    fn give_up(&self, lease: LeaseRef) {
-        if let Some(held) = self.leases.drop_lease(lease) {
-            tracing::warn!(job.id = %lease.id, "the lease was lost: the job is left to another worker");
-            held.lost.cancel();
-        }
-    }
-
-    /// Tells Redis of ended leases. While Redis is away it tries again for the length of a lease;
-    /// after that they have run out by themselves, and the rows say where the jobs stand.
-    async fn settle(&self, batch: &mut Vec<Settled>) {
-        let ended = std::mem::take(batch);
-        self.leases.drop_all(&ended);
-        let give_up_at = tokio::time::Instant::now() + Duration::from_millis(self.lease_ms);
-        while let Err(error) = self.queue.settle(&ended).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                jobs = ended.len(),
-                "ended leases were not settled"
-            );
-            if tokio::time::Instant::now() >= give_up_at {
-                return;
-            }
-            tokio::time::sleep(SETTLE_RETRY).await;
-        }
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tenure_is_over_once_it_was_not_extended_in_time() {
-        let now = Instant::now();
-        let tenure = Tenure::until(now);
-        assert!(tenure.is_over());
-        tenure.extend(now + Duration::from_secs(60));
-        assert!(!tenure.is_over());
-    }
+fn malformed(error: redis::ParsingError) -> redis::RedisError {
+    error.into()
 }

@@ -78,7 +78,8 @@ impl Message {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self, UnreadableMessage> {
+    /// Reads what the queue hands out.
+    pub fn decode(text: &str) -> Result<Self, UnreadableMessage> {
         Ok(serde_json::from_str(text)?)
     }
 }

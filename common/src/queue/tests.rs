@@ -75,7 +75,7 @@ fn businesses(leased: &[Leased]) -> String {
 
 /// Claims until something comes, at most 5 s: for what Redis' clock decides.
 async fn claim_soon(queue: &Queue) -> Leased {
-    let mut connection = queue.redis.blocking().await.unwrap();
+    let mut connection = queue.bell_connection().await.unwrap();
     for _ in 0..500 {
         let Claims { mut leased, again_in } = claim_by(queue, "test", 1, LEASE_MS, 0).await;
         if let Some(leased) = leased.pop() {

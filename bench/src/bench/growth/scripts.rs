@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use copydesk_common::clock;
-use copydesk_common::queue::{Intake, Queue, Share};
+use copydesk_common::queue::{BATCH, Claimant, Claims, Intake, Next, Queue, QueueError, Settled, Share};
 use copydesk_common::quota::{Policy, Quota, Rank};
 use copydesk_common::redis::Redis;
 use copydesk_domain::business::BusinessId;
@@ -18,8 +18,6 @@ use crate::measure::growth::Lines;
 use crate::measure::{Findings, quantile};
 use crate::redis_server::RedisServer;
 
-/// What one call of a script takes at most.
-const BATCH: usize = 500;
 const TIMES: usize = 30;
 const LEASE_MS: u64 = 600_000;
 /// A claim that sets jobs aside asks again at once; so often at most.
@@ -70,9 +68,9 @@ impl<'a> Bed<'a> {
         // Redis is sent each script once, and keeps them when it is flushed.
         let unknown = [LeaseRef { id: JobId::new(), epoch: LeaseEpoch(1) }];
         fill::push(&queue, 1, Kind::Ready).await?;
-        queue.claim_once(1, LEASE_MS, 0).await?;
-        queue.renew_once(&unknown, LEASE_MS).await?;
-        queue.settle_once(&unknown).await?;
+        claim(&queue, 1).await?;
+        queue.renew(&unknown, LEASE_MS).await?;
+        end(&queue, &unknown).await?;
         Ok(Self { server, commands: Commands::of(server).await?, size, redis, queue })
     }
 
@@ -95,16 +93,16 @@ impl<'a> Bed<'a> {
             pushes.push(commands.cost_of(async { Ok(queue.push(&entries[BATCH..]).await?) }).await?.0);
             batches.push(commands.cost_of(async { Ok(queue.push(&entries[..BATCH]).await?) }).await?.0);
             checks.push(commands.cost_of(async { Ok(queue.recover(&ids).await?.unknown) }).await?.0);
-            let (cost, one) = commands.cost_of(async { Ok(queue.claim_once(1, LEASE_MS, 0).await?) }).await?;
+            let (cost, one) = commands.cost_of(async { Ok(claim(queue, 1).await?) }).await?;
             claims.push(cost);
-            let (cost, some) = commands.cost_of(async { Ok(queue.claim_once(50, LEASE_MS, 0).await?) }).await?;
+            let (cost, some) = commands.cost_of(async { Ok(claim(queue, 50).await?) }).await?;
             many.push(cost);
-            let rest = queue.claim_once(BATCH - 50, LEASE_MS, 0).await?;
-            let leases = [one.leases, some.leases, rest.leases].concat();
+            let rest = claim(queue, BATCH - 50).await?;
+            let leases: Vec<LeaseRef> = [one, some, rest].iter().flat_map(leases).collect();
             let (first, last) = leases.split_at(leases.len().min(BATCH));
-            renewals.push(commands.cost_of(async { Ok(queue.renew_once(first, LEASE_MS).await?) }).await?.0);
-            settlements.push(commands.cost_of(async { Ok(queue.settle_once(first).await?) }).await?.0);
-            queue.settle_once(last).await?;
+            renewals.push(commands.cost_of(async { Ok(queue.renew(first, LEASE_MS).await?) }).await?.0);
+            settlements.push(commands.cost_of(async { Ok(end(queue, first).await?) }).await?.0);
+            end(queue, last).await?;
         }
         let mut add = |what: &str, costs: &[f64]| lines.add(what, "us", self.size, mean(costs));
         add("push of 1, N ready", &pushes);
@@ -120,7 +118,7 @@ impl<'a> Bed<'a> {
     async fn delayed(&mut self, lines: &mut Lines) -> anyhow::Result<()> {
         self.with_jobs(Kind::Delayed(clock::now() + TimeDelta::days(1))).await?;
         let queue = &self.queue;
-        let costs = self.commands.cost_us(TIMES, async || Ok(queue.claim_once(1, LEASE_MS, 0).await?)).await?;
+        let costs = self.commands.cost_us(TIMES, async || Ok(claim(queue, 1).await?)).await?;
         lines.add("claim of 1, N delayed and none due", "us", self.size, mean(&costs));
         Ok(())
     }
@@ -134,7 +132,7 @@ impl<'a> Bed<'a> {
         for _ in 0..CLAIMS {
             let (cost, claimed) = self.claim(1).await?;
             meeting.push(cost);
-            held.extend(claimed.leases);
+            held.extend(leases(&claimed));
             if !claimed.again_in.is_zero() && meeting.len() > 1 {
                 break;
             }
@@ -145,10 +143,10 @@ impl<'a> Bed<'a> {
             idle.push(self.claim(1).await?.0);
         }
         for _ in 0..TIMES.min(size - 1) {
-            self.queue.settle_once(&held).await?;
+            end(&self.queue, &held).await?;
             let (cost, claimed) = self.claim(1).await?;
             next.push(cost);
-            held = claimed.leases;
+            held = leases(&claimed).collect();
         }
         lines.add("claim of 1, N capped and no room", "us", size, mean(&idle));
         lines.add("claim of 1, N capped and room for one", "us", size, mean(&next));
@@ -168,14 +166,14 @@ impl<'a> Bed<'a> {
         for _ in 0..RAISED {
             let (cost, claimed) = self.claim(50).await?;
             costs.push(cost);
-            self.queue.settle_once(&claimed.leases).await?;
+            end(&self.queue, &leases(&claimed).collect::<Vec<_>>()).await?;
         }
         Ok(costs)
     }
 
-    async fn claim(&mut self, most: usize) -> anyhow::Result<(f64, copydesk_common::queue::single::Claimed)> {
+    async fn claim(&mut self, most: usize) -> anyhow::Result<(f64, Claims)> {
         let queue = &self.queue;
-        self.commands.cost_of(async { Ok(queue.claim_once(most, LEASE_MS, 0).await?) }).await
+        self.commands.cost_of(async { Ok(claim(queue, most).await?) }).await
     }
 
     async fn cap(&self, jobs_at_once: u32, version: i64) -> anyhow::Result<()> {
@@ -200,6 +198,21 @@ impl<'a> Bed<'a> {
         }
         Ok(())
     }
+}
+
+/// One call of the claim script.
+async fn claim(queue: &Queue, most: usize) -> Result<Claims, QueueError> {
+    queue.claim(Claimant { name: "bench", was_idle: true }, most, LEASE_MS, 0).await
+}
+
+/// One call of the script that ends leases: as many as it takes.
+async fn end(queue: &Queue, leases: &[LeaseRef]) -> Result<(), QueueError> {
+    let settled: Vec<_> = leases.iter().take(BATCH).map(|&lease| Settled { lease, next: Next::Done }).collect();
+    queue.settle(&settled).await
+}
+
+fn leases(claims: &Claims) -> impl Iterator<Item = LeaseRef> {
+    claims.leased.iter().map(|leased| leased.lease)
 }
 
 async fn ask(quota: &Quota, number: usize, under_way: bool) -> anyhow::Result<()> {

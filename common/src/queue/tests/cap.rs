@@ -56,7 +56,7 @@ async fn a_worker_that_waits_is_woken_for_a_job_that_was_set_aside() {
     let queue = queue().await;
     queue.push(&entries("big", Priority::Interactive, 5)).await.unwrap();
     let first = claim_capped(&queue, 10).await;
-    let mut connection = queue.redis.blocking().await.unwrap();
+    let mut connection = queue.bell_connection().await.unwrap();
     settle(&queue, &first[..1], Next::Done).await;
     let woken = queue.wait_for_bell(&mut connection, Duration::from_secs(20));
     assert!(tokio::time::timeout(Duration::from_secs(5), woken).await.unwrap().unwrap());

@@ -134,7 +134,7 @@ async fn jobs_that_are_due_sooner_than_anybody_looks_ring_at_once() {
 #[tokio::test]
 async fn a_wait_for_the_bell_ends_in_time_although_redis_is_idle() {
     let queue = queue().await;
-    let mut connection = queue.redis.blocking().await.unwrap();
+    let mut connection = queue.bell_connection().await.unwrap();
     let mut late = Vec::new();
     for _ in 0..9 {
         let until = std::time::Instant::now() + Duration::from_millis(30);

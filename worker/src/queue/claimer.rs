@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use apalis_core::task::Task;
 use apalis_core::task::builder::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
+use copydesk_common::clock;
+use copydesk_common::queue::message::Message;
+use copydesk_common::queue::{BATCH, Claimant, Claims, Leased, Next, Queue, QueueError, Settled};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::backend::Claim;
+use super::claim::Claim;
 use super::lease::{Leases, Tenure};
-use super::message::Message;
-use super::{BATCH, Claimant, Claims, Leased, Next, Queue, QueueError, Settled};
-use crate::clock;
 
 /// The longest time that a connection blocks: whoever has long to wait waits again.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
@@ -142,7 +142,7 @@ impl Claimer {
 
     /// Waits for the bell, at most `timeout`.
     async fn wait(&self, timeout: Duration) -> Result<(), QueueError> {
-        let mut connection = self.queue.redis.blocking().await?;
+        let mut connection = self.queue.bell_connection().await?;
         let until = Instant::now() + timeout;
         loop {
             let left = until.saturating_duration_since(Instant::now());

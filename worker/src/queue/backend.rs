@@ -13,18 +13,17 @@ use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
 use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
-use copydesk_domain::job::LeaseRef;
+use copydesk_common::queue::{Next, Queue, Settled};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
 
-use super::claim::{Claimer, LastAnswer};
-use super::lease::{Keeper, Leases, Tenure};
-use super::message::{Message, MessageV1};
-use super::{Next, Queue, Settled};
+use super::claim::Claim;
+use super::claimer::{Claimer, LastAnswer};
+use super::lease::{Keeper, Leases};
 
 /// How a worker takes jobs from a queue.
 #[derive(Debug, Clone)]
@@ -40,55 +39,6 @@ pub struct BackendOptions {
     pub stop: CancellationToken,
     /// While true, the worker takes none: what they all need is away.
     pub hold: watch::Receiver<bool>,
-}
-
-/// A job in this worker's hands: what its handler is called with. Cheap to clone; its slot is free
-/// again once the last clone is gone.
-#[derive(Debug, Clone)]
-pub struct Claim(Arc<InHand>);
-
-#[derive(Debug)]
-struct InHand {
-    message: Arc<Message>,
-    lease: LeaseRef,
-    lost: CancellationToken,
-    tenure: Tenure,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Claim {
-    pub(super) fn new(
-        message: Arc<Message>,
-        lease: LeaseRef,
-        lost: CancellationToken,
-        tenure: Tenure,
-        slot: OwnedSemaphorePermit,
-    ) -> Self {
-        Self(Arc::new(InHand { message, lease, lost, tenure, _slot: slot }))
-    }
-
-    /// What travelled through the queue.
-    pub fn message(&self) -> &MessageV1 {
-        let Message::V1(message) = &*self.0.message;
-        message
-    }
-
-    /// The lease under which it is.
-    pub fn lease(&self) -> LeaseRef {
-        self.0.lease
-    }
-
-    /// Cancelled when the lease is lost: whatever is done after that is done for nothing.
-    pub fn lost(&self) -> &CancellationToken {
-        &self.0.lost
-    }
-
-    /// Ready once the lease has run out without a word from Redis: this process stood still, or could
-    /// not renew it. Looked at whenever the task is woken, and by no timer: polled before what the
-    /// worker would do next, it keeps a worker that was away from doing it.
-    pub async fn lapsed(&self) {
-        std::future::poll_fn(|_| if self.0.tenure.is_over() { Poll::Ready(()) } else { Poll::Pending }).await;
-    }
 }
 
 /// Whether the queue can be reached: what a worker's readiness goes by.

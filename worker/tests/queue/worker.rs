@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder};
-use copydesk_common::queue::backend::{BackendOptions, Claim, QueueBackend};
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Entry, Intake, Next, Queue};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, Priority};
 use copydesk_domain::trace::TraceParent;
+use copydesk_worker::queue::Claim;
+use copydesk_worker::queue::backend::{BackendOptions, QueueBackend};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

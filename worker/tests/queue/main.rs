@@ -1,4 +1,4 @@
-//! The queue through apalis: on one Redis, and on a cluster.
+//! The queue through apalis: on one Redis, and on a cluster, with all else that Copydesk does there.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod backend;
