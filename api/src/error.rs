@@ -132,29 +132,26 @@ pub fn problem_of(status: StatusCode) -> Problem {
         status if status.is_client_error() => ("bad-request", "Bad request"),
         _ => ("internal", "Internal error"),
     };
-    Problem {
-        kind: format!("/problems/{kind}"),
-        title: title.to_owned(),
-        status: status.as_u16(),
-        detail: match status {
-            StatusCode::METHOD_NOT_ALLOWED => "the route does not take this method: see the Allow header".to_owned(),
-            status => status.canonical_reason().unwrap_or("the request was refused").to_owned(),
-        },
-        instance: None,
-        errors: Vec::new(),
-    }
+    let detail = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "the route does not take this method: see the Allow header",
+        status => status.canonical_reason().unwrap_or("the request was refused"),
+    };
+    Problem::new(kind, title, status.as_u16(), detail)
 }
 
 impl ApiError {
     /// What the client is told. Logs what is ours to mend.
     pub fn into_problem(self) -> Problem {
         self.log();
-        let problem = Problem { detail: self.to_string(), ..problem_of(self.status()) };
+        let (status, detail) = (self.status(), self.to_string());
         match self {
-            Self::Invalid(errors) => Problem { errors, ..problem },
-            Self::KeyReused => named(problem, "idempotency-key-reused", "Idempotency key reused"),
-            Self::StillRunning => named(problem, "request-in-progress", "Request in progress"),
-            _ => problem,
+            Self::Invalid(errors) => Problem { errors, detail, ..problem_of(status) },
+            // These have a more special type than their status has.
+            Self::KeyReused => {
+                Problem::new("idempotency-key-reused", "Idempotency key reused", status.as_u16(), detail)
+            }
+            Self::StillRunning => Problem::new("request-in-progress", "Request in progress", status.as_u16(), detail),
+            _ => Problem { detail, ..problem_of(status) },
         }
     }
 
@@ -168,11 +165,6 @@ impl ApiError {
             _ => None,
         }
     }
-}
-
-/// A problem of a more special type than its status has.
-fn named(problem: Problem, kind: &str, title: &str) -> Problem {
-    Problem { kind: format!("/problems/{kind}"), title: title.to_owned(), ..problem }
 }
 
 impl IntoResponse for ApiError {

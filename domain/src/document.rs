@@ -116,7 +116,7 @@ pub struct Document {
 }
 
 /// The payload of an ingest job.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IngestPayload {
     /// The document to index.
     pub document_id: DocumentId,

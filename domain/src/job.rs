@@ -111,7 +111,7 @@ pub struct NewJob {
     pub generation_id: Option<GenerationId>,
     /// How urgent it is.
     pub priority: Priority,
-    /// What the handler needs, as JSON of the kind's own type.
+    /// What the handler needs: [`crate::work::Work`] writes it and reads it.
     pub payload: serde_json::Value,
     /// The client's own words, echoed back.
     pub metadata: serde_json::Value,
@@ -186,7 +186,7 @@ pub struct StartedJob {
     pub business_id: BusinessId,
     /// The generation that it makes or speaks of.
     pub generation_id: Option<GenerationId>,
-    /// What the handler needs, as JSON of the kind's own type.
+    /// What the handler needs: [`crate::work::Work`] writes it and reads it.
     pub payload: serde_json::Value,
     /// The attempt under way; from 1.
     pub attempt: u16,

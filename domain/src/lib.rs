@@ -2,8 +2,7 @@
 //! they say. Knows neither where they are stored nor how they travel: it links no async runtime, no
 //! database and no HTTP, which `tests/dependencies.rs` holds.
 //!
-//! Modules import one way: [`names`] and [`id`] know no other, [`job`] and [`generation`] stand on
-//! most of them.
+//! Modules import one way: [`names`] and [`id`] know no other, [`work`] stands on most of them.
 
 pub mod business;
 pub mod checkpoint;
@@ -20,3 +19,4 @@ pub mod review;
 pub mod stage;
 pub mod trace;
 pub mod usage;
+pub mod work;

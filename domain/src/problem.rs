@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::id::JobId;
+
 /// An error as RFC 9457 `application/problem+json` has it: safe to show to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -22,6 +24,26 @@ pub struct Problem {
     /// The offending parts of the body, for a 422.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+}
+
+impl Problem {
+    /// A problem of the type `/problems/{kind}`. The type, its title and its status are stable; `detail` says
+    /// what went wrong here and what to do about it.
+    pub fn new(kind: &str, title: &str, status: u16, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{kind}"),
+            title: title.to_owned(),
+            status,
+            detail: detail.into(),
+            instance: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// The same, as what a job ended with.
+    pub fn of_job(self, job: JobId) -> Self {
+        Self { instance: Some(format!("/api/jobs/{job}")), ..self }
+    }
 }
 
 /// One offending part of a request's body.

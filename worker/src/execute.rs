@@ -9,7 +9,6 @@ use copydesk_common::clock;
 use copydesk_common::queue::Next;
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
-use copydesk_domain::problem::Problem;
 use copydesk_domain::trace::TraceParent;
 use futures_util::FutureExt;
 use tracing::Instrument;
@@ -19,7 +18,7 @@ use crate::context::Context;
 use crate::handler::Handler;
 use crate::outcome::{Interruption, STORE_AWAY};
 use crate::queue::Claim;
-use crate::{metric, retry};
+use crate::{metric, problem, retry};
 
 /// A job that lost its worker so often in a row, without finishing another stage, is what kills
 /// the workers: it ends as dead.
@@ -80,14 +79,14 @@ async fn handle(
     mut cancellation: Cancellation,
 ) -> Result<(), Interruption> {
     if job.takeovers > MAX_TAKEOVERS {
-        return Err(poisoned(job).into());
+        return Err(problem::poisoned(job).into());
     }
     if let Some(wait) = retry::suspicion(job.takeovers).filter(|_| job.is_takeover) {
         let until = clock::now() + wait;
         return Err(Interruption::Wait(Waiting { reason: WaitReason::Backoff, provider: None, until }));
     }
     if job.deadline_at.is_some_and(|deadline| deadline <= clock::now()) {
-        return Err(too_late(job).into());
+        return Err(problem::too_late(job).into());
     }
     tokio::select! {
         biased;
@@ -132,7 +131,7 @@ async fn conclude(
         }
         Err(Interruption::Retry(error)) => {
             tracing::error!(error = &*error as &dyn std::error::Error, "the last attempt failed");
-            (store::job::fail(store, job, &exhausted(job)).await, Next::Done, "failed")
+            (store::job::fail(store, job, &problem::exhausted(job)).await, Next::Done, "failed")
         }
         Err(Interruption::Fail(problem)) => {
             tracing::warn!(problem.kind, problem.detail, "the job failed");
@@ -160,30 +159,4 @@ fn before_deadline(context: &Context, job: &StartedJob, until: DateTime<Utc>) ->
         Some(deadline) => until.min((deadline - context.longest_call).max(clock::now())),
         None => until,
     }
-}
-
-fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: String) -> Problem {
-    Problem {
-        kind: format!("/problems/{kind}"),
-        title: title.to_owned(),
-        status,
-        detail,
-        instance: Some(format!("/api/jobs/{}", job.id)),
-        errors: Vec::new(),
-    }
-}
-
-fn poisoned(job: &StartedJob) -> Problem {
-    let detail = format!("Workers vanished {} times in a row while they ran this job.", job.takeovers);
-    problem(job, "poisoned", "The job ends its workers", 500, detail)
-}
-
-fn too_late(job: &StartedJob) -> Problem {
-    let detail = "The job's deadline passed before it could be finished.".to_owned();
-    problem(job, "deadline-exceeded", "The deadline has passed", 504, detail)
-}
-
-fn exhausted(job: &StartedJob) -> Problem {
-    let detail = format!("All {} attempts failed; the providers were not available.", job.max_attempts);
-    problem(job, "attempts-exhausted", "Every attempt failed", 502, detail)
 }

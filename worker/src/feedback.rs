@@ -7,8 +7,7 @@ use copydesk_domain::job::StartedJob;
 use crate::outcome::Interruption;
 
 /// Applies the verdict and ends the job.
-pub(crate) async fn run(store: &Store, job: &StartedJob) -> Result<(), Interruption> {
-    let verdict: Verdict = serde_json::from_value(job.payload.clone()).map_err(|e| Interruption::Retry(e.into()))?;
+pub(crate) async fn run(store: &Store, job: &StartedJob, verdict: Verdict) -> Result<(), Interruption> {
     store::feedback::settle(store, job, &verdict).await?;
     Ok(())
 }

@@ -2,9 +2,11 @@
 //! between its states, is [`crate::execute`]'s.
 
 use std::fmt;
+use std::future::ready;
 
 use copydesk_common::config::Config;
-use copydesk_domain::job::{JobKind, StartedJob};
+use copydesk_domain::job::StartedJob;
+use copydesk_domain::work::Work;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -14,6 +16,7 @@ use crate::ingest::Ingest;
 use crate::outcome::Interruption;
 use crate::pipeline;
 use crate::pipeline::deps::PipelineDeps;
+use crate::problem;
 use crate::provider::ClientError;
 
 /// Does the work of jobs.
@@ -41,10 +44,12 @@ impl Handlers {
 
 impl Handler for Handlers {
     fn handle<'a>(&'a self, context: &'a Context, job: &'a StartedJob) -> BoxFuture<'a, Result<(), Interruption>> {
-        match job.kind {
-            JobKind::Generate => pipeline::run(&self.pipeline, job).boxed(),
-            JobKind::Feedback => feedback::run(&context.store, job).boxed(),
-            JobKind::Ingest => self.ingest.run(job).boxed(),
+        match Work::read(job.kind, &job.payload) {
+            Ok(Work::Generate(request)) => pipeline::run(&self.pipeline, job, request).boxed(),
+            Ok(Work::Feedback(verdict)) => feedback::run(&context.store, job, verdict).boxed(),
+            Ok(Work::Ingest(payload)) => self.ingest.run(job, payload.document_id).boxed(),
+            // Another attempt would read the same.
+            Err(_) => ready(Err(problem::unreadable(job).into())).boxed(),
         }
     }
 }

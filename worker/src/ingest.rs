@@ -17,7 +17,7 @@ use std::time::Duration;
 use copydesk_common::quota::Rank;
 use copydesk_common::store::Store;
 use copydesk_common::store::document::{self, Ingested, Source};
-use copydesk_domain::document::{Body, IngestPayload, MediaType, NewChunk};
+use copydesk_domain::document::{Body, MediaType, NewChunk};
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::{Progress, StartedJob, WaitReason, Waiting};
 use copydesk_domain::language::Language;
@@ -85,11 +85,8 @@ impl Ingest {
         Self { store, readers: Arc::new(Semaphore::new(READERS)), embedder }
     }
 
-    /// Indexes the job's document and ends the job.
-    pub async fn run(&self, job: &StartedJob) -> Result<(), Interruption> {
-        let payload: IngestPayload =
-            serde_json::from_value(job.payload.clone()).map_err(|error| Interruption::Retry(error.into()))?;
-        let id = payload.document_id;
+    /// Indexes the document and ends the job.
+    pub async fn run(&self, job: &StartedJob, id: DocumentId) -> Result<(), Interruption> {
         // Before the document is in memory: those that wait hold nothing.
         let permit = self.readers.clone().acquire_owned().await.map_err(|error| Interruption::Retry(error.into()))?;
         let Some(source) = document::source(&self.store, &job.business_id, id).await? else {

@@ -32,6 +32,7 @@ mod ops;
 pub mod outcome;
 pub mod pipeline;
 mod presence;
+mod problem;
 pub mod provider;
 pub mod queue;
 mod retry;

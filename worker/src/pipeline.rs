@@ -13,15 +13,14 @@ use copydesk_common::store::job::Checkpoint;
 use copydesk_domain::checkpoint::StageResult;
 use copydesk_domain::generation::GenerateRequest;
 use copydesk_domain::job::{Progress, StartedJob};
-use copydesk_domain::problem::Problem;
 use copydesk_domain::stage::Stage;
 use copydesk_domain::usage::Usage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
-use crate::metric;
 use crate::outcome::Interruption;
+use crate::{metric, problem};
 
 pub mod brief;
 pub mod calls;
@@ -48,7 +47,7 @@ pub mod writing;
 
 use calls::Calls;
 use deps::PipelineDeps;
-use error::{StageError, problem};
+use error::StageError;
 use review::Reviewed;
 
 /// Stages of a generation without a revision.
@@ -59,8 +58,7 @@ const STAGES: u16 = 8;
 const UNSTORED_FOR: Duration = Duration::from_millis(20);
 
 /// Runs a generate job from its first unfinished stage to its end.
-pub async fn run(deps: &PipelineDeps, job: &StartedJob) -> Result<(), Interruption> {
-    let request: GenerateRequest = serde_json::from_value(job.payload.clone()).map_err(|_| unreadable(job))?;
+pub async fn run(deps: &PipelineDeps, job: &StartedJob, request: GenerateRequest) -> Result<(), Interruption> {
     let calls = Calls::new(deps.providers.clone(), job).shown_by(deps.broadcast.clone());
     let mut run = Run::resume(deps, job, &calls).await?;
     let ended = stages(&mut run, &request).await;
@@ -286,18 +284,8 @@ impl<'a> Run<'a> {
             return Some(Interruption::Draining);
         }
         let is_late = self.job.deadline_at.is_some_and(|deadline| deadline <= clock::now());
-        is_late.then(|| too_late(self.job).into())
+        is_late.then(|| problem::too_late(self.job).into())
     }
-}
-
-fn too_late(job: &StartedJob) -> Problem {
-    let detail = "The job's deadline passed before it could be finished.".to_owned();
-    problem(job, "deadline-exceeded", "The deadline has passed", 504, detail)
-}
-
-fn unreadable(job: &StartedJob) -> Problem {
-    let detail = "The job's request cannot be read by this version of the worker.".to_owned();
-    problem(job, "unreadable-request", "The request cannot be read", 500, detail)
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Batch {
     fn read(body: &BatchBody, trace: TraceParent) -> Self {
         let mut batch = Self { answer: BatchAnswer { data: Vec::new() }, jobs: Vec::new(), lines: Vec::new() };
         for (index, request) in body.requests.iter().enumerate() {
-            let job = body::parse::<GenerateBody>(request.get().as_bytes()).and_then(|body| body.into_job(trace));
+            let job = body::parse::<GenerateBody>(request.get().as_bytes()).map(|body| body.into_job(trace));
             let line = match job {
                 Ok(job) => {
                     let line = BatchLine::accepted(index, &job);

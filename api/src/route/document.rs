@@ -10,8 +10,9 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::{Body, Document, IngestPayload, MediaType, NewDocument};
 use copydesk_domain::format::Format;
 use copydesk_domain::id::{DocumentId, JobId};
-use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::job::{NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
+use copydesk_domain::work::Work;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,14 +78,15 @@ fn answer(document: &Document, job: &NewJob) -> Value {
 }
 
 fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TraceParent) -> NewJob {
+    let work = Work::Ingest(IngestPayload { document_id });
     let created_at = clock::now();
     NewJob {
         id: JobId::new(),
-        kind: JobKind::Ingest,
+        kind: work.kind(),
         business_id: business_id.clone(),
         generation_id: None,
         priority: Priority::Interactive,
-        payload: json!(IngestPayload { document_id }),
+        payload: work.payload(),
         metadata: json!({}),
         max_attempts: MAX_ATTEMPTS,
         created_at,

@@ -9,8 +9,9 @@ use copydesk_common::store::job::Submission;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::feedback::Verdict;
 use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
-use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::job::{NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
+use copydesk_domain::work::Work;
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ pub async fn feedback(
     body.says_something()?;
     let subject = store::feedback::subject(&services.store, &body.business_id, body.generation_id);
     match services.within(subject).await? {
-        Subject::Finished => accept(&services, Submission { job: body.into_job(trace)?, key }).await,
+        Subject::Finished => accept(&services, Submission { job: body.into_job(trace), key }).await,
         Subject::Unfinished => {
             Err(ApiError::Conflict("the generation has no text to judge: its job has not ended with one".to_owned()))
         }
@@ -109,28 +110,28 @@ impl FeedbackBody {
         Ok(())
     }
 
-    fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
-        let verdict = Verdict {
+    fn into_job(self, trace: TraceParent) -> NewJob {
+        let work = Work::Feedback(Verdict {
             feedback_id: FeedbackId::new(),
             generation_id: self.generation_id,
             human_approved: self.human_approved,
             human_score: self.human_score,
             human_feedback: self.human_feedback,
-        };
+        });
         let created_at = clock::now();
-        Ok(NewJob {
+        NewJob {
             id: JobId::new(),
-            kind: JobKind::Feedback,
+            kind: work.kind(),
             business_id: self.business_id,
             generation_id: Some(self.generation_id),
             priority: Priority::Interactive,
-            payload: serde_json::to_value(verdict).map_err(|error| ApiError::Internal(error.into()))?,
+            payload: work.payload(),
             metadata: json!({}),
             max_attempts: MAX_ATTEMPTS,
             created_at,
             run_at: None,
             deadline_at: Some(deadline(created_at, None, DEFAULT_DEADLINE_SECONDS)),
             trace,
-        })
+        }
     }
 }

@@ -11,8 +11,9 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::GenerateRequest;
 use copydesk_domain::id::{GenerationId, JobId};
-use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::job::{NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
+use copydesk_domain::work::Work;
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ pub async fn generate(
     Extension(trace): Extension<TraceParent>,
     Keyed { key, body }: Keyed<GenerateBody>,
 ) -> Result<Accepted<JobBody>, ApiError> {
-    accept(&services, Submission { job: body.into_job(trace)?, key }).await
+    accept(&services, Submission { job: body.into_job(trace), key }).await
 }
 
 /// What is to be written, for whom and how.
@@ -146,10 +147,10 @@ impl RequestBody for GenerateBody {
 
 impl GenerateBody {
     /// The job that it becomes.
-    pub fn into_job(self, trace: TraceParent) -> Result<NewJob, ApiError> {
+    pub fn into_job(self, trace: TraceParent) -> NewJob {
         let created_at = clock::now();
         let deadline_seconds = self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
-        let request = GenerateRequest {
+        let work = Work::Generate(GenerateRequest {
             topic: self.topic,
             format: self.format.unwrap_or(Format::Blog),
             voice: self.voice,
@@ -163,21 +164,21 @@ impl GenerateBody {
                 .and_then(|rounds| u8::try_from(rounds).ok())
                 .unwrap_or(GenerateRequest::DEFAULT_MAX_ROUNDS),
             min_score: self.min_score.unwrap_or(GenerateRequest::DEFAULT_MIN_SCORE),
-        };
-        Ok(NewJob {
+        });
+        NewJob {
             id: JobId::new(),
-            kind: JobKind::Generate,
+            kind: work.kind(),
             business_id: self.business_id,
             generation_id: Some(GenerationId::new()),
             priority: self.priority.unwrap_or(Priority::Interactive),
-            payload: serde_json::to_value(request).map_err(|error| ApiError::Internal(error.into()))?,
+            payload: work.payload(),
             metadata: Value::Object(self.metadata.unwrap_or_default().into_iter().collect()),
             max_attempts: MAX_ATTEMPTS,
             created_at,
             run_at: self.run_at,
             deadline_at: Some(deadline(created_at, self.run_at, deadline_seconds)),
             trace,
-        })
+        }
     }
 }
 

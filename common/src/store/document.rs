@@ -320,14 +320,7 @@ async fn settle_once(
 }
 
 fn unusable(job: &StartedJob, reason: &str) -> Problem {
-    Problem {
-        kind: "/problems/unusable-document".into(),
-        title: "The document cannot be used".into(),
-        status: 422,
-        detail: reason.to_owned(),
-        instance: Some(format!("/api/jobs/{}", job.id)),
-        errors: Vec::new(),
-    }
+    Problem::new("unusable-document", "The document cannot be used", 422, reason).of_job(job.id)
 }
 
 async fn already_settled(tx: &mut sqlx::PgTransaction<'_>, job: &StartedJob) -> Result<bool, sqlx::Error> {

@@ -68,7 +68,7 @@ impl StageError {
             }
             Self::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
                 let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
-                problem(job, "provider-misconfigured", "A provider is not set up", 502, detail).into()
+                Problem::new("provider-misconfigured", "A provider is not set up", 502, detail).of_job(job.id).into()
             }
             Self::Prompt(PromptError::TooLong { window: Window { model, tokens }, most, tokens: needed }) => {
                 let detail = format!(
@@ -76,7 +76,9 @@ impl StageError {
                      {most} for them: shorten the request, use a model with a larger window, or set \
                      COPYDESK_CONTEXT_TOKENS={model}=… where its window is larger."
                 );
-                problem(job, "context-window", "The model's context window is too small", 502, detail).into()
+                Problem::new("context-window", "The model's context window is too small", 502, detail)
+                    .of_job(job.id)
+                    .into()
             }
             Self::Store(error) => error.into(),
             error => Interruption::Retry(error.into()),
@@ -103,16 +105,4 @@ pub enum PromptError {
     /// A template names what it is not given: a bug in it.
     #[error("a prompt's template cannot be filled in")]
     Unfilled(#[from] minijinja::Error),
-}
-
-/// A problem that ends a job.
-pub(super) fn problem(job: &StartedJob, kind: &str, title: &str, status: u16, detail: String) -> Problem {
-    Problem {
-        kind: format!("/problems/{kind}"),
-        title: title.to_owned(),
-        status,
-        detail,
-        instance: Some(format!("/api/jobs/{}", job.id)),
-        errors: Vec::new(),
-    }
 }

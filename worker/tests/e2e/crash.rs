@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use copydesk_common::clock;
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Entry, Queue};
+use copydesk_common::store::job::Submission;
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, Priority};
+use copydesk_domain::job::{JobKind, NewJob, Priority};
 use copydesk_domain::problem::Problem;
 use copydesk_domain::trace::TraceParent;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::system::{PATIENCE, System, lease};
 
@@ -205,14 +207,7 @@ async fn a_zombies_writes_change_no_row() {
     assert!(store::job::begin(&system.store, lease(id, 1), "zombie").await.unwrap().is_none());
     let superseded = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Superseded));
     assert!(superseded(store::job::release(&system.store, &zombie).await));
-    let problem = Problem {
-        kind: "/problems/test".into(),
-        title: "A zombie's".into(),
-        status: 500,
-        detail: "It must not be written.".into(),
-        instance: None,
-        errors: Vec::new(),
-    };
+    let problem = Problem::new("test", "A zombie's", 500, "It must not be written.");
     assert!(superseded(store::job::fail(&system.store, &zombie, &problem).await));
     store::job::fail(&system.store, &heir, &problem).await.unwrap();
     assert!(superseded(store::job::release(&system.store, &heir).await), "it has ended");
@@ -245,5 +240,40 @@ async fn a_document_fails_with_the_job_that_was_to_index_it() {
     assert_eq!(system.ended(job).await["status"], "failed");
     let (_, documents) = system.get("/api/businesses/riverside/documents").await;
     assert_eq!(documents["data"][0]["status"], "failed", "{documents}");
+    worker.leave().await;
+}
+
+/// A row whose payload is none of its kind, as another version or a slip of the hand leaves one.
+fn unreadable(kind: JobKind, payload: &Value) -> Submission {
+    let job = NewJob {
+        id: JobId::new(),
+        kind,
+        business_id: BusinessId::parse(BUSINESS).unwrap(),
+        generation_id: None,
+        priority: Priority::Interactive,
+        payload: payload.clone(),
+        metadata: json!({}),
+        max_attempts: 3,
+        created_at: clock::now(),
+        run_at: None,
+        deadline_at: None,
+        trace: TraceParent::start(),
+    };
+    Submission { job, key: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payload_that_cannot_be_read_ends_a_job_of_any_kind_at_its_first_attempt() {
+    let system = System::start().await;
+    let payloads = [json!({}), json!("nonsense"), json!({ "document_id": "no UUID" })];
+    let submissions: Vec<_> =
+        JobKind::ALL.iter().flat_map(|kind| payloads.iter().map(|payload| unreadable(*kind, payload))).collect();
+    store::job::accept(&system.store, &submissions).await.unwrap();
+    let worker = system.worker();
+    for Submission { job, .. } in submissions {
+        let ended = system.ended(job.id).await;
+        let how = (&ended["status"], &ended["attempt"], &ended["error"]["type"]);
+        assert_eq!(how, (&json!("failed"), &json!(1), &json!("/problems/unreadable-request")), "{ended:#}");
+    }
     worker.leave().await;
 }

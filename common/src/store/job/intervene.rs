@@ -35,7 +35,9 @@ async fn cancel_once(
                update brand_documents d
                set status = 'failed', error = 'Its indexing was cancelled.', updated_at = now()
                from cancelled c
-               where c.kind = 'ingest' and d.id = (c.payload->>'document_id')::uuid and d.status = 'pending'
+               -- As text: a payload that holds no UUID must not keep the job from ending.
+               where c.kind = 'ingest' and d.id::text = c.payload->>'document_id'
+                 and d.business_id = c.business_id and d.status = 'pending'
                  -- A later revision has a job of its own.
                  and not exists (
                      select 1 from jobs j
@@ -183,6 +185,17 @@ mod tests {
         assert!(cancel_once(&store, None, id, true).await.unwrap());
         let other = BusinessId::parse("other").unwrap();
         assert!(!cancel_once(&store, Some(&other), id, true).await.unwrap());
+    }
+
+    #[sqlx::test(migrations = "../migrations")]
+    async fn a_payload_that_names_no_document_does_not_keep_a_job_from_being_cancelled(pool: PgPool) {
+        let store = Store::from_pool(pool);
+        let id = accepted(&store).await;
+        sqlx::query(r#"update jobs set kind = 'ingest', payload = '{"document_id": "no UUID"}'"#)
+            .execute(store.pool())
+            .await
+            .unwrap();
+        assert!(cancel(&store, None, id).await.unwrap());
     }
 
     #[sqlx::test(migrations = "../migrations")]

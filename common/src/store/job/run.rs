@@ -241,7 +241,9 @@ pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<
                  returning id, kind, business_id, payload
              ), document as (
                  update brand_documents d set status = 'failed', error = $3::jsonb->>'detail', updated_at = now()
-                 from job where job.kind = 'ingest' and d.id = (job.payload->>'document_id')::uuid
+                 from job
+                 -- As text: a payload that holds no UUID must not keep the job from ending.
+                 where job.kind = 'ingest' and d.id::text = job.payload->>'document_id'
                    and d.business_id = job.business_id and d.status = 'pending'
              )
              select id from job",
