@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::announce::{self, Announcer};
+use crate::error::ApiError;
 use crate::metric;
 
 /// Inserts under way at once: one gathers while the other commits. More of them would make batches
@@ -44,6 +45,17 @@ pub enum AcceptError {
     /// The database said no. Shared by all requests of the batch.
     #[error("the database did not accept the job")]
     Store(#[source] Arc<StoreError>),
+}
+
+impl From<AcceptError> for ApiError {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Full => Self::Overloaded,
+            AcceptError::Late => Self::Unavailable(None),
+            AcceptError::KeyReused => Self::KeyReused,
+            AcceptError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// A job that is committed.

@@ -6,17 +6,17 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::error::ApiError;
-
 /// Bytes of the hash that make up a tag: chance collisions are out of the question.
 const TAG_BYTES: usize = 16;
 
+/// The body cannot be written as JSON: a bug in its type.
+#[derive(Debug, thiserror::Error)]
+#[error("an answer cannot be written as JSON")]
+pub struct Unwritable(#[from] serde_json::Error);
+
 /// 200 with the body as JSON, or 304 where the client has exactly that already.
-pub fn respond<T: Serialize>(request: &HeaderMap, body: &T) -> Response {
-    match Tagged::of(body) {
-        Ok(body) => body.respond(request),
-        Err(error) => ApiError::Internal(error.into()).into_response(),
-    }
+pub fn respond<T: Serialize>(request: &HeaderMap, body: &T) -> Result<Response, Unwritable> {
+    Ok(Tagged::of(body)?.respond(request))
 }
 
 /// A body as JSON, with its tag: both are made once, however many are answered with it.
@@ -28,7 +28,7 @@ pub struct Tagged {
 
 impl Tagged {
     /// Writes the body down.
-    pub fn of<T: Serialize>(body: &T) -> Result<Self, serde_json::Error> {
+    pub fn of<T: Serialize>(body: &T) -> Result<Self, Unwritable> {
         let json = serde_json::to_vec(body)?;
         let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&json)[..TAG_BYTES]));
         Ok(Self { json: json.into(), tag })

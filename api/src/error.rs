@@ -4,7 +4,6 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use copydesk_common::queue::QueueError;
@@ -13,9 +12,7 @@ use copydesk_common::store::StoreError;
 use copydesk_domain::problem::{FieldProblem, Problem};
 use copydesk_knowledge::KnowledgeError;
 
-use crate::accept::AcceptError;
-use crate::loads::CountError;
-use crate::read::ReadError;
+use crate::entity_tag::Unwritable;
 
 /// Seconds after which a client may try again when a part of the service was away.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -196,33 +193,9 @@ impl From<QueueError> for ApiError {
     }
 }
 
-impl From<AcceptError> for ApiError {
-    fn from(error: AcceptError) -> Self {
-        match error {
-            AcceptError::Full => Self::Overloaded,
-            AcceptError::Late => Self::Unavailable(None),
-            AcceptError::KeyReused => Self::KeyReused,
-            AcceptError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ReadError> for ApiError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Full => Self::Overloaded,
-            ReadError::Late => Self::Unavailable(None),
-            ReadError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<CountError> for ApiError {
-    fn from(error: CountError) -> Self {
-        match error {
-            CountError::Store(error) => error.into(),
-            error @ CountError::Gone => Self::Internal(error.into()),
-        }
+impl From<Unwritable> for ApiError {
+    fn from(error: Unwritable) -> Self {
+        Self::Internal(error.into())
     }
 }
 
@@ -231,22 +204,6 @@ impl From<KnowledgeError> for ApiError {
         match error {
             KnowledgeError::Store(error) => error.into(),
             error => Self::Internal(error.into()),
-        }
-    }
-}
-
-impl From<MultipartRejection> for ApiError {
-    fn from(_: MultipartRejection) -> Self {
-        Self::Malformed("the content type names no multipart boundary".to_owned())
-    }
-}
-
-impl From<MultipartError> for ApiError {
-    fn from(error: MultipartError) -> Self {
-        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Self::TooLarge(crate::extract::UPLOAD_BODY_BYTES)
-        } else {
-            Self::Malformed(format!("the multipart body cannot be read: {}", error.body_text()))
         }
     }
 }

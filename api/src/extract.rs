@@ -2,6 +2,7 @@
 //! [`ApiError`](crate::error::ApiError) that names it; nothing of HTTP gets past here.
 
 pub mod body;
+pub mod document;
 pub mod idempotency;
 pub mod path;
 pub mod query;

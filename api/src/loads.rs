@@ -15,6 +15,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::ApiError;
+
 /// A count that takes no longer is made anew for each request.
 const QUICK: Duration = Duration::from_millis(10);
 /// Counts that take longer are this many times as far apart as they take.
@@ -59,6 +61,15 @@ pub enum CountError {
     /// The task that counted is gone.
     #[error("the jobs were not counted")]
     Gone,
+}
+
+impl From<CountError> for ApiError {
+    fn from(error: CountError) -> Self {
+        match error {
+            CountError::Store(error) => error.into(),
+            error @ CountError::Gone => Self::Internal(error.into()),
+        }
+    }
 }
 
 /// Counts what the jobs are doing. Cheap to clone; clones share their counts.

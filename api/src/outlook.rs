@@ -15,7 +15,7 @@ use copydesk_common::quota::{Quota, Quotas};
 use copydesk_domain::job::{JobKind, JobStatus, WaitReason};
 use tokio::time::timeout;
 
-use crate::representation::JobBody;
+use crate::representation::{JobBody, Outlook};
 use crate::state::Services;
 
 /// A poll waits no longer than this for an estimate.
@@ -25,60 +25,49 @@ const CALLS: u64 = 3;
 /// Estimates are shown in steps of so many seconds: who polls is spared what is no news.
 const STEP_SECONDS: i64 = 5;
 
-/// What an open job may expect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outlook {
-    /// Its place in the line: 1 is next.
-    pub position: Option<u64>,
-    /// Seconds until it is done.
-    pub eta_seconds: Option<i64>,
+/// The outlook of a job that is queued or waits for quota; `None` for any other, at no cost.
+/// Where Redis is away, nothing is known.
+pub async fn of(services: &Services, job: &JobBody) -> Option<Outlook> {
+    if job.kind != JobKind::Generate {
+        return None;
+    }
+    let outlook = match (job.status, &job.waiting) {
+        (JobStatus::Queued, _) => timeout(TIMEOUT, of_queued(services, job)).await,
+        (JobStatus::Waiting, Some(waiting)) if waiting.reason == WaitReason::RateLimited => {
+            let provider = waiting.provider.as_deref().unwrap_or(Quotas::LLM);
+            timeout(TIMEOUT, of_waiting(services, job, provider)).await
+        }
+        _ => return None,
+    };
+    Some(outlook.ok().flatten().unwrap_or_default())
 }
 
-impl Outlook {
-    /// The outlook of a job that is queued or waits for quota; `None` for any other, at no cost.
-    /// Where Redis is away, nothing is known.
-    pub async fn of(services: &Services, job: &JobBody) -> Option<Self> {
-        if job.kind != JobKind::Generate {
-            return None;
-        }
-        let outlook = match (job.status, &job.waiting) {
-            (JobStatus::Queued, _) => timeout(TIMEOUT, Self::of_queued(services, job)).await,
-            (JobStatus::Waiting, Some(waiting)) if waiting.reason == WaitReason::RateLimited => {
-                let provider = waiting.provider.as_deref().unwrap_or(Quotas::LLM);
-                timeout(TIMEOUT, Self::of_waiting(services, job, provider)).await
-            }
-            _ => return None,
-        };
-        Some(outlook.ok().flatten().unwrap_or_default())
-    }
+/// Before it: the jobs in the queue, and those that wait in the line already.
+async fn of_queued(services: &Services, job: &JobBody) -> Option<Outlook> {
+    let queue = services.queue(job.kind).ok()?;
+    let jobs_before = queue.ahead_of(job.id).await.ok()??;
+    let llm = quota(services, Quotas::LLM)?;
+    let (outlook, intake) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.intake());
+    let outlook = outlook.ok()?;
+    let eta = eta(&outlook, CALLS).filter(|_| matches!(intake, Ok(None | Some(Intake::Open))));
+    Some(Outlook { position: Some(jobs_before + outlook.jobs_before + 1), eta_seconds: eta.map(shown) })
+}
 
-    /// Before it: the jobs in the queue, and those that wait in the line already.
-    async fn of_queued(services: &Services, job: &JobBody) -> Option<Self> {
-        let queue = services.queue(job.kind).ok()?;
-        let jobs_before = queue.ahead_of(job.id).await.ok()??;
-        let llm = quota(services, Quotas::LLM)?;
-        let (outlook, intake) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.intake());
-        let outlook = outlook.ok()?;
-        let eta = eta(&outlook, CALLS).filter(|_| matches!(intake, Ok(None | Some(Intake::Open))));
-        Some(Self { position: Some(jobs_before + outlook.jobs_before + 1), eta_seconds: eta.map(shown) })
+async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Option<Outlook> {
+    let is_llm = provider == Quotas::LLM;
+    let calls = if is_llm { calls_left(&job.progress.stage) } else { 1 };
+    let outlook = quota(services, provider)?.outlook(job.id, calls, 0).await.ok()?;
+    if !outlook.waits {
+        // It was refused by the provider itself, or missed its moment.
+        return None;
     }
-
-    async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Option<Self> {
-        let is_llm = provider == Quotas::LLM;
-        let calls = if is_llm { calls_left(&job.progress.stage) } else { 1 };
-        let outlook = quota(services, provider)?.outlook(job.id, calls, 0).await.ok()?;
-        if !outlook.waits {
-            // It was refused by the provider itself, or missed its moment.
-            return None;
-        }
-        let mut done = eta(&outlook, calls);
-        if !is_llm {
-            let before = outlook.jobs_before * CALLS;
-            let then = quota(services, Quotas::LLM)?.outlook(job.id, CALLS, before).await.ok()?;
-            done = done.zip(eta(&then, CALLS)).map(|(search, text)| search.max(text));
-        }
-        Some(Self { position: Some(outlook.jobs_before + 1), eta_seconds: done.map(shown) })
+    let mut done = eta(&outlook, calls);
+    if !is_llm {
+        let before = outlook.jobs_before * CALLS;
+        let then = quota(services, Quotas::LLM)?.outlook(job.id, CALLS, before).await.ok()?;
+        done = done.zip(eta(&then, CALLS)).map(|(search, text)| search.max(text));
     }
+    Some(Outlook { position: Some(outlook.jobs_before + 1), eta_seconds: done.map(shown) })
 }
 
 fn quota<'a>(services: &'a Services, provider: &'a str) -> Option<&'a Quota> {

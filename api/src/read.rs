@@ -17,7 +17,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::entity_tag::Tagged;
+use crate::entity_tag::{Tagged, Unwritable};
+use crate::error::ApiError;
 use crate::representation::JobBody;
 
 /// Reads under way at once.
@@ -43,6 +44,16 @@ pub enum ReadError {
     Store(#[source] Arc<StoreError>),
 }
 
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Full => Self::Overloaded,
+            ReadError::Late => Self::Unavailable(None),
+            ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
 /// A job as it stood at one moment. Shared by all who asked for it then.
 #[derive(Debug)]
 pub struct Standing {
@@ -53,7 +64,7 @@ pub struct Standing {
 
 impl Standing {
     /// As clients see it: made by the first who asks.
-    pub fn shown(&self) -> Result<&Tagged, serde_json::Error> {
+    pub fn shown(&self) -> Result<&Tagged, Unwritable> {
         if let Some(shown) = self.shown.get() {
             return Ok(shown);
         }

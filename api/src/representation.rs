@@ -12,8 +12,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::outlook::Outlook;
-
 /// A job: what was asked for, where it stands and how it ended.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Job, example = job_example)]
@@ -86,6 +84,15 @@ impl JobPage {
     pub fn of(page: Page) -> Self {
         Self { data: page.jobs.into_iter().map(|job| JobBody::of(job, None)).collect(), next_cursor: page.next }
     }
+}
+
+/// What an open job may expect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Its place in the line: 1 is next.
+    pub position: Option<u64>,
+    /// Seconds until it is done.
+    pub eta_seconds: Option<i64>,
 }
 
 /// Where a job stands, as the event `status` tells it. The fields are the job's.

@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::multipart::Field;
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use copydesk_common::store::job::IdempotencyKey;
 use copydesk_domain::document::MediaType;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::body;
+use super::document::DocumentBody;
 use super::idempotency::Name;
 use crate::error::ApiError;
-use crate::route::document::DocumentBody;
 use crate::state::Services;
 
 /// The largest document, in bytes of text.
@@ -41,6 +41,22 @@ impl FromRequest<Services> for Upload {
         let name = Name::of(&request)?;
         let upload = if is_form(&request) { of_form(request, name).await? } else { of_json(request, name).await? };
         if upload.document.text.len() > DOCUMENT_BYTES { Err(ApiError::TooLarge(DOCUMENT_BYTES)) } else { Ok(upload) }
+    }
+}
+
+impl From<MultipartRejection> for ApiError {
+    fn from(_: MultipartRejection) -> Self {
+        Self::Malformed("the content type names no multipart boundary".to_owned())
+    }
+}
+
+impl From<MultipartError> for ApiError {
+    fn from(error: MultipartError) -> Self {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::TooLarge(UPLOAD_BODY_BYTES)
+        } else {
+            Self::Malformed(format!("the multipart body cannot be read: {}", error.body_text()))
+        }
     }
 }
 

@@ -7,8 +7,7 @@ use copydesk_common::clock;
 use copydesk_common::store;
 use copydesk_common::store::idempotency::Once;
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Body, Document, IngestPayload, MediaType, NewDocument};
-use copydesk_domain::format::Format;
+use copydesk_domain::document::{Document, IngestPayload};
 use copydesk_domain::id::{DocumentId, JobId};
 use copydesk_domain::job::{NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
@@ -20,8 +19,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline};
 use crate::error::ApiError;
-use crate::extract::{Business, Id, IdempotencyHeader, Parameters, RequestBody, Upload};
-use crate::limit::{self, chars, number, web_url};
+use crate::extract::document::{DocumentBody, DocumentForm};
+use crate::extract::{Business, Id, IdempotencyHeader, Parameters, Upload};
+use crate::limit::number;
 use crate::page;
 use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
@@ -156,96 +156,6 @@ pub async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let deleted = services.within(store::document::delete(&services.store, &business_id, id)).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("document")) }
-}
-
-/// A document to be added.
-#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = DocumentRequest, example = <DocumentBody as RequestBody>::example)]
-pub struct DocumentBody {
-    /// Its title.
-    #[garde(custom(chars(1..=300)))]
-    #[serde(deserialize_with = "limit::trimmed")]
-    #[schema(min_length = 1, max_length = 300)]
-    title: String,
-    /// Its text, of at most 10 MiB as UTF-8.
-    #[garde(custom(not_blank))]
-    #[schema(min_length = 1)]
-    pub text: String,
-    /// What the text is written in; `text/markdown` where it is missing.
-    #[garde(skip)]
-    pub media_type: Option<MediaType>,
-    /// Your own name for it: another document of this name replaces it.
-    #[garde(inner(custom(chars(0..=200))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
-    #[schema(max_length = 200)]
-    external_id: Option<String>,
-    /// The format it speaks of, where it speaks of one: a format's name or slug.
-    #[garde(skip)]
-    #[schema(value_type = Option<String>)]
-    content_type: Option<Format>,
-    /// Where it can be read: an `http://` or `https://` URL.
-    #[garde(inner(custom(chars(0..=2000)), custom(web_url)))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
-    #[schema(max_length = 2000)]
-    url: Option<String>,
-    /// The file, where it is no text.
-    #[garde(skip)]
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub file: Option<Vec<u8>>,
-}
-
-impl RequestBody for DocumentBody {
-    fn example() -> Value {
-        json!({
-            "title": "Brand guide",
-            "text": "# Tone\n\nWe write as we speak: short sentences, no jargon.",
-            "media_type": "text/markdown",
-            "external_id": "brand-guide",
-        })
-    }
-}
-
-impl DocumentBody {
-    fn into_document(self, business_id: BusinessId) -> NewDocument {
-        NewDocument {
-            id: DocumentId::new(),
-            business_id,
-            external_id: self.external_id,
-            title: self.title,
-            content_type: self.content_type,
-            media_type: self.media_type.unwrap_or(MediaType::Markdown),
-            url: self.url,
-            body: self.file.map_or(Body::Text(self.text), Body::File),
-        }
-    }
-}
-
-fn not_blank(text: &str, (): &()) -> garde::Result {
-    if text.trim().is_empty() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
-}
-
-/// A document to be added, as a form. Fields that are missing are as in the JSON request.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the form's shape for the reference; its parts are read one by one")]
-pub struct DocumentForm {
-    /// A file of at most 10 MiB: `.md`, `.txt` or `.html` as UTF-8, `.pdf` with text, or `.docx`.
-    #[schema(value_type = String, format = Binary)]
-    file: Vec<u8>,
-    /// Its title; the file's name where it is missing.
-    #[schema(max_length = 300)]
-    title: Option<String>,
-    /// What the file is written in; by its extension where it is missing.
-    media_type: Option<MediaType>,
-    /// Your own name for it.
-    #[schema(max_length = 200)]
-    external_id: Option<String>,
-    /// The format it speaks of, a format's name or slug.
-    content_type: Option<String>,
-    /// Where it can be read.
-    #[schema(max_length = 2000)]
-    url: Option<String>,
 }
 
 /// A stored document and the job that makes it searchable.

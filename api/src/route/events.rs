@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::extract::Id;
-use crate::outlook::Outlook;
+use crate::outlook;
 use crate::read::Standing;
 use crate::representation::{JobBody, Whereabouts};
 use crate::route::job;
@@ -201,7 +201,7 @@ impl Follower {
     /// Puts into events what is new.
     async fn tell(&mut self, standing: &Standing) {
         let job = &standing.body;
-        let outlook = Outlook::of(&self.services, job).await.unwrap_or_default();
+        let outlook = outlook::of(&self.services, job).await.unwrap_or_default();
         let whereabouts = Whereabouts::of(job, outlook);
         let was_told = self.told.whereabouts.replace(whereabouts.clone());
         if was_told.as_ref() != Some(&whereabouts) {

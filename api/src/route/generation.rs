@@ -92,5 +92,5 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let generation = services.within(store::generation::get(&services.store, None, id)).await?;
-    Ok(entity_tag::respond(&headers, &generation.ok_or(ApiError::NotFound("generation"))?))
+    Ok(entity_tag::respond(&headers, &generation.ok_or(ApiError::NotFound("generation"))?)?)
 }

@@ -24,12 +24,11 @@ use crate::accepted::Accepted;
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
 use crate::limit::number;
-use crate::outlook::Outlook;
 use crate::read::Standing;
 use crate::refusal::{JobEnded, JobNotFailed};
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
-use crate::{announce, entity_tag, page};
+use crate::{announce, entity_tag, outlook, page};
 
 /// A hint that a job changed can be lost: who waits looks again after about this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -69,10 +68,10 @@ pub async fn get(
 ) -> Result<Response, ApiError> {
     let wait = Duration::from_secs(query.wait.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0));
     let job = if wait.is_zero() { look(&services, id).await? } else { ended(&services, id, wait).await? };
-    if let Some(outlook) = Outlook::of(&services, &job.body).await {
-        return Ok(entity_tag::respond(&headers, &job.body.clone().expecting(outlook)));
+    if let Some(outlook) = outlook::of(&services, &job.body).await {
+        return Ok(entity_tag::respond(&headers, &job.body.clone().expecting(outlook))?);
     }
-    let shown = job.shown().map_err(|error| ApiError::Internal(error.into()))?;
+    let shown = job.shown()?;
     Ok(shown.respond(&headers))
 }
 
