@@ -21,7 +21,6 @@ pub mod entity_tag;
 pub mod error;
 pub mod extract;
 pub mod hasten;
-pub mod limit;
 pub mod loads;
 pub mod metric;
 pub mod observe;
@@ -37,6 +36,7 @@ pub mod route;
 pub mod router;
 mod serve;
 pub mod state;
+pub mod validate;
 
 /// How long requests may take to finish once the process is told to end.
 const GRACE: Duration = Duration::from_secs(10);

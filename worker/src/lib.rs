@@ -25,10 +25,10 @@ pub mod embed;
 mod execute;
 mod feedback;
 pub mod handler;
+mod health;
 pub mod ingest;
 pub mod journal;
 mod metric;
-mod ops;
 pub mod outcome;
 pub mod pipeline;
 mod presence;
@@ -199,7 +199,7 @@ impl Worker {
     async fn serve_ops(&self, stop: CancellationToken) -> Result<std::convert::Infallible, WorkerError> {
         if let Some(address) = self.config.worker.listen() {
             let draining = self.context.leaving.draining.clone();
-            ops::serve(address, self.context.store.clone(), self.receiving.clone(), draining, stop)
+            health::serve(address, self.context.store.clone(), self.receiving.clone(), draining, stop)
                 .await
                 .map_err(|source| WorkerError::Listen { address, source })?;
         }

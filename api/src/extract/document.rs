@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::RequestBody;
-use crate::limit::{self, chars, web_url};
+use crate::validate::{self, chars, web_url};
 
 /// A document to be added.
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
@@ -19,7 +19,7 @@ use crate::limit::{self, chars, web_url};
 pub struct DocumentBody {
     /// Its title.
     #[garde(custom(chars(1..=300)))]
-    #[serde(deserialize_with = "limit::trimmed")]
+    #[serde(deserialize_with = "validate::trimmed")]
     #[schema(min_length = 1, max_length = 300)]
     title: String,
     /// Its text, of at most 10 MiB as UTF-8.
@@ -31,7 +31,7 @@ pub struct DocumentBody {
     pub media_type: Option<MediaType>,
     /// Your own name for it: another document of this name replaces it.
     #[garde(inner(custom(chars(0..=200))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 200)]
     external_id: Option<String>,
     /// The format it speaks of, where it speaks of one: a format's name or slug.
@@ -40,7 +40,7 @@ pub struct DocumentBody {
     content_type: Option<Format>,
     /// Where it can be read: an `http://` or `https://` URL.
     #[garde(inner(custom(chars(0..=2000)), custom(web_url)))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 2000)]
     url: Option<String>,
     /// The file, where it is no text.

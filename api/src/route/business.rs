@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
-use crate::limit::{self, chars, items};
 use crate::refusal::NoProfile;
 use crate::state::Services;
+use crate::validate::{self, chars, items};
 
 /// The language of a business that names none.
 const DEFAULT_LANGUAGE: &str = "en";
@@ -70,37 +70,37 @@ pub struct BusinessBody {
     business_id: Option<BusinessId>,
     /// How the business is called in texts.
     #[garde(inner(custom(chars(0..=200))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 200)]
     name: Option<String>,
     /// What it does and for whom.
     #[garde(inner(custom(chars(0..=5000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 5000)]
     description: Option<String>,
     /// The voice used where a request names none.
     #[garde(inner(custom(chars(0..=1000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000)]
     voice: Option<String>,
     /// Whom its texts address where a request does not say.
     #[garde(inner(custom(chars(0..=1000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000)]
     audience: Option<String>,
     /// Rules that every text keeps.
     #[garde(inner(custom(chars(0..=10_000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 10_000)]
     guidelines: Option<String>,
     /// Words and phrases that no text may hold: at most 200, of 1 to 100 characters each.
     #[garde(custom(items(200)), inner(custom(chars(1..=100))))]
-    #[serde(default, deserialize_with = "limit::trimmed_items")]
+    #[serde(default, deserialize_with = "validate::trimmed_items")]
     #[schema(value_type = Option<Vec<String>>, max_items = 200)]
     banned_phrases: Vec<String>,
     /// BCP 47 tag of the language used where a request names none.
-    #[garde(inner(custom(limit::language)))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[garde(inner(custom(validate::language)))]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", default = "en")]
     default_language: Option<String>,
 }

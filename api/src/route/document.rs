@@ -21,11 +21,11 @@ use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline
 use crate::error::ApiError;
 use crate::extract::document::{DocumentBody, DocumentForm};
 use crate::extract::{Business, Id, IdempotencyHeader, Parameters, Upload};
-use crate::limit::number;
 use crate::page;
 use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
 use crate::state::Services;
+use crate::validate::number;
 
 /// Add a document.
 ///

@@ -20,10 +20,10 @@ use utoipa::ToSchema;
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
 use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
-use crate::limit::{self, chars, number};
 use crate::refusal::{NothingToJudge, UnknownGeneration};
 use crate::representation::JobBody;
 use crate::state::Services;
+use crate::validate::{self, chars, number};
 
 /// Say what a human thinks of a text.
 ///
@@ -85,7 +85,7 @@ pub struct FeedbackBody {
     human_score: Option<f64>,
     /// What the human says.
     #[garde(inner(custom(chars(0..=10_000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 10_000)]
     human_feedback: Option<String>,
 }

@@ -22,9 +22,9 @@ use utoipa::ToSchema;
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
 use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
-use crate::limit::{self, chars, items, json_bytes, number};
 use crate::representation::JobBody;
 use crate::state::Services;
+use crate::validate::{self, chars, items, json_bytes, number};
 
 /// How far ahead a job can be scheduled, in days.
 const MAX_SCHEDULE_DAYS: i64 = 30;
@@ -68,7 +68,7 @@ pub struct GenerateBody {
     business_id: BusinessId,
     /// What it is about, in 1 to 500 characters without white space around them.
     #[garde(custom(chars(1..=500)))]
-    #[serde(deserialize_with = "limit::trimmed")]
+    #[serde(deserialize_with = "validate::trimmed")]
     #[schema(min_length = 1, max_length = 500, example = "AI in Healthcare")]
     topic: String,
     /// The kind of text, by name or slug, whatever the case: Blog Article (`blog`), LinkedIn Post
@@ -81,22 +81,22 @@ pub struct GenerateBody {
     format: Option<Format>,
     /// How it should sound; the business's own voice where it is missing.
     #[garde(inner(custom(chars(0..=1000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000, example = "professional")]
     voice: Option<String>,
     /// Whom it addresses; the business's own audience where it is missing.
     #[garde(inner(custom(chars(0..=1000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000)]
     audience: Option<String>,
     /// Words that it should hold: at most 20, of 1 to 100 characters each.
     #[garde(custom(items(20)), inner(custom(chars(1..=100))))]
-    #[serde(default, deserialize_with = "limit::trimmed_items")]
+    #[serde(default, deserialize_with = "validate::trimmed_items")]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
     keywords: Vec<String>,
     /// BCP 47 tag of the language; the business's own where it is missing.
-    #[garde(inner(custom(limit::language)))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[garde(inner(custom(validate::language)))]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "en")]
     language: Option<String>,
     /// How long it should be, in words; the format's usual length where it is missing.
@@ -105,7 +105,7 @@ pub struct GenerateBody {
     length_words: Option<i64>,
     /// Further wishes.
     #[garde(inner(custom(chars(0..=5000))))]
-    #[serde(default, deserialize_with = "limit::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 5000)]
     instructions: Option<String>,
     /// `interactive` jobs start first, `bulk` jobs are never starved. `interactive` where it is

@@ -14,8 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
-use crate::limit::number;
 use crate::state::Services;
+use crate::validate::number;
 use crate::{entity_tag, page};
 
 /// A business's finished texts, the last ones asked for first.

@@ -23,11 +23,11 @@ use utoipa::IntoParams;
 use crate::accepted::Accepted;
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
-use crate::limit::number;
 use crate::read::Standing;
 use crate::refusal::{JobEnded, JobNotFailed};
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
+use crate::validate::number;
 use crate::{announce, entity_tag, outlook, page};
 
 /// A hint that a job changed can be lost: who waits looks again after about this long.

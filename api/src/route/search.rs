@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::extract::{Business, Parameters};
-use crate::limit::{self, chars, number};
 use crate::state::Services;
+use crate::validate::{self, chars, number};
 
 /// Passages where the client does not say.
 const DEFAULT_LIMIT: i64 = 10;
@@ -49,8 +49,8 @@ pub async fn search(
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// Plain words.
-    #[garde(custom(chars(1..=500)), custom(limit::no_nul))]
-    #[serde(default, deserialize_with = "limit::trimmed")]
+    #[garde(custom(chars(1..=500)), custom(validate::no_nul))]
+    #[serde(default, deserialize_with = "validate::trimmed")]
     #[param(required = true, min_length = 1, max_length = 500)]
     q: String,
     /// Passages at most.

@@ -15,9 +15,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::extract::{Parameters, Provider};
-use crate::limit::number;
 use crate::refusal::UnknownProvider;
 use crate::state::Services;
+use crate::validate::number;
 
 /// How long a breaker stays open where nothing else is said, in seconds: as long as one that failures
 /// opened.

@@ -17,12 +17,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::accepted::Accepted;
 use crate::error::ApiError;
 use crate::extract::{Body, Id, Parameters, RequestBody};
-use crate::limit::{self, chars, number};
 use crate::page;
 use crate::refusal::NoDeadLetter;
 use crate::representation::{JobBody, JobPage};
 use crate::route::job::{read, reopened};
 use crate::state::Services;
+use crate::validate::{self, chars, number};
 
 /// Dead letters that one bulk call takes at most.
 const MAX_BULK: i64 = 1_000;
@@ -173,11 +173,11 @@ pub struct DeadQuery {
     #[param(value_type = Option<String>)]
     business_id: Option<BusinessId>,
     /// Those only whose error is of this `type`.
-    #[garde(inner(custom(chars(1..=200)), custom(limit::no_nul)))]
+    #[garde(inner(custom(chars(1..=200)), custom(validate::no_nul)))]
     #[param(min_length = 1, max_length = 200, example = "/problems/attempts-exhausted")]
     error_type: Option<String>,
     /// Those only that failed in this stage.
-    #[garde(inner(custom(chars(1..=50)), custom(limit::no_nul)))]
+    #[garde(inner(custom(chars(1..=50)), custom(validate::no_nul)))]
     #[param(min_length = 1, max_length = 50, example = "draft")]
     stage: Option<String>,
     /// Jobs on a page.

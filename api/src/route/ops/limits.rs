@@ -20,10 +20,10 @@ use utoipa::ToSchema;
 use super::ask_again;
 use crate::error::ApiError;
 use crate::extract::{Body, Provider, RequestBody};
-use crate::limit::number;
 use crate::refusal::UnknownProvider;
 use crate::route::health::CHECK_TIMEOUT;
 use crate::state::Services;
+use crate::validate::number;
 
 /// The largest limit that is a number of calls or tokens.
 const MOST: i64 = 1_000_000_000;

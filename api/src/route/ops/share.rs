@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
-use crate::limit::number;
 use crate::route::health::CHECK_TIMEOUT;
 use crate::state::Services;
+use crate::validate::number;
 
 /// Set a business's share of the workers.
 ///

@@ -20,7 +20,7 @@ use crate::consume::Receiving;
 const CHECK: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
-struct Ops {
+struct Service {
     store: Store,
     receiving: Receiving,
     draining: CancellationToken,
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
         .route("/metrics", get(metrics))
         .route("/health/live", get(|| async { Json(json!({ "status": "healthy" })) }))
         .route("/health/ready", get(ready))
-        .with_state(Arc::new(Ops { store, receiving, draining }));
+        .with_state(Arc::new(Service { store, receiving, draining }));
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -49,11 +49,11 @@ async fn metrics() -> Result<String, StatusCode> {
 
 /// Ready: every queue can hand jobs to this worker, their rows can be read, and it is not leaving.
 /// While Postgres' breaker is open it takes none.
-async fn ready(State(ops): State<Arc<Ops>>) -> (StatusCode, Json<serde_json::Value>) {
-    let queue = ops.receiving.can_receive();
-    let postgres = matches!(tokio::time::timeout(CHECK, ops.store.ping()).await, Ok(Ok(())));
-    let breaker = if ops.store.is_breaker_open() { BreakerState::Open } else { BreakerState::Closed };
-    let draining = ops.draining.is_cancelled();
+async fn ready(State(service): State<Arc<Service>>) -> (StatusCode, Json<serde_json::Value>) {
+    let queue = service.receiving.can_receive();
+    let postgres = matches!(tokio::time::timeout(CHECK, service.store.ping()).await, Ok(Ok(())));
+    let breaker = if service.store.is_breaker_open() { BreakerState::Open } else { BreakerState::Closed };
+    let draining = service.draining.is_cancelled();
     let ready = queue && postgres && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "status": if ready { "healthy" } else { "unhealthy" },

@@ -1,4 +1,4 @@
-//! The limits that request fields have, as validators that say what a field takes. The reference
+//! What fields of requests take: validators that say it, and the trimming before them. The reference
 //! has the same figures as schema; a test compares the two.
 
 use std::collections::BTreeMap;
