@@ -26,6 +26,7 @@ pub mod generation;
 pub mod idempotency;
 pub mod intake;
 pub mod job;
+pub mod knowledge;
 pub mod limit;
 pub mod share;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use copydesk_common::embedding::Vector;
 use copydesk_common::redis::Redis;
-use copydesk_common::store::{Store, StoreError, document};
+use copydesk_common::store::{Store, StoreError, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
 
@@ -113,7 +113,7 @@ impl Knowledge {
     /// What is known of the business now, of which nothing is read yet; `None` where there never was anything.
     /// One round trip.
     pub async fn current(&self, business_id: &BusinessId) -> Result<Option<Current>, KnowledgeError> {
-        let version = document::knowledge_version(&self.store, business_id).await?;
+        let version = knowledge::version(&self.store, business_id).await?;
         let current = Current { knowledge: self.clone(), business_id: business_id.clone(), version };
         Ok((version > 0).then_some(current))
     }
@@ -145,7 +145,7 @@ impl Current {
         let Some(mut found) = shared.get(&key).await else { return Ok(None) };
         found.truncate(limit);
         let places: Vec<_> = found.iter().map(|place| (place.document_id, place.ordinal)).collect();
-        let chunks = document::chunks_at(store, business_id, *version, &places).await?;
+        let chunks = knowledge::chunks_at(store, business_id, *version, &places).await?;
         // Fewer where the business's documents have changed meanwhile.
         let is_whole = chunks.len() == found.len();
         metric::shared_result(if is_whole { Look::Hit } else { Look::Miss });

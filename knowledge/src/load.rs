@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use copydesk_common::store::document::{self, StoredChunk};
 use copydesk_common::store::embedding;
+use copydesk_common::store::knowledge::{self, StoredChunk};
 use copydesk_domain::business::BusinessId;
 
 use crate::cache::Fresh;
@@ -24,10 +24,13 @@ impl Knowledge {
         kept: Option<Arc<Passages>>,
     ) -> Result<Fresh, KnowledgeError> {
         let kept = kept.unwrap_or_default();
-        let manifest = document::manifest(&self.store, business_id).await?;
+        let manifest = knowledge::manifest(&self.store, business_id).await?;
         let (unread, gone) = kept.compare(&manifest.documents);
-        let read =
-            if unread.is_empty() { Vec::new() } else { document::chunks_of(&self.store, business_id, &unread).await? };
+        let read = if unread.is_empty() {
+            Vec::new()
+        } else {
+            knowledge::chunks_of(&self.store, business_id, &unread).await?
+        };
         let mut documents: HashMap<_, _> = manifest.documents.into_iter().collect();
         documents.extend(read.iter().map(StoredChunk::document));
         let change = Change { gone, passages: read.into_iter().map(Passage::from).collect(), documents };

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use copydesk_common::embedding::{self, InputHash, Vector};
-use copydesk_common::store::document::Revision;
+use copydesk_common::store::knowledge::Revision;
 use copydesk_domain::document::Chunk;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::language::Language;

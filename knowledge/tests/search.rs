@@ -6,7 +6,7 @@ use std::time::Duration;
 use copydesk_common::config::RedisConfig;
 use copydesk_common::embedding::{InputHash, Vector};
 use copydesk_common::redis::Redis;
-use copydesk_common::store::{Store, document, embedding};
+use copydesk_common::store::{Store, document, embedding, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::{Found, Hit, Knowledge};
@@ -190,7 +190,7 @@ async fn vectors_that_come_later_are_searched_and_those_of_another_dimension_rep
     let put = async |heading, text, numbers: &[f32]| {
         let vector = Vector::parse(numbers.to_vec()).unwrap();
         embedding::put(&store, &acme, "m", &[(InputHash::of(heading, text), vector)]).await.unwrap();
-        document::changed(&store, &acme).await.unwrap();
+        knowledge::changed(&store, &acme).await.unwrap();
     };
     assert!(by_meaning(&knowledge, "acme", [1.0, 0.0]).await.is_empty());
     put("Prices", "A scan costs 90.", &[1.0, 0.0]).await;
@@ -299,7 +299,7 @@ async fn what_was_found_by_meaning_is_shared_whole_or_not_at_all(pool: PgPool) {
     add(&pool, "acme", "Fees", "What you pay.").await;
     let put = async |heading, text, numbers| {
         embedding::put(&store, &acme, "m", &[(InputHash::of(heading, text), vector(numbers))]).await.unwrap();
-        document::changed(&store, &acme).await.unwrap();
+        knowledge::changed(&store, &acme).await.unwrap();
     };
     let by_both = async || {
         let now = worker.current(&acme).await.unwrap().unwrap().passages().await.unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use copydesk_common::embedding::{InputHash, Vector};
 use copydesk_common::quota::Rank;
-use copydesk_common::store::{Store, StoreError, document, embedding};
+use copydesk_common::store::{Store, StoreError, embedding, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_knowledge::Unembedded;
 
@@ -81,7 +81,7 @@ impl Embedder {
             let Embedded { vectors, .. } = embed(&inputs(&batch)).await?;
             self.keep(business_id, &batch, vectors).await?;
         }
-        Ok(document::changed(&self.store, business_id).await?)
+        Ok(knowledge::changed(&self.store, business_id).await?)
     }
 
     async fn without_vector(

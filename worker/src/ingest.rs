@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use copydesk_common::quota::Rank;
 use copydesk_common::store::Store;
-use copydesk_common::store::document::{self, Ingested, Source};
+use copydesk_common::store::document::ingest::{self, Ingested, Source};
 use copydesk_domain::document::{Body, MediaType, NewChunk};
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::{Progress, StartedJob, WaitReason, Waiting};
@@ -89,10 +89,10 @@ impl Ingest {
     pub async fn run(&self, job: &StartedJob, id: DocumentId) -> Result<(), Interruption> {
         // Before the document is in memory: those that wait hold nothing.
         let permit = self.readers.clone().acquire_owned().await.map_err(|error| Interruption::Retry(error.into()))?;
-        let Some(source) = document::source(&self.store, &job.business_id, id).await? else {
+        let Some(source) = ingest::source(&self.store, &job.business_id, id).await? else {
             // Deleted meanwhile: no revision of it is left to be changed.
             let gone = Ingested::Unusable("The document was deleted before it was indexed.".into());
-            return Ok(document::settle(&self.store, job, id, 0, &gone).await?);
+            return Ok(ingest::settle(&self.store, job, id, 0, &gone).await?);
         };
         let (revision, title) = (source.revision, source.title.clone());
         self.report(job, "read", 0).await?;
@@ -109,7 +109,7 @@ impl Ingest {
             Box::pin(embed(embedder, job, chunks)).await?;
         }
         self.report(job, "store", self.stages() - 1).await?;
-        Ok(document::settle(&self.store, job, id, revision, &ingested).await?)
+        Ok(ingest::settle(&self.store, job, id, revision, &ingested).await?)
     }
 
     fn stages(&self) -> u16 {
@@ -118,7 +118,7 @@ impl Ingest {
 
     async fn report(&self, job: &StartedJob, stage: &str, completed: u16) -> Result<(), Interruption> {
         let progress = Progress { stage: stage.to_owned(), completed, total: self.stages() };
-        Ok(document::progress(&self.store, job, &progress).await?)
+        Ok(ingest::progress(&self.store, job, &progress).await?)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use copydesk_common::store::{Store, StoreError, document};
+use copydesk_common::store::{Store, StoreError, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
 use copydesk_editorial::voice::VoiceProfile;
@@ -36,7 +36,7 @@ impl Voices {
         if let Some(voice) = kept {
             return Ok(voice);
         }
-        let chunks = document::chunks(&self.store, business_id).await?;
+        let chunks = knowledge::chunks(&self.store, business_id).await?;
         let voice = tokio::task::spawn_blocking(move || voice_of(&chunks)).await.unwrap_or_default().map(Arc::new);
         let mut kept = self.kept();
         if kept.len() >= MAX_KEPT {

@@ -1,0 +1,157 @@
+//! What the ingest of a document reads, and how it ends.
+
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::document::{Body, MediaType, NewChunk};
+use copydesk_domain::id::DocumentId;
+use copydesk_domain::job::{Progress, StartedJob};
+use copydesk_domain::language::Language;
+use copydesk_domain::problem::Problem;
+use sqlx::types::Json;
+
+use super::TABLE;
+use crate::store::job::{changed_a_row, named};
+use crate::store::{Store, StoreError, knowledge};
+
+/// A document as the ingest job needs it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its title.
+    pub title: String,
+    /// What it is written in.
+    pub media_type: MediaType,
+    /// The text or file as uploaded.
+    pub body: Body,
+    /// Counts up with each replacement.
+    pub revision: i32,
+}
+
+/// What is to be indexed; `None` where the document was deleted meanwhile.
+pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Source>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "select title, media_type, body, file, revision from brand_documents where business_id = $1 and id = $2",
+            business_id.as_str(),
+            id.0,
+        )
+        .fetch_optional(&store.pool)
+        .await
+    };
+    let row = store.retry(query).await?;
+    row.map(|row| {
+        Ok(Source {
+            title: row.title,
+            media_type: named::<MediaType>(TABLE, &row.media_type)?,
+            body: row.file.map_or(Body::Text(row.body), Body::File),
+            revision: row.revision,
+        })
+    })
+    .transpose()
+}
+
+/// How the ingest of a document ended.
+#[derive(Debug)]
+pub enum Ingested {
+    /// Its passages.
+    Ready {
+        /// In order.
+        chunks: Vec<NewChunk>,
+        /// The language that they are in, where it is known.
+        language: Option<Language>,
+    },
+    /// Why it cannot be used, for the client.
+    Unusable(String),
+}
+
+/// Says how far an ingest has come. Does nothing where another lease runs the job.
+pub async fn progress(store: &Store, job: &StartedJob, progress: &Progress) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set stage = $3, stages_completed = $4, stages_total = $5, updated_at = now()
+             where id = $1 and lease_epoch = $2 and status = 'running'",
+            job.id.0,
+            job.epoch.0,
+            progress.stage,
+            i16::try_from(progress.completed).unwrap_or(i16::MAX),
+            i16::try_from(progress.total).unwrap_or(i16::MAX),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(query).await?;
+    Ok(())
+}
+
+/// Replaces a document's passages and ends its ingest job, in one transaction fenced by the lease's
+/// epoch. A document that was replaced meanwhile is left to the job of its new revision.
+pub async fn settle(
+    store: &Store,
+    job: &StartedJob,
+    id: DocumentId,
+    revision: i32,
+    ingested: &Ingested,
+) -> Result<(), StoreError> {
+    let settled = store.retry(|| settle_once(store, job, id, revision, ingested)).await?;
+    changed_a_row(settled.into())
+}
+
+async fn settle_once(
+    store: &Store,
+    job: &StartedJob,
+    id: DocumentId,
+    revision: i32,
+    ingested: &Ingested,
+) -> Result<bool, sqlx::Error> {
+    let mut tx = store.pool.begin().await?;
+    let (chunks, language, error) = match ingested {
+        Ingested::Ready { chunks, language } => (chunks.as_slice(), *language, None),
+        Ingested::Unusable(reason) => (&[][..], None, Some(reason)),
+    };
+    let result = error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len() }));
+    let ended = sqlx::query!(
+        "update jobs set status = case when $4::jsonb is null then 'succeeded' else 'failed' end, result = $3,
+                         error = $4, finished_at = now(), updated_at = now(),
+                         stages_completed = case when $4::jsonb is null then stages_total else stages_completed end
+         where id = $1 and lease_epoch = $2 and status = 'running'",
+        job.id.0,
+        job.epoch.0,
+        result,
+        error.map(|reason| Json(unusable(job, reason))) as _,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if ended.rows_affected() == 0 {
+        return already_settled(&mut tx, job).await;
+    }
+    let current = sqlx::query!(
+        "update brand_documents set status = $3, error = $4, language = $5, updated_at = now()
+         where id = $1 and revision = $2",
+        id.0,
+        revision,
+        if error.is_none() { "ready" } else { "failed" },
+        error,
+        language.map(Language::as_str),
+    )
+    .execute(&mut *tx)
+    .await?;
+    if current.rows_affected() == 1 {
+        knowledge::replace(&mut tx, &job.business_id, id, chunks).await?;
+        knowledge::count_up(&mut tx, &job.business_id).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn unusable(job: &StartedJob, reason: &str) -> Problem {
+    Problem::new("unusable-document", "The document cannot be used", 422, reason).of_job(job.id)
+}
+
+async fn already_settled(tx: &mut sqlx::PgTransaction<'_>, job: &StartedJob) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query!(
+        "select 1 as one from jobs where id = $1 and lease_epoch = $2 and status in ('succeeded', 'failed')",
+        job.id.0,
+        job.epoch.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.is_some())
+}
