@@ -23,6 +23,7 @@ mod retry_after;
 pub mod search;
 mod searxng;
 mod tavily;
+pub mod web_page;
 pub mod window;
 
 use call::CallError;

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 use crate::project::Project;
 use crate::services::{self, Durability};
-use crate::test::Throwaway;
+use crate::throwaway::Throwaway;
 use crate::{build, process, screen};
 
 /// Break Copydesk on purpose, then check that nothing was lost, doubled or paid twice.

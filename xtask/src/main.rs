@@ -20,6 +20,7 @@ mod screen;
 mod services;
 mod settings;
 mod test;
+mod throwaway;
 mod up;
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 use crate::project::{self, Project, State};
 use crate::services;
-use crate::test::Throwaway;
+use crate::throwaway::Throwaway;
 use crate::{build, process, screen};
 
 /// Rewrite .sqlx, the query data that builds without a database read.

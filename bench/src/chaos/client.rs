@@ -15,7 +15,6 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use super::Rng;
-use super::fault::crowd::CROWDED;
 
 /// Requests under way at once.
 const SUBMITTING: usize = 48;
@@ -28,6 +27,8 @@ const LOOKS_BACK: usize = 8;
 const ASKING: Duration = Duration::from_secs(5);
 const ASKED_BEFORE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
+/// The business of the jobs that stand in a crowd: its cap is changed.
+pub(super) const CROWDED: &str = "crowded";
 const FORMATS: [&str; 12] = [
     "blog",
     "linkedin",

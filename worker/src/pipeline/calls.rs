@@ -19,7 +19,7 @@ use crate::metric;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
-use crate::provider::search::Found;
+use crate::provider::web_page::WebPage;
 use crate::provider::{self, Model, ProviderError, Providers};
 
 /// A shorter wait is slept through: giving the slot back and taking it again would cost more.
@@ -189,7 +189,7 @@ impl Calls {
     }
 
     /// The pages that fit a query; none where there is no search.
-    pub async fn search(&self, query: &str, language: &str) -> Result<Vec<Found>, StageError> {
+    pub async fn search(&self, query: &str, language: &str) -> Result<Vec<WebPage>, StageError> {
         let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
         let provider = search.provider();
         let call = |timeout| search.search(self.rank(provider), timeout, query, language);

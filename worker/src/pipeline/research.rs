@@ -13,7 +13,8 @@ use super::calls::Calls;
 use super::error::StageError;
 use super::instruction;
 use crate::provider::ProviderError;
-use crate::provider::search::{Found, MAX_QUERY_CHARS};
+use crate::provider::search::MAX_QUERY_CHARS;
+use crate::provider::web_page::WebPage;
 
 /// Passages that are kept.
 const MAX_PASSAGES: usize = 5;
@@ -96,9 +97,9 @@ fn queries(brief: &Brief) -> Vec<String> {
 }
 
 /// The pages of several searches in one order: what more of them name, and earlier, goes first.
-fn ranked(searches: Vec<Vec<Found>>) -> Vec<Found> {
+fn ranked(searches: Vec<Vec<WebPage>>) -> Vec<WebPage> {
     let votes = copydesk_knowledge::votes(searches.iter().map(|pages| pages.iter().map(|page| address(&page.url))));
-    let mut pages: Vec<Found> = searches.into_iter().flatten().collect();
+    let mut pages: Vec<WebPage> = searches.into_iter().flatten().collect();
     // Stable: pages with as many votes keep the order of the searches.
     pages.sort_by(|a, b| votes[&address(&b.url)].total_cmp(&votes[&address(&a.url)]));
     pages
@@ -106,7 +107,7 @@ fn ranked(searches: Vec<Vec<Found>>) -> Vec<Found> {
 
 /// Each page and each text once, cut, without what speaks to a model instead of a reader, and only what
 /// can be cited: a page with a web address.
-fn passages(found: Vec<Found>) -> Vec<WebPassage> {
+fn passages(found: Vec<WebPage>) -> Vec<WebPassage> {
     let mut seen = HashSet::new();
     let cut = found.into_iter().filter_map(|page| {
         let text = instruction::removed(clip(page.content.trim(), MAX_PASSAGE_CHARS)).replace('\0', "");
@@ -143,8 +144,8 @@ mod tests {
     use super::super::brief::tests::brief;
     use super::*;
 
-    fn page(url: &str, content: &str) -> Found {
-        Found { title: format!("Page\nof {url}"), url: url.into(), content: content.into(), score: None }
+    fn page(url: &str, content: &str) -> WebPage {
+        WebPage { title: format!("Page\nof {url}"), url: url.into(), content: content.into(), score: None }
     }
 
     #[test]

@@ -5,32 +5,16 @@ use std::time::Duration;
 use copydesk_common::config::{ProvidersConfig, SearchProvider};
 use copydesk_common::money::MicroUsd;
 use copydesk_common::quota::{Ask, Quota, Rank};
-use serde::Deserialize;
 
 use super::call::CallError;
 use super::gate::{Gate, Taken};
 use super::searxng::SearxngClient;
 use super::tavily::TavilyClient;
+use super::web_page::WebPage;
 use super::{ClientError, ProviderError};
 
 /// The longest query, in characters: what Tavily takes.
 pub const MAX_QUERY_CHARS: usize = 400;
-
-/// A page that a search found.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Found {
-    /// The page's title.
-    #[serde(default)]
-    pub title: String,
-    /// Where it is.
-    pub url: String,
-    /// The part of it that fits the query.
-    #[serde(default)]
-    pub content: String,
-    /// How well it fits, in the search's own words: comparable within one search only.
-    #[serde(default)]
-    pub score: Option<f32>,
-}
 
 /// The web search.
 #[derive(Debug)]
@@ -48,7 +32,7 @@ enum Engine {
 }
 
 impl Engine {
-    async fn search(&self, query: &str, language: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
+    async fn search(&self, query: &str, language: &str, timeout: Duration) -> Result<Vec<WebPage>, CallError> {
         match self {
             Self::Tavily(client) => client.search(query, timeout).await,
             Self::Searxng(client) => client.search(query, language, timeout).await,
@@ -80,9 +64,9 @@ impl Search {
         timeout: Duration,
         query: &str,
         language: &str,
-    ) -> Result<Vec<Found>, ProviderError> {
+    ) -> Result<Vec<WebPage>, ProviderError> {
         let ask = Ask { cost: self.cost, ..rank.into() };
-        let took = |_: &Vec<Found>| Taken { cost: Some(self.cost), ..Taken::default() };
+        let took = |_: &Vec<WebPage>| Taken { cost: Some(self.cost), ..Taken::default() };
         let result = self.gate.call(ask, self.engine.search(query, language, timeout), took).await;
         let refusal = match self.provider {
             SearchProvider::Tavily => "TAVILY_API_KEY",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::call::{self, CallError};
-use super::search::Found;
+use super::web_page::WebPage;
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,7 +21,12 @@ impl SearxngClient {
         Self { http, url: format!("{}/search", base_url.as_str().trim_end_matches('/')) }
     }
 
-    pub(super) async fn search(&self, query: &str, language: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
+    pub(super) async fn search(
+        &self,
+        query: &str,
+        language: &str,
+        timeout: Duration,
+    ) -> Result<Vec<WebPage>, CallError> {
         let parameters = [("q", query), ("format", "json"), ("language", language), ("safesearch", "1")];
         let sent = self.http.get(&self.url).query(&parameters);
         let answer = call::send::<WireResults>(sent, timeout).await?.body;
@@ -35,7 +40,7 @@ impl SearxngClient {
 
 #[derive(Deserialize)]
 struct WireResults {
-    results: Vec<Found>,
+    results: Vec<WebPage>,
     #[serde(default)]
     unresponsive_engines: Vec<Value>,
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::ClientError;
 use super::call::{self, CallError};
-use super::search::Found;
+use super::web_page::WebPage;
 
 /// Results asked for: more than are used, since some say the same.
 const MAX_RESULTS: u8 = 8;
@@ -28,7 +28,7 @@ impl TavilyClient {
         Ok(Self { http, url, headers: call::bearer(key, "TAVILY_API_KEY")? })
     }
 
-    pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<Found>, CallError> {
+    pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<WebPage>, CallError> {
         let body = WireQuery { query, search_depth: "basic", max_results: MAX_RESULTS };
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
         Ok(call::send::<WireResults>(sent, timeout).await?.body.results)
@@ -44,5 +44,5 @@ struct WireQuery<'a> {
 
 #[derive(Deserialize)]
 struct WireResults {
-    results: Vec<Found>,
+    results: Vec<WebPage>,
 }

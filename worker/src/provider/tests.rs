@@ -7,7 +7,7 @@ use copydesk_domain::id::JobId;
 use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig};
 
 use super::chat::Form;
-use super::search::Found;
+use super::web_page::WebPage;
 use super::*;
 
 mod stream;
@@ -62,7 +62,7 @@ impl Simulated {
         self.providers.writer.primary().complete(rank(), timeout, &request(), None).await
     }
 
-    async fn search(&self) -> Result<Vec<Found>, ProviderError> {
+    async fn search(&self) -> Result<Vec<WebPage>, ProviderError> {
         self.providers.search.as_ref().unwrap().search(rank(), TIMEOUT, "tides", "en").await
     }
 }

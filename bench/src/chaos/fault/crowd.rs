@@ -17,10 +17,9 @@ use uuid::Uuid;
 use super::Fault;
 use super::blow::{self, Scene};
 use crate::chaos::Crowds;
+use crate::chaos::client::CROWDED;
 use crate::system::System;
 
-/// Whose cap is changed.
-pub(in crate::chaos) const CROWDED: &str = "crowded";
 /// Topics of jobs that are not due before the run is over begin so.
 pub(in crate::chaos) const STANDING: &str = "Standing";
 /// What the API takes in one batch.
