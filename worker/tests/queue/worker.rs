@@ -106,7 +106,9 @@ impl RunningWorker {
 /// As the sweep does, since Redis forgets it in a flush.
 async fn keep_open(queue: Queue) {
     loop {
-        let _ = queue.set_intake(Intake::Open, 0).await;
+        if let Ok(None) = queue.intake().await {
+            let _ = queue.set_intake(Intake::Open, 0).await;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
