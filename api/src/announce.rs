@@ -30,6 +30,12 @@ impl Announcer {
         Self { queues: queues.into(), work: work.clone() }
     }
 
+    /// Counts jobs that were just accepted, and announces them.
+    pub fn announce_new<'a>(&self, jobs: impl Iterator<Item = &'a NewJob> + Clone) {
+        metric::count_accepted(&jobs.clone().map(|job| job.kind));
+        self.announce(jobs.map(of_new).collect());
+    }
+
     /// Announces jobs, without waiting for it.
     pub fn announce(&self, entries: Vec<Entry>) {
         if !entries.is_empty() {
@@ -40,7 +46,7 @@ impl Announcer {
 }
 
 /// What the queue is told of a new job.
-pub fn of_new(job: &NewJob) -> Entry {
+fn of_new(job: &NewJob) -> Entry {
     Entry { message: Message::of(job), not_before: job.waits_until() }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use copydesk_common::batch::BatchError;
 use copydesk_common::queue::QueueError;
 use copydesk_common::quota::QuotaError;
 use copydesk_common::store::StoreError;
@@ -196,6 +197,16 @@ impl From<QueueError> for ApiError {
 impl From<Unwritable> for ApiError {
     fn from(error: Unwritable) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<BatchError> for ApiError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Full => Self::Overloaded,
+            BatchError::Late => Self::Unavailable(None),
+            BatchError::Store(error) => error.into(),
+        }
     }
 }
 

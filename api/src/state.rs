@@ -10,18 +10,17 @@ use copydesk_common::queue::Queue;
 use copydesk_common::quota::{Quota, Quotas};
 use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
-use copydesk_domain::job::{JobKind, NewJob};
+use copydesk_domain::job::JobKind;
 use copydesk_knowledge::Knowledge;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::Acceptor;
-use crate::announce::{self, Announcer};
+use crate::announce::Announcer;
 use crate::error::ApiError;
 use crate::hasten::Hastener;
 use crate::loads::Counter;
-use crate::metric;
 use crate::read::Reader;
 
 /// A client waits this long for the store at most. Long enough for one retry after a restart of
@@ -152,12 +151,6 @@ impl Services {
         providers.sort_unstable();
         providers.dedup();
         providers
-    }
-
-    /// Counts jobs that were just accepted, and makes them known to the workers.
-    pub fn announce(&self, jobs: &[NewJob]) {
-        metric::count_accepted(&jobs.iter().map(|job| job.kind));
-        self.announcer.announce(jobs.iter().map(announce::of_new).collect());
     }
 }
 

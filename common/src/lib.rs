@@ -3,6 +3,7 @@
 //! What it speaks of is `copydesk-domain`'s; [`redis`], [`queue`], [`quota`], [`notify`], [`presence`] and [`store`] are
 //! built on that. Code with one user lives with that user, in `api` or `worker`.
 
+pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod draft;

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use copydesk_common::batch::BatchError;
 use copydesk_common::clock;
 use copydesk_common::store::StoreError;
 use copydesk_domain::job::{WaitReason, Waiting};
@@ -49,6 +50,15 @@ impl From<Problem> for Interruption {
     }
 }
 
+impl From<BatchError> for Interruption {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Store(error) if error.is_unavailable() => Self::store_away(&error),
+            error => Self::Retry(error.into()),
+        }
+    }
+}
+
 impl From<StoreError> for Interruption {
     fn from(error: StoreError) -> Self {
         match error {
@@ -64,18 +74,17 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::journal::JournalError;
 
     #[test]
     fn a_store_that_is_away_costs_no_attempt() {
         let away = || StoreError::Unavailable(sqlx::Error::PoolTimedOut);
         let interruptions: [Interruption; 3] =
-            [away().into(), StoreError::BreakerOpen.into(), JournalError::Store(Arc::new(away())).into()];
+            [away().into(), StoreError::BreakerOpen.into(), BatchError::Store(Arc::new(away())).into()];
         for interruption in interruptions {
             let waits = matches!(&interruption, Interruption::Wait(waiting) if waiting.reason == WaitReason::Backoff);
             assert!(waits, "{interruption:?}");
         }
-        let refused = JournalError::Store(Arc::new(StoreError::Refused(sqlx::Error::RowNotFound)));
+        let refused = BatchError::Store(Arc::new(StoreError::Refused(sqlx::Error::RowNotFound)));
         assert!(matches!(refused.into(), Interruption::Retry(_)));
     }
 }

@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::generate::GenerateBody;
-use crate::accept::{self, AcceptError};
 use crate::accepted::IDEMPOTENCY_REPLAYED;
 use crate::error::ApiError;
 use crate::extract::body::{self, RequestBody};
@@ -97,21 +96,18 @@ impl Batch {
     /// Stores what can be stored: a job that the database refuses is refused on its line.
     async fn store_each(mut self, services: &Services) -> Result<Response, ApiError> {
         let submissions: Vec<_> = self.jobs.into_iter().map(|job| Submission { job, key: None }).collect();
-        let stored = async { Ok::<_, ApiError>(accept::insert(&services.store, &submissions).await) };
+        let stored = async { Ok::<_, ApiError>(services.acceptor.accept_each(&submissions).await) };
         let outcomes = services.within(stored).await?;
         if let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err())
             && outcomes.iter().all(Result::is_err)
         {
-            return Err(AcceptError::Store(Arc::clone(error)).into());
+            return Err(Arc::clone(error).into());
         }
-        let mut accepted = Vec::with_capacity(submissions.len());
-        for ((submission, outcome), line) in submissions.into_iter().zip(outcomes).zip(self.lines) {
-            match outcome {
-                Ok(_) => accepted.push(submission.job),
-                Err(error) => self.answer.data[line] = BatchLine::refused(line, AcceptError::Store(error).into()),
+        for (outcome, line) in outcomes.into_iter().zip(self.lines) {
+            if let Err(error) = outcome {
+                self.answer.data[line] = BatchLine::refused(line, error.into());
             }
         }
-        services.announce(&accepted);
         Ok(Json(self.answer).into_response())
     }
 
@@ -123,7 +119,7 @@ impl Batch {
         let once = store::job::accept_batch(&services.store, &self.jobs, &first.business_id, key, &answer);
         match services.within(once).await? {
             Once::Done(()) => {
-                services.announce(&self.jobs);
+                services.announcer.announce_new(self.jobs.iter());
                 Ok(Json(answer).into_response())
             }
             Once::Before(answer) => Ok(([(IDEMPOTENCY_REPLAYED, "true")], Json(answer)).into_response()),

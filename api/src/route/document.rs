@@ -62,7 +62,7 @@ pub async fn add(
     let put = store::document::put(&services.store, &document, key.as_ref(), job, answer);
     let (body, replayed) = match services.within(put).await? {
         Once::Done((document, job)) => {
-            services.announce(std::slice::from_ref(&job));
+            services.announcer.announce_new([&job].into_iter());
             (answer(&document, &job), false)
         }
         Once::Before(answer) => (answer, true),

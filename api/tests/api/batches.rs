@@ -4,6 +4,7 @@ use axum::response::IntoResponse;
 use copydesk_api::accept::{AcceptError, AcceptedJob, Acceptor};
 use copydesk_api::announce::Announcer;
 use copydesk_api::error::ApiError;
+use copydesk_common::batch::BatchError;
 use copydesk_common::clock;
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::store::Store;
@@ -84,7 +85,7 @@ async fn a_row_that_the_database_refuses_fails_alone(pool: PgPool) {
     let accepted = accept_all(&service, &pool, topics).await;
     let failed: Vec<_> = (0..100).filter(|n| accepted[*n].is_err()).collect();
     assert_eq!(failed, [41]);
-    assert!(matches!(accepted[41], Err(AcceptError::Store(_))));
+    assert!(matches!(accepted[41], Err(AcceptError::Batch(BatchError::Store(_)))));
     assert_eq!(count(&pool, "select count(*) from jobs").await, 99);
     service.queue_has(JobKind::Generate, Depth { ready: 99, ..Depth::default() }).await;
 }
@@ -108,11 +109,11 @@ async fn one_key_makes_one_job_also_within_a_statement(pool: PgPool) {
 async fn more_than_can_wait_is_told_to_come_again(pool: PgPool) {
     let service = Service::start(&pool).await;
     let accepted = accept_all(&service, &pool, (0..5_000).map(|n| submission(&n.to_string())).collect()).await;
-    let full = accepted.iter().filter(|accepted| matches!(accepted, Err(AcceptError::Full))).count();
+    let full = accepted.iter().filter(|accepted| matches!(accepted, Err(AcceptError::Batch(BatchError::Full)))).count();
     let committed = accepted.iter().filter(|accepted| accepted.is_ok()).count();
     assert!(full > 0 && committed >= 4_096 && full + committed == 5_000, "{full} were refused, {committed} committed");
     assert_eq!(count(&pool, "select count(*) from jobs").await, i64::try_from(committed).unwrap());
-    let response = ApiError::from(AcceptError::Full).into_response();
+    let response = ApiError::from(BatchError::Full).into_response();
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));
 }
 
