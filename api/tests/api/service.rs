@@ -260,6 +260,10 @@ impl<'a> Hold<'a> {
         let found = async { while sqlx::query_scalar::<_, i64>(waiters).fetch_one(self.pool).await.unwrap() == 0 {} };
         tokio::time::timeout(Duration::from_secs(20), found).await.expect("nobody reads a job");
         meanwhile.await;
+        self.let_go().await;
+    }
+
+    pub(crate) async fn let_go(self) {
         self.lock.rollback().await.unwrap();
     }
 }

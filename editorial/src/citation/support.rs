@@ -267,7 +267,6 @@ mod tests {
                     (false, true) => missed += 1,
                     (false, false) => {}
                 }
-                println!("{split} {label:5} {:.2} {sentence}", support.share);
             }
         }
         let share = |of: usize| count(right) / count(right + of);
@@ -278,7 +277,6 @@ mod tests {
     fn support_is_told_from_the_same_topic() {
         for (split, least_precision, least_recall) in [("tune", 0.8, 0.9), ("held out", 0.75, 0.75)] {
             let (precision, recall, pairs) = measured(split);
-            println!("{split}: precision {precision:.3}, recall {recall:.3}, {pairs} pairs");
             assert!(pairs >= 40, "{pairs}");
             assert!(
                 precision >= least_precision && recall >= least_recall,

@@ -281,12 +281,10 @@ mod tests {
             ("One <!-- hidden --> comment.", "One comment."),
             ("Less than 5 < 7 and 3 <= 4.", "Less than 5 < 7 and 3 <= 4."),
             ("`<b>` is a tag.\n\n```\n<p>\n```", "`<b>` is a tag.\n\n```\n<p>\n```"),
-            ("<scr<script>x</script>ipt>alert(1)</script>", "&lt;scripf"),
+            ("<scr<script>x</script>ipt>alert(1)</script>", "&lt;scr"),
         ] {
             let cleaned = clean(text, &own());
-            if shown != "&lt;scripf" {
-                assert_eq!(cleaned, shown, "{text}");
-            }
+            assert_eq!(cleaned, shown, "{text}");
             let bare = cleaned.replace("`<b>`", "").replace("```\n<p>\n```", "");
             assert!(!bare.contains("<script") && !bare.contains("<img") && !bare.contains("<p"), "{cleaned}");
         }

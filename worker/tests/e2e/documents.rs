@@ -108,7 +108,6 @@ async fn hostile_files_end_in_what_to_do_and_in_bounded_memory() {
         assert!(status == 422 && problem.to_string().contains(why), "{name}: {problem:#}");
     }
     let resident = resident_kib(worker.id().unwrap());
-    println!("the worker held {} MiB at most", resident / 1024);
     assert!(resident < MAX_RESIDENT_KIB, "{} MiB", resident / 1024);
     worker.kill().await.unwrap();
 }

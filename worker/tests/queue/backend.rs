@@ -39,9 +39,8 @@ async fn an_idle_worker_is_woken_by_a_push_and_does_not_wait_for_its_next_look()
         waits.push(started - pushed);
     }
     waits.sort_unstable();
-    // By itself an idle worker looks every half second.
-    assert!(waits[10] < Duration::from_millis(100), "the median job waited {:?}", waits[10]);
-    println!("pushed to started: median {:?}, most {:?}", waits[10], waits[20]);
+    // By itself an idle worker looks every half second: most jobs would wait for nearly as long.
+    assert!(waits[10] < Duration::from_millis(250), "the median job waited {:?}", waits[10]);
     worker.leave().await;
 }
 

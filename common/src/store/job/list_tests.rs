@@ -10,9 +10,12 @@ use sqlx::postgres::PgPoolOptions;
 use super::list::*;
 use crate::store::{SETTINGS, Store};
 
-/// Jobs of three businesses, 40,000 each: nearly all of the first are queued, of the second succeeded, of
+/// Many times what a page may look at.
+const MANY: i32 = 40_000;
+
+/// So many jobs of each of three businesses: nearly all of the first are queued, of the second succeeded, of
 /// the third failed. The oldest of each stand in all ways, and are of all kinds.
-async fn seeded(pool: &PgPool) -> Store {
+async fn seeded(pool: &PgPool, jobs: i32) -> Store {
     sqlx::query(
         r#"insert into jobs (id, kind, business_id, status, priority, payload, max_attempts, lease_epoch, lease_owner,
                              wait_reason, wait_until, wait_provider, stage, error, traceparent, finished_at,
@@ -28,10 +31,11 @@ async fn seeded(pool: &PgPool) -> Store {
                select n, b, business, case when n > 60 then mostly
                    else (array['queued', 'waiting', 'running', 'succeeded', 'failed', 'cancelled'])[1 + n % 6] end as status,
                    case when n > 60 then 'generate' else (array['generate', 'feedback', 'ingest'])[1 + n % 7 % 3] end as kind
-               from generate_series(1, 40000) n, (values (1, 'open', 'queued'), (2, 'ended', 'succeeded'), (3, 'dead', 'failed'))
+               from generate_series(1, $1) n, (values (1, 'open', 'queued'), (2, 'ended', 'succeeded'), (3, 'dead', 'failed'))
                     as of (b, business, mostly)
            ) j"#,
     )
+    .bind(jobs)
     .execute(pool)
     .await
     .unwrap();
@@ -61,7 +65,7 @@ fn filters() -> impl Iterator<Item = Filter> {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_page_looks_at_a_bounded_number_of_rows(pool: PgPool) {
-    let store = seeded(&pool).await;
+    let store = seeded(&pool, MANY).await;
     for name in ["open", "ended", "dead", "nobody"] {
         for filter in filters() {
             let before = rows_read(&store).await;
@@ -101,7 +105,8 @@ async fn pages(store: &Store, name: &str, filter: Filter) -> (Vec<JobId>, usize)
 
 #[sqlx::test(migrations = "../migrations")]
 async fn pages_hold_every_job_that_belongs_there_once_newest_first(pool: PgPool) {
-    let store = seeded(&pool).await;
+    // More than two pages may look at, so that some are short, and some are empty.
+    let store = seeded(&pool, 5_000).await;
     for (name, filter) in ["open", "ended"].into_iter().flat_map(|name| filters().map(move |filter| (name, filter))) {
         let right: Vec<uuid::Uuid> = sqlx::query_scalar(
             "select id from jobs where business_id = $1 and ($2::text is null or status = $2)
@@ -120,7 +125,7 @@ async fn pages_hold_every_job_that_belongs_there_once_newest_first(pool: PgPool)
 
 #[sqlx::test(migrations = "../migrations")]
 async fn jobs_that_wait_for_a_provider_are_found_among_many(pool: PgPool) {
-    let store = seeded(&pool).await;
+    let store = seeded(&pool, MANY).await;
     sqlx::query(
         "update jobs set status = 'waiting', wait_reason = 'backoff', wait_until = now(), wait_provider = 'groq'
                  where id = (select id from jobs where status = 'queued' order by id desc limit 1)",
@@ -144,7 +149,7 @@ async fn jobs_that_wait_for_a_provider_are_found_among_many(pool: PgPool) {
 /// A release before `cancelled_at` knows nothing of it.
 #[sqlx::test(migrations = "../migrations")]
 async fn what_an_older_release_cancels_is_listed(pool: PgPool) {
-    let store = seeded(&pool).await;
+    let store = seeded(&pool, MANY).await;
     let sql = "update jobs set status = 'cancelled', finished_at = now()
                where id = (select id from jobs where status = 'queued' order by id desc limit 1)";
     sqlx::query(sql).execute(&pool).await.unwrap();
