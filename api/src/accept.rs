@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
-use crate::announce::{self, Announcer};
+use crate::announce::Announcer;
 use crate::error::ApiError;
 use crate::metric;
 
