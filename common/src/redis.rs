@@ -266,9 +266,8 @@ impl Redis {
     /// The Redis that `REDIS_URL` names, with keys of the test's own.
     #[expect(clippy::expect_used, reason = "a test without its server cannot go on")]
     pub(crate) fn of_test() -> Self {
-        let url = std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
-        let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
-        Self::new(&RedisConfig::new(&url, &prefix)).expect("REDIS_URL is a URL")
+        let config = RedisConfig::new(&copydesk_testkit::redis_url(), &copydesk_testkit::prefix());
+        Self::new(&config).expect("REDIS_URL is a URL")
     }
 
     /// The same, as a process knows it that has seen nothing yet.

@@ -10,8 +10,8 @@ use copydesk_common::store::{Store, document, embedding, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::{Found, Hit, Knowledge};
+use copydesk_testkit::NOBODY;
 use sqlx::PgPool;
-use uuid::Uuid;
 
 /// A ready document of one passage, and the change of the business's knowledge that it makes.
 async fn add(pool: &PgPool, business: &str, heading: &str, text: &str) {
@@ -205,8 +205,7 @@ async fn vectors_that_come_later_are_searched_and_those_of_another_dimension_rep
 
 /// A Redis prefix of a test's own.
 fn redis() -> RedisConfig {
-    let url = std::env::var("REDIS_URL").unwrap();
-    RedisConfig::new(&url, &format!("test-{}", Uuid::now_v7()))
+    RedisConfig::new(&copydesk_testkit::redis_url(), &copydesk_testkit::prefix())
 }
 
 /// As in another process of the same fleet.
@@ -264,7 +263,7 @@ async fn a_change_is_seen_at_once_although_results_are_shared(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn without_redis_everybody_searches(pool: PgPool) {
     add(&pool, "acme", "Handbook", "Every scan is read twice.").await;
-    let knowledge = process(&pool, &RedisConfig::new("redis://127.0.0.1:1/0", "p"));
+    let knowledge = process(&pool, &RedisConfig::new(&format!("redis://{NOBODY}/0"), "p"));
     assert_eq!(found(&knowledge, "acme", "scan").await.len(), 1);
 }
 
@@ -279,12 +278,10 @@ async fn a_shared_result_is_no_other_businesss_whatever_stands_in_redis(pool: Pg
     let other = reader.current(&BusinessId::parse("other").unwrap()).await.unwrap().unwrap();
     assert!(other.shared("scan", 10).await.unwrap().is_none());
 
-    let client = redis::Client::open(std::env::var("REDIS_URL").unwrap()).unwrap();
-    let mut connection = client.get_connection().unwrap();
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}:found:*", redis.prefix)).query(&mut connection).unwrap();
+    let keys = copydesk_testkit::keys(&format!("{}:found:*", redis.prefix)).await;
     let [key] = keys.as_slice() else { panic!("{keys:?}") };
     let forged = key.replace(":acme:", ":other:");
-    redis::cmd("COPY").arg(key).arg(forged).exec(&mut connection).unwrap();
+    redis::cmd("COPY").arg(key).arg(forged).exec_async(&mut copydesk_testkit::redis().await).await.unwrap();
     assert!(other.shared("scan", 10).await.unwrap().is_none(), "the passages are another's");
     assert_eq!(found(&reader, "other", "scan").await, ["A scan is read once."]);
 }

@@ -1,6 +1,5 @@
 //! The service under test, served on a free port, and what the tests do to its database.
 
-use std::sync::Once;
 use std::time::Duration;
 
 use copydesk_api::build;
@@ -8,6 +7,8 @@ use copydesk_common::config::Config;
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::redis::Redis;
 use copydesk_domain::job::JobKind;
+pub(crate) use copydesk_testkit::{NOBODY, database_url};
+use copydesk_testkit::{install_tls, prefix, redis_url};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -15,9 +16,6 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-/// A port that nothing listens on.
-pub(crate) const NOBODY: &str = "127.0.0.1:1";
 
 pub(crate) struct Service {
     pub(crate) base: String,
@@ -30,14 +28,12 @@ pub(crate) struct Service {
 impl Service {
     /// On the test's own database and the shared Redis.
     pub(crate) async fn start(pool: &PgPool) -> Self {
-        let redis = std::env::var("REDIS_URL").expect("REDIS_URL says where a Redis is");
-        Self::start_on(&database_url(pool), &redis).await
+        Self::start_on(&database_url(pool), &redis_url()).await
     }
 
     /// The same with another configuration.
     pub(crate) async fn start_with(pool: &PgPool, change: impl FnOnce(&mut Config)) -> Self {
-        let redis = std::env::var("REDIS_URL").expect("REDIS_URL says where a Redis is");
-        Self::start_changed(&database_url(pool), &redis, change).await
+        Self::start_changed(&database_url(pool), &redis_url(), change).await
     }
 
     pub(crate) async fn start_on(postgres: &str, redis: &str) -> Self {
@@ -45,14 +41,7 @@ impl Service {
     }
 
     async fn start_changed(postgres: &str, redis: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let prefix = format!("test-{}", Uuid::now_v7());
-        let layer = json!({
-            "postgres": {"uri": postgres},
-            "redis": {"url": redis, "prefix": prefix},
-            "telemetry": {}, "api": {}, "worker": {}, "providers": {},
-        });
-        let layer = serde_json::from_value(layer).unwrap();
-        let mut config = <Config as confique::Config>::builder().preloaded(layer).load().unwrap();
+        let mut config = Config::for_servers(postgres, redis, &prefix()).unwrap();
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -147,25 +136,13 @@ impl Answer {
 }
 
 fn client() -> reqwest::Client {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
+    install_tls();
     reqwest::Client::builder()
         .timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .build()
         .unwrap()
-}
-
-/// The server's address with the test's own database.
-pub(crate) fn database_url(pool: &PgPool) -> String {
-    let server = std::env::var("DATABASE_URL").expect("DATABASE_URL says where a Postgres is");
-    let database = pool.connect_options().get_database().unwrap().to_owned();
-    let (address, query) = server.split_once('?').unwrap_or((&server, ""));
-    let (host, _) = address.rsplit_once('/').unwrap();
-    format!("{host}/{database}?{query}")
 }
 
 /// The original's request.

@@ -31,13 +31,10 @@ impl Simulated {
     }
 
     async fn on(simulator: SimulatorConfig, change: impl FnOnce(&mut ProvidersConfig)) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let simulator = Simulator::start(simulator).await.unwrap();
-        #[expect(clippy::expect_used, reason = "tests are told their server by the environment")]
-        let redis_url =
-            std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
-        let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
-        let mut config = Config::for_servers("postgres://nobody@127.0.0.1:1/none", &redis_url, &prefix).unwrap();
+        let simulator = copydesk_testkit::simulator(simulator).await;
+        let postgres = format!("postgres://nobody@{}/none", copydesk_testkit::NOBODY);
+        let (redis_url, prefix) = (copydesk_testkit::redis_url(), copydesk_testkit::prefix());
+        let mut config = Config::for_servers(&postgres, &redis_url, &prefix).unwrap();
         config.providers.llm_base_url = simulator.llm_base_url().parse().unwrap();
         config.providers.search_base_url = simulator.base_url().parse().unwrap();
         config.providers.groq_api_key = Some("gsk-test".into());

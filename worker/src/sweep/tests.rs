@@ -28,12 +28,8 @@ const EVERY: Duration = Duration::from_secs(120);
 
 impl Ground {
     async fn of(pool: PgPool) -> Self {
-        let mut url: url::Url = std::env::var("REDIS_URL").unwrap().parse().unwrap();
-        let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(6379));
-        let link = Link::to(tokio::net::lookup_host(server).await.unwrap().next().unwrap()).await.unwrap();
-        url.set_port(Some(link.address().port())).unwrap();
-        let prefix = format!("test-{}", Uuid::now_v7().simple());
-        Self { pool, link, config: RedisConfig::new(url.as_str(), &prefix) }
+        let (link, url) = copydesk_testkit::linked(&copydesk_testkit::redis_url()).await;
+        Self { pool, link, config: RedisConfig::new(&url, &copydesk_testkit::prefix()) }
     }
 
     /// Another process' sweep.
@@ -63,11 +59,7 @@ impl Ground {
 
     /// Makes Redis forget all that this installation has there.
     async fn flush(&self) {
-        let client = redis::Client::open(std::env::var("REDIS_URL").unwrap()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let pattern = format!("*{}*", self.config.prefix);
-        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
-        redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.unwrap();
+        copydesk_testkit::forget(&self.config.prefix, |_| true).await;
     }
 }
 

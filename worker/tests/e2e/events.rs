@@ -6,7 +6,7 @@ use copydesk_domain::id::JobId;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::system::{System, variable};
+use crate::system::System;
 
 /// A word that no text may hold.
 const MARK: &str = "zyzzyva";
@@ -14,8 +14,7 @@ const MARK: &str = "zyzzyva";
 impl System {
     /// Waits until a worker hears of followed jobs.
     async fn until_a_worker_listens(&self) {
-        let client = redis::Client::open(variable("REDIS_URL")).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = copydesk_testkit::redis().await;
         let channel = format!("{}:followed", self.config.redis.prefix);
         for _ in 0..2_000 {
             let (_, listening): (String, u32) =
@@ -49,8 +48,7 @@ impl System {
         self.until_a_worker_listens().await;
         self.post("/api/ops/queues/generate/pause", &json!({})).await;
         let id = self.submit("/api/generate", request).await;
-        let channel = redis::Client::open(variable("REDIS_URL")).unwrap();
-        let mut heard = channel.get_async_pubsub().await.unwrap();
+        let mut heard = copydesk_testkit::redis_client().get_async_pubsub().await.unwrap();
         heard.subscribe(format!("{}:followed", self.config.redis.prefix)).await.unwrap();
         let begin = async {
             heard.on_message().next().await;
@@ -162,10 +160,7 @@ async fn a_job_that_nobody_follows_leaves_no_draft_in_redis() {
     let worker = system.worker();
     let id = system.submit("/api/generate", &request()).await;
     assert_eq!(system.ended(id).await["status"], "succeeded");
-    let client = redis::Client::open(variable("REDIS_URL")).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let pattern = format!("{}:draft:*", system.config.redis.prefix);
-    let drafts: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+    let drafts = copydesk_testkit::keys(&format!("{}:draft:*", system.config.redis.prefix)).await;
     assert!(drafts.is_empty(), "{drafts:?}");
     worker.leave().await;
 }

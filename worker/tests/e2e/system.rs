@@ -11,9 +11,9 @@ use copydesk_domain::id::JobId;
 use copydesk_domain::job::{LeaseEpoch, LeaseRef};
 use copydesk_simulator::link::Link;
 use copydesk_simulator::{Fault, Simulator, SimulatorConfig};
+use copydesk_testkit::{create_database, forget, linked, prefix, redis_url, simulator};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,8 @@ pub(crate) struct System {
     /// The way to Redis, for tests that break it.
     pub(crate) redis_link: Link,
     pub(crate) postgres_link: Link,
+    /// Past the link.
+    database: String,
     postgres_uri: String,
     redis_url: String,
     api: SocketAddr,
@@ -72,23 +74,11 @@ impl System {
 
     /// A system whose configuration differs. Its providers refuse nothing by themselves.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let providers = SimulatorConfig {
-            llm_requests_per_minute: None,
-            llm_tokens_per_minute: None,
-            llm_requests_per_day: None,
-            search_requests_per_minute: None,
-            ..SimulatorConfig::default()
-        };
-        // Another test of this process may have been first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let simulator = Simulator::start(providers).await.unwrap();
-        let database = create_database().await;
-        let redis_url = variable("REDIS_URL");
-        let redis_link = Link::to(address(&redis_url, 6379).await).await.unwrap();
-        let postgres_link = Link::to(address(&database, 5432).await).await.unwrap();
-        let prefix = format!("test-{}", uuid::Uuid::now_v7().simple());
-        let (postgres_uri, redis_url) = (through(&database, &postgres_link), through(&redis_url, &redis_link));
-        let mut config = Config::for_servers(&postgres_uri, &redis_url, &prefix).unwrap();
+        let simulator = simulator(SimulatorConfig::unlimited()).await;
+        let database = create_database(&store::MIGRATOR).await;
+        let (postgres_link, postgres_uri) = linked(&database).await;
+        let (redis_link, redis_url) = linked(&redis_url()).await;
+        let mut config = Config::for_servers(&postgres_uri, &redis_url, &prefix()).unwrap();
         config.providers.llm_base_url = simulator.llm_base_url().parse().unwrap();
         config.providers.search_base_url = simulator.base_url().parse().unwrap();
         config.providers.groq_api_key = Some("gsk-test".into());
@@ -107,7 +97,7 @@ impl System {
         let stop = CancellationToken::new();
         let api = serve_api(config.clone(), stop.clone()).await;
         let http = reqwest::Client::new();
-        Self { config, simulator, store, redis_link, postgres_link, postgres_uri, redis_url, api, http, stop }
+        Self { config, simulator, store, redis_link, postgres_link, database, postgres_uri, redis_url, api, http, stop }
     }
 
     pub(crate) fn worker(&self) -> RunningWorker {
@@ -117,10 +107,9 @@ impl System {
     /// A worker whose way to Postgres a test breaks without harm to the API, and which tells how it
     /// does. Ready to work.
     pub(crate) async fn worker_on_its_own_link(&self) -> (RunningWorker, Link) {
-        let link = Link::to(address(&variable("POSTGRES_URI"), 5432).await).await.unwrap();
-        let uri = through(&self.postgres_uri, &link);
-        let own = Config::for_servers(&uri, &self.redis_url, &self.config.redis.prefix).unwrap();
-        let mut config = Config { redis: own.redis, postgres: own.postgres, ..self.config.clone() };
+        let (link, uri) = linked(&self.database).await;
+        let mut config = self.config.clone();
+        config.postgres = Config::for_servers(&uri, &self.redis_url, &config.redis.prefix).unwrap().postgres;
         config.worker.listen = free_address().await.to_string();
         let worker = Self::worker_with(config);
         let give_up = Instant::now() + PATIENCE;
@@ -261,26 +250,12 @@ impl System {
 
     /// Empties this system's part of Redis: a flush, as far as it can tell.
     pub(crate) async fn flush_redis(&self) {
-        self.forget(|_| true).await;
+        forget(&self.config.redis.prefix, |_| true).await;
     }
 
     /// All but the quotas: a flush of those closes the providers for a window.
     pub(crate) async fn flush_all_but_quotas(&self) {
-        self.forget(|key| !key.contains("quota")).await;
-    }
-
-    async fn forget(&self, which: impl Fn(&str) -> bool) {
-        let client = redis::Client::open(variable("REDIS_URL")).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut keys: Vec<String> = redis::cmd("KEYS")
-            .arg(format!("*{}*", self.config.redis.prefix))
-            .query_async(&mut connection)
-            .await
-            .unwrap();
-        keys.retain(|key| which(key));
-        if !keys.is_empty() {
-            redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.unwrap();
-        }
+        forget(&self.config.redis.prefix, |key| !key.contains("quota")).await;
     }
 
     pub(crate) fn redis(&self) -> Redis {
@@ -323,37 +298,7 @@ pub(crate) fn sum(stages: &Value, field: &str) -> u64 {
     stages.as_object().unwrap().values().filter_map(|stage| stage[field].as_u64()).sum()
 }
 
-pub(crate) fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
-}
-
-/// A migrated database of the test's own, beside the one that `POSTGRES_URI` names.
-async fn create_database() -> String {
-    let uri = variable("POSTGRES_URI");
-    let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-    let mut admin = PgConnection::connect(&uri).await.unwrap();
-    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
-    let mut url: url::Url = uri.parse().unwrap();
-    url.set_path(&name);
-    let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
-    store::MIGRATOR.run(&mut connection).await.unwrap();
-    url.to_string()
-}
-
-async fn address(url: &str, default_port: u16) -> SocketAddr {
-    let url: url::Url = url.parse().unwrap();
-    let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
-    tokio::net::lookup_host((host, url.port().unwrap_or(default_port))).await.unwrap().next().unwrap()
-}
-
 /// A port that was free a moment ago.
 async fn free_address() -> SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
-fn through(url: &str, link: &Link) -> String {
-    let mut url: url::Url = url.parse().unwrap();
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(link.address().port())).unwrap();
-    url.to_string()
 }

@@ -16,8 +16,7 @@ use crate::nodes::Alone;
 use crate::worker::{RunningWorker, entries, until};
 
 fn queue() -> Queue {
-    let url = std::env::var("REDIS_URL").expect("REDIS_URL names the Redis for tests: use `cargo xtask test`");
-    queue_at(&url, &format!("test-{}", uuid::Uuid::now_v7().simple()))
+    queue_at(&copydesk_testkit::redis_url(), &copydesk_testkit::prefix())
 }
 
 fn queue_at(url: &str, prefix: &str) -> Queue {

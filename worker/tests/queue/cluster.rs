@@ -162,7 +162,7 @@ async fn a_url_of_the_wrong_kind_is_told_at_the_start() {
     let nodes = Nodes::start().await;
     let alone = Redis::new(&RedisConfig::new(&nodes.url_of_one(), "c")).unwrap();
     assert_eq!(alone.check_mode().await, Err(WrongMode::IsCluster));
-    let url = std::env::var("REDIS_URL").unwrap().replacen("redis://", "redis-cluster://", 1);
+    let url = copydesk_testkit::redis_url().replacen("redis://", "redis-cluster://", 1);
     let cluster = Redis::new(&RedisConfig::new(&url, "c")).unwrap();
     assert_eq!(cluster.check_mode().await, Err(WrongMode::IsServer));
     let away = Redis::new(&RedisConfig::new("redis-cluster://127.0.0.1:1", "c")).unwrap();

@@ -1,0 +1,106 @@
+//! What the tests of all crates share: the servers that the environment names, a part of each for every
+//! test, links to them that break, and a simulator. For `dev-dependencies` only.
+//!
+//! Of our crates it links the simulator alone, so that the unit tests of each can use it: none is there
+//! twice.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use copydesk_simulator::link::Link;
+use copydesk_simulator::{Simulator, SimulatorConfig};
+use redis::aio::MultiplexedConnection;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use url::Url;
+use uuid::Uuid;
+
+/// An address that nothing listens at.
+pub const NOBODY: &str = "127.0.0.1:1";
+
+/// Redis. All tests share it: each has keys of its own, see [`prefix`].
+pub fn redis_url() -> String {
+    variable("REDIS_URL")
+}
+
+/// Postgres. A test has a database of its own there, from `sqlx::test` or from [`create_database`].
+pub fn postgres_uri() -> String {
+    variable("POSTGRES_URI")
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
+}
+
+/// What begins the keys of one test, and of no other.
+pub fn prefix() -> String {
+    format!("test-{}", Uuid::now_v7().simple())
+}
+
+/// The client of a test that looks into Redis, past what it tests.
+pub fn redis_client() -> redis::Client {
+    redis::Client::open(redis_url()).expect("REDIS_URL is a URL")
+}
+
+/// A connection of that client.
+pub async fn redis() -> MultiplexedConnection {
+    redis_client().get_multiplexed_async_connection().await.expect("Redis answers")
+}
+
+/// The keys in Redis that match a pattern.
+pub async fn keys(pattern: &str) -> Vec<String> {
+    redis::cmd("KEYS").arg(pattern).query_async(&mut redis().await).await.expect("Redis answers")
+}
+
+/// Makes Redis forget the keys of a test that are such: a flush, as far as the test can tell.
+pub async fn forget(prefix: &str, are_such: impl Fn(&str) -> bool) {
+    let mut forgotten = keys(&format!("*{prefix}*")).await;
+    forgotten.retain(|key| are_such(key));
+    if !forgotten.is_empty() {
+        redis::cmd("DEL").arg(forgotten).exec_async(&mut redis().await).await.expect("Redis answers");
+    }
+}
+
+/// Where the database is that `sqlx::test` made for a test, on the server that it uses.
+pub fn database_url(pool: &PgPool) -> String {
+    beside(&variable("DATABASE_URL"), pool.connect_options().get_database().expect("it has a name"))
+}
+
+/// A migrated database of a test's own. The server is a throwaway: it is left there.
+pub async fn create_database(migrations: &Migrator) -> String {
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect(&postgres_uri()).await.expect("Postgres answers");
+    admin.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a database is made");
+    let uri = beside(&postgres_uri(), &name);
+    let mut connection = PgConnection::connect(&uri).await.expect("the database is there");
+    migrations.run(&mut connection).await.expect("the migrations apply");
+    uri
+}
+
+/// Another database of the same server.
+fn beside(uri: &str, name: &str) -> String {
+    let mut uri: Url = uri.parse().expect("a server's URI");
+    uri.set_path(name);
+    uri.into()
+}
+
+/// A link to the server that a URL names, and the URL that leads over it.
+pub async fn linked(url: &str) -> (Link, String) {
+    let mut url: Url = url.parse().expect("a server's URL");
+    let default_port = if url.scheme().starts_with("redis") { 6379 } else { 5432 };
+    let server = (url.host_str().unwrap_or("127.0.0.1").to_owned(), url.port().unwrap_or(default_port));
+    let mut found = tokio::net::lookup_host(server).await.expect("the host has a name");
+    let link = Link::to(found.next().expect("the host has an address")).await.expect("a link is made");
+    url.set_host(Some("127.0.0.1")).expect("a URL with a host");
+    url.set_port(Some(link.address().port())).expect("a URL with a port");
+    (link, url.into())
+}
+
+/// Providers, for clients that speak TLS elsewhere: see [`install_tls`].
+pub async fn simulator(config: SimulatorConfig) -> Simulator {
+    install_tls();
+    Simulator::start(config).await.expect("the simulator starts")
+}
+
+/// What reqwest needs before a client is made. Another test of this process may have been first.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
