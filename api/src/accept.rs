@@ -54,7 +54,7 @@ pub struct AcceptedJob {
 #[derive(Debug, Clone)]
 pub struct Acceptor {
     committer: Committer,
-    batcher: Batcher<Submission, job::Accepted>,
+    batcher: Batcher<Submission, job::Acceptance>,
 }
 
 impl Acceptor {
@@ -70,14 +70,14 @@ impl Acceptor {
     pub async fn accept(&self, submission: Submission) -> Result<AcceptedJob, AcceptError> {
         let (Submission { job, .. }, accepted) = self.batcher.commit(submission).await?;
         match accepted {
-            job::Accepted::New => Ok(AcceptedJob { job, replayed: false }),
-            job::Accepted::Before(earlier) => Ok(AcceptedJob { job: as_before(job, earlier), replayed: true }),
-            job::Accepted::KeyReused => Err(AcceptError::KeyReused),
+            job::Acceptance::New => Ok(AcceptedJob { job, replayed: false }),
+            job::Acceptance::Before(earlier) => Ok(AcceptedJob { job: as_before(job, earlier), replayed: true }),
+            job::Acceptance::KeyReused => Err(AcceptError::KeyReused),
         }
     }
 
     /// Accepts the jobs of one request, which are a batch by themselves.
-    pub async fn accept_each(&self, submissions: &[Submission]) -> Vec<Result<job::Accepted, Arc<StoreError>>> {
+    pub async fn accept_each(&self, submissions: &[Submission]) -> Vec<Result<job::Acceptance, Arc<StoreError>>> {
         batch::commit_each(&self.committer, submissions, Committer::commit).await
     }
 }
@@ -90,11 +90,11 @@ struct Committer {
 }
 
 impl Committer {
-    fn commit<'a>(&'a self, submissions: &'a [Submission]) -> BoxFuture<'a, Result<Vec<job::Accepted>, StoreError>> {
+    fn commit<'a>(&'a self, submissions: &'a [Submission]) -> BoxFuture<'a, Result<Vec<job::Acceptance>, StoreError>> {
         async move {
             let accepted = job::accept(&self.store, submissions).await?;
             metrics::counter!(metric::ACCEPT_BATCHES).increment(1);
-            let new = submissions.iter().zip(&accepted).filter(|(_, accepted)| **accepted == job::Accepted::New);
+            let new = submissions.iter().zip(&accepted).filter(|(_, accepted)| **accepted == job::Acceptance::New);
             self.announcer.announce_new(new.map(|(submission, _)| &submission.job));
             Ok(accepted)
         }

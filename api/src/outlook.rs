@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use copydesk_common::clock;
 use copydesk_common::queue::Intake;
-use copydesk_common::quota::outlook::Outlook as QuotaOutlook;
+use copydesk_common::quota::forecast::Forecast;
 use copydesk_common::quota::{Quota, Quotas};
 use copydesk_domain::job::{JobKind, JobStatus, WaitReason};
 use tokio::time::timeout;
@@ -47,27 +47,27 @@ async fn of_queued(services: &Services, job: &JobBody) -> Option<Outlook> {
     let queue = services.queue(job.kind).ok()?;
     let jobs_before = queue.ahead_of(job.id).await.ok()??;
     let llm = quota(services, Quotas::LLM)?;
-    let (outlook, intake) = tokio::join!(llm.outlook(job.id, CALLS, jobs_before * CALLS), queue.intake());
-    let outlook = outlook.ok()?;
-    let eta = eta(&outlook, CALLS).filter(|_| matches!(intake, Ok(None | Some(Intake::Open))));
-    Some(Outlook { position: Some(jobs_before + outlook.jobs_before + 1), eta_seconds: eta.map(shown) })
+    let (forecast, intake) = tokio::join!(llm.forecast(job.id, CALLS, jobs_before * CALLS), queue.intake());
+    let forecast = forecast.ok()?;
+    let eta = eta(&forecast, CALLS).filter(|_| matches!(intake, Ok(None | Some(Intake::Open))));
+    Some(Outlook { position: Some(jobs_before + forecast.jobs_before + 1), eta_seconds: eta.map(shown) })
 }
 
 async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Option<Outlook> {
     let is_llm = provider == Quotas::LLM;
     let calls = if is_llm { calls_left(&job.progress.stage) } else { 1 };
-    let outlook = quota(services, provider)?.outlook(job.id, calls, 0).await.ok()?;
-    if !outlook.waits {
+    let forecast = quota(services, provider)?.forecast(job.id, calls, 0).await.ok()?;
+    if !forecast.waits {
         // It was refused by the provider itself, or missed its moment.
         return None;
     }
-    let mut done = eta(&outlook, calls);
+    let mut done = eta(&forecast, calls);
     if !is_llm {
-        let before = outlook.jobs_before * CALLS;
-        let then = quota(services, Quotas::LLM)?.outlook(job.id, CALLS, before).await.ok()?;
+        let before = forecast.jobs_before * CALLS;
+        let then = quota(services, Quotas::LLM)?.forecast(job.id, CALLS, before).await.ok()?;
         done = done.zip(eta(&then, CALLS)).map(|(search, text)| search.max(text));
     }
-    Some(Outlook { position: Some(outlook.jobs_before + 1), eta_seconds: done.map(shown) })
+    Some(Outlook { position: Some(forecast.jobs_before + 1), eta_seconds: done.map(shown) })
 }
 
 fn quota<'a>(services: &'a Services, provider: &'a str) -> Option<&'a Quota> {
@@ -84,9 +84,9 @@ fn calls_left(stage: &str) -> u64 {
 }
 
 /// The last call is granted at its time, but not before the earlier ones are through.
-fn eta(outlook: &QuotaOutlook, calls: u64) -> Option<TimeDelta> {
-    let call = TimeDelta::from_std(outlook.call?).ok()?;
-    let granted = outlook.last_call_at? - clock::now() + call;
+fn eta(forecast: &Forecast, calls: u64) -> Option<TimeDelta> {
+    let call = TimeDelta::from_std(forecast.call?).ok()?;
+    let granted = forecast.last_call_at? - clock::now() + call;
     Some(granted.max(call * i32::try_from(calls).ok()?))
 }
 
@@ -100,16 +100,16 @@ mod tests {
 
     #[test]
     fn an_estimate_is_no_shorter_than_the_calls_take() {
-        let outlook = |at_seconds: i64| QuotaOutlook {
+        let forecast = |at_seconds: i64| Forecast {
             jobs_before: 0,
             waits: true,
             last_call_at: Some(clock::now() + TimeDelta::seconds(at_seconds)),
             call: Some(Duration::from_secs(4)),
         };
-        assert_eq!(eta(&outlook(0), 3), Some(TimeDelta::seconds(12)));
-        let late = eta(&outlook(60), 3).map(shown);
+        assert_eq!(eta(&forecast(0), 3), Some(TimeDelta::seconds(12)));
+        let late = eta(&forecast(60), 3).map(shown);
         assert_eq!(late, Some(65));
-        assert_eq!(eta(&QuotaOutlook { call: None, ..outlook(0) }, 3), None);
-        assert_eq!(eta(&QuotaOutlook { last_call_at: None, ..outlook(0) }, 3), None);
+        assert_eq!(eta(&Forecast { call: None, ..forecast(0) }, 3), None);
+        assert_eq!(eta(&Forecast { last_call_at: None, ..forecast(0) }, 3), None);
     }
 }

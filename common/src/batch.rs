@@ -57,7 +57,7 @@ pub enum BatchError {
 
 /// An item that waits for a lane.
 #[derive(Debug)]
-struct Waiting<T, R> {
+struct Pending<T, R> {
     item: T,
     since: Instant,
     answer: oneshot::Sender<Result<(T, R), BatchError>>,
@@ -66,7 +66,7 @@ struct Waiting<T, R> {
 /// The way to the lanes. Cheap to clone.
 #[derive(Debug)]
 pub struct Batcher<T, R> {
-    waiting: mpsc::Sender<Waiting<T, R>>,
+    waiting: mpsc::Sender<Pending<T, R>>,
 }
 
 impl<T, R> Clone for Batcher<T, R> {
@@ -94,7 +94,7 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Batcher<T, R> {
     /// caller keeps a copy. One that is dropped before its turn has come is not committed.
     pub async fn commit(&self, item: T) -> Result<(T, R), BatchError> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { item, since: Instant::now(), answer };
+        let waiting = Pending { item, since: Instant::now(), answer };
         self.waiting.try_send(waiting).map_err(|_| BatchError::Full)?;
         answered.await.unwrap_or(Err(BatchError::Late))
     }
@@ -105,7 +105,7 @@ struct Lane<C, T, R> {
     limits: Limits,
     context: Arc<C>,
     commit: Commit<C, T, R>,
-    waiting: Arc<Mutex<mpsc::Receiver<Waiting<T, R>>>>,
+    waiting: Arc<Mutex<mpsc::Receiver<Pending<T, R>>>>,
 }
 
 impl<C, T, R> Lane<C, T, R> {

@@ -18,9 +18,9 @@ use crate::money::MicroUsd;
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 
+pub mod forecast;
 pub mod limits;
 pub mod memory;
-pub mod outlook;
 
 use limits::LimitsInForce;
 

@@ -115,9 +115,9 @@ async fn set_limits(quota: &Quota, limits: &SetLimits, version: i64) -> bool {
 
 /// How many jobs stand before it in the line.
 async fn before(quota: &Quota, rank: &Rank) -> u64 {
-    let outlook = quota.outlook(rank.ticket, 1, 0).await.unwrap();
-    assert!(outlook.waits);
-    outlook.jobs_before
+    let forecast = quota.forecast(rank.ticket, 1, 0).await.unwrap();
+    assert!(forecast.waits);
+    forecast.jobs_before
 }
 
 /// Asks until it is granted, each time at the moment that it was told. When it asked and had the
@@ -442,12 +442,12 @@ async fn a_business_has_one_budget_for_all_providers_and_holds_up_nobody_else() 
 async fn a_job_can_foresee_when_its_calls_are_granted() {
     let quota = quota(2, 60_000);
     let id = JobId::new();
-    let first = quota.outlook(id, 3, 0).await.unwrap();
+    let first = quota.forecast(id, 3, 0).await.unwrap();
     assert_eq!((first.jobs_before, first.waits, first.call), (0, false, None));
     let in_windows = |at: Option<DateTime<Utc>>| ((at.unwrap() - clock::now()).as_seconds_f64() / 60.0).round();
     assert_eq!(in_windows(first.last_call_at), 1.0, "two calls now, the third in a minute");
-    assert_eq!(in_windows(quota.outlook(id, 2, 0).await.unwrap().last_call_at), 0.0);
-    assert_eq!(in_windows(quota.outlook(id, 3, 7).await.unwrap().last_call_at), 4.0, "it is the tenth");
+    assert_eq!(in_windows(quota.forecast(id, 2, 0).await.unwrap().last_call_at), 0.0);
+    assert_eq!(in_windows(quota.forecast(id, 3, 7).await.unwrap().last_call_at), 4.0, "it is the tenth");
     let one = grant(&quota, anybody()).await;
     let one = Grant { began: Instant::now() - Duration::from_secs(3), ..one };
     settle(&quota, one, Health::Healthy).await;
@@ -455,11 +455,11 @@ async fn a_job_can_foresee_when_its_calls_are_granted() {
     let waiting = anybody().before(2);
     throttled(&quota, &waiting).await;
     throttled(&quota, &anybody()).await;
-    let second = quota.outlook(id, 1, 0).await.unwrap();
+    let second = quota.forecast(id, 1, 0).await.unwrap();
     assert_eq!((second.jobs_before, second.call.map(|call| call.as_secs())), (2, Some(3)));
     assert_eq!(in_windows(second.last_call_at), 3.0, "four calls come before it");
-    let own = quota.outlook(waiting.ticket, 3, 99).await.unwrap();
+    let own = quota.forecast(waiting.ticket, 3, 99).await.unwrap();
     assert_eq!((own.jobs_before, own.waits, in_windows(own.last_call_at)), (0, true, 2.0));
     quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
-    assert_eq!(quota.outlook(id, 1, 0).await.unwrap().last_call_at, None, "nobody knows");
+    assert_eq!(quota.forecast(id, 1, 0).await.unwrap().last_call_at, None, "nobody knows");
 }

@@ -24,7 +24,7 @@ pub mod load;
 pub mod run;
 pub mod text;
 
-pub use accept::{Accepted, Earlier, IdempotencyKey, Submission, accept, accept_batch};
+pub use accept::{Acceptance, Earlier, IdempotencyKey, Submission, accept, accept_batch};
 use row::JobRow;
 pub use row::OpenJob;
 pub use run::{Checkpoint, Fenced, begin, begin_all, checkpoint_all, checkpoints, fail, release, wait};

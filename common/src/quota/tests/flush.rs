@@ -44,7 +44,7 @@ async fn after_a_flush_all_providers_reopen_one_window_after_it_was_first_seen()
     assert_eq!(memory::look(&other.redis).await.unwrap(), Seen::Flushed, "every process tells what it knew");
     let closed_until = llm.status().await.unwrap().closed_until.unwrap();
     assert_a_window_after(first_seen, window, closed_until);
-    let foreseen = llm.outlook(anybody().ticket, 1, 0).await.unwrap().last_call_at;
+    let foreseen = llm.forecast(anybody().ticket, 1, 0).await.unwrap().last_call_at;
     assert_eq!(foreseen, Some(closed_until));
     // Half a window later the providers are used for the first time.
     llm.set_back(30_000).await;

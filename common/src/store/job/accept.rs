@@ -31,7 +31,7 @@ pub struct Submission {
 
 /// What became of a job that was to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accepted {
+pub enum Acceptance {
     /// It is committed.
     New,
     /// The same request was accepted before, as this job.
@@ -54,7 +54,7 @@ pub struct Earlier {
 /// Accepts jobs: each is committed when this returns, or was before, or is refused for its key. In
 /// one statement, and a second one where a key was known. Where this fails, none is accepted.
 /// Accepting the same id twice is harmless.
-pub async fn accept(store: &Store, submissions: &[Submission]) -> Result<Vec<Accepted>, StoreError> {
+pub async fn accept(store: &Store, submissions: &[Submission]) -> Result<Vec<Acceptance>, StoreError> {
     // Two statements that insert the same keys in opposite orders would wait for each other.
     let mut ordered: Vec<_> = submissions.iter().collect();
     ordered.sort_by_key(|s| s.key.as_ref().map(|key| (&key.key, &s.job.business_id, s.job.kind)));
@@ -66,31 +66,31 @@ async fn accept_once(
     store: &Store,
     submissions: &[Submission],
     columns: &Columns<'_>,
-) -> Result<Vec<Accepted>, sqlx::Error> {
+) -> Result<Vec<Acceptance>, sqlx::Error> {
     let inserted = columns.insert(store.pool()).await?;
     if inserted == submissions.len() {
-        return Ok(vec![Accepted::New; inserted]);
+        return Ok(vec![Acceptance::New; inserted]);
     }
     let holders = columns.by_key(store).await?;
     submissions.iter().map(|submission| judge(submission, &holders)).collect()
 }
 
 /// What became of a job, by the row that holds its key now: its own one or an earlier one.
-fn judge(submission: &Submission, holders: &[KeyHolder]) -> Result<Accepted, sqlx::Error> {
+fn judge(submission: &Submission, holders: &[KeyHolder]) -> Result<Acceptance, sqlx::Error> {
     // Without a key, only the job's own row can have been in its way: an earlier try stored it.
-    let Some(key) = &submission.key else { return Ok(Accepted::New) };
+    let Some(key) = &submission.key else { return Ok(Acceptance::New) };
     let job = &submission.job;
     let is_holder = |row: &&KeyHolder| {
         row.key == key.key && row.business_id == job.business_id.as_str() && row.kind == job.kind.as_str()
     };
     match holders.iter().find(is_holder) {
-        Some(row) if row.id == job.id.0 => Ok(Accepted::New),
-        Some(row) if row.fingerprint == key.fingerprint => Ok(Accepted::Before(Earlier {
+        Some(row) if row.id == job.id.0 => Ok(Acceptance::New),
+        Some(row) if row.fingerprint == key.fingerprint => Ok(Acceptance::Before(Earlier {
             id: JobId(row.id),
             generation_id: row.generation_id.map(GenerationId),
             created_at: row.created_at,
         })),
-        Some(_) => Ok(Accepted::KeyReused),
+        Some(_) => Ok(Acceptance::KeyReused),
         None => Err(sqlx::Error::Protocol("an idempotency key was freed while it was looked up".to_owned())),
     }
 }

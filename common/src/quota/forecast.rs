@@ -12,7 +12,7 @@ use crate::redis::script::QUOTA_FORESEE;
 
 /// What a job may expect of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outlook {
+pub struct Forecast {
     /// Jobs that wait for a grant and go before it.
     pub jobs_before: u64,
     /// Whether it waits in the line itself.
@@ -32,9 +32,9 @@ impl Quota {
         Ok(tickets.iter().filter_map(|ticket| ticket.parse().ok()).collect())
     }
 
-    /// The outlook of a job that will make `calls` calls. Where it does not stand in the line yet,
+    /// The forecast for a job that will make `calls` calls. Where it does not stand in the line yet,
     /// `calls_before` others will come before it. One round trip.
-    pub async fn outlook(&self, ticket: JobId, calls: u64, calls_before: u64) -> Result<Outlook, QuotaError> {
+    pub async fn forecast(&self, ticket: JobId, calls: u64, calls_before: u64) -> Result<Forecast, QuotaError> {
         let (jobs_before, waits, last_at, call_ms): (u64, bool, i64, i64) = QUOTA_FORESEE
             .key(&self.keys.calls)
             .key(&self.keys.waiters)
@@ -49,7 +49,7 @@ impl Quota {
             .arg(calls.saturating_sub(1))
             .invoke_async(&mut self.redis.commands())
             .await?;
-        Ok(Outlook {
+        Ok(Forecast {
             jobs_before,
             waits,
             last_call_at: (last_at >= 0).then(|| clock::from_millis(last_at)),
