@@ -1,13 +1,19 @@
 //! What the tests of all crates share: the servers that the environment names, a part of each for every
-//! test, links to them that break, and a simulator. For `dev-dependencies` only.
+//! test, links to them that break, a simulator, and a job. For `dev-dependencies` only.
 //!
-//! Of our crates it links the simulator alone, so that the unit tests of each can use it: none is there
-//! twice.
+//! Of our crates it links the domain and the simulator alone, so that the unit tests of all others can
+//! use it: none is there twice.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+use chrono::{SubsecRound, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::trace::TraceParent;
 use copydesk_simulator::link::Link;
 use copydesk_simulator::{Simulator, SimulatorConfig};
 use redis::aio::MultiplexedConnection;
+use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use url::Url;
@@ -94,7 +100,7 @@ pub async fn linked(url: &str) -> (Link, String) {
     (link, url.into())
 }
 
-/// Providers, for clients that speak TLS elsewhere: see [`install_tls`].
+/// The providers' stand-in, and what clients need to be made at all: see [`install_tls`].
 pub async fn simulator(config: SimulatorConfig) -> Simulator {
     install_tls();
     Simulator::start(config).await.expect("the simulator starts")
@@ -103,4 +109,23 @@ pub async fn simulator(config: SimulatorConfig) -> Simulator {
 /// What reqwest needs before a client is made. Another test of this process may have been first.
 pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A job as a client asks for it, to be begun at once.
+pub fn new_job(kind: JobKind, business: &str, payload: Value) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        kind,
+        business_id: BusinessId::parse(business).expect("a business's id"),
+        generation_id: None,
+        priority: Priority::Interactive,
+        payload,
+        metadata: json!({}),
+        max_attempts: 3,
+        // As Postgres keeps it.
+        created_at: Utc::now().trunc_subsecs(6),
+        run_at: None,
+        deadline_at: None,
+        trace: TraceParent::start(),
+    }
 }

@@ -5,14 +5,10 @@ use copydesk_api::accept::{AcceptError, AcceptedJob, Acceptor};
 use copydesk_api::announce::Announcer;
 use copydesk_api::error::ApiError;
 use copydesk_common::batch::BatchError;
-use copydesk_common::clock;
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::store::Store;
 use copydesk_common::store::job::{IdempotencyKey, Submission};
-use copydesk_domain::business::BusinessId;
-use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, NewJob, Priority};
-use copydesk_domain::trace::TraceParent;
+use copydesk_domain::job::JobKind;
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
@@ -21,20 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::service::{Hold, Service, generate};
 
 fn submission(topic: &str) -> Submission {
-    let job = NewJob {
-        id: JobId::new(),
-        kind: JobKind::Generate,
-        business_id: BusinessId::parse("b").unwrap(),
-        generation_id: None,
-        priority: Priority::Interactive,
-        payload: json!({"topic": topic}),
-        metadata: json!({}),
-        max_attempts: 3,
-        created_at: clock::now(),
-        run_at: None,
-        deadline_at: None,
-        trace: TraceParent::start(),
-    };
+    let job = copydesk_testkit::new_job(JobKind::Generate, "b", json!({"topic": topic}));
     Submission { job, key: None }
 }
 

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_common::clock;
 use copydesk_common::queue::message::{Message, MessageV1};
 use copydesk_common::queue::{Entry, Queue};
 use copydesk_common::store::job::Submission;
 use copydesk_common::store::{self, StoreError};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::job::{JobKind, Priority};
 use copydesk_domain::problem::Problem;
 use copydesk_domain::trace::TraceParent;
 use serde_json::{Value, json};
@@ -245,21 +244,7 @@ async fn a_document_fails_with_the_job_that_was_to_index_it() {
 
 /// A row whose payload is none of its kind, as another version or a slip of the hand leaves one.
 fn unreadable(kind: JobKind, payload: &Value) -> Submission {
-    let job = NewJob {
-        id: JobId::new(),
-        kind,
-        business_id: BusinessId::parse(BUSINESS).unwrap(),
-        generation_id: None,
-        priority: Priority::Interactive,
-        payload: payload.clone(),
-        metadata: json!({}),
-        max_attempts: 3,
-        created_at: clock::now(),
-        run_at: None,
-        deadline_at: None,
-        trace: TraceParent::start(),
-    };
-    Submission { job, key: None }
+    Submission { job: copydesk_testkit::new_job(kind, BUSINESS, payload.clone()), key: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

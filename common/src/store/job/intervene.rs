@@ -147,29 +147,13 @@ pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Res
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use copydesk_domain::job::{NewJob, Priority};
-    use copydesk_domain::trace::TraceParent;
     use sqlx::PgPool;
 
     use super::*;
-    use crate::clock;
     use crate::store::job::{Submission, accept};
 
     async fn accepted(store: &Store) -> JobId {
-        let job = NewJob {
-            id: JobId::new(),
-            kind: JobKind::Generate,
-            business_id: BusinessId::parse("b").unwrap(),
-            generation_id: None,
-            priority: Priority::Interactive,
-            payload: serde_json::json!({}),
-            metadata: serde_json::json!({}),
-            max_attempts: 3,
-            created_at: clock::now(),
-            run_at: None,
-            deadline_at: None,
-            trace: TraceParent::start(),
-        };
+        let job = copydesk_testkit::new_job(JobKind::Generate, "b", serde_json::json!({}));
         let submission = Submission { job, key: None };
         accept(store, std::slice::from_ref(&submission)).await.unwrap();
         submission.job.id
