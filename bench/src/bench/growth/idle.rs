@@ -15,9 +15,10 @@ use crate::measure::{Findings, Mark, quantile};
 use crate::redis_server::RedisServer;
 
 const CLAIMERS: [usize; 3] = [10, 100, 1_000];
-/// The claimers have found that there is nothing by then, and opened their connections.
-const SETTLES: Duration = Duration::from_secs(3);
-const AT_REST: Duration = Duration::from_secs(5);
+/// The claimers have found by then that there is nothing, and have looked a second time, as newcomers do.
+const SETTLES: Duration = Duration::from_secs(8);
+/// Each claimer that is not on the roster looks once in this time.
+const AT_REST: Duration = Duration::from_secs(60);
 const DUE_PER_SECOND: usize = 25;
 const DUE_SECONDS: usize = 10;
 /// Long: only the jobs of vanished claimers meet the end of their lease.
