@@ -5,6 +5,8 @@
 //! use it: none is there twice.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod redis_server;
+
 use chrono::{SubsecRound, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;

@@ -1,33 +1,20 @@
-//! A Redis Cluster of three nodes of our own, without replicas. Needs the server's program only:
-//! `REDIS_SERVER`, or the one in PATH.
+//! A server of our own, and a Redis Cluster of three, without replicas.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-use redis::aio::MultiplexedConnection;
+use copydesk_testkit::redis_server::RedisServer;
 
 use crate::worker::until;
 
 const SLOTS: u16 = 16_384;
 
-/// One node; gone with its data when dropped.
-struct Node {
-    port: u16,
-    bus_port: u16,
-    folder: PathBuf,
-    process: Option<Child>,
-}
-
 /// A server that is in no cluster.
-pub(crate) struct Alone(Node);
+pub(crate) struct Alone(RedisServer);
 
 impl Alone {
     pub(crate) async fn start() -> Self {
-        let mut node = Node::new();
-        node.start("no");
-        until(async || node.ask::<String>(&["PING"]).await.is_some()).await;
-        Self(node)
+        let mut server = RedisServer::new("");
+        start(&mut server, "no");
+        until(async || server.is_up().await).await;
+        Self(server)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -40,86 +27,42 @@ impl Alone {
     }
 }
 
-/// The running cluster.
-pub(crate) struct Nodes(Vec<Node>);
-
-impl Node {
-    fn new() -> Self {
-        // Both are held at once, so that they differ.
-        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (client, bus) = (free(), free());
-        let folder = std::env::temp_dir().join(format!("copydesk-cluster-{}", uuid::Uuid::now_v7().simple()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self {
-            port: client.local_addr().unwrap().port(),
-            bus_port: bus.local_addr().unwrap().port(),
-            folder,
-            process: None,
-        }
-    }
-
-    fn start(&mut self, cluster: &str) {
-        let own = std::env::var("REDIS_SERVER").ok();
-        let programs = own.as_deref().map_or(vec!["redis-server", "valkey-server"], |own| vec![own]);
-        let (port, bus_port) = (self.port.to_string(), self.bus_port.to_string());
-        let started = programs.iter().find_map(|program| {
-            let mut command = Command::new(program);
-            command.args(["--bind", "127.0.0.1", "--port", &port, "--cluster-port", &bus_port]);
-            command.args(["--cluster-enabled", cluster, "--cluster-node-timeout", "1000"]);
-            // What one node has is of use while another is away.
-            command.args(["--cluster-require-full-coverage", "no"]);
-            command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(&self.folder);
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-        });
-        self.process = Some(started.expect("redis-server or valkey-server is in PATH, or REDIS_SERVER names it"));
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
-    }
-
-    async fn connect(&self) -> Option<MultiplexedConnection> {
-        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
-        client.get_multiplexed_async_connection().await.ok()
-    }
-
-    /// What the node answers; nothing where it does not.
-    async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> Option<T> {
-        let mut connection = self.connect().await?;
-        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.ok()
-    }
-
-    /// Whether it knows all nodes, and where each slot is.
-    async fn is_ready(&self) -> bool {
-        let info: Option<String> = self.ask(&["CLUSTER", "INFO"]).await;
-        info.is_some_and(|info| {
-            ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_known_nodes:3"]
-                .iter()
-                .all(|line| info.contains(line))
-        })
-    }
+fn start(server: &mut RedisServer, cluster: &str) {
+    server.start(&[
+        "--cluster-enabled",
+        cluster,
+        "--cluster-node-timeout",
+        "1000",
+        // What one node has is of use while another is away.
+        "--cluster-require-full-coverage",
+        "no",
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]);
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+/// The running cluster.
+pub(crate) struct Nodes(Vec<RedisServer>);
+
+/// Whether a node knows all nodes, and where each slot is.
+async fn is_ready(node: &RedisServer) -> bool {
+    let info: Option<String> = node.ask(&["CLUSTER", "INFO"]).await;
+    info.is_some_and(|info| {
+        ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_known_nodes:3"].iter().all(|line| info.contains(line))
+    })
 }
 
 impl Nodes {
     pub(crate) async fn start() -> Self {
-        let mut nodes: Vec<Node> = (0..3).map(|_| Node::new()).collect();
-        nodes.iter_mut().for_each(|node| node.start("yes"));
+        let mut nodes: Vec<RedisServer> = (0..3).map(|_| RedisServer::new("")).collect();
+        nodes.iter_mut().for_each(|node| start(node, "yes"));
         let nodes = Self(nodes);
         for (number, node) in (0..).zip(&nodes.0) {
-            until(async || node.ask::<String>(&["PING"]).await.is_some()).await;
+            until(async || node.is_up().await).await;
             let slots = nodes.slots_of(number);
             let (first, last) = (slots.start.to_string(), (slots.end - 1).to_string());
             node.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await.unwrap();
@@ -136,7 +79,7 @@ impl Nodes {
 
     async fn are_ready(&self) {
         for node in &self.0 {
-            until(async || node.is_ready().await).await;
+            until(async || is_ready(node).await).await;
         }
     }
 
@@ -167,8 +110,8 @@ impl Nodes {
 
     /// Starts a killed node again with the data that it had.
     pub(crate) async fn start_again(&mut self, node: usize) {
-        self.0[node].start("yes");
+        start(&mut self.0[node], "yes");
         let node = &self.0[node];
-        until(async || node.ask::<String>(&["PING"]).await.is_some()).await;
+        until(async || node.is_up().await).await;
     }
 }
