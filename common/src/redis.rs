@@ -12,6 +12,7 @@ use redis::{AsyncCommands, AsyncConnectionConfig, Client, ConnectionInfo};
 
 use crate::config::{Address, RedisConfig};
 
+mod blocking;
 mod connection;
 mod generation;
 pub mod keys;
@@ -19,8 +20,9 @@ mod outage;
 mod pass;
 pub(crate) mod script;
 
-pub(crate) use connection::BlockingConnection;
-use connection::{BLOCKING_TIMEOUT, Blocking, Connection, Pool};
+pub(crate) use blocking::BlockingConnection;
+use blocking::{BLOCKING_TIMEOUT, Pool};
+use connection::Connection;
 pub(crate) use generation::Generation;
 use keys::Keys;
 use outage::{Outages, Watched};
@@ -32,22 +34,11 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// A lost connection is opened anew after a wait that grows up to this; for ever.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(500);
-/// Connections for commands that block. A worker uses one a queue.
-const BLOCKING_CONNECTIONS: usize = 16;
 
 /// Redis did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis is not available")]
 pub struct RedisError(#[from] redis::RedisError);
-
-impl From<deadpool::managed::PoolError<redis::RedisError>> for RedisError {
-    fn from(error: deadpool::managed::PoolError<redis::RedisError>) -> Self {
-        match error {
-            deadpool::managed::PoolError::Backend(error) => Self(error),
-            error => Self(redis::RedisError::from(std::io::Error::other(error))),
-        }
-    }
-}
 
 /// `REDIS_URL` names one server where there is a cluster, or a cluster where there is one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +64,7 @@ pub enum WrongMode {
 pub struct Redis {
     /// The server, or the nodes of the cluster that were named.
     nodes: Vec<ConnectionInfo>,
-    commands: Watched<Connection<ConnectionManager>>,
+    commands: Watched<Connection>,
     blocking: Pool,
     keys: Keys,
     /// What this process remembers of Redis' memory; clones share it.
@@ -94,20 +85,16 @@ impl Redis {
         let (nodes, commands, blocking) = match address {
             Address::Server(server) => {
                 let client = Client::open(*server.clone())?;
-                let commands = ConnectionManager::new_lazy_with_config(client.clone(), server_config())?;
-                (vec![*server], Connection::Server(commands), Blocking::Server(Box::new(client)))
+                let commands = ConnectionManager::new_lazy_with_config(client, server_config())?;
+                (vec![*server.clone()], Connection::Server(commands), Pool::of_server(*server)?)
             }
             Address::Cluster(nodes) => {
                 let commands = cluster_client(&nodes, RESPONSE_TIMEOUT)?
                     .get_pending_async_connection_with_config(ClusterConfig::new());
-                let blocking = Blocking::Cluster(Box::new(cluster_client(&nodes, BLOCKING_TIMEOUT)?));
+                let blocking = Pool::of_cluster(cluster_client(&nodes, BLOCKING_TIMEOUT)?)?;
                 (nodes, Connection::Cluster(commands), blocking)
             }
         };
-        let blocking = Pool::builder(blocking)
-            .max_size(BLOCKING_CONNECTIONS)
-            .build()
-            .map_err(|error| RedisError(redis::RedisError::from(std::io::Error::other(error))))?;
         let commands = Watched { connection: commands, outages: Outages::default() };
         Ok(Self { nodes, commands, blocking, keys: Keys::new(&config.prefix), generation: Generation::default() })
     }
@@ -144,13 +131,13 @@ impl Redis {
     }
 
     /// The connection for commands that do not block.
-    pub(crate) fn commands(&self) -> Watched<Connection<ConnectionManager>> {
+    pub(crate) fn commands(&self) -> Watched<Connection> {
         self.commands.clone()
     }
 
     /// A connection for commands that block, 5 s at most; back in the pool when dropped.
     pub(crate) async fn blocking(&self) -> Result<BlockingConnection, RedisError> {
-        Ok(self.blocking.get().await?)
+        self.blocking.get().await
     }
 
     /// A connection that receives published messages. In a cluster every node hears of all that is

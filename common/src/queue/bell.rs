@@ -29,7 +29,7 @@ impl Queue {
     pub async fn wait_for_bell(&self, connection: &mut BellConnection, timeout: Duration) -> Result<bool, QueueError> {
         let mut pop = redis::cmd("BLPOP");
         pop.arg(&self.keys.bell).arg(timeout.as_secs_f64());
-        let note = pop.query_async::<Option<(String, String)>>(&mut *connection.0);
+        let note = connection.0.query::<Option<(String, String)>>(&pop);
         tokio::pin!(note);
         tokio::select! {
             note = &mut note => return Ok(note?.is_some()),

@@ -1,0 +1,104 @@
+//! The pool of connections for commands that block, where they hold up nobody else.
+
+use std::time::Duration;
+
+use deadpool::managed::{self, BuildError, Metrics, PoolError, RecycleResult};
+use redis::aio::ConnectionLike;
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::{AsyncConnectionConfig, Cmd, ConnectionInfo, FromRedisValue, RedisError, RedisResult};
+
+use super::CONNECTION_TIMEOUT;
+use super::connection::leave_replica;
+
+/// Connections of a process. A worker uses one a queue.
+const CONNECTIONS: usize = 16;
+/// A command that blocks has failed when it has no answer by then: longer than any of them blocks.
+pub(super) const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The manager of deadpool-redis for a cluster takes no time-outs, and the default of redis is shorter
+/// than a command blocks: that one is our own.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Server(deadpool_redis::Pool),
+    Cluster(managed::Pool<OfCluster>),
+}
+
+impl Pool {
+    pub(super) fn of_server(server: ConnectionInfo) -> Result<Self, super::RedisError> {
+        let manager = deadpool_redis::Manager::new_with_config(server, config())?;
+        Ok(Self::Server(deadpool_redis::Pool::builder(manager).max_size(CONNECTIONS).build()?))
+    }
+
+    /// `client` waits as long for answers as [`BLOCKING_TIMEOUT`].
+    pub(super) fn of_cluster(client: ClusterClient) -> Result<Self, super::RedisError> {
+        Ok(Self::Cluster(managed::Pool::builder(OfCluster(client)).max_size(CONNECTIONS).build()?))
+    }
+
+    pub(super) async fn get(&self) -> Result<BlockingConnection, super::RedisError> {
+        Ok(match self {
+            // Boxed, since a claimer would hold the room of all that opening one may take.
+            Self::Server(pool) => BlockingConnection::Server(Box::pin(pool.get()).await?),
+            Self::Cluster(pool) => BlockingConnection::Cluster(Box::pin(pool.get()).await?),
+        })
+    }
+}
+
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_response_timeout(Some(BLOCKING_TIMEOUT))
+        .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+}
+
+/// A connection for one command at a time; back in the pool when dropped.
+pub(crate) enum BlockingConnection {
+    Server(deadpool_redis::Connection),
+    Cluster(managed::Object<OfCluster>),
+}
+
+impl BlockingConnection {
+    pub(crate) async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
+        match self {
+            Self::Server(server) => query(server, command).await,
+            Self::Cluster(cluster) => command.query_async(&mut **cluster).await,
+        }
+    }
+}
+
+async fn query<T: FromRedisValue>(server: &mut impl ConnectionLike, command: &Cmd) -> RedisResult<T> {
+    let answer = server.req_packed_command(command).await;
+    leave_replica(server, &answer).await;
+    Ok(T::from_redis_value(answer?.extract_error()?)?)
+}
+
+/// Opens connections to a cluster.
+pub(crate) struct OfCluster(ClusterClient);
+
+impl managed::Manager for OfCluster {
+    type Type = ClusterConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> RedisResult<ClusterConnection> {
+        self.0.get_async_connection().await
+    }
+
+    /// It mends itself, node by node; a test would ask them all.
+    async fn recycle(&self, _: &mut ClusterConnection, _: &Metrics) -> RecycleResult<RedisError> {
+        Ok(())
+    }
+}
+
+impl From<PoolError<RedisError>> for super::RedisError {
+    fn from(error: PoolError<RedisError>) -> Self {
+        match error {
+            PoolError::Backend(error) => Self(error),
+            error => Self(RedisError::from(std::io::Error::other(error))),
+        }
+    }
+}
+
+impl From<BuildError> for super::RedisError {
+    fn from(error: BuildError) -> Self {
+        Self(RedisError::from(std::io::Error::other(error)))
+    }
+}
