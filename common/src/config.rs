@@ -18,8 +18,8 @@ pub mod windows;
 mod worker;
 
 pub use self::redis::RedisConfig;
-pub(crate) use address::Address;
 pub use address::AddressError;
+pub(crate) use address::{Address, Sentinels};
 pub use api::ApiConfig;
 pub use embeddings::EmbeddingsConfig;
 pub use postgres::PostgresConfig;

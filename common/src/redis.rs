@@ -19,6 +19,7 @@ pub mod keys;
 mod outage;
 mod pass;
 pub(crate) mod script;
+mod sentinel;
 
 pub(crate) use blocking::BlockingConnection;
 use blocking::{BLOCKING_TIMEOUT, Pool};
@@ -28,6 +29,7 @@ use keys::Keys;
 use outage::{Outages, Watched};
 pub use pass::Swept;
 use script::SWEEP_HOLD;
+use sentinel::Primary;
 
 /// A command that has no answer by then has failed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,29 +42,38 @@ const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(500);
 #[error("Redis is not available")]
 pub struct RedisError(#[from] redis::RedisError);
 
-/// `REDIS_URL` names one server where there is a cluster, or a cluster where there is one server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// `REDIS_URL` names something else than what is there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongMode {
-    /// A node of a cluster was named as the only server.
+    /// A node of a cluster was named as something else.
     #[error(
         "REDIS_URL names a node of a Redis Cluster: use redis-cluster://host:port,host:port (rediss-cluster:// for TLS)"
     )]
     IsCluster,
-    /// A server that is in no cluster was named as a node of one.
+    /// A server that is in no cluster was named as a node of one, or as a sentinel.
     #[error(
-        "REDIS_URL names a Redis Cluster, but the server is in none: use redis://host:port/database (rediss:// for TLS)"
+        "REDIS_URL names a Redis Cluster or sentinels, but the server is neither: use redis://host:port/database \
+         (rediss:// for TLS)"
     )]
     IsServer,
+    /// A sentinel was named as something else.
+    #[error(
+        "REDIS_URL names a sentinel: use redis-sentinel://host:port,host:port/service (rediss-sentinel:// for TLS)"
+    )]
+    IsSentinel,
+    /// The sentinels know no such service.
+    #[error("REDIS_URL names the service {0}, which its sentinels do not know: `SENTINEL MASTERS` lists theirs")]
+    UnknownService(String),
 }
 
-/// A handle on Redis: one server, or a cluster. Cheap to clone.
+/// A handle on Redis: one server, a cluster, or the primary that Sentinel names. Cheap to clone.
 ///
 /// Commands share one multiplexed connection (one a node) that reconnects by itself: one round trip
 /// each, none to test the connection. Commands that block have a pool of connections of their own,
 /// where they hold up nobody.
 #[derive(Clone)]
 pub struct Redis {
-    /// The server, or the nodes of the cluster that were named.
+    /// The server, or the nodes of the cluster, or the sentinels that were named.
     nodes: Vec<ConnectionInfo>,
     commands: Watched<Connection>,
     blocking: Pool,
@@ -82,11 +93,16 @@ impl Redis {
     /// ready, while Redis is away. Needs a tokio runtime.
     pub fn new(config: &RedisConfig) -> Result<Self, RedisError> {
         let address = config.address().map_err(|error| redis::RedisError::from(std::io::Error::other(error)))?;
+        let keys = Keys::new(&config.prefix);
         let (nodes, commands, blocking) = match address {
             Address::Server(server) => {
                 let client = Client::open(*server.clone())?;
                 let commands = ConnectionManager::new_lazy_with_config(client, server_config())?;
                 (vec![*server.clone()], Connection::Server(commands), Pool::of_server(*server)?)
+            }
+            Address::Sentinel(sentinels) => {
+                let commands = Primary::new(sentinels.clone(), connection_config(), keys.clone());
+                (sentinels.nodes.clone(), Connection::Primary(commands), Pool::of_primary(sentinels)?)
             }
             Address::Cluster(nodes) => {
                 let commands = cluster_client(&nodes, RESPONSE_TIMEOUT)?
@@ -96,18 +112,15 @@ impl Redis {
             }
         };
         let commands = Watched { connection: commands, outages: Outages::default() };
-        Ok(Self { nodes, commands, blocking, keys: Keys::new(&config.prefix), generation: Generation::default() })
+        Ok(Self { nodes, commands, blocking, keys, generation: Generation::default() })
     }
 
     /// Whether `REDIS_URL` names what is there, where Redis answers: a cluster takes other commands
     /// than one server, and would refuse most of them later.
     pub async fn check_mode(&self) -> Result<(), WrongMode> {
-        let named_cluster = matches!(self.commands.connection, Connection::Cluster(_));
-        let asked = tokio::time::timeout(RESPONSE_TIMEOUT, self.is_cluster()).await;
+        let asked = tokio::time::timeout(RESPONSE_TIMEOUT, self.info()).await;
         match asked.unwrap_or_else(|elapsed| Err(redis::RedisError::from(std::io::Error::from(elapsed)).into())) {
-            Ok(is_cluster) if is_cluster == named_cluster => Ok(()),
-            Ok(true) => Err(WrongMode::IsCluster),
-            Ok(false) => Err(WrongMode::IsServer),
+            Ok(info) => self.commands.connection.check(&info),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Redis is away at the start");
                 Ok(())
@@ -115,15 +128,12 @@ impl Redis {
         }
     }
 
-    async fn is_cluster(&self) -> Result<bool, RedisError> {
+    /// What the first of the named nodes that answers says of itself.
+    async fn info(&self) -> Result<String, RedisError> {
         self.first_node_that(|client| {
             async move {
-                let config = AsyncConnectionConfig::new()
-                    .set_response_timeout(Some(RESPONSE_TIMEOUT))
-                    .set_connection_timeout(Some(CONNECTION_TIMEOUT));
-                let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-                let info: String = redis::cmd("INFO").arg("cluster").query_async(&mut connection).await?;
-                Ok(info.contains("cluster_enabled:1"))
+                let mut connection = client.get_multiplexed_async_connection_with_config(&connection_config()).await?;
+                redis::cmd("INFO").query_async(&mut connection).await
             }
             .boxed()
         })
@@ -143,14 +153,19 @@ impl Redis {
     /// A connection that receives published messages. In a cluster every node hears of all that is
     /// published at any.
     pub(crate) async fn subscriber(&self) -> Result<PubSub, RedisError> {
-        self.first_node_that(|client| {
-            async move {
-                let opened = tokio::time::timeout(CONNECTION_TIMEOUT, client.get_async_pubsub()).await;
-                opened.map_err(|elapsed| redis::RedisError::from(std::io::Error::from(elapsed)))?
-            }
-            .boxed()
-        })
-        .await
+        if let Connection::Primary(primary) = &self.commands.connection {
+            return Ok(subscribe_at(primary.sentinels().primary().await?).await?);
+        }
+        self.first_node_that(|client| subscribe_at(client).boxed()).await
+    }
+
+    /// Notices that a replica has taken the place of Sentinel's primary. That is so at each new
+    /// connection; this is for the flush that makes Redis forget whose memory it has. One round trip.
+    pub(crate) async fn notice_failover(&self) -> Result<(), RedisError> {
+        if let Connection::Primary(_) = &self.commands.connection {
+            sentinel::notice(&self.keys).invoke_async::<()>(&mut self.commands()).await?;
+        }
+        Ok(())
     }
 
     /// What the first of the named nodes answers that does.
@@ -223,6 +238,17 @@ impl Redis {
     }
 }
 
+async fn subscribe_at(client: Client) -> Result<PubSub, redis::RedisError> {
+    let opened = tokio::time::timeout(CONNECTION_TIMEOUT, client.get_async_pubsub()).await;
+    opened.map_err(|elapsed| redis::RedisError::from(std::io::Error::from(elapsed)))?
+}
+
+fn connection_config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_response_timeout(Some(RESPONSE_TIMEOUT))
+        .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+}
+
 fn server_config() -> ConnectionManagerConfig {
     ConnectionManagerConfig::new()
         .set_response_timeout(Some(RESPONSE_TIMEOUT))
@@ -260,5 +286,10 @@ impl Redis {
     /// The same, as a process knows it that has seen nothing yet.
     pub(crate) fn of_another_process(&self) -> Self {
         Self { generation: Generation::default(), ..self.clone() }
+    }
+
+    /// What each new connection with Sentinel notices: whether the server is another one.
+    pub(crate) async fn notice_server(&self) -> Result<bool, RedisError> {
+        Ok(sentinel::notice(&self.keys).invoke_async(&mut self.commands()).await?)
     }
 }

@@ -1,9 +1,14 @@
-//! What `REDIS_URL` names: one server, or a cluster by some of its nodes. Reads it; connects to
-//! nothing.
+//! What `REDIS_URL` names: one server, a cluster by some of its nodes, or the primary that Redis
+//! Sentinel names. Reads it; connects to nothing.
 
 use std::str::FromStr;
 
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use redis::sentinel::SentinelNodeConnectionInfo;
+use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, TlsMode};
+use url::form_urlencoded;
+
+/// Where a sentinel listens unless told otherwise.
+const SENTINEL_PORT: u16 = 26_379;
 
 /// Where Redis is. Holds the password, so it does not show.
 #[derive(Clone)]
@@ -12,13 +17,26 @@ pub(crate) enum Address {
     Server(Box<ConnectionInfo>),
     /// A cluster, by the nodes that are asked for all the others.
     Cluster(Vec<ConnectionInfo>),
+    /// A primary that may be replaced, by the sentinels that know which server it is.
+    Sentinel(Sentinels),
+}
+
+/// The sentinels of a service, and how its servers are spoken to.
+#[derive(Clone)]
+pub(crate) struct Sentinels {
+    pub(crate) nodes: Vec<ConnectionInfo>,
+    /// What they call the primary.
+    pub(crate) service: String,
+    /// Password, database and TLS of the servers.
+    pub(crate) servers: SentinelNodeConnectionInfo,
 }
 
 /// `REDIS_URL` names no Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "REDIS_URL takes redis://:password@host:port/database, or redis-cluster://:password@host:port,host:port \
-     for Redis Cluster; rediss:// and rediss-cluster:// for TLS"
+    "REDIS_URL takes redis://:password@host:port/database, redis-cluster://:password@host:port,host:port for \
+     Redis Cluster, or redis-sentinel://:password@host:port,host:port/service/database for Redis Sentinel; \
+     rediss://, rediss-cluster:// and rediss-sentinel:// for TLS"
 )]
 pub struct AddressError;
 
@@ -35,6 +53,8 @@ impl FromStr for Address {
             }
             "redis-cluster" => nodes("redis", rest).map(Self::Cluster),
             "rediss-cluster" => nodes("rediss", rest).map(Self::Cluster),
+            "redis-sentinel" => sentinels("redis", rest).map(Self::Sentinel),
+            "rediss-sentinel" => sentinels("rediss", rest).map(Self::Sentinel),
             _ => Err(AddressError),
         }
     }
@@ -42,15 +62,60 @@ impl FromStr for Address {
 
 /// The nodes of `user:password@host:port,host:port`. A cluster has no numbered databases.
 fn nodes(scheme: &str, rest: &str) -> Result<Vec<ConnectionInfo>, AddressError> {
-    let (credentials, hosts) = rest.rsplit_once('@').map_or(("", rest), |(credentials, hosts)| (credentials, hosts));
-    let at = if credentials.is_empty() { "" } else { "@" };
+    let (credentials, hosts) = split_credentials(rest);
     let hosts = hosts.strip_suffix("/0").or(hosts.strip_suffix('/')).unwrap_or(hosts);
-    let node = |host: &str| {
-        let named = !host.is_empty() && !host.contains(['/', '?', '#']);
-        let info = named.then(|| format!("{scheme}://{credentials}{at}{host}").into_connection_info());
-        info.and_then(Result::ok).ok_or(AddressError)
+    hosts.split(',').map(|host| node(scheme, credentials, host.trim())).collect()
+}
+
+/// What `user:password@host:port,host:port/service/database?sentinel_password=…` names. User and password
+/// are the servers'.
+fn sentinels(scheme: &str, rest: &str) -> Result<Sentinels, AddressError> {
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (credentials, rest) = split_credentials(rest);
+    let (hosts, path) = rest.split_once('/').ok_or(AddressError)?;
+    let (service, database) = path.split_once('/').unwrap_or((path, "0"));
+    if service.is_empty() || service.contains('#') {
+        return Err(AddressError);
+    }
+    let mut of_sentinels = RedisConnectionInfo::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "sentinel_password" {
+            return Err(AddressError);
+        }
+        of_sentinels = of_sentinels.set_password(&*value);
+    }
+    let sentinel = |host: &str| {
+        let host = if has_port(host) { host.to_owned() } else { format!("{host}:{SENTINEL_PORT}") };
+        Ok(node(scheme, "", &host)?.set_redis_settings(of_sentinels.clone()))
     };
-    hosts.split(',').map(|host| node(host.trim())).collect()
+    Ok(Sentinels {
+        nodes: hosts.split(',').map(|host| sentinel(host.trim())).collect::<Result<_, _>>()?,
+        service: service.to_owned(),
+        servers: servers(scheme, credentials, database)?,
+    })
+}
+
+/// How servers are spoken to whose addresses are not known yet.
+fn servers(scheme: &str, credentials: &str, database: &str) -> Result<SentinelNodeConnectionInfo, AddressError> {
+    let any = format!("{scheme}://{credentials}any/{database}").into_connection_info().map_err(|_| AddressError)?;
+    let servers = SentinelNodeConnectionInfo::default().set_redis_connection_info(any.redis_settings().clone());
+    Ok(if scheme == "rediss" { servers.set_tls_mode(TlsMode::Secure) } else { servers })
+}
+
+/// `user:password@`, and what follows it.
+fn split_credentials(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.rfind('@').map_or(0, |at| at + 1))
+}
+
+fn has_port(host: &str) -> bool {
+    host.is_empty() || (host.contains(':') && !host.ends_with(']'))
+}
+
+fn node(scheme: &str, credentials: &str, host: &str) -> Result<ConnectionInfo, AddressError> {
+    if host.is_empty() || host.contains(['/', '?', '#']) {
+        return Err(AddressError);
+    }
+    format!("{scheme}://{credentials}{host}").into_connection_info().map_err(|_| AddressError)
 }
 
 #[cfg(test)]
@@ -89,6 +154,29 @@ mod tests {
     }
 
     #[test]
+    fn a_primary_is_named_by_its_sentinels_and_its_service() {
+        let url = "redis-sentinel://copydesk:p%40ss@a:7000,b,[::1]/main/2?sentinel_password=s%26t";
+        let Ok(Address::Sentinel(sentinels)) = url.parse() else { panic!("{url} names no sentinels") };
+        let nodes: Vec<String> = sentinels.nodes.iter().map(|node| node.addr().to_string()).collect();
+        assert_eq!(nodes, ["a:7000", "b:26379", "::1:26379"]);
+        for node in &sentinels.nodes {
+            let settings = node.redis_settings();
+            assert_eq!((settings.username(), settings.password(), settings.db()), (None, Some("s&t"), 0));
+        }
+        assert_eq!(sentinels.service, "main");
+        let servers = format!("{:?}", sentinels.servers);
+        for setting in ["tls_mode: None", "username: Some(\"copydesk\")", "db: 2"] {
+            assert!(servers.contains(setting), "{setting} is not in {servers}");
+        }
+
+        let Ok(Address::Sentinel(plain)) = "redis-sentinel://a/main".parse() else { panic!("sentinels") };
+        assert_eq!(plain.nodes[0].redis_settings().password(), None);
+        let Ok(Address::Sentinel(tls)) = "rediss-sentinel://:p@a/main".parse() else { panic!("sentinels") };
+        assert!(matches!(tls.nodes[0].addr(), ConnectionAddr::TcpTls { insecure: false, .. }));
+        assert!(format!("{:?}", tls.servers).contains("tls_mode: Some(Secure)"));
+    }
+
+    #[test]
     fn what_names_no_redis_is_refused() {
         for url in [
             "",
@@ -101,6 +189,14 @@ mod tests {
             "redis-cluster://a:x",
             "redis-cluster://a/3",
             "redis-cluster://a,b/0/1",
+            "redis-sentinel://a,b",
+            "redis-sentinel://a,b/",
+            "redis-sentinel://a,,b/main",
+            "redis-sentinel:///main",
+            "redis-sentinel://a:x/main",
+            "redis-sentinel://a/main/x",
+            "redis-sentinel://a/main/0/1",
+            "redis-sentinel://a/main?password=x",
         ] {
             assert!(url.parse::<Address>().is_err(), "{url} was taken");
         }

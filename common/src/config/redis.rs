@@ -7,9 +7,12 @@ use super::address::{Address, AddressError};
 /// Redis: the queue, the quota, the breakers.
 #[derive(Debug, Clone, confique::Config)]
 pub struct RedisConfig {
-    /// Where Redis is: `redis://:password@host:port/database`, or for Redis Cluster
-    /// `redis-cluster://:password@host:port,host:port`, some of its nodes. `rediss://` and
-    /// `rediss-cluster://` for TLS.
+    /// Where Redis is: `redis://:password@host:port/database`; for Redis Cluster
+    /// `redis-cluster://:password@host:port,host:port`, some of its nodes; for Redis Sentinel
+    /// `redis-sentinel://user:password@host:port,host:port/service/database`, some of the sentinels and
+    /// what they call the primary. User and password are the servers'; sentinels that have a password
+    /// get it by `?sentinel_password=password` at the end. `rediss://`, `rediss-cluster://` and
+    /// `rediss-sentinel://` for TLS.
     #[config(env = "REDIS_URL")]
     url: Option<SecretString>,
     /// The first part of every key, so that several installations can share one Redis.
@@ -25,7 +28,7 @@ impl RedisConfig {
 
     pub(super) fn validate(&self) -> Result<(), String> {
         if self.url.is_none() {
-            return Err("REDIS_URL is not set: it takes redis://:password@host:port/database".into());
+            return Err(format!("REDIS_URL is not set. {AddressError}"));
         }
         self.address().map_err(|error| error.to_string())?;
         if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {

@@ -2,25 +2,27 @@
 
 use std::time::Duration;
 
-use deadpool::managed::{self, BuildError, Metrics, PoolError, RecycleResult};
-use redis::aio::ConnectionLike;
+use deadpool::managed::{self, BuildError, Metrics, PoolError, RecycleError, RecycleResult};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Cmd, ConnectionInfo, FromRedisValue, RedisError, RedisResult};
 
 use super::CONNECTION_TIMEOUT;
 use super::connection::leave_replica;
+use crate::config::Sentinels;
 
 /// Connections of a process. A worker uses one a queue.
 const CONNECTIONS: usize = 16;
 /// A command that blocks has failed when it has no answer by then: longer than any of them blocks.
 pub(super) const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The manager of deadpool-redis for a cluster takes no time-outs, and the default of redis is shorter
-/// than a command blocks: that one is our own.
+/// The managers of deadpool-redis for a cluster and for Sentinel take no time-outs, and the default of
+/// redis is shorter than a command blocks: these two are our own.
 #[derive(Clone)]
 pub(super) enum Pool {
     Server(deadpool_redis::Pool),
+    Primary(managed::Pool<OfPrimary>),
     Cluster(managed::Pool<OfCluster>),
 }
 
@@ -28,6 +30,10 @@ impl Pool {
     pub(super) fn of_server(server: ConnectionInfo) -> Result<Self, super::RedisError> {
         let manager = deadpool_redis::Manager::new_with_config(server, config())?;
         Ok(Self::Server(deadpool_redis::Pool::builder(manager).max_size(CONNECTIONS).build()?))
+    }
+
+    pub(super) fn of_primary(sentinels: Sentinels) -> Result<Self, super::RedisError> {
+        Ok(Self::Primary(managed::Pool::builder(OfPrimary(sentinels)).max_size(CONNECTIONS).build()?))
     }
 
     /// `client` waits as long for answers as [`BLOCKING_TIMEOUT`].
@@ -39,6 +45,7 @@ impl Pool {
         Ok(match self {
             // Boxed, since a claimer would hold the room of all that opening one may take.
             Self::Server(pool) => BlockingConnection::Server(Box::pin(pool.get()).await?),
+            Self::Primary(pool) => BlockingConnection::Primary(Box::pin(pool.get()).await?),
             Self::Cluster(pool) => BlockingConnection::Cluster(Box::pin(pool.get()).await?),
         })
     }
@@ -53,6 +60,7 @@ fn config() -> AsyncConnectionConfig {
 /// A connection for one command at a time; back in the pool when dropped.
 pub(crate) enum BlockingConnection {
     Server(deadpool_redis::Connection),
+    Primary(managed::Object<OfPrimary>),
     Cluster(managed::Object<OfCluster>),
 }
 
@@ -60,6 +68,7 @@ impl BlockingConnection {
     pub(crate) async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
         match self {
             Self::Server(server) => query(server, command).await,
+            Self::Primary(primary) => query(&mut **primary, command).await,
             Self::Cluster(cluster) => command.query_async(&mut **cluster).await,
         }
     }
@@ -69,6 +78,22 @@ async fn query<T: FromRedisValue>(server: &mut impl ConnectionLike, command: &Cm
     let answer = server.req_packed_command(command).await;
     leave_replica(server, &answer).await;
     Ok(T::from_redis_value(answer?.extract_error()?)?)
+}
+
+/// Opens connections to the primary that the sentinels name.
+pub(crate) struct OfPrimary(Sentinels);
+
+impl managed::Manager for OfPrimary {
+    type Type = MultiplexedConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> RedisResult<MultiplexedConnection> {
+        self.0.connect(&config()).await
+    }
+
+    async fn recycle(&self, primary: &mut MultiplexedConnection, _: &Metrics) -> RecycleResult<RedisError> {
+        redis::cmd("PING").query_async::<()>(primary).await.map_err(RecycleError::Backend)
+    }
 }
 
 /// Opens connections to a cluster.

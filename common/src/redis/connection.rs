@@ -1,16 +1,39 @@
 //! The connection for commands that do not block. A caller need not tell apart what it leads to: one
-//! server, or a cluster, where each command goes to the node that has its keys.
+//! server, the primary that Sentinel names, or a cluster, where each command goes to the node that has
+//! its keys.
 
 use futures_util::FutureExt;
 use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, ServerErrorKind, Value};
 
+use super::WrongMode;
+use super::sentinel::Primary;
+
 /// A connection that many share, and that is opened anew by itself.
 #[derive(Clone)]
 pub(crate) enum Connection {
     Server(ConnectionManager),
+    Primary(Primary),
     Cluster(ClusterConnection),
+}
+
+impl Connection {
+    /// Whether it was made for what says this of itself (`INFO`).
+    pub(super) fn check(&self, info: &str) -> Result<(), WrongMode> {
+        match self {
+            Self::Cluster(_) if info.contains("cluster_enabled:1") => Ok(()),
+            _ if info.contains("cluster_enabled:1") => Err(WrongMode::IsCluster),
+            Self::Primary(primary) if info.contains("sentinel_masters:") => {
+                let service = &primary.sentinels().service;
+                let is_known = info.contains(&format!(":name={service},"));
+                if is_known { Ok(()) } else { Err(WrongMode::UnknownService(service.clone())) }
+            }
+            _ if info.contains("sentinel_masters:") => Err(WrongMode::IsSentinel),
+            Self::Server(_) => Ok(()),
+            _ => Err(WrongMode::IsServer),
+        }
+    }
 }
 
 impl ConnectionLike for Connection {
@@ -22,6 +45,7 @@ impl ConnectionLike for Connection {
                 answer
             }
             .boxed(),
+            Self::Primary(primary) => primary.req_packed_command(cmd),
             Self::Cluster(cluster) => cluster.req_packed_command(cmd),
         }
     }
@@ -34,6 +58,7 @@ impl ConnectionLike for Connection {
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
             Self::Server(server) => server.req_packed_commands(cmd, offset, count),
+            Self::Primary(primary) => primary.req_packed_commands(cmd, offset, count),
             Self::Cluster(cluster) => cluster.req_packed_commands(cmd, offset, count),
         }
     }
@@ -41,6 +66,7 @@ impl ConnectionLike for Connection {
     fn get_db(&self) -> i64 {
         match self {
             Self::Server(server) => server.get_db(),
+            Self::Primary(primary) => primary.get_db(),
             Self::Cluster(cluster) => cluster.get_db(),
         }
     }
@@ -55,7 +81,7 @@ pub(super) async fn leave_replica(server: &mut impl ConnectionLike, answer: &Red
 }
 
 /// Whether a server that was the primary has been made a replica.
-fn is_read_only(answer: &RedisResult<Value>) -> bool {
+pub(super) fn is_read_only(answer: &RedisResult<Value>) -> bool {
     match answer {
         Ok(Value::ServerError(error)) => error.kind() == Some(ServerErrorKind::ReadOnly),
         Ok(_) => false,

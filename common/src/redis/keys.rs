@@ -62,7 +62,8 @@ impl Keys {
     }
 
     /// Hash, no end: which generation of Redis' memory the quotas are in, the ms at which it was first
-    /// seen (`since`), and whether an earlier one is known to have been forgotten (`forgot`).
+    /// seen (`since`), whether an earlier one is known to have been forgotten (`forgot`), and with
+    /// Sentinel the server that has the memory (`server`).
     pub fn quota_memory(&self) -> String {
         format!("{{{}:quota}}:memory", self.prefix)
     }
@@ -103,7 +104,7 @@ impl Keys {
     }
 
     /// String, no end: its absence says that Redis, or the cluster's node that has the kind's queue,
-    /// was flushed, or that some worker found it away. Owner: the sweep.
+    /// was flushed or has lost its last moment, or that some worker found it away. Owner: the sweep.
     pub fn swept(&self, kind: JobKind) -> String {
         format!("{}:swept", self.queue_tag(kind))
     }
@@ -112,6 +113,11 @@ impl Keys {
     /// is under way. Its absence says that Redis was flushed meanwhile. Owner: the sweep.
     pub fn pass(&self, kind: JobKind) -> String {
         format!("{}:pass", self.queue_tag(kind))
+    }
+
+    /// All that the sweep leaves of its passes.
+    pub(crate) fn of_passes(&self) -> impl Iterator<Item = String> {
+        JobKind::ALL.iter().flat_map(|&kind| [self.swept(kind), self.pass(kind)])
     }
 
     /// String, an hour: where the passages stand that a search of a business's documents found at this version of

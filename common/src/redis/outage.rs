@@ -72,7 +72,12 @@ fn says_away(value: &Value) -> bool {
 }
 
 fn is_away(error: &RedisError) -> bool {
-    let kinds = [ErrorKind::Io, ErrorKind::AuthenticationFailed, ErrorKind::ClusterConnectionNotFound];
+    let kinds = [
+        ErrorKind::Io,
+        ErrorKind::AuthenticationFailed,
+        ErrorKind::ClusterConnectionNotFound,
+        ErrorKind::MasterNameNotFoundBySentinel,
+    ];
     kinds.contains(&error.kind()) || error.code().is_some_and(|code| AWAY.contains(&code))
 }
 
@@ -87,6 +92,7 @@ mod tests {
         assert!(is_away(&RedisError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe))));
         assert!(is_away(&make_extension_error("OOM".to_owned(), None)));
         assert!(is_away(&RedisError::from((ErrorKind::Server(ServerErrorKind::BusyLoading), "loading"))));
+        assert!(is_away(&RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no primary"))));
         assert!(!is_away(&RedisError::from((ErrorKind::Server(ServerErrorKind::NoScript), "unknown"))));
         assert!(!is_away(&make_extension_error("WRONGTYPE".to_owned(), None)), "a mistake is no outage");
     }

@@ -30,6 +30,7 @@ scripts! {
     QUOTA_MEMORY = "quota/memory.lua";
     QUOTA_SETTLE = "quota/settle.lua";
     QUOTA_STATUS = "quota/status.lua";
+    SENTINEL_NOTICE = "sentinel/notice.lua";
     SWEEP_COMPLETE = "sweep/complete.lua";
     SWEEP_HOLD = "sweep/hold.lua";
 }

@@ -13,5 +13,7 @@ mod meaning;
 mod path;
 mod postgres;
 mod quota;
+mod sentinel;
+mod sentinels;
 mod system;
 mod window;

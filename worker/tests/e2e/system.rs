@@ -288,14 +288,22 @@ async fn serve_api(config: Config, stop: CancellationToken) -> SocketAddr {
     address
 }
 
-/// A field's sum over the stages of a job's usage.
 /// One of a job's leases: a later one has a greater number.
 pub(crate) fn lease(id: JobId, number: i64) -> LeaseRef {
     LeaseRef { id, epoch: LeaseEpoch(number) }
 }
 
+/// A field's sum over the stages of a job's usage.
 pub(crate) fn sum(stages: &Value, field: &str) -> u64 {
     stages.as_object().unwrap().values().filter_map(|stage| stage[field].as_u64()).sum()
+}
+
+pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
+    let give_up = Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(Instant::now() < give_up, "it never came true");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// A port that was free a moment ago.

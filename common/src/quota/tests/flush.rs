@@ -5,17 +5,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_domain::job::JobKind;
 
 use super::super::Quota;
 use super::super::memory::{self, Seen};
 use super::{anybody, grant, granted_at, quota, throttled};
 use crate::clock;
+use crate::redis::Swept;
 
 impl Quota {
     /// Another provider's, in the same process.
     fn of_provider(&self, provider: &str) -> Self {
         Self { keys: self.redis.keys().quota(provider, "m"), provider: provider.to_owned(), ..self.clone() }
     }
+}
+
+/// What each new connection with Sentinel notices: whether the server is another one.
+async fn notice(quota: &Quota) -> bool {
+    quota.redis.notice_server().await.unwrap()
+}
+
+/// Makes what is noted of Redis' memory look as it does on a replica that took its server's place.
+async fn fail_over(quota: &Quota) {
+    let mut set = redis::cmd("HSET");
+    set.arg(&quota.keys.memory).arg("server").arg("another");
+    set.query_async::<()>(&mut quota.redis.commands()).await.unwrap();
 }
 
 /// When a caller may ask again, and the bounds of the moment that is a window after `first_seen`.
@@ -92,6 +106,54 @@ async fn who_started_after_the_flush_goes_by_what_the_others_remember() {
     let until = throttled(&newcomer, &anybody()).await;
     assert_a_window_after(first_seen, llm.policy.window, until);
     assert_eq!(throttled(&llm, &anybody()).await, until);
+}
+
+#[tokio::test]
+async fn a_failover_is_a_flush_to_all_providers_and_to_all_that_ask() {
+    let llm = quota(3, 60_000);
+    let (search, newcomer) = (llm.of_provider("tavily"), llm.clone_of_another_process());
+    assert!(!notice(&llm).await, "the first server is the one that there is");
+    for quota in [&llm, &search] {
+        let _ = grant(quota, anybody()).await;
+    }
+    assert!(!notice(&llm).await);
+    let _ = grant(&llm, anybody()).await;
+    fail_over(&llm).await;
+    let before = clock::now();
+    assert!(notice(&llm).await);
+    let until = throttled(&newcomer, &anybody()).await;
+    assert_a_window_after((before, clock::now()), llm.policy.window, until);
+    assert!(!notice(&llm).await, "it begins once");
+    assert_eq!(memory::look(&llm.redis).await.unwrap(), Seen::Flushed);
+    for quota in [&llm, &search, &newcomer.of_provider("new")] {
+        assert_eq!(throttled(quota, &anybody()).await, until, "{}", quota.provider);
+    }
+    llm.set_back(60_000).await;
+    let _ = grant(&llm, anybody()).await;
+}
+
+#[tokio::test]
+async fn memory_that_names_no_server_may_be_any_servers() {
+    let quota = quota(3, 60_000);
+    let _ = grant(&quota, anybody()).await;
+    assert!(notice(&quota).await, "a flush made it forget the server, and a failover may have followed");
+    throttled(&quota, &anybody()).await;
+}
+
+#[tokio::test]
+async fn no_whole_pass_counts_after_a_failover() {
+    let quota = quota(3, 60_000);
+    notice(&quota).await;
+    for &kind in JobKind::ALL {
+        quota.redis.begin_pass(kind, "whole").await.unwrap();
+        assert!(quota.redis.complete_pass(kind, "whole").await.unwrap());
+        quota.redis.begin_pass(kind, "under way").await.unwrap();
+    }
+    fail_over(&quota).await;
+    assert!(notice(&quota).await);
+    for &kind in JobKind::ALL {
+        assert_eq!(quota.redis.swept(kind).await.unwrap(), Swept { is_whole: false, pass: None });
+    }
 }
 
 #[tokio::test]
