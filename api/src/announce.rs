@@ -47,12 +47,12 @@ impl Announcer {
 
 /// What the queue is told of a new job.
 fn of_new(job: &NewJob) -> Entry {
-    Entry { message: Message::of(job), not_before: job.waits_until() }
+    Entry { message: Message::of(job), not_before: job.waits_until(), begun: None }
 }
 
 /// What the queue is told of a job that is open again.
 pub fn of_open(job: &OpenJob) -> Entry {
-    Entry { message: Message::of_open(job), not_before: job.not_before }
+    Entry { message: Message::of_open(job), not_before: job.not_before, begun: None }
 }
 
 async fn announce(queues: &[Queue], entries: Vec<Entry>) {

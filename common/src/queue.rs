@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::JobKind;
+use copydesk_domain::job::{JobKind, LeaseEpoch};
 
 use crate::redis::keys::QueueKeys;
 use crate::redis::script::QUEUE_PUSH;
@@ -55,6 +55,8 @@ pub struct Entry {
     pub message: Message,
     /// Not before this; now where `None`.
     pub not_before: Option<DateTime<Utc>>,
+    /// Its last lease, where it was under way before Redis forgot it: it goes before new jobs.
+    pub begun: Option<LeaseEpoch>,
 }
 
 /// Jobs of a queue, by where they stand.
@@ -105,6 +107,7 @@ impl Queue {
                 &keys.state,
                 &keys.bell,
                 &keys.shares,
+                &keys.epochs,
             ] {
                 call.key(key);
             }
@@ -114,7 +117,8 @@ impl Queue {
                     .arg(message.priority.as_str())
                     .arg(entry.not_before.map_or(0, |time| time.timestamp_millis()))
                     .arg(message.business_id.as_str())
-                    .arg(record(entry));
+                    .arg(record(entry))
+                    .arg(entry.begun.map_or(0, |epoch| epoch.0));
             }
             new += call.invoke_async::<u64>(&mut self.redis.commands()).await?;
         }

@@ -339,7 +339,7 @@ struct Page {
 }
 
 fn entry(job: &OpenJob) -> Entry {
-    Entry { message: Message::of_open(job), not_before: job.not_before }
+    Entry { message: Message::of_open(job), not_before: job.not_before, begun: job.begun }
 }
 
 /// Sorts before every job.

@@ -220,7 +220,7 @@ fn entries(ids: &[JobId]) -> anyhow::Result<Vec<Entry>> {
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     };
-    Ok(ids.iter().map(|&id| Entry { message: Message::V1(message(id)), not_before: None }).collect())
+    Ok(ids.iter().map(|&id| Entry { message: Message::V1(message(id)), not_before: None, begun: None }).collect())
 }
 
 /// A worker in this process.

@@ -81,7 +81,7 @@ fn entries(count: usize) -> anyhow::Result<Vec<Entry>> {
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     };
-    Ok((0..count).map(|_| Entry { message: Message::V1(message()), not_before: None }).collect())
+    Ok((0..count).map(|_| Entry { message: Message::V1(message()), not_before: None, begun: None }).collect())
 }
 
 /// What the worker's handler counts down.

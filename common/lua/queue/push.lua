@@ -1,9 +1,10 @@
 -- Makes jobs known to a queue: ready at once, or delayed until their time.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
---        5 clocks (hash)  6 state (hash)  7 bell (list)  8 shares (hash)
--- ARGV   five a job: id, class (interactive | bulk), due (ms since the epoch, 0 for now),
---        business, record (1|class|business|message); at most 500 jobs
+--        5 clocks (hash)  6 state (hash)  7 bell (list)  8 shares (hash)  9 epochs (hash)
+-- ARGV   six a job: id, class (interactive | bulk), due (ms since the epoch, 0 for now),
+--        business, record (1|class|business|message), the epoch of its last lease (0 where it has
+--        not begun); at most 500 jobs
 -- RETURNS how many were new; a job that the queue knows already is left as it is
 --
 -- Atomic, since a job must never be known without standing in exactly one of ready, delayed, leases
@@ -14,11 +15,13 @@
 -- clock, which never runs behind the class's; its weight is its share's, else 1. Businesses thus take
 -- turns by weight however many jobs each has, and a business's own jobs keep their order.
 --
+-- A job that was under way when Redis forgot it stands before all new ones again: see claim.lua.
+--
 -- A command a kind of write, not one a job: that is most of what a push costs, here and in the
 -- append-only file.
 
-local TICKS = 1000000
-local FIELDS = 5
+local TICKS, FRONT = 1000000, -1
+local FIELDS = 6
 local ready = { interactive = KEYS[2], bulk = KEYS[3] }
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -49,7 +52,7 @@ local function finish_of(class, business)
   return string.format('%.0f', clocks[name])
 end
 
-local seen, messages, delayed, entries = {}, {}, {}, { interactive = {}, bulk = {} }
+local seen, messages, epochs, delayed, entries = {}, {}, {}, {}, { interactive = {}, bulk = {} }
 local function append(list, a, b)
   list[#list + 1] = a
   list[#list + 1] = b
@@ -60,14 +63,18 @@ for n, id in ipairs(ids) do
   if not known[n] and not seen[id] then
     local at = (n - 1) * FIELDS
     local class, due, business, record = ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5]
+    local has_begun = ARGV[at + 6] ~= '0'
     seen[id] = true
     new = new + 1
     append(messages, id, record)
+    if has_begun then
+      append(epochs, id, ARGV[at + 6])
+    end
     if due > now_ms then
       append(delayed, due, id)
       soonest = math.min(soonest, due)
     else
-      append(entries[class], finish_of(class, business), id)
+      append(entries[class], has_begun and FRONT or finish_of(class, business), id)
       rung = rung + 1
     end
   end
@@ -84,6 +91,7 @@ for name, finish in pairs(clocks) do
   append(moved, name, string.format('%.0f', finish))
 end
 write('HSET', KEYS[1], messages)
+write('HSET', KEYS[9], epochs)
 write('HSET', KEYS[5], moved)
 write('ZADD', KEYS[4], delayed)
 for class, key in pairs(ready) do

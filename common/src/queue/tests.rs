@@ -36,7 +36,7 @@ fn entry(business: &str, priority: Priority) -> Entry {
         priority,
         trace: TraceParent::start(),
     };
-    Entry { message: Message::V1(message), not_before: None }
+    Entry { message: Message::V1(message), not_before: None, begun: None }
 }
 
 fn entries(business: &str, priority: Priority, count: usize) -> Vec<Entry> {
@@ -184,6 +184,29 @@ async fn a_job_that_was_under_way_goes_before_new_ones() {
     ];
     queue.settle(&back).await.unwrap();
     assert_eq!(claim_ids(&queue, 3).await, ids(&jobs), "the older before the younger, the new one last");
+}
+
+#[tokio::test]
+async fn a_job_that_was_under_way_goes_before_new_ones_also_after_a_flush() {
+    let queue = queue().await;
+    let [new, begun, waits, leased] = [(); 4].map(|()| entry("a", Priority::Interactive));
+    queue.push(std::slice::from_ref(&leased)).await.unwrap();
+    let before = claim(&queue, 1).await;
+    forget(&queue).await;
+    queue.set_intake(Intake::Draining, 0).await.unwrap();
+    let known = Some(before[0].lease.epoch);
+    let begun = Entry { begun: known, ..begun };
+    let waits = Entry { begun: known, not_before: Some(clock::now() + TimeDelta::days(1)), ..waits };
+    let leased = Entry { begun: known, ..leased };
+    queue.push(&[new.clone(), begun.clone(), waits.clone(), leased.clone()]).await.unwrap();
+    assert_eq!(queue.renew(&[before[0].lease], LEASE_MS).await.unwrap(), [Renewal::Lost], "it is in the queue");
+    assert_eq!(queue.hasten(&ids(std::slice::from_ref(&waits))).await.unwrap(), 1);
+    let claimed = claim(&queue, 9).await;
+    let in_order: Vec<_> = claimed.iter().map(|leased| leased.lease.id).collect();
+    assert_eq!(in_order, ids(&[begun, waits, leased]), "and a queue that drains hands them out");
+    assert!(claimed[0].lease.epoch > before[0].lease.epoch);
+    queue.set_intake(Intake::Open, 1).await.unwrap();
+    assert_eq!(claim_ids(&queue, 9).await, ids(&[new]));
 }
 
 #[tokio::test]

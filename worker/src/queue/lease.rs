@@ -47,7 +47,7 @@ struct Held {
 
 impl Held {
     fn entry(&self) -> Entry {
-        Entry { message: Message::clone(&self.message), not_before: None }
+        Entry { message: Message::clone(&self.message), not_before: None, begun: None }
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use copydesk_common::config::RedisConfig;
+use copydesk_common::queue::Claimant;
 use copydesk_common::store::idempotency;
 use copydesk_simulator::link::Link;
 use sqlx::PgPool;
@@ -45,7 +46,7 @@ impl Ground {
             "insert into jobs (id, kind, business_id, status, lease_epoch, lease_owner, priority, payload, max_attempts,
                                traceparent, created_at)
              select (lpad(to_hex($1::bigint), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, 'generate', 'b',
-                    $2, 1, 'gone', 'bulk', '{}', 3, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', $3
+                    $2, ($2 = 'running')::int, case when $2 = 'running' then 'gone' end, 'bulk', '{}', 3, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', $3
              from generate_series(1, $4) as n",
         )
         .bind(at.timestamp_millis())
@@ -172,6 +173,19 @@ async fn after_a_flush_running_jobs_are_left_to_their_workers_for_a_while(pool: 
     pass.began = pass.began.checked_sub(Duration::from_secs(5)).unwrap();
     assert_eq!(sweep.turns().await, 3, "all that is open, whatever became of it meanwhile");
     assert!(!sweep.needs_pass().await.unwrap());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn after_a_flush_what_was_begun_goes_before_what_was_not(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    ground.accept(20, 20, "queued").await;
+    let sql = "update jobs set lease_epoch = 7 where id = (select id from jobs order by id desc limit 1) returning id";
+    let begun: Uuid = sqlx::query_scalar(sql).fetch_one(&ground.pool).await.unwrap();
+    assert_eq!(sweep.turns().await, 20);
+    let claimer = Claimant { name: "test", was_idle: false };
+    let claimed = sweep.queues[&JobKind::Generate].claim(claimer, 1, 60_000, 0).await.unwrap().leased;
+    assert_eq!(claimed[0].lease.id, JobId(begun));
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -125,7 +125,7 @@ async fn handled_again(system: &System, kind: JobKind, id: JobId) {
     });
     // Unknown again as soon as the worker has told that the job ended.
     let give_up = Instant::now() + PATIENCE;
-    while queue.push(&[Entry { message: message.clone(), not_before: None }]).await.unwrap() == 0 {
+    while queue.push(&[Entry { message: message.clone(), not_before: None, begun: None }]).await.unwrap() == 0 {
         assert!(Instant::now() < give_up, "the first message never went");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -30,7 +30,7 @@ pub(crate) fn entries(count: usize) -> Vec<Entry> {
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     };
-    (0..count).map(|_| Entry { message: Message::V1(message()), not_before: None }).collect()
+    (0..count).map(|_| Entry { message: Message::V1(message()), not_before: None, begun: None }).collect()
 }
 
 /// What the handler of these tests does and tells.

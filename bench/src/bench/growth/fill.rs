@@ -66,5 +66,5 @@ pub(super) fn entry(business_id: BusinessId, not_before: Option<DateTime<Utc>>) 
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     };
-    Entry { message: Message::V1(message), not_before }
+    Entry { message: Message::V1(message), not_before, begun: None }
 }

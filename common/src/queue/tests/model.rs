@@ -43,6 +43,7 @@ enum Operation {
         bulk: bool,
         jobs: usize,
     },
+    /// As the sweep does: with the last lease.
     PushAgain(usize),
     Claim(usize),
     Settle {
@@ -71,7 +72,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         8 => (0..4u8, any::<bool>(), prop::bool::weighted(0.15))
             .prop_map(|(business, bulk, far)| Operation::Push { business, bulk, far }),
-        1 => any::<usize>().prop_map(Operation::PushAgain),
+        2 => any::<usize>().prop_map(Operation::PushAgain),
         6 => (1..6usize).prop_map(Operation::Claim),
         4 => (any::<usize>(), 0..4u8).prop_map(|(lease, how)| Operation::Settle { lease, how }),
         2 => any::<usize>().prop_map(Operation::Renew),
@@ -158,8 +159,13 @@ impl Model {
             return 0;
         }
         self.known.insert(id, entry.clone());
+        if let Some(epoch) = entry.begun {
+            self.epochs.insert(id, epoch);
+        }
         if far {
             self.delayed.insert(id, false);
+        } else if entry.begun.is_some() {
+            self.requeue(id);
         } else {
             self.enqueue(entry);
         }
@@ -379,6 +385,8 @@ impl Run {
             Operation::PushAgain(job) => {
                 if let Some(entry) = pick(&self.pushed, job) {
                     let far = entry.not_before.is_some();
+                    let last_lease = self.leases.iter().rfind(|lease| lease.id == entry.message.job_id());
+                    let entry = Entry { begun: last_lease.map(|lease| lease.epoch), ..entry };
                     assert_eq!(
                         self.queue.push(std::slice::from_ref(&entry)).await.unwrap(),
                         self.model.push(&entry, far)
@@ -451,7 +459,8 @@ impl Run {
             trace: TraceParent::start(),
         };
         let not_before = far.then(|| clock::from_millis(FAR_MS));
-        let entries: Vec<Entry> = (0..jobs).map(|_| Entry { message: Message::V1(message()), not_before }).collect();
+        let entries: Vec<Entry> =
+            (0..jobs).map(|_| Entry { message: Message::V1(message()), not_before, begun: None }).collect();
         let expected: u64 = entries.iter().map(|entry| self.model.push(entry, far)).sum();
         assert_eq!(self.queue.push(&entries).await.unwrap(), expected);
         self.pushed.extend(entries);

@@ -137,6 +137,8 @@ pub struct OpenJob {
     pub not_before: Option<DateTime<Utc>>,
     /// Whether some worker began it and did not give it back.
     pub running: bool,
+    /// The lease under which a worker began it last, if any did.
+    pub begun: Option<LeaseEpoch>,
     /// The request's trace.
     pub trace: TraceParent,
 }
@@ -149,7 +151,8 @@ macro_rules! open_jobs {
             $crate::store::job::row::OpenRow,
             $($before)+
                 + r#" id as "id!", kind as "kind!", business_id as "business_id!", priority as "priority!",
-                      status as "status!", wait_until, traceparent as "traceparent!" "#
+                      status as "status!", wait_until, traceparent as "traceparent!",
+                      lease_epoch as "epoch!" "#
                 + $after,
             $($argument),*
         )
@@ -165,6 +168,7 @@ pub(super) struct OpenRow {
     pub(super) status: String,
     pub(super) wait_until: Option<DateTime<Utc>>,
     pub(super) traceparent: String,
+    pub(super) epoch: i64,
 }
 
 impl TryFrom<OpenRow> for OpenJob {
@@ -178,6 +182,7 @@ impl TryFrom<OpenRow> for OpenJob {
             priority: named::<Priority>(TABLE, &row.priority)?,
             not_before: row.wait_until,
             running: row.status == JobStatus::Running.as_str(),
+            begun: (row.epoch > 0).then_some(LeaseEpoch(row.epoch)),
             trace: row.traceparent.parse().unwrap_or_else(|_| TraceParent::start()),
         })
     }
