@@ -55,8 +55,8 @@ pub struct Config {
 #[error("{0}")]
 pub struct ConfigError(String);
 
-/// A lease is renewed at every third of its length; a call that outlived it by this much could
-/// still be running when another worker begins the same stage.
+/// A lease outlives the longest call by this much: one that is not renewed from the call's begin on
+/// must not run out, and another worker begin the same stage, while the call can still be under way.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
 impl Config {

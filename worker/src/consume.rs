@@ -58,7 +58,7 @@ async fn handle(
     claim: Claim,
     context: Data<Arc<Context>>,
     handler: Data<Arc<dyn Handler>>,
-) -> Result<Option<Next>, BoxDynError> {
+) -> Result<Next, BoxDynError> {
     let (context, handler) = (Arc::clone(&context), Arc::clone(&handler));
     let job = tokio::spawn(async move { execute(&context, &*handler, &claim).await });
     Ok(AbortOnDropHandle::new(job).await?)

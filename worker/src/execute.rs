@@ -24,34 +24,33 @@ use crate::{metric, problem, retry};
 /// the workers: it ends as dead.
 const MAX_TAKEOVERS: u16 = 5;
 
-/// Handles a claimed job. Answers what follows for its message; `None` where the lease was lost,
-/// so that there is nothing to say.
-pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Claim) -> Option<Next> {
+/// Handles a claimed job. Answers what follows for its message.
+pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Claim) -> Next {
     let id = claim.message().job_id;
     // Before the job begins: a cancellation after it is heard.
     let cancellation = context.cancellations.of(id);
     let job = match context.journal.begin(claim.lease()).await {
         Ok(Some(job)) => job,
         // It ended, or a later lease holds it: this message is one too many.
-        Ok(None) => return Some(Next::Done),
+        Ok(None) => return Next::Done,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, job.id = %id, "a job could not be begun");
-            return Some(Next::Later(clock::now() + STORE_AWAY));
+            return Next::Later(clock::now() + STORE_AWAY);
         }
     };
     let begun = Instant::now();
     context.broadcast.changed(id);
     let span = span(&job);
     let handled = handle(context, handler, claim, &job, cancellation).instrument(span.clone()).await;
-    let next = conclude(context, &job, handled).instrument(span).await;
-    metric::job_handled(job.kind, next.as_ref().map_or("lost", |(_, outcome)| outcome), begun.elapsed());
+    let (next, outcome) = conclude(context, &job, handled).instrument(span).await;
+    metric::job_handled(job.kind, outcome, begun.elapsed());
     // Who waits for a job waits for its end; who follows it hears of all else too.
-    if matches!(next, Some((Next::Done, _))) {
+    if next == Next::Done {
         context.notifier.publish_soon(id);
     } else {
         context.broadcast.changed(id);
     }
-    next.map(|(next, _)| next)
+    next
 }
 
 /// The first attempt continues the request's trace; a later one is a trace of its own that names it.
@@ -109,11 +108,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Moves the job's row on, and says what follows for its message, with a name for the metrics.
-async fn conclude(
-    context: &Context,
-    job: &StartedJob,
-    handled: Result<(), Interruption>,
-) -> Option<(Next, &'static str)> {
+async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Interruption>) -> (Next, &'static str) {
     let store = &context.store;
     let (moved, next, outcome) = match handled {
         Ok(()) => (Ok(()), Next::Done, "succeeded"),
@@ -144,11 +139,11 @@ async fn conclude(
         Err(Interruption::Superseded) => (Ok(()), Next::Done, "superseded"),
     };
     match moved {
-        Ok(()) => Some((next, outcome)),
-        Err(StoreError::Superseded) => Some((Next::Done, "superseded")),
+        Ok(()) => (next, outcome),
+        Err(StoreError::Superseded) => (Next::Done, "superseded"),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a job's row could not be moved on");
-            Some((Next::Later(clock::now() + STORE_AWAY), "store_away"))
+            (Next::Later(clock::now() + STORE_AWAY), "store_away")
         }
     }
 }

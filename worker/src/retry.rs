@@ -8,7 +8,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 const GROWTH: u32 = 4;
 
 /// The wait after `failed` attempts (from 1): `first`, then four times as long each, at most 10
-/// minutes, and half as much again or less by chance, so that jobs that failed together do not come
+/// minutes, and by chance up to a quarter more or less, so that jobs that failed together do not come
 /// back together.
 pub(crate) fn backoff(first: Duration, failed: u16) -> Duration {
     let factor = GROWTH.saturating_pow(u32::from(failed.saturating_sub(1)));

@@ -122,11 +122,11 @@ async fn drain(queue: &Queue, jobs: usize) -> anyhow::Result<f64> {
     }
 }
 
-async fn handle(_claim: Claim, left: Data<Arc<Left>>) -> Result<Option<Next>, BoxDynError> {
+async fn handle(_claim: Claim, left: Data<Arc<Left>>) -> Result<Next, BoxDynError> {
     if left.jobs.fetch_sub(1, Ordering::Relaxed) == 1 {
         left.none.notify_one();
     }
-    Ok(Some(Next::Done))
+    Ok(Next::Done)
 }
 
 /// LPUSH and RPOP a second, by Redis' own program.

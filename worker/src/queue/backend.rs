@@ -30,7 +30,8 @@ use super::lease::{Keeper, Leases};
 pub struct BackendOptions {
     /// Jobs in hand at once.
     pub concurrency: usize,
-    /// Length of a lease, in milliseconds. Renewed at every third of it.
+    /// Length of a lease, in milliseconds. Renewed every 2 s, or at every third of it where that is
+    /// shorter.
     pub lease_ms: u64,
     /// Jobs that one business may have in all workers' hands at once, where no operator gave it another
     /// number; 0 for any number.
@@ -197,7 +198,7 @@ pub struct ReportService<S> {
 
 impl<S> Service<Task<Claim>> for ReportService<S>
 where
-    S: Service<Task<Claim>, Response = Option<Next>>,
+    S: Service<Task<Claim>, Response = Next>,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
 {
@@ -214,9 +215,9 @@ where
         let settled = self.settled.clone();
         let handled = self.inner.call(task);
         async move {
-            // No answer means that the lease was lost, an error that the handler could not even say
-            // what follows. Either way the lease runs out and the job comes again.
-            if let Ok(Some(next)) = handled.await {
+            // An error means that the handler could not even say what follows: the lease runs out, and
+            // the job comes again.
+            if let Ok(next) = handled.await {
                 let _ = settled.send(Settled { lease, next });
             }
             Ok(())

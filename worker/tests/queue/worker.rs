@@ -113,7 +113,7 @@ async fn keep_open(queue: Queue) {
     }
 }
 
-async fn handle(claim: Claim, handler: Data<Handler>) -> Result<Option<Next>, BoxDynError> {
+async fn handle(claim: Claim, handler: Data<Handler>) -> Result<Next, BoxDynError> {
     let running = handler.running.fetch_add(1, Ordering::SeqCst) + 1;
     handler.most_running.fetch_max(running, Ordering::SeqCst);
     let id = claim.message().job_id;
@@ -121,7 +121,7 @@ async fn handle(claim: Claim, handler: Data<Handler>) -> Result<Option<Next>, Bo
     handler.may_end.acquire().await?.forget();
     *handler.handled.lock().unwrap().entry(id).or_default() += 1;
     handler.running.fetch_sub(1, Ordering::SeqCst);
-    Ok(Some(Next::Done))
+    Ok(Next::Done)
 }
 
 pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {

@@ -164,11 +164,11 @@ fn claimer(
     }))
 }
 
-async fn handle(claim: Claim, noted: Data<Arc<Noted>>, me: Data<Me>) -> Result<Option<Next>, BoxDynError> {
+async fn handle(claim: Claim, noted: Data<Arc<Noted>>, me: Data<Me>) -> Result<Next, BoxDynError> {
     let id = claim.message().job_id;
     lock(&noted.starts).entry(id).or_default().push(Start { at: clock::now(), claimer: me.claimer });
     if lock(&noted.endless).contains(&id) {
         std::future::pending::<()>().await;
     }
-    Ok(Some(Next::Done))
+    Ok(Next::Done)
 }
