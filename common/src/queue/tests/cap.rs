@@ -165,6 +165,23 @@ async fn what_another_worker_forgot_to_take_off_the_count_is_found() {
 }
 
 #[tokio::test]
+async fn jobs_that_are_set_aside_stand_somewhere_and_others_that_do_not_are_put_back() {
+    let queue = queue().await;
+    let (mut jobs, lost) = (entries("big", Priority::Interactive, 6), entry("other", Priority::Interactive));
+    queue.push(&jobs).await.unwrap();
+    assert_eq!(claim_capped(&queue, 10).await.len(), 3);
+    queue.push(std::slice::from_ref(&lost)).await.unwrap();
+    let id = lost.message.job_id();
+    let mut lose = redis::cmd("ZREM");
+    lose.arg(&queue.keys.ready_interactive).arg(id.to_string());
+    lose.exec_async(&mut queue.redis.commands()).await.unwrap();
+    jobs.push(lost);
+    assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery { unknown: Vec::new(), put_back: 1 });
+    assert_eq!(queue.depth().await.unwrap(), Depth { ready: 1, leased: 3, capped: 3, ..Depth::default() });
+    assert_eq!(claimed(&claim_capped(&queue, 10).await), [id]);
+}
+
+#[tokio::test]
 async fn jobs_that_an_older_worker_set_aside_are_not_put_back() {
     let queue = queue().await;
     let jobs = entries("big", Priority::Interactive, 9);

@@ -132,6 +132,35 @@ async fn jobs_that_are_due_sooner_than_anybody_looks_ring_at_once() {
 }
 
 #[tokio::test]
+async fn a_job_that_comes_back_sooner_than_anybody_looks_rings_at_once() {
+    let queue = queue().await;
+    queue.push(&entries("a", Priority::Interactive, 2)).await.unwrap();
+    for (later, rings) in [(TimeDelta::days(1), 0), (TimeDelta::milliseconds(100), 1)] {
+        let leased = claim(&queue, 1).await;
+        redis::cmd("DEL").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
+        queue.settle(&[Settled { lease: leased[0].lease, next: Next::Later(clock::now() + later) }]).await.unwrap();
+        assert_eq!(notes(&queue).await, rings, "{later}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_learns_what_it_hands_out_wakes_who_waits() {
+    let queue = Queue::new(&Redis::of_test(), JobKind::Generate);
+    let job = entry("a", Priority::Interactive);
+    queue.push(std::slice::from_ref(&job)).await.unwrap();
+    take_note(&queue).await;
+    assert!(claim(&queue, 1).await.is_empty(), "it may be paused");
+    let mut connection = queue.bell_connection().await.unwrap();
+    // As after a flush: nobody has told this queue anything before.
+    queue.set_intake(Intake::Open, 0).await.unwrap();
+    assert_eq!(notes(&queue).await, 1);
+    assert!(queue.wait_for_bell(&mut connection, Duration::from_secs(20)).await.unwrap());
+    queue.set_intake(Intake::Open, 0).await.unwrap();
+    assert_eq!(notes(&queue).await, 0, "that is no news");
+    assert_eq!(claim_ids(&queue, 1).await, ids(&[job]));
+}
+
+#[tokio::test]
 async fn a_wait_for_the_bell_ends_in_time_although_redis_is_idle() {
     let queue = queue().await;
     let mut connection = queue.bell_connection().await.unwrap();
