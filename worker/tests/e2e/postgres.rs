@@ -94,6 +94,32 @@ async fn a_worker_without_postgres_claims_nothing_and_says_why() {
     worker.leave().await;
 }
 
+/// More calls are under way at once than there are connections, whatever the calls' time: none holds one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_connection_is_held_across_a_call_to_a_provider() {
+    let system = System::start_with(|config| {
+        (config.postgres.pool_size, config.postgres.pool_overflow) = (2, 0);
+        config.worker.drain_ms = 1;
+    })
+    .await;
+    // They end with the test, and none of them before.
+    system.fault(&json!({ "endpoint": "chat", "kind": "hang" }));
+    let mut jobs = Vec::new();
+    for n in 0..8 {
+        jobs.push(system.submit("/api/generate", &request(&format!("Topic {n}"))).await);
+    }
+    let worker = system.worker();
+    let give_up = Instant::now() + PATIENCE;
+    while system.simulator.under_way() < jobs.len() {
+        assert!(Instant::now() < give_up, "{} calls are under way at once", system.simulator.under_way());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.leave().await;
+    for job in jobs {
+        assert_eq!(system.until(job, |job| job["status"] == "queued").await["attempt"], 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finished_stage_waits_for_postgres_and_is_not_paid_for_again() {
     let system = System::start().await;
