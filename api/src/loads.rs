@@ -17,14 +17,28 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
 
-/// A count that takes no longer is made anew for each request.
-const QUICK: Duration = Duration::from_millis(10);
-/// Counts that take longer are this many times as far apart as they take.
-const APART: u32 = 10;
-/// An older count is shown to nobody: who asks waits for the next.
-const MAX_AGE: Duration = Duration::from_secs(60);
-/// Counts are kept fresh for so long after somebody asked.
-const WATCHED: Duration = Duration::from_secs(300);
+#[cfg(test)]
+mod tests;
+
+/// How often the jobs are counted.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// A count that takes no longer is made anew for each request.
+    quick: Duration,
+    /// Counts that take longer are this many times as far apart as they take.
+    apart: u32,
+    /// An older count is shown to nobody: who asks waits for the next.
+    max_age: Duration,
+    /// Counts are kept fresh for so long after somebody asked.
+    watched: Duration,
+}
+
+const USUAL: Pace = Pace {
+    quick: Duration::from_millis(10),
+    apart: 10,
+    max_age: Duration::from_secs(60),
+    watched: Duration::from_secs(300),
+};
 
 /// What the jobs were doing at one moment.
 #[derive(Debug)]
@@ -35,20 +49,22 @@ pub struct Count {
     pub counted_at: DateTime<Utc>,
     began: Instant,
     took: Duration,
+    pace: Pace,
 }
 
 impl Count {
     fn is_quick(&self) -> bool {
-        self.took <= QUICK
+        self.took <= self.pace.quick
     }
 
     fn is_due(&self) -> bool {
-        self.began.elapsed() >= self.took * APART
+        self.began.elapsed() >= self.took * self.pace.apart
     }
 
     /// Whether it answers a request of that time.
     fn answers(&self, asked: Instant) -> bool {
-        self.began >= asked || (!self.is_quick() && self.began.elapsed() <= MAX_AGE.max(2 * APART * self.took))
+        let max_age = self.pace.max_age.max(2 * self.pace.apart * self.took);
+        self.began >= asked || (!self.is_quick() && self.began.elapsed() <= max_age)
     }
 }
 
@@ -79,6 +95,7 @@ pub struct Counter(Arc<State>);
 #[derive(Debug)]
 struct State {
     store: Store,
+    pace: Pace,
     closing: CancellationToken,
     last: watch::Sender<Option<Arc<Count>>>,
     /// One counts at a time.
@@ -92,8 +109,13 @@ struct State {
 impl Counter {
     /// Counts nothing before somebody asks.
     pub fn new(store: &Store, closing: CancellationToken) -> Self {
+        Self::at(USUAL, store, closing)
+    }
+
+    fn at(pace: Pace, store: &Store, closing: CancellationToken) -> Self {
         Self(Arc::new(State {
             store: store.clone(),
+            pace,
             closing,
             last: watch::Sender::new(None),
             counting: Mutex::new(()),
@@ -136,7 +158,7 @@ impl Counter {
     async fn count(&self) -> Result<Arc<Count>, CountError> {
         let (began, counted_at) = (Instant::now(), clock::now());
         let loads = load::all(&self.0.store).await?;
-        let count = Arc::new(Count { loads, counted_at, began, took: began.elapsed() });
+        let count = Arc::new(Count { loads, counted_at, began, took: began.elapsed(), pace: self.0.pace });
         self.0.last.send_replace(Some(Arc::clone(&count)));
         Ok(count)
     }
@@ -156,11 +178,11 @@ impl Counter {
     /// One count at its time. False once there is no need for more.
     async fn freshen(&self) -> bool {
         let Some(last) = self.0.last.borrow().clone() else { return false };
-        if last.is_quick() || self.0.asked.borrow().elapsed() > WATCHED {
+        if last.is_quick() || self.0.asked.borrow().elapsed() > self.0.pace.watched {
             return false;
         }
         tokio::select! {
-            () = sleep((last.took * APART).saturating_sub(last.began.elapsed())) => {}
+            () = sleep((last.took * last.pace.apart).saturating_sub(last.began.elapsed())) => {}
             () = self.0.closing.cancelled() => return false,
         }
         let _one = self.0.counting.lock().await;
