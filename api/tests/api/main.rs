@@ -13,6 +13,7 @@ mod document;
 mod edge;
 mod events;
 mod feedback;
+mod hasten;
 mod health;
 mod idempotency;
 mod ops;
