@@ -16,6 +16,7 @@ mod feedback;
 mod hasten;
 mod health;
 mod idempotency;
+mod lists;
 mod ops;
 mod outlook;
 mod reads;
