@@ -1,9 +1,14 @@
 //! The operator's view, dead letters, and queues that are held back.
 
+use std::time::Duration;
+
 use copydesk_common::clock;
 use copydesk_common::config::Config;
 use copydesk_common::presence::{self, WorkerInfo};
 use copydesk_common::queue::{Depth, Intake, Queue};
+use copydesk_common::quota::{Admission, Health, Quotas, Rank, Settlement};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -253,7 +258,10 @@ async fn an_operator_opens_and_closes_a_providers_breakers(pool: PgPool) {
     let shown = async || service.get("/api/ops/overview").await.expect(200).body["breakers"].clone();
     assert_eq!(shown().await, with(open["breakers"].clone(), "tavily/search", "closed"));
     let closed = service.post("/api/ops/breakers/groq/close", &json!({})).await.expect(200).body;
-    assert_eq!((&closed["provider"], &closed["until"]), (&json!("groq"), &json!(null)));
+    assert_eq!(
+        (&closed["provider"], &closed["until"], &closed["closed_until"]),
+        (&json!("groq"), &json!(null), &json!(null))
+    );
     assert!(shown().await.as_object().unwrap().values().all(|state| state == "closed"));
 
     for action in ["open", "close"] {
@@ -265,4 +273,21 @@ async fn an_operator_opens_and_closes_a_providers_breakers(pool: PgPool) {
     }
     let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
     alone.post("/api/ops/breakers/groq/open", &json!({})).await.expect_problem(503);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_operator_reopens_a_provider_that_its_own_retry_after_closed(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let quotas = Quotas::new(&service.redis(), &service.config.providers);
+    let asks = || Rank::new_job(JobId::new(), BusinessId::parse("acme").unwrap(), clock::now());
+    let Admission::Granted(grant) = quotas.writer.admit(asks()).await.unwrap() else { panic!("there is quota") };
+    let closed_for = Some(Duration::from_secs(1_800));
+    quotas.writer.settle(grant, Settlement { closed_for, ..Settlement::of(Health::Neutral) }).await.unwrap();
+    let closed_until =
+        async || service.get("/api/ops/overview").await.expect(200).body["limits"][0]["closed_until"].clone();
+    assert!(closed_until().await.is_string());
+    let closed = service.post("/api/ops/breakers/groq/close", &json!({})).await.expect(200).body;
+    assert_eq!((&closed["until"], &closed["closed_until"]), (&json!(null), &json!(null)));
+    assert_eq!(closed_until().await, json!(null));
+    assert!(matches!(quotas.writer.admit(asks()).await.unwrap(), Admission::Granted(_)));
 }

@@ -9,7 +9,7 @@ use super::{Quota, QuotaError, millis};
 use crate::clock;
 use crate::money::MicroUsd;
 use crate::redis::Redis;
-use crate::redis::script::{QUOTA_BREAKER, QUOTA_LIMITS};
+use crate::redis::script::{QUOTA_BREAKER, QUOTA_LIMITS, QUOTA_REOPEN};
 
 /// A provider's limits. 0 stands for no limit, but for the calls a minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,11 +59,21 @@ pub async fn enforce(redis: &Redis, provider: &str, limits: &SetLimits, version:
 }
 
 impl Quota {
-    /// Opens the breaker for so long, or closes it. Until when it is open. A flush of Redis forgets it.
-    pub async fn set_breaker(&self, open_for: Option<Duration>) -> Result<Option<DateTime<Utc>>, QuotaError> {
+    /// Opens the breaker for so long. Until when it is open. A flush of Redis forgets it.
+    pub async fn open_breaker(&self, open_for: Duration) -> Result<DateTime<Utc>, QuotaError> {
         let mut call = QUOTA_BREAKER.key(&self.keys.breaker);
-        call.arg(open_for.map_or(0, millis));
-        let until_ms: i64 = call.invoke_async(&mut self.redis.commands()).await?;
-        Ok((until_ms > 0).then(|| clock::from_millis(until_ms)))
+        call.arg(millis(open_for));
+        Ok(clock::from_millis(call.invoke_async(&mut self.redis.commands()).await?))
+    }
+
+    /// Closes the breaker, and opens the provider where it closed itself. Until when it takes no calls all
+    /// the same, since a flush of Redis made those of the last window forgotten; `None` where there was
+    /// none.
+    pub async fn reopen(&self) -> Result<Option<DateTime<Utc>>, QuotaError> {
+        let mut call = QUOTA_REOPEN.key(&self.keys.breaker);
+        call.key(&self.keys.state).key(&self.keys.memory).key(&self.keys.waiters).key(&self.keys.expected);
+        call.arg(millis(self.policy.window));
+        let closed_until: i64 = call.invoke_async(&mut self.redis.commands()).await?;
+        Ok((closed_until > 0).then(|| clock::from_millis(closed_until)))
     }
 }

@@ -228,6 +228,24 @@ async fn a_providers_own_word_closes_it_for_everybody() {
 }
 
 #[tokio::test]
+async fn an_operator_reopens_a_provider_that_closed_itself() {
+    let quota = with(|policy| policy.tokens = Some(1_000));
+    let first = grant(&quota, anybody()).await;
+    let closed_for = Some(Duration::from_secs(3_600));
+    quota.settle(first, Settlement { closed_for, ..Settlement::of(Health::Neutral) }).await.unwrap();
+    let (first, second) = (anybody(), anybody());
+    for waiting in [&first, &second] {
+        assert!(throttled(&quota, waiting).await > clock::now() + TimeDelta::minutes(59));
+    }
+    assert_eq!(quota.reopen().await.unwrap(), None);
+    assert_eq!(quota.status().await.unwrap().closed_until, None);
+    // Tokens are limited: nobody passes the first one before the moment at which it is expected.
+    for waiting in [second, first] {
+        let _ = grant(&quota, waiting).await;
+    }
+}
+
+#[tokio::test]
 async fn five_failures_in_a_row_open_the_breaker_and_one_probe_closes_it() {
     let quota = quota(1_000, 60_000);
     for _ in 0..4 {
@@ -378,10 +396,10 @@ async fn an_operators_limits_hold_from_the_next_call_on() {
     assert!(!set_limits(&quota, &SetLimits::default(), 6).await, "an older word changes nothing");
     assert!(set_limits(&quota, &SetLimits::default(), 8).await);
     assert_eq!(quota.status().await.unwrap().limits.calls_per_minute, 1);
-    let open_until = quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
+    let open_until = quota.open_breaker(Duration::from_secs(60)).await.unwrap();
     let Admission::BreakerOpen { until } = quota.admit(anybody()).await.unwrap() else { panic!("it is open") };
-    assert_eq!(Some(until), open_until);
-    quota.set_breaker(None).await.unwrap();
+    assert_eq!(until, open_until);
+    assert_eq!(quota.reopen().await.unwrap(), None);
     assert_eq!(quota.status().await.unwrap().breaker, BreakerState::Closed);
 }
 
@@ -460,6 +478,6 @@ async fn a_job_can_foresee_when_its_calls_are_granted() {
     assert_eq!(in_windows(second.last_call_at), 3.0, "four calls come before it");
     let own = quota.forecast(waiting.ticket, 3, 99).await.unwrap();
     assert_eq!((own.jobs_before, own.waits, in_windows(own.last_call_at)), (0, true, 2.0));
-    quota.set_breaker(Some(Duration::from_secs(60))).await.unwrap();
+    quota.open_breaker(Duration::from_secs(60)).await.unwrap();
     assert_eq!(quota.forecast(id, 1, 0).await.unwrap().last_call_at, None, "nobody knows");
 }

@@ -28,6 +28,7 @@ scripts! {
     QUOTA_FORESEE = "quota/foresee.lua";
     QUOTA_LIMITS = "quota/limits.lua";
     QUOTA_MEMORY = "quota/memory.lua";
+    QUOTA_REOPEN = "quota/reopen.lua";
     QUOTA_SETTLE = "quota/settle.lua";
     QUOTA_STATUS = "quota/status.lua";
     SENTINEL_NOTICE = "sentinel/notice.lua";

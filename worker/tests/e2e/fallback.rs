@@ -73,7 +73,7 @@ async fn a_fallback_model_writes_until_the_first_one_is_back() {
 
     // It is well again, and its minute is over.
     system.simulator.set_faults(Vec::new()).unwrap();
-    writer.set_breaker(Some(Duration::from_millis(1))).await.unwrap();
+    writer.open_breaker(Duration::from_millis(1)).await.unwrap();
     let job = system.text("Four").await;
     assert_eq!((&job["result"]["models"]["writer"], has_fallback(&job)), (&json!(model), false));
     assert_eq!(breaker(&writer).await, BreakerState::Closed, "the probe closed it");
@@ -84,8 +84,8 @@ async fn a_fallback_model_writes_until_the_first_one_is_back() {
 async fn a_job_waits_for_the_first_model_to_be_back_where_all_are_down() {
     let system = system().await;
     let Quotas { writer, fallbacks, .. } = system.quotas();
-    let earliest = writer.set_breaker(Some(Duration::from_secs(300))).await.unwrap().unwrap();
-    fallbacks[0].1.set_breaker(Some(Duration::from_secs(900))).await.unwrap();
+    let earliest = writer.open_breaker(Duration::from_secs(300)).await.unwrap();
+    fallbacks[0].1.open_breaker(Duration::from_secs(900)).await.unwrap();
     let worker = system.worker();
     let id = system.submit("/api/generate", &request("Waits")).await;
     let job = system.until(id, |job| job["status"] == "waiting").await;

@@ -59,6 +59,21 @@ async fn a_providers_429_closes_it_for_all_and_costs_no_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_go_on_at_once_where_an_operator_reopens_a_provider_that_closed_itself() {
+    let system = System::start().await;
+    system.fault(&json!({ "endpoint": "chat", "times": 1, "kind": { "rate_limited": { "retry_after": 1_800 } } }));
+    let worker = system.worker();
+    let id = system.generate("company_123", "Refused for long", "linkedin").await;
+    let job = system.until(id, |job| job["status"] == "waiting").await;
+    assert_eq!(job["waiting"]["reason"], "rate_limited");
+    let (status, answer) = system.post("/api/ops/breakers/groq/close", &json!({})).await;
+    assert_eq!((status, &answer["closed_until"]), (200, &json!(null)), "{answer}");
+    let job = system.ended(id).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_provider_opens_the_breaker_and_jobs_wait_for_it() {
     let system = System::start_with(|config| config.worker.first_backoff_ms = 1).await;
     system.fault(&json!({ "endpoint": "chat", "kind": { "status": { "code": 500 } } }));

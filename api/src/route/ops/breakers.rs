@@ -1,5 +1,5 @@
 //! `POST /api/ops/breakers/{provider}/open` and `/close`: nobody calls a provider, or everybody may
-//! again, whatever its calls said of its health.
+//! again, whatever its calls said of its health, and whatever it said itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use copydesk_common::quota::BreakerState;
+use copydesk_common::quota::{BreakerState, Quota};
 use futures_util::future::try_join_all;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -45,10 +45,22 @@ pub async fn open(
     Parameters(query): Parameters<OpenQuery>,
 ) -> Result<Json<BreakersAnswer>, ApiError> {
     let seconds = query.seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(DEFAULT_SECONDS);
-    set(&services, provider, Some(Duration::from_secs(seconds))).await
+    let open_for = Duration::from_secs(seconds);
+    let quotas: Vec<_> = services.quotas_of(&provider).collect();
+    let open = try_join_all(quotas.iter().map(|(_, quota)| quota.open_breaker(open_for)));
+    let until = services.within(open).await?.into_iter().max();
+    let answer = answer(provider, &quotas, BreakerState::Open);
+    Ok(Json(BreakersAnswer { until, ..answer }))
 }
 
 /// Let calls through to a provider again.
+///
+/// Closes its breakers, and opens the provider where it closed itself: by its own `Retry-After`, or because an
+/// answer said that nothing is left. Jobs that wait for it ask again within a second. What it says from then on
+/// counts again.
+///
+/// A provider that is closed because Redis lost its memory stays closed until `closed_until`: the calls of the last
+/// minute are not known, and would be made a second time.
 #[utoipa::path(
     post,
     path = "/api/ops/breakers/{provider}/close",
@@ -64,23 +76,19 @@ pub async fn close(
     State(services): State<Services>,
     Provider(provider): Provider,
 ) -> Result<Json<BreakersAnswer>, ApiError> {
-    let answer = set(&services, provider, None).await?;
-    super::ask_again(&services, &answer.provider);
-    Ok(answer)
+    let quotas: Vec<_> = services.quotas_of(&provider).collect();
+    let reopen = try_join_all(quotas.iter().map(|(_, quota)| quota.reopen()));
+    let closed_until = services.within(reopen).await?.into_iter().flatten().max();
+    super::ask_again(&services, &provider);
+    let answer = answer(provider, &quotas, BreakerState::Closed);
+    Ok(Json(BreakersAnswer { closed_until, ..answer }))
 }
 
-async fn set(
-    services: &Services,
-    provider: String,
-    open_for: Option<Duration>,
-) -> Result<Json<BreakersAnswer>, ApiError> {
-    let quotas: Vec<_> = services.quotas_of(&provider).collect();
-    let set = try_join_all(quotas.iter().map(|(_, quota)| quota.set_breaker(open_for)));
-    let until = services.within(set).await?.into_iter().flatten().max();
-    let state = if until.is_some() { BreakerState::Open } else { BreakerState::Closed };
+/// What was done, and says so in the log.
+fn answer(provider: String, quotas: &[&(String, Quota)], state: BreakerState) -> BreakersAnswer {
     tracing::info!(provider.name = provider, breaker = %state, "an operator set a provider's breakers");
-    let breakers = quotas.into_iter().map(|(name, _)| (name.clone(), state)).collect();
-    Ok(Json(BreakersAnswer { provider, breakers, until }))
+    let breakers = quotas.iter().map(|(name, _)| (name.clone(), state)).collect();
+    BreakersAnswer { provider, breakers, until: None, closed_until: None }
 }
 
 /// For how long.
@@ -104,4 +112,8 @@ pub struct BreakersAnswer {
     /// Until when they are open; null where they are closed.
     #[schema(required = true)]
     until: Option<DateTime<Utc>>,
+    /// Where they were closed: until when the provider takes no calls all the same, since Redis lost its
+    /// memory of the last minute's. Null elsewhere.
+    #[schema(required = true)]
+    closed_until: Option<DateTime<Utc>>,
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_domain::job::JobKind;
 
-use super::super::Quota;
 use super::super::memory::{self, Seen};
+use super::super::{Health, Quota, Settlement};
 use super::{anybody, grant, granted_at, quota, throttled};
 use crate::clock;
 use crate::redis::Swept;
@@ -208,4 +208,22 @@ async fn no_window_holds_more_calls_than_the_limit_also_over_a_flush() {
         let within = window[LIMIT].1 - window[0].0;
         assert!(within >= TimeDelta::milliseconds(399), "{} calls within {within}", LIMIT + 1);
     }
+}
+
+#[tokio::test]
+async fn an_operator_reopens_no_provider_whose_last_calls_were_forgotten() {
+    let quota = quota(3, 60_000);
+    let (under_way, waiting) = (grant(&quota, anybody()).await, anybody());
+    quota.flush().await;
+    assert_eq!(memory::look(&quota.redis).await.unwrap(), Seen::Flushed);
+    let flushed_until = throttled(&quota, &waiting).await;
+    let closed_for = Some(Duration::from_secs(3_600));
+    quota.settle(under_way, Settlement { closed_for, ..Settlement::of(Health::Neutral) }).await.unwrap();
+    assert!(throttled(&quota, &waiting).await > flushed_until);
+    assert_eq!(quota.reopen().await.unwrap(), Some(flushed_until), "what the provider said is lifted, no more");
+    assert_eq!(quota.status().await.unwrap().closed_until, Some(flushed_until));
+    assert_eq!(throttled(&quota, &waiting).await, flushed_until);
+    quota.set_back(60_000).await;
+    assert_eq!(quota.reopen().await.unwrap(), None);
+    let _ = grant(&quota, waiting).await;
 }
