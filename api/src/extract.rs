@@ -10,6 +10,6 @@ pub mod upload;
 
 pub use body::{Body, RequestBody};
 pub use idempotency::{IdempotencyHeader, Keyed};
-pub use path::{Business, Id, Kind, Provider};
+pub use path::{Business, Id, Kind, Provider, Slug};
 pub use query::Parameters;
 pub use upload::{UPLOAD_BODY_BYTES, Upload};

@@ -37,6 +37,7 @@ use crate::route::events::Token;
         (name = "Businesses", description = "Profiles."),
         (name = "Knowledge", description = "Documents to write from."),
         (name = "Learning", description = "What people thought of the texts."),
+        (name = "Problems", description = "What errors mean."),
         (name = "Operators", description = "How the service does."),
     )
 )]

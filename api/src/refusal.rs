@@ -17,6 +17,11 @@ pub struct RequestInProgress(pub Problem);
 #[response(status = 404, content_type = MEDIA_TYPE)]
 pub struct UnknownProvider(pub Problem);
 
+/// There is no such type of problem.
+#[derive(Debug, IntoResponses)]
+#[response(status = 404, content_type = MEDIA_TYPE)]
+pub struct UnknownType(pub Problem);
+
 /// The business has stored no profile.
 #[derive(Debug, IntoResponses)]
 #[response(status = 404, content_type = MEDIA_TYPE)]

@@ -15,4 +15,5 @@ pub mod job;
 pub mod learning;
 pub mod metrics;
 pub mod ops;
+pub mod problems;
 pub mod search;

@@ -64,6 +64,8 @@ pub fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(route::health::live))
         .routes(routes!(route::health::ready))
         .routes(routes!(route::metrics::metrics))
+        .routes(routes!(route::problems::list))
+        .routes(routes!(route::problems::get))
 }
 
 /// The reference as it is served.

@@ -84,6 +84,18 @@ impl FromRequestParts<Services> for Provider {
     }
 }
 
+/// The path's `{slug}`, whatever it is.
+#[derive(Debug)]
+pub struct Slug(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Slug {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(parameter(parts, state, "slug").await.unwrap_or_default()))
+    }
+}
+
 /// A parameter, percent-decoded; `None` where the path is not UTF-8 then.
 async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;

@@ -19,6 +19,7 @@ mod idempotency;
 mod lists;
 mod ops;
 mod outlook;
+mod problems;
 mod reads;
 mod reference;
 mod service;

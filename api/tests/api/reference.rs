@@ -30,6 +30,7 @@ fn concrete(path: &str) -> String {
         .replace("{id}", &Uuid::now_v7().to_string())
         .replace("{kind}", "generate")
         .replace("{provider}", "groq")
+        .replace("{slug}", "validation")
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -65,6 +66,8 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /health/live",
             "GET /health/ready",
             "GET /metrics",
+            "GET /problems",
+            "GET /problems/{slug}",
             "POST /api/businesses/{business_id}/documents",
             "POST /api/feedback",
             "POST /api/generate",
