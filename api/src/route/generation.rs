@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use copydesk_common::store;
+use copydesk_common::store::generation::Page;
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::generation::Generation;
+use copydesk_domain::generation::{Degradation, Generation};
 use copydesk_domain::id::GenerationId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ use crate::validate::number;
 use crate::{entity_tag, page};
 
 /// A business's finished texts, the last ones asked for first.
+///
+/// With `degraded`, a page looks at 2,000 texts that lack anything. It can be short then, or empty, although more
+/// follow: the list ends where `next_cursor` is null.
 #[utoipa::path(
     get,
     path = "/api/generations",
@@ -32,7 +36,13 @@ pub async fn list(
     Parameters(query): Parameters<GenerationsQuery>,
 ) -> Result<Json<GenerationPage>, ApiError> {
     let limit = page::limit(query.limit);
-    let found = store::generation::list(&services.store, &query.business_id, query.cursor, page::read_limit(limit));
+    let (store, business_id, cursor) = (&services.store, &query.business_id, query.cursor);
+    if let Some(degraded) = query.degraded {
+        let found = store::generation::degraded(store, business_id, degraded, cursor, limit);
+        let Page { generations: data, next: next_cursor } = services.within(found).await?;
+        return Ok(Json(GenerationPage { data, next_cursor }));
+    }
+    let found = store::generation::list(store, business_id, cursor, page::read_limit(limit));
     let (data, next_cursor) = page::cut(services.within(found).await?, limit, |last| last.generation_id);
     Ok(Json(GenerationPage { data, next_cursor }))
 }
@@ -54,6 +64,9 @@ pub struct GenerationsQuery {
     /// The business.
     #[garde(skip)]
     business_id: BusinessId,
+    /// Those only that had to do without this.
+    #[garde(skip)]
+    degraded: Option<Degradation>,
     /// Generations on a page.
     #[garde(inner(custom(number(1..=200))))]
     #[param(minimum = 1, maximum = 200, default = 50)]

@@ -204,6 +204,29 @@ async fn a_businesss_texts_are_listed_newest_first(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn texts_are_listed_by_what_they_had_to_do_without(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut generations = Vec::new();
+    for degraded in ["{}", "{fallback_writer,review_unavailable}", "{review_unavailable}", "{fallback_writer}"] {
+        let job = submit(&service).await;
+        finish(&pool, job["id"].as_str().unwrap()).await;
+        let sql = "update generations set degraded = $1::text[] where job_id = $2::uuid";
+        sqlx::query(sql).bind(degraded).bind(job["id"].as_str()).execute(&pool).await.unwrap();
+        generations.push(job["generation_id"].clone());
+    }
+    let of = "/api/generations?business_id=company_123&degraded=";
+    let listed = async |name: &str| {
+        let texts = pages(&service, &format!("{of}{name}")).await;
+        texts.into_iter().map(|text| text["generation_id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("fallback_writer").await, [generations[3].clone(), generations[1].clone()]);
+    assert_eq!(listed("review_unavailable").await, [generations[2].clone(), generations[1].clone()]);
+    assert!(listed("context_window").await.is_empty());
+    assert_eq!(service.get(&format!("{of}nothing")).await.expect_problem(422).pointers(), ["/degraded"]);
+    assert!(pages(&service, "/api/generations?business_id=other&degraded=fallback_writer").await.is_empty());
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn without_redis_jobs_are_cancelled_and_retried_all_the_same(pool: PgPool) {
     let service = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
     let job = submit(&service).await;

@@ -1,11 +1,13 @@
 //! The table `generations`: finished texts, written once, in the transaction that ends their job.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::checkpoint::StageResult;
 use copydesk_domain::feedback::Feedback;
 use copydesk_domain::format::Format;
-use copydesk_domain::generation::{AppliedLesson, Generation, Models, Source};
+use copydesk_domain::generation::{AppliedLesson, Degradation, Generation, Models, Source};
 use copydesk_domain::id::{FeedbackId, GenerationId};
 use copydesk_domain::job::{LeaseRef, Progress};
 use copydesk_domain::review::Review;
@@ -197,6 +199,83 @@ pub async fn list(
     store.retry(query).await?.into_iter().map(Generation::try_from).collect()
 }
 
+/// A page of texts.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The texts, the last ones asked for first: up to as many as were asked for.
+    pub generations: Vec<Generation>,
+    /// The next page has those asked for before this one; `None` after the last page.
+    pub next: Option<GenerationId>,
+}
+
+/// An id that a statement found: of a text on the page, or of the last that it looked at.
+struct Found {
+    id: Uuid,
+    is_end: bool,
+}
+
+/// Those of a business's texts that had to do without this, the last ones asked for first: up to `limit`,
+/// those before the generation `before`. A page looks at 2,000 degraded texts at most, and can be short,
+/// or empty, although more follow. The statement spells that number out, since the planner has to know it.
+pub async fn degraded(
+    store: &Store,
+    business_id: &BusinessId,
+    degradation: Degradation,
+    before: Option<GenerationId>,
+    limit: u16,
+) -> Result<Page, StoreError> {
+    let before = before.map_or(Uuid::max(), |id| id.0);
+    let query = || async {
+        // The business is a list of one, for the same reason as in the lists of jobs.
+        sqlx::query_as!(
+            Found,
+            r#"with found as materialized (
+                   select generation_id from (
+                       select generation_id, degraded from generations
+                       where business_id = any($1) and generation_id < $2 and degraded <> '{}'
+                       order by business_id desc, generation_id desc limit 2000
+                   ) looked_at
+                   where $4 = any(degraded) limit $3
+               )
+               select generation_id as "id!", false as "is_end!" from found
+               union all
+               (select generation_id, true from generations
+                where business_id = any($1) and generation_id < $2 and degraded <> '{}'
+                  and (select count(*) from found) < $3
+                order by business_id desc, generation_id desc offset 1999 limit 1)"#,
+            &[business_id.as_str()] as &[&str],
+            before,
+            i64::from(limit) + 1,
+            degradation.as_str(),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    page(store, store.retry(query).await?, limit).await
+}
+
+/// Puts a page together: the texts that were found, and where the next one begins.
+async fn page(store: &Store, found: Vec<Found>, limit: u16) -> Result<Page, StoreError> {
+    let end = found.iter().find(|found| found.is_end).map(|found| found.id);
+    let mut ids: Vec<_> = found.into_iter().filter(|found| !found.is_end).map(|found| found.id).collect();
+    ids.sort_unstable_by_key(|id| Reverse(*id));
+    let is_full = ids.len() > usize::from(limit);
+    ids.truncate(usize::from(limit));
+    let next = if is_full { ids.last().copied() } else { end }.map(GenerationId);
+    let query = || async {
+        generations!(
+            r#"
+               from generations g left join reviewer_learning l using (generation_id)
+               where g.generation_id = any($1) order by g.generation_id desc"#,
+            &ids,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = if ids.is_empty() { Vec::new() } else { store.retry(query).await? };
+    Ok(Page { generations: rows.into_iter().map(Generation::try_from).collect::<Result<_, _>>()?, next })
+}
+
 struct GenerationRow {
     generation_id: Uuid,
     business_id: String,
@@ -253,3 +332,6 @@ impl TryFrom<GenerationRow> for Generation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
