@@ -50,6 +50,17 @@ pub struct AcceptedJob {
     pub replayed: bool,
 }
 
+impl AcceptedJob {
+    /// What became of a job, as its client is told.
+    pub fn of(job: NewJob, acceptance: job::Acceptance) -> Result<Self, AcceptError> {
+        match acceptance {
+            job::Acceptance::New => Ok(Self { job, replayed: false }),
+            job::Acceptance::Before(earlier) => Ok(Self { job: as_before(job, earlier), replayed: true }),
+            job::Acceptance::KeyReused => Err(AcceptError::KeyReused),
+        }
+    }
+}
+
 /// Accepts jobs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Acceptor {
@@ -68,12 +79,8 @@ impl Acceptor {
     /// Returns once the job is committed. A caller that is dropped meanwhile changes nothing: what
     /// is being committed is, and is announced.
     pub async fn accept(&self, submission: Submission) -> Result<AcceptedJob, AcceptError> {
-        let (Submission { job, .. }, accepted) = self.batcher.commit(submission).await?;
-        match accepted {
-            job::Acceptance::New => Ok(AcceptedJob { job, replayed: false }),
-            job::Acceptance::Before(earlier) => Ok(AcceptedJob { job: as_before(job, earlier), replayed: true }),
-            job::Acceptance::KeyReused => Err(AcceptError::KeyReused),
-        }
+        let (Submission { job, .. }, acceptance) = self.batcher.commit(submission).await?;
+        AcceptedJob::of(job, acceptance)
     }
 
     /// Accepts the jobs of one request, which are a batch by themselves.

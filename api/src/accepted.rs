@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::store::job::Submission;
 use serde::Serialize;
 
+use crate::accept::AcceptedJob;
 use crate::error::ApiError;
 use crate::representation::JobBody;
 use crate::state::Services;
@@ -27,9 +28,7 @@ pub fn deadline(created_at: DateTime<Utc>, run_at: Option<DateTime<Utc>>, second
 
 /// Accepts a job and answers it.
 pub async fn accept(services: &Services, submission: Submission) -> Result<Accepted<JobBody>, ApiError> {
-    let accepted = services.acceptor.accept(submission).await?;
-    let body = JobBody::of_new(accepted.job);
-    Ok(Accepted { location: body.links.itself.clone(), replayed: accepted.replayed, body })
+    Ok(services.acceptor.accept(submission).await?.into())
 }
 
 /// A 202: where to look, when, and what was accepted.
@@ -47,6 +46,13 @@ impl Accepted<JobBody> {
     /// A job that is open again.
     pub fn of_job(body: JobBody) -> Self {
         Self { location: body.links.itself.clone(), replayed: false, body }
+    }
+}
+
+impl From<AcceptedJob> for Accepted<JobBody> {
+    fn from(accepted: AcceptedJob) -> Self {
+        let body = JobBody::of_new(accepted.job);
+        Self { location: body.links.itself.clone(), replayed: accepted.replayed, body }
     }
 }
 

@@ -9,7 +9,7 @@ pub mod query;
 pub mod upload;
 
 pub use body::{Body, RequestBody};
-pub use idempotency::{IdempotencyHeader, Keyed};
+pub use idempotency::{IdempotencyHeader, Key, Keyed};
 pub use path::{Business, Id, Kind, Provider, Slug};
 pub use query::Parameters;
 pub use upload::{UPLOAD_BODY_BYTES, Upload};

@@ -47,6 +47,18 @@ impl<T: RequestBody> FromRequest<Services> for Keyed<T> {
     }
 }
 
+/// The key of a request without a body.
+#[derive(Debug)]
+pub struct Key(pub Option<IdempotencyKey>);
+
+impl FromRequest<Services> for Key {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Services) -> Result<Self, ApiError> {
+        Ok(Self(Name::of(&request)?.map(|name| name.of_body(b""))))
+    }
+}
+
 /// A key whose request's body is not known yet.
 #[derive(Debug)]
 pub struct Name {

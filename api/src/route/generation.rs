@@ -1,20 +1,24 @@
 //! `/api/generations`: finished texts.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use axum::{Extension, Json};
 use copydesk_common::store;
 use copydesk_common::store::generation::Page;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::generation::{Degradation, Generation};
 use copydesk_domain::id::GenerationId;
+use copydesk_domain::trace::TraceParent;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::accept::AcceptedJob;
+use crate::accepted::Accepted;
 use crate::error::ApiError;
-use crate::extract::{Id, Parameters};
+use crate::extract::{Id, IdempotencyHeader, Key, Parameters};
+use crate::representation::JobBody;
 use crate::state::Services;
 use crate::validate::number;
 use crate::{entity_tag, page};
@@ -106,4 +110,39 @@ pub async fn get(
 ) -> Result<Response, ApiError> {
     let generation = services.within(store::generation::get(&services.store, None, id)).await?;
     Ok(entity_tag::respond(&headers, &generation.ok_or(ApiError::NotFound("generation"))?)?)
+}
+
+/// Make a text anew.
+///
+/// A new job with the same request, whatever the first one's text lacks: as much time as at first, from now on, and a
+/// generation of its own. It is paid for again. The first text stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/generations/{id}/regenerate",
+    operation_id = "regenerate",
+    tag = "Generations",
+    params(("id" = GenerationId, Path, description = "The generation."), IdempotencyHeader),
+    responses((
+        status = 202,
+        description = "The job was accepted.",
+        body = JobBody,
+        headers(
+            ("Location" = String, description = "The job's path."),
+            ("Retry-After" = u16, description = "Seconds after which to look first."),
+        ),
+    ))
+)]
+pub async fn regenerate(
+    State(services): State<Services>,
+    Extension(trace): Extension<TraceParent>,
+    Id(id): Id<GenerationId>,
+    Key(key): Key,
+) -> Result<Accepted<JobBody>, ApiError> {
+    let regenerated = services.within(store::generation::regenerate::one(&services.store, id, key, trace)).await?;
+    let (job, acceptance) = regenerated.ok_or(ApiError::NotFound("generation"))?;
+    let accepted = AcceptedJob::of(job, acceptance)?;
+    if !accepted.replayed {
+        services.announcer.announce_new(std::iter::once(&accepted.job));
+    }
+    Ok(accepted.into())
 }

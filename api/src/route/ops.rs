@@ -5,6 +5,7 @@ pub mod dead;
 pub mod limits;
 pub mod overview;
 pub mod queue;
+pub mod regenerate;
 pub mod share;
 
 use crate::state::Services;

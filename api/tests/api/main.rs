@@ -22,5 +22,6 @@ mod outlook;
 mod problems;
 mod reads;
 mod reference;
+mod regenerate;
 mod service;
 mod wait;

@@ -72,6 +72,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/feedback",
             "POST /api/generate",
             "POST /api/generate/batch",
+            "POST /api/generations/{id}/regenerate",
             "POST /api/jobs/{id}/cancel",
             "POST /api/jobs/{id}/retry",
             "POST /api/ops/breakers/{provider}/close",
@@ -83,6 +84,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/ops/queues/{kind}/drain",
             "POST /api/ops/queues/{kind}/pause",
             "POST /api/ops/queues/{kind}/resume",
+            "POST /api/ops/regenerate",
             "PUT /api/businesses/{business_id}",
             "PUT /api/ops/businesses/{business_id}/share",
             "PUT /api/ops/limits/{provider}",
@@ -262,6 +264,7 @@ async fn the_schemas_of_requests_say_what_is_taken(pool: PgPool) {
         (Method::PUT, "/api/businesses/acme", "BusinessRequest"),
         (Method::POST, "/api/businesses/acme/documents", "DocumentRequest"),
         (Method::POST, "/api/ops/dead/retry", "DeadLettersRequest"),
+        (Method::POST, "/api/ops/regenerate", "RegenerateRequest"),
     ] {
         let schema = &reference["components"]["schemas"][name];
         assert_eq!(schema["additionalProperties"], false, "{name}");

@@ -18,6 +18,8 @@ use uuid::Uuid;
 use super::job::{Fenced, named, result_rows};
 use super::{Store, StoreError};
 
+pub mod regenerate;
+
 const TABLE: &str = "generations";
 
 /// A running job that ends with its text.

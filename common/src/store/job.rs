@@ -29,7 +29,7 @@ use row::JobRow;
 pub use row::OpenJob;
 pub use run::{Checkpoint, Fenced, begin, begin_all, checkpoint_all, checkpoints, fail, release, wait};
 pub(super) use {
-    accept::Columns,
+    accept::{Columns, judged},
     row::named,
     run::{changed_a_row, result_rows},
 };

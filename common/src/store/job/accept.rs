@@ -75,6 +75,15 @@ async fn accept_once(
     submissions.iter().map(|submission| judge(submission, &holders)).collect()
 }
 
+/// What became of a job whose row, of these columns, was not inserted.
+pub(in crate::store) async fn judged(
+    store: &Store,
+    submission: &Submission,
+    columns: &Columns<'_>,
+) -> Result<Acceptance, sqlx::Error> {
+    judge(submission, &columns.by_key(store).await?)
+}
+
 /// What became of a job, by the row that holds its key now: its own one or an earlier one.
 fn judge(submission: &Submission, holders: &[KeyHolder]) -> Result<Acceptance, sqlx::Error> {
     // Without a key, only the job's own row can have been in its way: an earlier try stored it.

@@ -1,0 +1,179 @@
+//! Texts that are made anew: each becomes a new job with the same request and a generation of its own. The
+//! text that it was remembers its last job, in the transaction that accepts it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::id::{GenerationId, JobId};
+use copydesk_domain::job::{JobKind, NewJob, Priority};
+use copydesk_domain::trace::TraceParent;
+use uuid::Uuid;
+
+use crate::clock;
+use crate::store::job::{Acceptance, Columns, IdempotencyKey, Submission, judged, named};
+use crate::store::{Store, StoreError};
+
+const TABLE: &str = "jobs";
+/// What jobs that nobody waits for have at least: the deadline of one who did would make templates again.
+const BULK_AT_LEAST: TimeDelta = TimeDelta::days(1);
+
+/// Which texts: those that were not made anew yet.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Those that had to do without this.
+    pub degraded: Degradation,
+    /// Those of this business.
+    pub business_id: Option<BusinessId>,
+    /// Those written since.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// What a text was asked for with. 7 days are the most that a request can ask for.
+struct Original {
+    generation_id: Uuid,
+    business_id: String,
+    priority: String,
+    payload: serde_json::Value,
+    metadata: serde_json::Value,
+    max_attempts: i16,
+    allowed_ms: Option<i64>,
+}
+
+macro_rules! originals {
+    ($rest:tt, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Original,
+            r#"select g.generation_id, j.business_id, j.priority, j.payload, j.metadata, j.max_attempts,
+                      (extract(epoch from least(j.deadline_at - j.created_at, interval '7 days')) * 1000)::bigint
+                          as allowed_ms
+               from generations g join jobs j on j.id = g.job_id "# + $rest,
+            $($argument),+
+        )
+    };
+}
+
+impl Original {
+    /// The new job. Its deadline is as far away as the first one's was.
+    fn into_job(self, trace: TraceParent) -> Result<NewJob, StoreError> {
+        let created_at = clock::now();
+        Ok(NewJob {
+            id: JobId::new(),
+            kind: JobKind::Generate,
+            business_id: BusinessId::parse(self.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
+            generation_id: Some(GenerationId::new()),
+            priority: named::<Priority>(TABLE, &self.priority)?,
+            payload: self.payload,
+            metadata: self.metadata,
+            max_attempts: self.max_attempts.unsigned_abs(),
+            created_at,
+            run_at: None,
+            deadline_at: self.allowed_ms.map(|ms| created_at + TimeDelta::milliseconds(ms)),
+            trace,
+        })
+    }
+
+    /// The same as one of many.
+    fn into_bulk_job(self, trace: TraceParent) -> Result<NewJob, StoreError> {
+        let job = self.into_job(trace)?;
+        let deadline_at = job.deadline_at.map(|at| at.max(job.created_at + BULK_AT_LEAST));
+        Ok(NewJob { priority: Priority::Bulk, deadline_at, ..job })
+    }
+}
+
+/// Makes a text anew, whether it was before or not. `None` where there is no such text.
+pub async fn one(
+    store: &Store,
+    id: GenerationId,
+    key: Option<IdempotencyKey>,
+    trace: TraceParent,
+) -> Result<Option<(NewJob, Acceptance)>, StoreError> {
+    let original = || async { originals!("where g.generation_id = $1", id.0).fetch_optional(&store.pool).await };
+    let Some(original) = store.retry(original).await? else { return Ok(None) };
+    let submission = Submission { job: original.into_job(trace)?, key };
+    let acceptance = store.retry(|| accept_for(store, id, &submission)).await?;
+    Ok(Some((submission.job, acceptance)))
+}
+
+async fn accept_for(store: &Store, id: GenerationId, submission: &Submission) -> Result<Acceptance, sqlx::Error> {
+    let columns = Columns::of([(&submission.job, submission.key.as_ref())]);
+    let mut tx = store.pool.begin().await?;
+    if columns.insert(&mut *tx).await? == 0 {
+        // The key was used; or the answer to an earlier try was lost.
+        tx.rollback().await?;
+        return judged(store, submission, &columns).await;
+    }
+    sqlx::query!("update generations set regenerated_by = $2 where generation_id = $1", id.0, submission.job.id.0)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Acceptance::New)
+}
+
+/// How many texts there are to be made anew; counts up to `most`.
+pub async fn count(store: &Store, filter: &Filter, most: u32) -> Result<u64, StoreError> {
+    let query = || async {
+        sqlx::query_scalar!(
+            r#"select count(*) as "count!" from (
+                   select 1 from generations
+                   where degraded <> '{}' and regenerated_by is null and $1 = any(degraded)
+                     and ($2::text is null or business_id = $2) and ($3::timestamptz is null or created_at >= $3)
+                   limit $4
+               ) found"#,
+            filter.degraded.as_str(),
+            filter.business_id.as_ref().map(BusinessId::as_str),
+            filter.since,
+            i64::from(most),
+        )
+        .fetch_one(&store.pool)
+        .await
+    };
+    Ok(store.retry(query).await?.unsigned_abs())
+}
+
+/// Makes texts anew, up to `limit`, the oldest first, with bulk priority: the jobs, all committed together
+/// or none. Texts that another call has in hand are left to it. It is tried once: were the answer to the
+/// commit lost, a second try would take the next ones.
+pub async fn many(store: &Store, filter: &Filter, limit: u16, trace: TraceParent) -> Result<Vec<NewJob>, StoreError> {
+    if store.is_breaker_open() {
+        return Err(StoreError::BreakerOpen);
+    }
+    store.breaker.watched(&store.pool, Box::pin(many_once(store, filter, limit, trace))).await?
+}
+
+async fn many_once(
+    store: &Store,
+    filter: &Filter,
+    limit: u16,
+    trace: TraceParent,
+) -> Result<Result<Vec<NewJob>, StoreError>, sqlx::Error> {
+    let mut tx = store.pool.begin().await?;
+    let originals = originals!(
+        "where g.degraded <> '{}' and g.regenerated_by is null and $1 = any(g.degraded)
+           and ($2::text is null or g.business_id = $2) and ($3::timestamptz is null or g.created_at >= $3)
+         order by g.generation_id limit $4 for update of g skip locked",
+        filter.degraded.as_str(),
+        filter.business_id.as_ref().map(BusinessId::as_str),
+        filter.since,
+        i64::from(limit),
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let ids: Vec<_> = originals.iter().map(|original| original.generation_id).collect();
+    let jobs: Result<Vec<_>, _> = originals.into_iter().map(|original| original.into_bulk_job(trace)).collect();
+    let jobs = match jobs {
+        Ok(jobs) => jobs,
+        Err(unreadable) => return Ok(Err(unreadable)),
+    };
+    Columns::of(jobs.iter().map(|job| (job, None))).insert(&mut *tx).await?;
+    let new: Vec<_> = jobs.iter().map(|job| job.id.0).collect();
+    sqlx::query!(
+        "update generations g set regenerated_by = new.job
+         from unnest($1::uuid[], $2::uuid[]) as new (generation_id, job) where g.generation_id = new.generation_id",
+        &ids,
+        &new,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(Ok(jobs))
+}
