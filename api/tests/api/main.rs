@@ -9,6 +9,7 @@ mod batches;
 mod binary;
 mod business;
 mod control;
+mod docs;
 mod document;
 mod edge;
 mod events;
