@@ -5,9 +5,10 @@
 use futures_util::FutureExt;
 use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 use super::WrongMode;
+use super::outage::is_read_only;
 use super::sentinel::Primary;
 
 /// A connection that many share, and that is opened anew by itself.
@@ -77,14 +78,5 @@ impl ConnectionLike for Connection {
 pub(super) async fn leave_replica(server: &mut impl ConnectionLike, answer: &RedisResult<Value>) {
     if is_read_only(answer) {
         let _ = server.req_packed_command(&redis::cmd("QUIT")).await;
-    }
-}
-
-/// Whether a server that was the primary has been made a replica.
-pub(super) fn is_read_only(answer: &RedisResult<Value>) -> bool {
-    match answer {
-        Ok(Value::ServerError(error)) => error.kind() == Some(ServerErrorKind::ReadOnly),
-        Ok(_) => false,
-        Err(error) => error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly),
     }
 }

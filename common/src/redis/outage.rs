@@ -5,11 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis::aio::ConnectionLike;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, Value};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, ServerErrorKind, Value};
 
 /// Answers of a server that is there, but takes no writes or cannot be asked.
 const AWAY: [&str; 8] =
     ["LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS"];
+
+/// Whether a server that was the primary has been made a replica.
+pub(super) fn is_read_only(answer: &RedisResult<Value>) -> bool {
+    match answer {
+        Ok(Value::ServerError(error)) => error.kind() == Some(ServerErrorKind::ReadOnly),
+        Ok(_) => false,
+        Err(error) => error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly),
+    }
+}
 
 /// Commands that failed because Redis was away. Clones share the count.
 #[derive(Debug, Clone, Default)]

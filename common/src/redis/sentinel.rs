@@ -12,8 +12,8 @@ use redis::sentinel::{SentinelClient, SentinelServerType};
 use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisFuture, RedisResult, ScriptInvocation, Value};
 use uuid::Uuid;
 
-use super::connection::is_read_only;
 use super::keys::Keys;
+use super::outage::is_read_only;
 use super::script::SENTINEL_NOTICE;
 use crate::config::Sentinels;
 
