@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::store::job::Submission;
 use serde::Serialize;
+use utoipa::IntoResponses;
 
 use crate::accept::AcceptedJob;
 use crate::error::ApiError;
@@ -41,6 +42,28 @@ pub struct Accepted<T> {
     /// What is told of it.
     pub body: T,
 }
+
+/// The job was accepted.
+#[derive(Debug, IntoResponses)]
+#[response(
+    status = 202,
+    headers(
+        ("Location" = String, description = "The job's path."),
+        ("Retry-After" = u16, description = "Seconds after which to look first."),
+    )
+)]
+pub struct JobAccepted(pub JobBody);
+
+/// The job is open again.
+#[derive(Debug, IntoResponses)]
+#[response(
+    status = 202,
+    headers(
+        ("Location" = String, description = "The job's path."),
+        ("Retry-After" = u16, description = "Seconds after which to look first."),
+    )
+)]
+pub struct JobReopened(pub JobBody);
 
 impl Accepted<JobBody> {
     /// A job that is open again.

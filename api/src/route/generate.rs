@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
+use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, JobAccepted, MAX_ATTEMPTS, accept, deadline};
 use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::representation::JobBody;
@@ -40,15 +40,7 @@ const MAX_SCHEDULE_DAYS: i64 = 30;
     tag = "Jobs",
     params(IdempotencyHeader),
     request_body = GenerateBody,
-    responses((
-        status = 202,
-        description = "The job was accepted.",
-        body = JobBody,
-        headers(
-            ("Location" = String, description = "The job's path."),
-            ("Retry-After" = u16, description = "Seconds after which to look first."),
-        ),
-    ))
+    responses(JobAccepted)
 )]
 pub async fn generate(
     State(services): State<Services>,

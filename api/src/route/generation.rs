@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accept::AcceptedJob;
-use crate::accepted::Accepted;
+use crate::accepted::{Accepted, JobAccepted};
 use crate::error::ApiError;
 use crate::extract::{Id, IdempotencyHeader, Key, Parameters};
 use crate::representation::JobBody;
@@ -122,15 +122,7 @@ pub async fn get(
     operation_id = "regenerate",
     tag = "Generations",
     params(("id" = GenerationId, Path, description = "The generation."), IdempotencyHeader),
-    responses((
-        status = 202,
-        description = "The job was accepted.",
-        body = JobBody,
-        headers(
-            ("Location" = String, description = "The job's path."),
-            ("Retry-After" = u16, description = "Seconds after which to look first."),
-        ),
-    ))
+    responses(JobAccepted)
 )]
 pub async fn regenerate(
     State(services): State<Services>,

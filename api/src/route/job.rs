@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::IntoParams;
 
-use crate::accepted::Accepted;
+use crate::accepted::{Accepted, JobReopened};
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
 use crate::read::Standing;
@@ -223,18 +223,7 @@ pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Resu
     operation_id = "retry_job",
     tag = "Jobs",
     params(("id" = JobId, Path, description = "The job.")),
-    responses(
-        (
-            status = 202,
-            description = "The job is open again.",
-            body = JobBody,
-            headers(
-                ("Location" = String, description = "The job's path."),
-                ("Retry-After" = u16, description = "Seconds after which to look first."),
-            ),
-        ),
-        JobNotFailed,
-    )
+    responses(JobReopened, JobNotFailed)
 )]
 pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
     let opened = services.within(intervene::retry(&services.store, None, id)).await?;

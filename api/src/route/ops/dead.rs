@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::accepted::Accepted;
+use crate::accepted::{Accepted, JobReopened};
 use crate::error::ApiError;
 use crate::extract::{Body, Id, Parameters, RequestBody};
 use crate::page;
@@ -66,18 +66,7 @@ pub async fn list(
     operation_id = "retry_dead",
     tag = "Operators",
     params(("id" = JobId, Path, description = "The job.")),
-    responses(
-        (
-            status = 202,
-            description = "The job is open again.",
-            body = JobBody,
-            headers(
-                ("Location" = String, description = "The job's path."),
-                ("Retry-After" = u16, description = "Seconds after which to look first."),
-            ),
-        ),
-        NoDeadLetter,
-    )
+    responses(JobReopened, NoDeadLetter)
 )]
 pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
     let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
