@@ -156,8 +156,8 @@ impl Sweep {
         let mut turn = Turn::default();
         turn.note("flush", self.look_for_flush().await);
         turn.note("outages", self.tell_of_outages().await);
-        turn.note("intake", self.enforce_forgotten_intake().await);
         if !self.hold_lock().await? {
+            turn.note("intake", self.enforce_forgotten_intake().await);
             self.pass = None;
             return Ok(turn);
         }
@@ -229,8 +229,8 @@ impl Sweep {
         Ok(())
     }
 
-    /// Every worker does, where a queue does not know: until then it hands out nothing, and whoever
-    /// sweeps may be of an earlier release, which tells nothing of a queue that was never paused.
+    /// Workers that do not sweep do, where a queue does not know: until then it hands out nothing, and
+    /// whoever sweeps may be of an earlier release, which tells nothing of a queue that was never paused.
     async fn enforce_forgotten_intake(&self) -> Result<(), SweepError> {
         let known = try_join_all(self.queues.values().map(Queue::intake)).await?;
         if known.iter().any(Option::is_none) && !self.store.is_breaker_open() {
