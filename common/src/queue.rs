@@ -9,7 +9,7 @@ use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, LeaseEpoch};
 
 use crate::redis::keys::QueueKeys;
-use crate::redis::script::QUEUE_PUSH;
+use crate::redis::script::{QUEUE_PUSH, on_keys};
 use crate::redis::{Redis, RedisError};
 
 mod bell;
@@ -97,20 +97,20 @@ impl Queue {
         let mut new = 0;
         for batch in entries.chunks(BATCH) {
             let keys = &self.keys;
-            let mut call = QUEUE_PUSH.prepare_invoke();
-            for key in [
-                &keys.messages,
-                &keys.ready_interactive,
-                &keys.ready_bulk,
-                &keys.delayed,
-                &keys.clocks,
-                &keys.state,
-                &keys.bell,
-                &keys.shares,
-                &keys.epochs,
-            ] {
-                call.key(key);
-            }
+            let mut call = on_keys(
+                &QUEUE_PUSH,
+                [
+                    &keys.messages,
+                    &keys.ready_interactive,
+                    &keys.ready_bulk,
+                    &keys.delayed,
+                    &keys.clocks,
+                    &keys.state,
+                    &keys.bell,
+                    &keys.shares,
+                    &keys.epochs,
+                ],
+            );
             for entry in batch {
                 let Message::V1(message) = &entry.message;
                 call.arg(message.job_id.to_string())

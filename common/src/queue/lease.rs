@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use copydesk_domain::job::{LeaseEpoch, LeaseRef};
 
 use super::{BATCH, Entry, Queue, QueueError, record};
-use crate::redis::script::{QUEUE_CLAIM, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE};
+use crate::redis::script::{QUEUE_CLAIM, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE, on_keys};
 
 /// What a lease of a job ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,26 +79,26 @@ impl Queue {
         cap: u32,
     ) -> Result<Claims, QueueError> {
         let keys = &self.keys;
-        let mut call = QUEUE_CLAIM.prepare_invoke();
-        for key in [
-            &keys.messages,
-            &keys.ready_interactive,
-            &keys.ready_bulk,
-            &keys.delayed,
-            &keys.clocks,
-            &keys.state,
-            &keys.bell,
-            &keys.epochs,
-            &keys.leases,
-            &keys.shares,
-            &keys.capped,
-            &keys.running,
-            &keys.freed,
-            &keys.places,
-            &keys.roster,
-        ] {
-            call.key(key);
-        }
+        let mut call = on_keys(
+            &QUEUE_CLAIM,
+            [
+                &keys.messages,
+                &keys.ready_interactive,
+                &keys.ready_bulk,
+                &keys.delayed,
+                &keys.clocks,
+                &keys.state,
+                &keys.bell,
+                &keys.epochs,
+                &keys.leases,
+                &keys.shares,
+                &keys.capped,
+                &keys.running,
+                &keys.freed,
+                &keys.places,
+                &keys.roster,
+            ],
+        );
         call.arg(most.min(BATCH)).arg(lease_ms).arg(cap).arg(claimer.name).arg(u8::from(claimer.was_idle));
         let answer: Vec<redis::Value> = call.invoke_async(&mut self.redis.commands()).await?;
         let mut fields = answer.into_iter();
@@ -155,21 +155,21 @@ impl Queue {
     pub async fn settle(&self, settled: &[Settled]) -> Result<(), QueueError> {
         let keys = &self.keys;
         for batch in settled.chunks(BATCH) {
-            let mut call = QUEUE_SETTLE.prepare_invoke();
-            for key in [
-                &keys.messages,
-                &keys.ready_interactive,
-                &keys.ready_bulk,
-                &keys.delayed,
-                &keys.bell,
-                &keys.epochs,
-                &keys.leases,
-                &keys.running,
-                &keys.capped,
-                &keys.freed,
-            ] {
-                call.key(key);
-            }
+            let mut call = on_keys(
+                &QUEUE_SETTLE,
+                [
+                    &keys.messages,
+                    &keys.ready_interactive,
+                    &keys.ready_bulk,
+                    &keys.delayed,
+                    &keys.bell,
+                    &keys.epochs,
+                    &keys.leases,
+                    &keys.running,
+                    &keys.capped,
+                    &keys.freed,
+                ],
+            );
             for Settled { lease, next } in batch {
                 call.arg(lease.id.to_string()).arg(lease.epoch.0);
                 match next {

@@ -3,7 +3,7 @@
 use copydesk_domain::id::JobId;
 
 use super::{BATCH, Queue, QueueError};
-use crate::redis::script::QUEUE_RECOVER;
+use crate::redis::script::{QUEUE_RECOVER, on_keys};
 
 /// What [`Queue::recover`] found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,22 +22,22 @@ impl Queue {
         let keys = &self.keys;
         let mut recovery = Recovery::default();
         for batch in ids.chunks(BATCH) {
-            let mut call = QUEUE_RECOVER.prepare_invoke();
-            for key in [
-                &keys.messages,
-                &keys.ready_interactive,
-                &keys.ready_bulk,
-                &keys.delayed,
-                &keys.clocks,
-                &keys.state,
-                &keys.bell,
-                &keys.epochs,
-                &keys.leases,
-                &keys.capped,
-                &keys.places,
-            ] {
-                call.key(key);
-            }
+            let mut call = on_keys(
+                &QUEUE_RECOVER,
+                [
+                    &keys.messages,
+                    &keys.ready_interactive,
+                    &keys.ready_bulk,
+                    &keys.delayed,
+                    &keys.clocks,
+                    &keys.state,
+                    &keys.bell,
+                    &keys.epochs,
+                    &keys.leases,
+                    &keys.capped,
+                    &keys.places,
+                ],
+            );
             for id in batch {
                 call.arg(id.to_string());
             }

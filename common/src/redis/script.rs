@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use redis::Script;
+use redis::{Script, ScriptInvocation};
 
 macro_rules! scripts {
     ($($name:ident = $path:literal;)+) => {
@@ -34,4 +34,13 @@ scripts! {
     SENTINEL_NOTICE = "sentinel/notice.lua";
     SWEEP_COMPLETE = "sweep/complete.lua";
     SWEEP_HOLD = "sweep/hold.lua";
+}
+
+/// A call of a script on these keys.
+pub(crate) fn on_keys<'a>(script: &'a Script, keys: impl IntoIterator<Item = &'a String>) -> ScriptInvocation<'a> {
+    let mut call = script.prepare_invoke();
+    for key in keys {
+        call.key(key);
+    }
+    call
 }

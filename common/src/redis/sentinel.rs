@@ -65,8 +65,16 @@ impl Primary {
         &self.how.sentinels
     }
 
-    fn current(&self) -> Opening {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The connection that there is, and what it is given up by.
+    async fn opened(&self) -> RedisResult<(MultiplexedConnection, Opening)> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match current.clone().await {
+            Ok(opened) => Ok((opened, current)),
+            Err(error) => {
+                self.give_up(&current);
+                Err(error)
+            }
+        }
     }
 
     /// Gives a connection up; the next caller opens another one.
@@ -113,9 +121,8 @@ fn is_lost<T>(answer: &RedisResult<T>) -> bool {
 impl ConnectionLike for Primary {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         async move {
-            let current = self.current();
-            let opened = current.clone().await.inspect_err(|_| self.give_up(&current));
-            let answer = opened?.req_packed_command(cmd).await;
+            let (mut opened, current) = self.opened().await?;
+            let answer = opened.req_packed_command(cmd).await;
             if is_lost(&answer) || is_read_only(&answer) {
                 self.give_up(&current);
             }
@@ -131,9 +138,8 @@ impl ConnectionLike for Primary {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         async move {
-            let current = self.current();
-            let opened = current.clone().await.inspect_err(|_| self.give_up(&current));
-            let answers = opened?.req_packed_commands(cmd, offset, count).await;
+            let (mut opened, current) = self.opened().await?;
+            let answers = opened.req_packed_commands(cmd, offset, count).await;
             if is_lost(&answers) {
                 self.give_up(&current);
             }
