@@ -133,7 +133,7 @@ impl Chaos {
         let faults = if self.faults.is_empty() { all() } else { self.faults.clone() };
         ensure!(
             !faults.contains(&Fault::TwoVersions) || self.previous.is_some(),
-            "two-versions takes an earlier release's programs, --previous DIR (cargo xtask chaos --faults two-versions -- --previous DIR): see docs/OPERATIONS.md"
+            "two-versions takes an earlier release's programs, --previous DIR (cargo xtask chaos --faults two-versions -- --previous DIR): see docs/chaos.md"
         );
         // Two runs with one seed must not share a folder either.
         let run = format!("seed-{seed}-{}", std::process::id());
