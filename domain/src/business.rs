@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 #[schema(value_type = String, min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_.:-]+$", example = "company_123")]
 pub struct BusinessId(String);
 
-/// The string is no [`BusinessId`].
+/// The string is not a valid [`BusinessId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 128 characters of A-Z a-z 0-9 _ - . :")]
 pub struct InvalidBusinessId;
@@ -21,7 +21,7 @@ impl BusinessId {
     /// The longest id, in characters.
     pub const MAX_CHARS: usize = 128;
 
-    /// Takes the client's string where it is a valid id.
+    /// Accepts the client's string if it is a valid id.
     pub fn parse(id: impl Into<String>) -> Result<Self, InvalidBusinessId> {
         let id = id.into();
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
@@ -62,19 +62,19 @@ impl<'de> Deserialize<'de> for BusinessId {
 pub struct BusinessProfile {
     /// The client's own string.
     pub business_id: BusinessId,
-    /// How the business is called in texts.
+    /// The name of the business, as texts use it.
     pub name: String,
     /// What it does and for whom.
     pub description: String,
-    /// The voice used where a request names none.
+    /// The voice used if a request names none.
     pub voice: String,
-    /// Whom its texts address where a request does not say.
+    /// The audience used if a request names none.
     pub audience: String,
-    /// Rules that every text keeps.
+    /// Rules that every text must follow.
     pub guidelines: String,
-    /// Words and phrases that no text may hold.
+    /// Words and phrases that no text may contain.
     pub banned_phrases: Vec<String>,
-    /// BCP 47 tag of the language used where a request names none.
+    /// BCP 47 tag of the language used if a request names none.
     pub default_language: String,
 }
 

@@ -1,4 +1,5 @@
-//! What is kept of a finished stage, so that a job goes on behind it and never pays for it again.
+//! Checkpoints: what is stored of a finished stage, so that a job resumes after it and never pays
+//! for it again.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +11,7 @@ use crate::usage::Usage;
 pub struct StageResult {
     /// The stage.
     pub stage: Stage,
-    /// 0 for the first pass; each revision and its review count one up.
+    /// 0 for the first pass; each revision, together with its review, adds one.
     pub round: u16,
     /// The stage's own output type as JSON.
     pub output: serde_json::Value,

@@ -1,5 +1,5 @@
-//! Brand documents: what a business gives us to write from. Parsing, chunking and ranking are the
-//! worker's.
+//! Brand documents: the sources that a business uploads for its texts. The worker does the parsing
+//! and chunking; the crate `knowledge` does the ranking.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,8 @@ named_enum! {
 }
 
 impl MediaType {
-    /// Whether it is text as it stands; else it is a file that must be taken apart first.
+    /// Whether the upload is text already. If not, it is a file from which the text must be
+    /// extracted.
     pub const fn is_text(self) -> bool {
         matches!(self, Self::Markdown | Self::Plain | Self::Html)
     }
@@ -39,7 +40,7 @@ impl MediaType {
 pub enum Body {
     /// Text, of a media type that is text.
     Text(String),
-    /// A file, of a media type that is none.
+    /// A file, of a media type that is not text.
     File(Vec<u8>),
 }
 
@@ -55,10 +56,10 @@ named_enum! {
     }
 }
 
-/// A document to be stored. One with the same business and `external_id` replaces the old one.
+/// A document to be stored. It replaces an earlier one with the same business and `external_id`.
 #[derive(Debug, Clone)]
 pub struct NewDocument {
-    /// Its id, kept where it replaces another.
+    /// Its id. If it replaces a document, that document's id is kept.
     pub id: DocumentId,
     /// Whose it is.
     pub business_id: BusinessId,
@@ -66,7 +67,7 @@ pub struct NewDocument {
     pub external_id: Option<String>,
     /// Its title.
     pub title: String,
-    /// The format it speaks of, where it speaks of one.
+    /// The format that it is about, if it is about one.
     pub content_type: Option<Format>,
     /// What it is written in.
     pub media_type: MediaType,
@@ -88,7 +89,7 @@ pub struct Document {
     pub external_id: Option<String>,
     /// Its title.
     pub title: String,
-    /// The format it speaks of, a slug.
+    /// The slug of the format that it is about, if it is about one.
     #[schema(required = true)]
     pub content_type: Option<Format>,
     /// What it is written in.
@@ -103,8 +104,7 @@ pub struct Document {
     pub error: Option<String>,
     /// Passages it was cut into.
     pub chunk_count: i32,
-    /// The language that its text is in; null while it is not indexed, and where it is none whose
-    /// words are compared without their endings.
+    /// The language of its text. Null until it is indexed, and for languages without stemming.
     #[schema(required = true)]
     pub language: Option<Language>,
     /// Size of the text or file, in bytes.
@@ -129,14 +129,14 @@ pub struct NewChunk {
     pub heading_path: String,
     /// The passage without its heading path.
     pub text: String,
-    /// SHA-256 of the normalised text: two documents' same passage is indexed once.
+    /// SHA-256 of the normalised text: a passage that several documents share is indexed once.
     pub sha256: [u8; 32],
 }
 
 /// A stored passage.
 #[derive(Debug, Clone)]
 pub struct Chunk {
-    /// The document it is of.
+    /// The document that it belongs to.
     pub document_id: DocumentId,
     /// Its place in the document, from 0.
     pub ordinal: i32,
@@ -148,6 +148,6 @@ pub struct Chunk {
     pub title: String,
     /// Where the document can be read.
     pub url: Option<String>,
-    /// The document's language, where it is known.
+    /// The document's language, if known.
     pub language: Option<Language>,
 }

@@ -1,5 +1,5 @@
-//! Feedback: a human's verdict on a generation, and the statistics of one business and content
-//! type that come of it. What is learned from it is the worker's.
+//! Feedback: a human's verdict on a generation, and the statistics of one business and content type
+//! that are computed from verdicts. What is learned from them is decided in the worker.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,12 +8,12 @@ use utoipa::ToSchema;
 use crate::business::BusinessId;
 use crate::id::{FeedbackId, GenerationId};
 
-/// A human's verdict: the payload of a feedback job. At least one of the last three is there.
+/// A human's verdict: the payload of a feedback job. At least one of the last three fields is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Names the verdict, so that applying it twice is harmless.
     pub feedback_id: FeedbackId,
-    /// The generation it speaks of.
+    /// The generation that it is about.
     pub generation_id: GenerationId,
     /// Whether the human would publish the text.
     pub human_approved: Option<bool>,
@@ -41,7 +41,7 @@ pub struct Feedback {
     pub created_at: DateTime<Utc>,
 }
 
-/// Whether a figure was measured, or stands in for one where there is not enough data.
+/// Whether a figure was measured, or is a default because there is not enough data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -56,21 +56,21 @@ pub enum Basis {
 pub struct LearningStats {
     /// The business.
     pub business_id: BusinessId,
-    /// The content type, a format's slug; all of them where null.
+    /// The content type (a format's slug); null means all.
     #[schema(required = true)]
     pub content_type: Option<String>,
     /// Whether the figures below were measured.
     pub basis: Basis,
-    /// Why the figures are defaults, where they are.
+    /// Why the figures are defaults, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Generations made.
     pub generations: u64,
     /// Generations with a human's verdict.
     pub with_feedback: u64,
-    /// `with_feedback / generations`; 0 where there are none.
+    /// `with_feedback / generations`; 0 without generations.
     pub coverage: f64,
-    /// Verdicts that said approved or not.
+    /// Verdicts that said whether the text is approved.
     pub verdicts: u64,
     /// Verdicts that approved.
     pub approved: u64,
@@ -93,7 +93,7 @@ pub struct LearningStats {
 }
 
 impl LearningStats {
-    /// Fewer verdicts than this say nothing: the defaults stand in.
+    /// With fewer verdicts than this, the figures are the defaults.
     pub const MIN_VERDICTS: u64 = 5;
     /// The approval rate assumed without data.
     pub const DEFAULT_APPROVAL_RATE: f64 = 0.5;
@@ -106,7 +106,7 @@ impl LearningStats {
 pub struct WeeklyScore {
     /// The week's Monday.
     pub week: NaiveDate,
-    /// Verdicts with a score in it.
+    /// Verdicts of that week with a score.
     pub scored: u64,
     /// Their mean, 0 to 10.
     pub mean_human_score: f64,
@@ -117,10 +117,10 @@ pub struct WeeklyScore {
 pub struct ReviewerStats {
     /// Generations with both scores.
     pub compared: u64,
-    /// Mean of review − human; null where nothing was compared.
+    /// Mean of (reviewer's score − human score); null if nothing was compared.
     #[schema(required = true)]
     pub bias: Option<f64>,
-    /// Mean absolute error; null where nothing was compared.
+    /// Mean absolute error; null if nothing was compared.
     #[schema(required = true)]
     pub mae: Option<f64>,
     /// Pearson's correlation; null below 3 pairs or without variance.

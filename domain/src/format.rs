@@ -1,5 +1,5 @@
-//! The twelve formats: what they are called, and how long a text of each gets. What a text of a format
-//! looks like is `copydesk-editorial`'s.
+//! The twelve formats: their names and default lengths. What a text of each format looks like is
+//! defined in `copydesk-editorial`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 macro_rules! formats {
     ($($variant:ident = $slug:literal, $name:literal, $words:literal;)+) => {
-        /// What kind of text is written. Its slug is the `content_type` of learning and of documents.
+        /// The kind of text that is written. Its slug is the `content_type` of feedback statistics
+        /// and of documents.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
         pub enum Format { $(#[doc = $name] #[schema(rename = $slug)] $variant),+ }
 
@@ -27,7 +28,7 @@ macro_rules! formats {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// How long the text gets where the request does not say, in words.
+            /// The text's length if the request names none, in words.
             pub const fn default_words(self) -> u16 {
                 match self { $(Self::$variant => $words),+ }
             }
@@ -66,7 +67,7 @@ impl Format {
 impl FromStr for Format {
     type Err = UnknownFormat;
 
-    /// By name or slug, whatever the case.
+    /// Parses a name or a slug, ignoring case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let named = |f: &&Self| f.slug().eq_ignore_ascii_case(text) || f.name().eq_ignore_ascii_case(text);

@@ -1,5 +1,5 @@
-//! Generations: what a client may ask to have written, and what it gets. Knows nothing of how the
-//! text comes about.
+//! Generations: what a client can ask for, and what it gets. How the text is made is not part of
+//! this module.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -20,28 +20,28 @@ pub struct GenerateRequest {
     pub topic: String,
     /// The kind of text.
     pub format: Format,
-    /// How it should sound; the business's own voice where `None`.
+    /// The voice of the text; `None` means the business's own.
     pub voice: Option<String>,
-    /// Whom it addresses.
+    /// The audience.
     pub audience: Option<String>,
-    /// Words that it should hold.
+    /// Words that it should contain.
     pub keywords: Vec<String>,
-    /// BCP 47; the business's default where `None`.
+    /// BCP 47; `None` means the business's default.
     pub language: Option<String>,
-    /// How long it should be, in words; the format's default where `None`.
+    /// The length in words; `None` means the format's default.
     pub length_words: Option<u16>,
-    /// Further wishes.
+    /// Further instructions.
     pub instructions: Option<String>,
-    /// Revisions at most, 0 to 5.
+    /// The most revisions, 0 to 5.
     pub max_rounds: u8,
     /// The score that ends the revisions, 0 to 10.
     pub min_score: f64,
 }
 
 impl GenerateRequest {
-    /// Revisions at most where the request does not say.
+    /// The most revisions if the request names no limit.
     pub const DEFAULT_MAX_ROUNDS: u8 = 2;
-    /// The score that ends the revisions where the request does not say.
+    /// The score that ends the revisions if the request names none.
     pub const DEFAULT_MIN_SCORE: f64 = 7.5;
 
     /// How long the text should be, in words.
@@ -51,24 +51,25 @@ impl GenerateRequest {
 }
 
 named_enum! {
-    /// What a text had to do without.
+    /// What a text had to do without. Each value names one thing that was missing or replaced.
     Degradation {
         /// The web could not be searched.
         ResearchUnavailable = "research_unavailable",
         /// The business's documents could not be searched, or it has none.
         KnowledgeUnavailable = "knowledge_unavailable",
-        /// Documents were searched by words alone, or some of them were, though the operator set up a search by
-        /// meaning.
+        /// Some or all documents were searched by words only, although the operator configured
+        /// search by meaning.
         EmbeddingsUnavailable = "embeddings_unavailable",
-        /// No reviewer scored the text: deterministic checks only.
+        /// No reviewer scored the text; only the deterministic checks ran.
         ReviewUnavailable = "review_unavailable",
-        /// No model wrote it: it was composed from passages by template.
+        /// No model wrote the text: it was composed from passages by a template.
         FallbackWriter = "fallback_writer",
         /// The model refused to write it, or its provider's content filter stopped it.
         ContentRefused = "content_refused",
         /// A fallback model planned, wrote or reviewed in place of the configured one.
         FallbackModel = "fallback_model",
-        /// Passages or lessons were left out, because the window of a model that may answer is too small.
+        /// Passages or lessons were left out because the context window of a model in the chain is
+        /// too small.
         ContextWindow = "context_window",
     }
 }
@@ -95,20 +96,20 @@ pub struct Source {
     /// Where it can be read.
     #[schema(required = true)]
     pub url: Option<String>,
-    /// The document, for `kb`.
+    /// The document; only for `kb`.
     #[schema(required = true)]
     pub document_id: Option<DocumentId>,
-    /// The passage's place in the document, from 0, for `kb`.
+    /// The passage's position in the document, from 0; only for `kb`.
     #[schema(required = true)]
     pub chunk: Option<i32>,
-    /// What of the passage supports the text: a sentence or two, word for word.
+    /// The part of the passage that supports the text: one or two sentences, word for word.
     pub quote: String,
 }
 
 /// A lesson that the writer was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppliedLesson {
-    /// Names the lesson: the feedback it comes from.
+    /// Identifies the lesson: the id of the feedback that it comes from.
     pub id: String,
     /// What it says.
     pub text: String,
@@ -117,13 +118,13 @@ pub struct AppliedLesson {
 /// The models that took part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Models {
-    /// Wrote the text, be it in place of another; null where it was composed by template.
+    /// The model that wrote the text, possibly a fallback; null if a template composed it.
     #[schema(required = true)]
     pub writer: Option<String>,
-    /// Reviewed it, be it in place of another; null where nobody did.
+    /// The model that reviewed it, possibly a fallback; null if none did.
     #[schema(required = true)]
     pub reviewer: Option<String>,
-    /// True where a simulator stood in for the providers: the text is no model's.
+    /// True if a simulator replaced the providers: no model wrote the text.
     pub simulated: bool,
 }
 
@@ -132,7 +133,7 @@ pub struct Models {
 pub struct Generation {
     /// Its id.
     pub generation_id: GenerationId,
-    /// For whom it was written.
+    /// The business that it was written for.
     pub business_id: BusinessId,
     /// What it is about.
     pub topic: String,
@@ -150,18 +151,18 @@ pub struct Generation {
     pub content: String,
     /// What it cites.
     pub sources: Vec<Source>,
-    /// How good it is; null for texts from before checks were kept, where no reviewer had read them.
+    /// How good it is. Null for texts without a review that were made before checks were stored.
     #[schema(required = true)]
     pub review: Option<Review>,
     /// The lessons that the writer was given.
     pub lessons_applied: Vec<AppliedLesson>,
-    /// What it had to do without; empty when whole.
+    /// What it had to do without; empty if nothing.
     pub degraded: Vec<Degradation>,
     /// The models that took part.
     pub models: Models,
     /// What it used.
     pub usage: Usage,
-    /// The human's verdict, once there is one.
+    /// The human's verdict, if there is one.
     #[schema(required = true)]
     pub feedback: Option<Feedback>,
     /// When it was written.

@@ -1,4 +1,4 @@
-//! Ids of what we make ourselves. Of each kind a type of its own, so that they cannot be mixed up. A
+//! Ids that Copydesk makes itself. Each kind has its own type, so that they cannot be mixed up. A
 //! business's id is the client's own string: [`crate::business::BusinessId`].
 
 /// Declares a newtype over a UUIDv7, so that ids of different things cannot be mixed up.
@@ -12,7 +12,7 @@ macro_rules! uuid_id {
         pub struct $name(pub uuid::Uuid);
 
         impl $name {
-            /// A new id. Version 7: ids made later sort later.
+            /// A new id. It is of version 7: ids that are made later sort later.
             #[expect(clippy::new_without_default, reason = "every call makes another id")]
             pub fn new() -> Self {
                 Self(uuid::Uuid::now_v7())
@@ -40,7 +40,8 @@ uuid_id! {
 }
 
 uuid_id! {
-    /// Names a generation: the text that a generate job makes. Known as soon as the job is.
+    /// Identifies a generation: the text that a generate job makes. It is assigned when the job is
+    /// accepted.
     GenerationId
 }
 
@@ -50,6 +51,6 @@ uuid_id! {
 }
 
 uuid_id! {
-    /// Names one verdict. A second one on the same generation is another verdict.
+    /// Identifies one verdict. A second verdict on the same generation has another id.
     FeedbackId
 }

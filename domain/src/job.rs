@@ -1,5 +1,5 @@
-//! Jobs: what was asked for, where it stands and how it ended. The state machine's rules are here
-//! and, as CHECKs, in the schema; moving a job along is the store's.
+//! Jobs: what was asked for, the current state and the result. The rules of the state machine are
+//! here and, as CHECKs, in the schema. The store makes the transitions.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,11 +25,11 @@ named_enum! {
 }
 
 named_enum! {
-    /// Where a job stands. The first three are open, the others final.
+    /// A job's state. The first three are open, the others final.
     JobStatus {
-        /// Accepted; no worker has it.
+        /// Accepted; no worker has claimed it.
         Queued = "queued",
-        /// Has given its worker slot back until a known time.
+        /// Gave its worker slot back and is due again at a known time.
         Waiting = "waiting",
         /// A worker holds its lease.
         Running = "running",
@@ -43,7 +43,7 @@ named_enum! {
 }
 
 impl JobStatus {
-    /// Whether the job has ended: nothing changes it any more.
+    /// Whether the job has ended. Only a retry of a failed job leaves a final state.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
@@ -54,7 +54,7 @@ named_enum! {
     WaitReason {
         /// The provider's shared quota is used up.
         RateLimited = "rate_limited",
-        /// The business has used up what it may have on a day (UTC).
+        /// The business has used up its budget of the day (UTC).
         OverBudget = "over_budget",
         /// The provider's shared breaker is open.
         BreakerOpen = "breaker_open",
@@ -68,37 +68,37 @@ named_enum! {
 named_enum! {
     /// How urgent a job is. Interactive jobs are claimed first; bulk jobs are never starved.
     Priority {
-        /// Somebody looks at a progress bar.
+        /// A person waits for the result.
         Interactive = "interactive",
-        /// Nobody waits.
+        /// No person waits for the result.
         Bulk = "bulk",
     }
 }
 
-/// Why a job waits, for whom, and until when.
+/// Why a job waits, for which provider, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Waiting {
     /// The reason.
     pub reason: WaitReason,
-    /// The provider it waits for, where it waits for one.
+    /// The provider that it waits for, if any.
     #[schema(required = true)]
     pub provider: Option<String>,
-    /// When it is tried again.
+    /// When it runs again.
     pub until: DateTime<Utc>,
 }
 
 /// How far a job has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// The stage that is next or under way.
+    /// The current or next stage.
     pub stage: String,
-    /// Stages done.
+    /// Finished stages.
     pub completed: u16,
-    /// Stages in all, as far as known: a further round of revision adds two.
+    /// All stages, as far as known: each round of revision adds two.
     pub total: u16,
 }
 
-/// A job to be accepted. The row that it becomes is the promise behind a 202.
+/// A job to be accepted. A 202 is sent once its row is committed.
 #[derive(Debug, Clone)]
 pub struct NewJob {
     /// Its id, made by the accepting process.
@@ -107,19 +107,20 @@ pub struct NewJob {
     pub kind: JobKind,
     /// For whom.
     pub business_id: BusinessId,
-    /// The generation that it makes or speaks of.
+    /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
     /// How urgent it is.
     pub priority: Priority,
     /// What the handler needs: [`crate::work::Work`] writes it and reads it.
     pub payload: serde_json::Value,
-    /// The client's own words, echoed back.
+    /// The client's own data, echoed back.
     pub metadata: serde_json::Value,
     /// Attempts before it fails.
     pub max_attempts: u16,
-    /// When it was accepted, by the accepting process's clock: its answer and its row say the same.
+    /// When it was accepted, by the accepting process's clock. The answer and the row hold the same
+    /// value.
     pub created_at: DateTime<Utc>,
-    /// Not before this, as the client put it: a moment that has passed is now.
+    /// The earliest start that the client asked for. A time in the past means now.
     pub run_at: Option<DateTime<Utc>>,
     /// It fails where it has not ended by then.
     pub deadline_at: Option<DateTime<Utc>>,
@@ -128,7 +129,7 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// Until when it waits before its first start; `None` where it can start at once.
+    /// When it is first due; `None` if it can start at once.
     pub fn waits_until(&self) -> Option<DateTime<Utc>> {
         self.run_at.filter(|run_at| *run_at > self.created_at)
     }
@@ -143,17 +144,17 @@ pub struct Job {
     pub kind: JobKind,
     /// For whom.
     pub business_id: BusinessId,
-    /// The generation that it makes or speaks of.
+    /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
     /// Where it stands.
     pub status: JobStatus,
-    /// Why it waits: set exactly where the status is waiting.
+    /// Why it waits; set if and only if the status is waiting.
     pub waiting: Option<Waiting>,
     /// How far it has come.
     pub progress: Progress,
     /// How urgent it is.
     pub priority: Priority,
-    /// The attempt under way, or the last one; from 1.
+    /// The current or last attempt; from 1.
     pub attempt: u16,
     /// Attempts before it fails.
     pub max_attempts: u16,
@@ -161,17 +162,17 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// When a worker first took it.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended: set exactly where the status is final.
+    /// When it ended; set if and only if the status is final.
     pub finished_at: Option<DateTime<Utc>>,
     /// Changes with every change of the row.
     pub updated_at: DateTime<Utc>,
     /// What it has used so far.
     pub usage: Usage,
-    /// What the handler answered, for kinds whose result is not a generation.
+    /// The handler's result, for kinds whose result is not a generation.
     pub result: Option<serde_json::Value>,
-    /// Why it failed: set exactly where the status is failed.
+    /// Why it failed; set if and only if the status is failed.
     pub error: Option<Problem>,
-    /// The client's own words.
+    /// The client's own data.
     pub metadata: serde_json::Value,
 }
 
@@ -184,29 +185,30 @@ pub struct StartedJob {
     pub kind: JobKind,
     /// For whom.
     pub business_id: BusinessId,
-    /// The generation that it makes or speaks of.
+    /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
     /// What the handler needs: [`crate::work::Work`] writes it and reads it.
     pub payload: serde_json::Value,
-    /// The attempt under way; from 1.
+    /// The current attempt; from 1.
     pub attempt: u16,
     /// Attempts before it fails.
     pub max_attempts: u16,
-    /// Times in a row that a worker vanished with it before it finished another stage.
+    /// Takeovers in a row: how often a worker was lost with the job since a stage was last
+    /// finished.
     pub takeovers: u16,
-    /// Whether the last of them vanished just now: the job was begun and never given back.
+    /// Whether this start is a takeover: the job was begun before and never given back.
     pub is_takeover: bool,
-    /// When it was accepted: older jobs go first at the quota.
+    /// When it was accepted: the quota serves older jobs first.
     pub created_at: DateTime<Utc>,
     /// It fails where it has not ended by then.
     pub deadline_at: Option<DateTime<Utc>>,
-    /// Stages already paid for.
+    /// Stages that are finished and paid for.
     pub stages_completed: u16,
     /// What it has used so far.
     pub usage: Usage,
     /// The request's trace.
     pub trace: TraceParent,
-    /// The epoch of the lease under which it runs: every write carries it.
+    /// The epoch of the lease under which it runs: every write names it.
     pub epoch: LeaseEpoch,
 }
 
@@ -217,13 +219,13 @@ impl StartedJob {
     }
 }
 
-/// The fencing token of a lease: a later lease of the same job has a greater one. Microseconds of
-/// Redis' own clock, so that it keeps growing across a flush.
+/// The fencing token of a lease: a later lease of the same job has a greater one. It is the time by
+/// Redis' clock in microseconds, so it keeps growing across a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseEpoch(pub i64);
 
-/// One lease of one job: what fenced writes, and words to the queue about a job in hand, name.
+/// One lease of one job. Fenced writes name it, and so do calls to the queue about a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseRef {
     /// The job.

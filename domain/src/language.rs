@@ -1,9 +1,9 @@
-//! Languages, as far as we know more of them than their tag.
+//! Languages for which Copydesk has stemming and stop words.
 
 use crate::named_enum;
 
 named_enum! {
-    /// The languages whose words are compared without their endings.
+    /// The languages with stemming: their words are compared without their endings.
     Language {
         /// Arabic.
         Arabic = "ar",

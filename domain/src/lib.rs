@@ -1,8 +1,9 @@
-//! What Copydesk speaks of: jobs, texts, documents, businesses and verdicts, as types that hold what
-//! they say. Knows neither where they are stored nor how they travel: it links no async runtime, no
-//! database and no HTTP, which `tests/dependencies.rs` holds.
+//! The domain types: jobs, texts, documents, businesses and verdicts. Storage and transport are not
+//! part of it: the crate links no async runtime, no database and no HTTP (checked by
+//! `tests/dependencies.rs`).
 //!
-//! Modules import one way: [`names`] and [`id`] know no other, [`work`] stands on most of them.
+//! Modules import in one direction: [`names`] and [`id`] import no other module; [`work`] imports
+//! most of them.
 
 pub mod business;
 pub mod checkpoint;

@@ -1,8 +1,10 @@
-//! Enums whose variants have one name each, whoever writes it: JSON, SQL, Redis, the reference or a client.
+//! Enums whose variants have one name each, the same in JSON, SQL, Redis, the API reference and
+//! clients' requests.
 
-/// Declares an enum whose variants have one name each: JSON, SQL (as text), Redis and the OpenAPI
-/// document have the same. Each enum brings a test of its own which holds that.
-// A name is a `tt`: utoipa passes over a `literal`, which reaches it as a group, and publishes Rust's names.
+/// Declares an enum whose variants have one name each, the same in JSON, SQL (as text), Redis and
+/// the OpenAPI document. The macro adds a test of this to each enum.
+// A name is a `tt`, not a `literal`: a `literal` reaches utoipa as a group, which it ignores, and
+// it would publish Rust's names.
 #[macro_export]
 macro_rules! named_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
@@ -18,7 +20,7 @@ macro_rules! named_enum {
             /// Every variant, in the order of declaration.
             pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-            /// The name used in JSON, SQL, Redis and the reference.
+            /// The name used in JSON, SQL, Redis and the API reference.
             pub const fn as_str(self) -> &'static str {
                 self.into_str()
             }

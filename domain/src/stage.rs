@@ -1,28 +1,28 @@
-//! Stages: the steps of a generation. Each is paid for once: its output and usage are stored
-//! before the next one starts. How a stage works is the worker's `pipeline`.
+//! Stages: the steps of a generation. Each is paid for once: its output and usage are stored before
+//! the next one starts. The stages are implemented in the worker's `pipeline`.
 
 use crate::named_enum;
 
 named_enum! {
     /// A step of the pipeline, in order.
     Stage {
-        /// The request and the business's profile, put together.
+        /// The request and the business's profile, combined.
         Brief = "brief",
         /// Passages from the web.
         Research = "research",
         /// Passages from the business's own documents.
         Knowledge = "knowledge",
-        /// What people's feedback taught.
+        /// Lessons from people's feedback.
         Lessons = "lessons",
-        /// The plan of the text.
+        /// The outline of the text.
         Outline = "outline",
-        /// The first text.
+        /// The first version of the text.
         Draft = "draft",
-        /// A rubric's scores, and what to mend.
+        /// Scores by a rubric, and what to fix.
         Review = "review",
-        /// The text with the review's points mended.
+        /// The text, revised by the review's points.
         Revise = "revise",
-        /// Citations checked, the result put together.
+        /// The result, with its citations checked.
         Finish = "finish",
     }
 }

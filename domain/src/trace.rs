@@ -1,5 +1,5 @@
-//! W3C trace context: the part that travels from a request through the queue into the handler.
-//! Parsing and making it, nothing of spans or exporters.
+//! W3C trace context: the part that travels from a request through the queue into the handler. It
+//! is parsed and made here; spans and exporters are not part of this module.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ pub struct TraceParent {
     flags: u8,
 }
 
-/// The header is no traceparent: start a new trace.
+/// The header is not a valid traceparent. The caller starts a new trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
 pub struct InvalidTraceParent;
@@ -26,7 +26,7 @@ impl TraceParent {
         Self { trace_id: rand::random::<u128>() | 1, parent_id: rand::random::<u64>() | 1, flags: 1 }
     }
 
-    /// The same trace, with a new parent span: what is handed on to the next process.
+    /// The same trace with a new parent span, to pass to the next process.
     pub fn child(self) -> Self {
         Self { parent_id: rand::random::<u64>() | 1, ..self }
     }

@@ -1,5 +1,5 @@
-//! What jobs use of what costs money: tokens and calls, by stage of the pipeline. Prices are the
-//! configuration's.
+//! What jobs use that costs money: tokens and calls, by stage of the pipeline. Prices come from the
+//! configuration.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::stage::Stage;
 
-/// What a job has used. Sums over its stages.
+/// What a job has used, summed over its stages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Usage {
@@ -18,12 +18,12 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// Calls by provider, such as `{"groq": 4, "tavily": 1}`.
     pub calls: BTreeMap<String, u32>,
-    /// Answers of LLMs by model.
+    /// Answers by model.
     pub models: BTreeMap<String, u32>,
-    /// Money, in US dollars, at the configured prices; 0 where no price is known.
+    /// Cost in US dollars, at the configured prices; 0 if no price is known.
     pub cost_usd: f64,
-    /// What of it each stage of the pipeline used, in all its rounds and attempts. Stages that used
-    /// nothing are not there.
+    /// The usage of each stage of the pipeline, over all its rounds and attempts. Stages that used
+    /// nothing are left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub stages: BTreeMap<String, StageUsage>,
 }
@@ -38,12 +38,12 @@ pub struct StageUsage {
     pub completion_tokens: u64,
     /// Calls to all providers.
     pub calls: u32,
-    /// Money, in US dollars, at the configured prices.
+    /// Cost in US dollars, at the configured prices.
     pub cost_usd: f64,
 }
 
 impl Usage {
-    /// Adds what a stage used to this, the sum of its job.
+    /// Adds a stage's usage to the job's sum.
     pub fn add_stage(&mut self, stage: Stage, used: &Self) {
         self.add(used);
         if *used != Self::default() {

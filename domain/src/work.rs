@@ -1,5 +1,5 @@
-//! What jobs are asked to do: of each kind the type of its payload. A payload is written and read here,
-//! and nowhere else.
+//! The work of a job: each kind has its own type of payload. Payloads are written and read only
+//! here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::feedback::Verdict;
 use crate::generation::GenerateRequest;
 use crate::job::JobKind;
 
-/// What a job is asked to do, with all that its handler needs.
+/// The work of a job, with everything that its handler needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Work {
@@ -21,9 +21,9 @@ pub enum Work {
     Ingest(IngestPayload),
 }
 
-/// A payload that is none of its kind: another version wrote it, or somebody changed it.
+/// A payload that does not match its kind: another version wrote it, or somebody changed it.
 #[derive(Debug, thiserror::Error)]
-#[error("the payload is none of a {kind} job")]
+#[error("the payload is not that of a {kind} job")]
 pub struct UnreadablePayload {
     /// The kind of the job.
     pub kind: JobKind,
@@ -41,12 +41,12 @@ impl Work {
         }
     }
 
-    /// The payload, as the job's row holds it: without the kind, which is a column of its own.
+    /// The payload as the job's row stores it: without the kind, which has its own column.
     pub fn payload(&self) -> Value {
         serde_json::json!(self)
     }
 
-    /// What a job of this kind and payload is asked to do.
+    /// Parses the payload of a job of this kind.
     pub fn read(kind: JobKind, payload: &Value) -> Result<Self, UnreadablePayload> {
         let read = match kind {
             JobKind::Generate => GenerateRequest::deserialize(payload).map(Self::Generate),

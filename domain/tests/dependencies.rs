@@ -1,4 +1,4 @@
-//! The domain knows no runtime, no database and no HTTP: whoever links it links nothing of them.
+//! The domain links no async runtime, no database and no HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
