@@ -1,17 +1,17 @@
-//! A filter that counts the words of an analyzer: tantivy keeps a passage's length rounded, and the mean of all
-//! needs it whole.
+//! A filter that counts the words of an analyzer. tantivy stores a passage's length rounded; the
+//! mean length needs the exact one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tantivy::tokenizer::{Token, TokenFilter, TokenStream, Tokenizer};
 
-/// Counts what passes. Clones count together.
+/// Counts the words that pass. Clones share one count.
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<AtomicU64>);
 
 impl Counter {
-    /// How many words there were since the last call.
+    /// The number of words since the last call.
     pub fn take(&self) -> u64 {
         self.0.swap(0, Ordering::Relaxed)
     }
@@ -25,7 +25,7 @@ impl TokenFilter for Counter {
     }
 }
 
-/// Counts the words of another tokenizer.
+/// A tokenizer that counts the words of another one.
 #[derive(Debug, Clone)]
 pub struct CountingTokenizer<T> {
     inner: T,
@@ -40,7 +40,7 @@ impl<T: Tokenizer> Tokenizer for CountingTokenizer<T> {
     }
 }
 
-/// Counts the words of a text.
+/// A token stream that counts the words of a text.
 #[derive(Debug)]
 pub struct CountingStream<'a, S> {
     inner: S,

@@ -1,6 +1,6 @@
 //! Text as words that can be compared: without case, accents and endings. Passages, and queries for
-//! them, are seen in the passages' language; checks of texts see all text as English. What is
-//! compared with what is the callers'.
+//! them, are analyzed in the passages' language; checks of texts analyze every text as English. The
+//! callers decide what is compared.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -19,10 +19,10 @@ pub use counter::Counter;
 use pairs::Pairs;
 pub use pairs::is_unspaced;
 
-/// Longer words are data, such as hashes and base64. In bytes.
+/// The longest word, in bytes. Longer ones are data, such as hashes and base64.
 const MAX_WORD_BYTES: usize = 40;
-/// The words of a text, each once. Nothing in a text is an operator: what would be one in a query
-/// language is punctuation here.
+/// The words of a text, each once. There are no operators: characters with a meaning in query
+/// languages are punctuation here.
 pub fn words(text: &str) -> BTreeSet<String> {
     static ANALYZER: LazyLock<TextAnalyzer> = LazyLock::new(|| analyzer(Language::English, &Counter::default()));
     first_words(&ANALYZER, text, usize::MAX)
@@ -39,13 +39,13 @@ pub fn first_words(analyzer: &TextAnalyzer, text: &str, limit: usize) -> BTreeSe
     words
 }
 
-/// A language's words without their endings, and its commonest not at all, each counted; scripts without
-/// spaces are cut into pairs of characters.
+/// Stems a language's words, drops its stop words and counts what is left. Scripts without spaces
+/// are cut into pairs of characters.
 pub fn analyzer(language: Language, counter: &Counter) -> TextAnalyzer {
     if language == Language::English { english(&[], counter) } else { other(stem(language), counter) }
 }
 
-/// The same for what is looked for: a query's words that say nothing are not looked up.
+/// The same for queries: words of a question that name nothing are dropped too.
 pub fn query_analyzer(language: Language) -> TextAnalyzer {
     let counter = Counter::default();
     if language == Language::English {
@@ -68,7 +68,7 @@ fn english(further_stop_words: &[&str], counter: &Counter) -> TextAnalyzer {
         .build()
 }
 
-/// Accents go last: endings are told by them.
+/// Accents are removed last: the stemmers need them to recognise endings.
 fn other(stem: Stem, counter: &Counter) -> TextAnalyzer {
     let stop_words = StopWordFilter::new(stem).unwrap_or_else(|| StopWordFilter::remove(Vec::new()));
     TextAnalyzer::builder(SimpleTokenizer::default())

@@ -3,7 +3,7 @@
 use tantivy::tokenizer::{Token, TokenFilter, TokenStream, Tokenizer};
 
 /// Cuts runs of Han, Hiragana, Katakana and Thai, which are written without spaces, into
-/// overlapping pairs of characters: the usual stand-in for words there.
+/// overlapping pairs of characters, the usual substitute for words in these scripts.
 #[derive(Clone)]
 pub(crate) struct Pairs;
 
@@ -30,7 +30,7 @@ impl<T: Tokenizer> Tokenizer for PairsTokenizer<T> {
 
 pub(crate) struct PairsStream<S> {
     inner: S,
-    /// Pairs of the token under way, last first.
+    /// Pairs of the current token, last first.
     pending: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl<S: TokenStream> TokenStream for PairsStream<S> {
     }
 }
 
-/// The pairs of a word, last first; none where its script has spaces.
+/// The pairs of a word, last first; none if its script has spaces.
 fn pairs(word: &str) -> Vec<String> {
     let chars: Vec<char> = word.chars().collect();
     if chars.len() < 3 || !chars.iter().any(|&c| is_unspaced(c)) {
