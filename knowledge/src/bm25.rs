@@ -1,9 +1,10 @@
-//! BM25F over the postings of one language's passages: how often a word stands in the heading and in
-//! the text is added up by weight before it is damped, so that the two are no separate votes
-//! (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple Weighted Fields, 2004). Exact: every
-//! passage that holds a word is scored, and a word's rarity and the mean lengths are those of all shown
-//! passages, in however many segments they stand. tantivy's own scorer fixes k1 and b, adds fields after
-//! damping, and counts what was deleted.
+//! BM25F over the postings of one language's passages. A word's frequencies in the heading and in
+//! the text are weighted and added before saturation, so that the two fields are not scored
+//! separately (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple Weighted Fields,
+//! 2004). The ranking is exact: every passage that contains a word is scored, and document
+//! frequencies and mean lengths are computed over all shown passages, whatever segments they are
+//! in. tantivy's own scorer is not used: it fixes k1 and b, adds fields after saturation, and
+//! counts deleted passages.
 
 use std::sync::Arc;
 
@@ -12,29 +13,30 @@ use tantivy::postings::{Postings as _, SegmentPostings};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, InvertedIndexReader, SegmentReader, TERMINATED, Term};
 
-/// How slowly a word's further occurrences in a passage count less. The customary 1.2 is for words
-/// counted in one field; headings make the frequencies here larger.
+/// BM25's k1: how late a word's frequency saturates. The customary 1.2 assumes one field; weighted
+/// headings make the frequencies here larger.
 const K1: f32 = 2.0;
-/// How far a passage's length counts against it, 0 to 1.
+/// BM25's b: how much a passage's length is normalised, 0 to 1.
 const B: f32 = 0.75;
-/// A word in a heading says more of what a passage is about than the same word in its text.
+/// The weight of a heading. A word there says more about the passage's subject than the same word
+/// in its text.
 const HEADING_WEIGHT: f32 = 2.5;
 
-/// Words of a passage's heading and of its text.
+/// The number of words in a passage's heading and in its text.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Length {
     pub(crate) heading: u64,
     pub(crate) text: u64,
 }
 
-/// What one occurrence of a word counts, by field and the length's one-byte code.
+/// The weight of one occurrence of a word, by field and by tantivy's one-byte code of the length.
 pub(crate) struct Weights {
     heading: [f32; 256],
     text: [f32; 256],
 }
 
 impl Weights {
-    /// Of so many passages of one language that have these lengths together.
+    /// The weights for this number of passages of one language; `total` is their length together.
     pub(crate) fn of(total: Length, passages: usize) -> Self {
         let weights = |weight, total| weights(weight, total, passages);
         Self { heading: weights(HEADING_WEIGHT, total.heading), text: weights(1.0, total.text) }
@@ -50,8 +52,9 @@ fn weights(weight: f32, total: u64, passages: usize) -> [f32; 256] {
     weights
 }
 
-/// Adds to the scores of the passages that hold a word, each with how often by weight and length, what they
-/// have for that; `all` are the passages of all languages: a word's rarity is comparable between them.
+/// Adds one word's score to the passages that contain it. `holding` has each passage with the
+/// word's weighted frequency. `all` is the number of passages in all languages, so that rarities
+/// are comparable between languages.
 pub(crate) fn add(holding: &[(usize, f32)], all: usize, scores: &mut [f32]) {
     let rarity = rarity(holding.len(), all);
     for &(passage, frequency) in holding {
@@ -61,7 +64,8 @@ pub(crate) fn add(holding: &[(usize, f32)], all: usize, scores: &mut [f32]) {
     }
 }
 
-/// How much a word says that `holding` of `all` passages hold (Lucene's form, which is never negative).
+/// The inverse document frequency of a word that `holding` of `all` passages contain (Lucene's
+/// form, which is never negative).
 fn rarity(holding: usize, all: usize) -> f32 {
     let (holding, all) = (holding as f32, all as f32);
     (1.0 + (all - holding + 0.5) / (holding + 0.5)).ln()
@@ -80,7 +84,7 @@ impl Postings {
         Ok(Self { heading, text })
     }
 
-    /// Hands each passage that holds `word` to `found`, and how often it does, by weight and length.
+    /// Calls `found` with each passage that contains `word` and its weighted frequency.
     pub(crate) fn find(&self, word: &str, weights: &Weights, mut found: impl FnMut(DocId, f32)) -> tantivy::Result<()> {
         let (heading, text) = (self.heading.of(word)?, self.text.of(word)?);
         if heading.is_none() && text.is_none() {
@@ -99,7 +103,7 @@ impl Postings {
     }
 }
 
-/// One field's postings and its passages' lengths.
+/// One field's postings and lengths.
 struct FieldPostings {
     field: Field,
     index: Arc<InvertedIndexReader>,
@@ -111,13 +115,13 @@ impl FieldPostings {
         Ok(Self { field, index: segment.inverted_index(field)?, lengths: segment.get_fieldnorms_reader(field)? })
     }
 
-    /// `None` where no passage holds the word.
+    /// `None` if no passage contains the word.
     fn of(&self, word: &str) -> tantivy::Result<Option<SegmentPostings>> {
         let term = Term::from_field_text(self.field, word);
         Ok(self.index.read_postings(&term, IndexRecordOption::WithFreqs)?)
     }
 
-    /// What the postings' word counts in `passage`, where they stand at it; they move on then.
+    /// Returns the weighted frequency in `passage` and advances, if the postings are at it; else 0.
     fn take(&self, postings: &mut SegmentPostings, passage: DocId, weights: &[f32; 256]) -> f32 {
         if postings.doc() != passage {
             return 0.0;

@@ -1,5 +1,5 @@
-//! Built indexes, kept in memory within a budget: one a business, of the latest version that was asked
-//! for. What was used longest ago goes first. Building is the caller's.
+//! Built indexes, kept in memory within a budget: one for each business, of the latest version that
+//! was asked for. The least recently used is evicted first. The caller builds them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,8 @@ use tokio::sync::OwnedMutexGuard;
 use crate::KnowledgeError;
 use crate::passages::Passages;
 
-/// What an entry takes besides its index, in bytes: a business whose index could not be built still
-/// counts.
+/// The size of an entry without its index, in bytes: a business whose index could not be built
+/// still counts.
 const ENTRY_BYTES: usize = 512;
 
 /// The indexes of all businesses.
@@ -24,7 +24,7 @@ pub(crate) struct Cache {
 #[derive(Debug, Default)]
 struct Entries {
     by_business: HashMap<BusinessId, Entry>,
-    /// Counts up with every use.
+    /// Grows with every use.
     uses: u64,
 }
 
@@ -32,9 +32,9 @@ struct Entries {
 struct Entry {
     /// Empty until the first build ends.
     kept: Option<Kept>,
-    /// Held by the one who builds; the others wait for it.
+    /// Held by the task that builds; the others wait for it.
     building: Turn,
-    /// Held by the one who merges.
+    /// Held by the task that merges.
     merging: Turn,
     size_bytes: usize,
     last_use: u64,
@@ -48,10 +48,10 @@ struct Kept {
     passages: Arc<Passages>,
 }
 
-/// What was built.
+/// A built index.
 #[derive(Debug)]
 pub(crate) struct Fresh {
-    /// The version of the business's knowledge that it shows, or an earlier one.
+    /// The version of the business's knowledge. The index may already show a later state.
     pub(crate) version: i64,
     pub(crate) passages: Passages,
 }
@@ -61,9 +61,9 @@ impl Cache {
         Self { budget_bytes, entries: Mutex::default() }
     }
 
-    /// The index of a business at a version or a later one; `build` makes it of the one of an earlier version, where
-    /// that is kept, and runs once where many ask at the same time. Where it fails, the next one to ask
-    /// builds again.
+    /// The index of a business at this version or a later one. `build` makes it from the kept one
+    /// of an earlier version, if any, and runs once for concurrent callers. If it fails, the next
+    /// caller builds again.
     pub(crate) async fn get<F>(
         &self,
         business_id: &BusinessId,
@@ -84,8 +84,8 @@ impl Cache {
         let _turn = building.lock().await;
         let kept = self.entries().kept(business_id).cloned();
         let kept = match kept {
-            // Versions only grow: one who asks for an older one read it before the change, and is as
-            // well served by the newer.
+            // Versions only grow: a caller with an older one read it before the change, and the
+            // newer index serves it as well.
             Some(kept) if kept.version >= version => return Ok(kept.passages),
             kept => kept.map(|kept| kept.passages),
         };
@@ -93,24 +93,24 @@ impl Cache {
         Ok(self.keep(business_id, Kept { version, passages: Arc::new(passages) }))
     }
 
-    /// Whether the index of a business at a version, or a later one, is kept.
+    /// Whether the index of a business at this version or a later one is kept.
     pub(crate) fn has(&self, business_id: &BusinessId, version: i64) -> bool {
         self.entries().kept(business_id).is_some_and(|kept| kept.version >= version)
     }
 
-    /// The index of a business, of whatever version.
+    /// The kept index of a business, of any version.
     pub(crate) fn kept(&self, business_id: &BusinessId) -> Option<Arc<Passages>> {
         self.entries().kept(business_id).map(|kept| Arc::clone(&kept.passages))
     }
 
-    /// The right to merge a business's index; `None` while another has it.
+    /// The right to merge a business's index; `None` while another task has it.
     pub(crate) fn claim_merge(&self, business_id: &BusinessId) -> Option<OwnedMutexGuard<()>> {
         let merging = self.entries().by_business.get(business_id)?.merging.clone();
         merging.try_lock_owned().ok()
     }
 
-    /// Puts another index in the place of the one that is kept, showing the same; `change` makes it of that one on a
-    /// thread of its own. False where none is kept, or there is no other.
+    /// Replaces the kept index by another one with the same contents, which `change` makes from it
+    /// on a blocking thread. False if none is kept or `change` makes none.
     pub(crate) async fn replace(
         &self,
         business_id: &BusinessId,
@@ -126,7 +126,7 @@ impl Cache {
         Ok(true)
     }
 
-    /// Keeps an index, unless a later one is kept.
+    /// Keeps an index, unless a later one is already kept.
     fn keep(&self, business_id: &BusinessId, kept: Kept) -> Arc<Passages> {
         let passages = Arc::clone(&kept.passages);
         let mut entries = self.entries();
@@ -139,7 +139,8 @@ impl Cache {
         passages
     }
 
-    /// A panic elsewhere leaves the entries whole: no change of them can stop halfway.
+    /// A poisoned lock is ignored: no change of the entries can stop halfway, so they are
+    /// consistent after a panic.
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,7 +154,7 @@ impl Entry {
 }
 
 impl Entries {
-    /// A business's entry, which is used now.
+    /// A business's entry, marked as used now.
     fn used(&mut self, business_id: &BusinessId) -> &mut Entry {
         self.uses += 1;
         let empty = || Entry {
@@ -222,7 +223,7 @@ mod tests {
         Passages::index(vec![chunk("Title", "Some text.")])
     }
 
-    /// What `n` of the test's indexes take.
+    /// The size of `n` of the test's indexes.
     fn room_for(n: usize) -> usize {
         n * (one_passage().unwrap().size_bytes() + ENTRY_BYTES)
     }

@@ -1,13 +1,15 @@
-//! One ranking of several whose scores cannot be compared: by ranks alone.
+//! Reciprocal rank fusion: one ranking from several whose scores cannot be compared.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// How much the first ranks count before the later ones (Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, 2009).
+/// The constant of the formula: a larger one favours the first ranks less (Cormack, Clarke,
+/// Büttcher: Reciprocal Rank Fusion, 2009).
 const RRF_K: f32 = 60.0;
 
-/// What each item has of the rankings that hold it, best first: 1 / (60 + rank) of each.
+/// The score of each item: the sum of 1 / (60 + rank) over the rankings that contain it. Rankings
+/// are given best first.
 pub fn votes<T: Eq + Hash>(rankings: impl IntoIterator<Item: IntoIterator<Item = T>>) -> HashMap<T, f32> {
     let mut votes = HashMap::new();
     for ranking in rankings {
@@ -18,7 +20,7 @@ pub fn votes<T: Eq + Hash>(rankings: impl IntoIterator<Item: IntoIterator<Item =
     votes
 }
 
-/// The `limit` places with the most votes, best first, equal ones in this order of places.
+/// The `limit` places with the highest fused score, best first. `order` decides between equal ones.
 pub(crate) fn fuse(
     rankings: [&[(usize, f32)]; 2],
     limit: usize,

@@ -1,10 +1,11 @@
-//! Finds the passages of a business's documents that speak of a topic: what the writer is given,
-//! and what `GET /api/businesses/{id}/search` shows. Reads passages from Postgres and ranks them in
-//! memory; making passages of documents is the worker's ingest.
+//! Finds the passages of a business's documents about a topic, for the writer and for `GET
+//! /api/businesses/{id}/search`. Reads passages from Postgres and ranks them in memory. The
+//! worker's ingest cuts documents into passages.
 //!
-//! A business's index is built when it is first asked for and kept while the budget allows. With each version
-//! of the business's knowledge, only the documents that changed are read and indexed, and once however many
-//! ask at once. What one process has found, the others need not search for: [`Knowledge::sharing_results`].
+//! A business's index is built at the first request and kept while the budget allows. For a new
+//! version of the business's knowledge, only the documents that changed are read and indexed, once
+//! for all concurrent requests. Processes can share what they found:
+//! [`Knowledge::sharing_results`].
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ use shared::SharedResults;
 pub struct Hit {
     /// The passage as it is stored.
     pub chunk: Chunk,
-    /// How well it fits: comparable within one search only.
+    /// The score; comparable only within one search.
     pub score: f32,
 }
 
@@ -44,11 +45,12 @@ pub struct Hit {
 pub struct Found {
     /// The passages, best first.
     pub hits: Vec<Hit>,
-    /// Whether some or all could be found by their words alone although there is a search by meaning.
+    /// Whether some or all passages were searched by words only although search by meaning is
+    /// configured.
     pub lacks_vectors: bool,
 }
 
-/// Why a search found no answer.
+/// Why a search failed.
 #[derive(Debug, thiserror::Error)]
 pub enum KnowledgeError {
     /// The passages cannot be read.
@@ -67,41 +69,42 @@ pub enum KnowledgeError {
 pub struct Knowledge {
     store: Store,
     cache: Arc<Cache>,
-    /// The model whose vectors there are beside the words; `None` for none.
+    /// The embedding model; `None` without search by meaning.
     model: Option<Arc<str>>,
-    /// Whether they are kept here.
+    /// Whether this process keeps its vectors.
     keeps_vectors: bool,
     shared: Option<SharedResults>,
 }
 
 impl Knowledge {
-    /// Keeps indexes of at most `budget_bytes` in all; what was used last stays longest.
+    /// Keeps indexes of at most `budget_bytes` in total. The least recently used are evicted.
     pub fn new(store: Store, budget_bytes: usize) -> Self {
         Self { store, cache: Arc::new(Cache::new(budget_bytes)), model: None, keeps_vectors: false, shared: None }
     }
 
-    /// Keeps the vectors of this model with the words, within the same budget.
+    /// Keeps this model's vectors too, within the same budget.
     #[must_use]
     pub fn with_vectors_of(self, model: &str) -> Self {
         Self { keeps_vectors: true, ..self.beside_vectors_of(model) }
     }
 
-    /// For who cannot ask the model: others search by this model's vectors too, and a search here, by words alone,
-    /// lacks them.
+    /// For a process that cannot call the model. Others also search by this model's vectors; a
+    /// search here is by words only and reports that it lacks vectors.
     #[must_use]
     pub fn beside_vectors_of(self, model: &str) -> Self {
         Self { model: Some(model.into()), ..self }
     }
 
-    /// Shares results with every process that does the same: what one has found, the others take over without
-    /// asking the model or reading all passages.
+    /// Shares results with every process that does the same: they use what one has found without
+    /// calling the model or reading all passages.
     #[must_use]
     pub fn sharing_results(self, redis: Redis) -> Self {
         Self { shared: Some(SharedResults::new(redis)), ..self }
     }
 
-    /// The up to `limit` passages of `business_id` that fit `query` best, best first: those that somebody found
-    /// before, or else by words. The query is plain words: whatever characters it holds, none of them is an operator.
+    /// Up to `limit` passages of `business_id` that match `query` best, best first: a shared result
+    /// if there is one, else a search by words. The query is plain words; no character is an
+    /// operator.
     pub async fn search(&self, business_id: &BusinessId, query: &str, limit: usize) -> Result<Found, KnowledgeError> {
         let Some(now) = self.current(business_id).await? else { return Ok(Found::default()) };
         match now.shared(query, limit).await? {
@@ -110,8 +113,8 @@ impl Knowledge {
         }
     }
 
-    /// What is known of the business now, of which nothing is read yet; `None` where there never was anything.
-    /// One round trip.
+    /// The current state of the business's knowledge, without its passages; `None` if it never had
+    /// any. One round trip.
     pub async fn current(&self, business_id: &BusinessId) -> Result<Option<Current>, KnowledgeError> {
         let version = knowledge::version(&self.store, business_id).await?;
         let current = Current { knowledge: self.clone(), business_id: business_id.clone(), version };
@@ -119,7 +122,7 @@ impl Knowledge {
     }
 }
 
-/// What is known of a business at one moment. Cheap to clone.
+/// The state of a business's knowledge at one moment. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Current {
     knowledge: Knowledge,
@@ -133,8 +136,9 @@ impl Current {
         self.version
     }
 
-    /// The result of the same search, where somebody shared it, whole and of this version: a round trip to Redis and
-    /// one that reads its few passages. `None` too where searching here takes neither the model nor reading all passages.
+    /// The shared result of the same search at this version, if it is complete. Takes one round
+    /// trip to Redis and one that reads its few passages. Also `None` if a search here needs
+    /// neither the model nor a read of all passages.
     pub async fn shared(&self, query: &str, limit: usize) -> Result<Option<Vec<Hit>>, KnowledgeError> {
         let Self { knowledge: Knowledge { store, cache, model, shared, .. }, business_id, version } = self;
         let Some(shared) = shared.as_ref().filter(|_| limit <= shared::DEPTH) else { return Ok(None) };
@@ -146,15 +150,15 @@ impl Current {
         found.truncate(limit);
         let places: Vec<_> = found.iter().map(|place| (place.document_id, place.ordinal)).collect();
         let chunks = knowledge::chunks_at(store, business_id, *version, &places).await?;
-        // Fewer where the business's documents have changed meanwhile.
+        // There are fewer if the business's documents have changed since.
         let is_whole = chunks.len() == found.len();
         metric::shared_result(if is_whole { Look::Hit } else { Look::Miss });
         let hits = chunks.into_iter().zip(found).map(|(chunk, place)| Hit { chunk, score: place.score });
         Ok(is_whole.then(|| hits.collect()))
     }
 
-    /// The passages. Where they are not kept at this version, what has changed since the kept one is read: two
-    /// round trips, and with vectors three.
+    /// The passages. If this version is not in the cache, reads what changed since the cached one:
+    /// two round trips, three with vectors.
     pub async fn passages(&self) -> Result<Snapshot, KnowledgeError> {
         let Self { knowledge, business_id, version } = self;
         let passages = knowledge.cache.get(business_id, *version, |kept| knowledge.load(business_id, kept)).await?;
@@ -183,15 +187,15 @@ impl Snapshot {
         self.passages.is_empty()
     }
 
-    /// The up to `limit` passages that fit the query best by words.
+    /// Up to `limit` passages that match the query best by words.
     pub async fn search(&self, query: &str, limit: usize) -> Result<Found, KnowledgeError> {
         let lacks_vectors = self.of.knowledge.model.is_some() && !self.is_empty();
         let words = query.to_owned();
         self.found(query, limit, lacks_vectors, move |passages, limit| passages.search(&words, limit)).await
     }
 
-    /// The same by words and by meaning together; `vector` is the query's, by the model of
-    /// [`Knowledge::with_vectors_of`]. Passages that have no vector are found by their words.
+    /// The same by words and meaning combined. `vector` is the query's, from the model of
+    /// [`Knowledge::with_vectors_of`]. Passages without a vector are found by their words.
     pub async fn search_hybrid(&self, query: &str, vector: Vector, limit: usize) -> Result<Found, KnowledgeError> {
         let lacks_vectors = self.passages.lacks_vectors(vector.dimension());
         let words = query.to_owned();
@@ -199,7 +203,7 @@ impl Snapshot {
         self.found(query, limit, lacks_vectors, search).await
     }
 
-    /// Searches, and shares what was found where it lacks nothing.
+    /// Searches, and shares the result unless passages lacked vectors.
     async fn found(
         &self,
         query: &str,

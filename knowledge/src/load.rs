@@ -14,10 +14,11 @@ use crate::segment::Passage;
 use crate::{Knowledge, KnowledgeError};
 
 impl Knowledge {
-    /// The passages of a business now, made of those that were kept.
+    /// The current passages of a business, made from the kept ones.
     ///
-    /// The version is that of the moment at which the documents are listed. One that is read after it may be newer,
-    /// and is noted as it was read: a later list finds it unchanged, or reads it again.
+    /// The version is that of the moment when the documents are listed. A document that is read
+    /// afterwards may be newer. It is recorded with the revision that was read, so a later listing
+    /// finds it unchanged or reads it again.
     pub(crate) async fn load(
         &self,
         business_id: &BusinessId,
@@ -42,8 +43,8 @@ impl Knowledge {
         Ok(Fresh { version: manifest.version, passages })
     }
 
-    /// Reads the vectors that are not kept. Where the model makes others than before, in another dimension, all
-    /// are read anew.
+    /// Reads the vectors that are not kept. If the model's vectors now have another dimension, all
+    /// are read again.
     async fn with_vectors(
         &self,
         business_id: &BusinessId,
@@ -63,12 +64,13 @@ impl Knowledge {
         }
     }
 
-    /// Merges a business's segments, unless that is under way; nobody waits for it.
+    /// Merges a business's segments in the background, unless a merge is already running.
     pub(crate) fn merge_meanwhile(&self, business_id: &BusinessId) {
         if let Some(claim) = self.cache.claim_merge(business_id) {
             let (knowledge, business_id) = (self.clone(), business_id.clone());
             tokio::spawn(async move {
-                // What fails is tried again after a later search: the segments are as good as before.
+                // After a failure the segments are unchanged, and a later search tries the merge
+                // again.
                 while knowledge.merge_once(&business_id).await.unwrap_or(false) {}
                 drop(claim);
             });

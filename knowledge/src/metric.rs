@@ -1,18 +1,18 @@
-//! The metrics of searches: every name and label, once.
+//! The metrics of searches: all names and labels.
 
 use metrics::counter;
 
-/// Counter: looks for a search's result among those that the fleet shares, by outcome.
+/// Counter: lookups of shared results, by outcome.
 const SHARED_RESULTS: &str = "copydesk_shared_results_total";
 
-/// What a look for a shared result came to.
+/// The outcome of a lookup of a shared result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Look {
-    /// It was there, and so were its passages.
+    /// The result was there, and so were all its passages.
     Hit,
-    /// It was not, or its passages have changed.
+    /// There was no result, or its passages have changed.
     Miss,
-    /// Redis did not say in time.
+    /// Redis did not answer in time.
     Unavailable,
 }
 

@@ -1,10 +1,11 @@
-//! One business's passages in memory: BM25F over the text and, weighing more, the title and headings above
-//! it, each in its document's language. Knows nothing of where passages come from.
+//! One business's passages in memory, ranked by BM25F over the text and, with a higher weight, the
+//! title and headings above it, each in its document's language. Reading passages from storage is
+//! not part of this module.
 //!
-//! They stand in segments, which never change. A change of a document marks its passages in them as stale
-//! and indexes the new ones as a further segment; what was small or has become stale is merged now and then.
-//! A search counts what is shown and nothing else, so that it finds the same, in the same order, as one in a
-//! single new index.
+//! Passages are in immutable segments. A change of a document marks its old passages as stale and
+//! indexes the new ones as another segment; small and mostly stale segments are merged later. A
+//! search counts only shown passages, so it finds the same passages in the same order as a search
+//! in one new index.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -36,43 +37,44 @@ mod tests;
 pub(crate) use change::Change;
 use marks::Marks;
 
-/// Words of a query that are looked up; a pasted page would otherwise cost as much as it is long.
+/// The most words of a query that are looked up: bounds the cost of a pasted page.
 const MAX_QUERY_WORDS: usize = 64;
-/// Passages of each ranking that are fused: what stands lower in both is not among the first in the end.
+/// The most passages of each ranking that are fused: one that is lower in both does not reach the
+/// top.
 const FUSED: usize = 200;
 
 /// A business's passages, searchable.
 #[derive(Default)]
 pub struct Passages {
-    /// Those of a language beside each other.
+    /// Parts of the same language are adjacent.
     parts: Vec<Part>,
-    /// The languages that there are. A query is looked up in each as that language's words.
+    /// The languages of the passages. A query is looked up in each, analyzed as that language.
     languages: Vec<Words>,
-    /// The documents of which these are the passages, each as it was read.
+    /// The documents of these passages, each with the revision that was read.
     documents: HashMap<DocumentId, Revision>,
-    /// How many are shown.
+    /// The number of shown passages.
     shown: usize,
-    /// Of the vectors, where there are any.
+    /// The dimension of the vectors, if there are any.
     dimension: usize,
 }
 
-/// A segment, and what of it still counts.
+/// A segment, and which of its passages still count.
 #[derive(Clone)]
 struct Part {
     segment: Arc<Segment>,
-    /// The place of its first passage among those of all segments.
+    /// The position of its first passage among those of all segments.
     first: usize,
-    /// Passages of documents that have changed since, or are gone.
+    /// Passages of documents that have since changed or been deleted.
     stale: Marks,
-    /// Passages that a search finds: of those that are not stale, the first of each key.
+    /// Passages that a search finds: the first passage of each key that is not stale.
     shown: Marks,
-    /// Of what is shown.
+    /// The vectors of the shown passages.
     vectors: Vectors,
 }
 
-/// The words of one language's passages.
+/// What a search needs for one language's passages.
 struct Words {
-    /// Of queries.
+    /// The analyzer of queries.
     analyzer: TextAnalyzer,
     weights: Weights,
     parts: Range<usize>,
@@ -81,14 +83,14 @@ struct Words {
 /// A passage without a vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unembedded {
-    /// Names what its vector is to be made from.
+    /// The hash of the input of its vector.
     pub hash: InputHash,
-    /// That itself.
+    /// The input itself.
     pub input: String,
 }
 
 impl Unembedded {
-    /// A passage under these headings.
+    /// The input of a passage under these headings.
     pub fn of(heading_path: &str, text: &str) -> Self {
         Self { hash: InputHash::of(heading_path, text), input: embedding::input(heading_path, text) }
     }
@@ -106,18 +108,17 @@ impl fmt::Debug for Passages {
 }
 
 impl Passages {
-    /// Indexes passages, each for itself and in this order. Keeps cores busy for long where there are many:
-    /// not for a runtime's own threads.
+    /// Indexes passages without merging equal ones; this order decides between equal scores.
+    /// CPU-bound: call it on a blocking thread.
     ///
-    /// # Errors
-    /// [`KnowledgeError::Index`] where the index cannot be built.
+    /// # Errors [`KnowledgeError::Index`] if the index cannot be built.
     pub fn index(chunks: Vec<Chunk>) -> Result<Self, KnowledgeError> {
         let passage = |(number, chunk)| Passage { key: numbered(number), chunk: Arc::new(chunk) };
         let passages = (0..).zip(chunks).map(passage).collect();
         Self::default().changed(Change { passages, ..Change::default() })
     }
 
-    /// The same with the vectors of those passages that have one, all made by one model.
+    /// The same passages with these vectors, all from one model.
     #[must_use]
     pub fn with_vectors(mut self, known: &HashMap<InputHash, Vector>) -> Self {
         if known.is_empty() {
@@ -135,7 +136,8 @@ impl Passages {
         self
     }
 
-    /// Without vectors of another dimension than this: they say nothing beside each other.
+    /// The same passages without vectors of another dimension: vectors of different dimensions
+    /// cannot be compared.
     #[must_use]
     pub(crate) fn of_dimension(mut self, dimension: Option<usize>) -> Self {
         let dimension = dimension.unwrap_or_default();
@@ -146,13 +148,13 @@ impl Passages {
         self
     }
 
-    /// That of the vectors; `None` where there are none.
+    /// The dimension of the vectors; `None` without vectors.
     pub(crate) fn dimension(&self) -> Option<usize> {
         let has_vectors = self.parts.iter().any(|part| part.vectors.count() > 0);
         has_vectors.then_some(self.dimension)
     }
 
-    /// What the vectors are made from that are not here, each once.
+    /// The input hashes of the missing vectors, each once.
     pub(crate) fn without_vector(&self) -> Vec<InputHash> {
         let missing = self.parts.iter().filter(|part| part.vectors.count() < part.shown.count()).flat_map(|part| {
             let missing = part.shown.iter().filter(|place| part.vectors.get(*place).is_none());
@@ -171,44 +173,44 @@ impl Passages {
         missing.map(|passage| Unembedded::of(&passage.chunk.heading_path, &passage.chunk.text))
     }
 
-    /// Whether one has no vector of this dimension.
+    /// Whether any passage has no vector of this dimension.
     pub(crate) fn lacks_vectors(&self, dimension: usize) -> bool {
         let is_comparable = self.dimension == dimension;
         let known: usize = self.parts.iter().map(|part| part.vectors.count()).sum();
         !is_comparable && self.shown > 0 || known < self.shown
     }
 
-    /// How many there are.
+    /// The number of shown passages.
     pub fn len(&self) -> usize {
         self.shown
     }
 
-    /// Whether there are none.
+    /// Whether there are no passages.
     pub fn is_empty(&self) -> bool {
         self.shown == 0
     }
 
-    /// What it takes in memory, in bytes.
+    /// The size in memory, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         let languages = size_of_val(self.languages.as_slice());
         let documents = self.documents.capacity() * size_of::<(DocumentId, Revision)>();
         languages + documents + self.parts.iter().map(Part::size_bytes).sum::<usize>()
     }
 
-    /// The up to `limit` passages that fit `query` best, best first; those that fit equally in their own
-    /// order. None where no word of the query says anything, or no passage holds one that does.
+    /// Up to `limit` passages that match `query` best, best first; equal ones in the order of their
+    /// keys. Empty if the query has only stop words or no passage contains any of its words.
     ///
     /// # Errors
-    /// [`KnowledgeError::Index`] where the index cannot be read.
+    /// [`KnowledgeError::Index`] if the index cannot be read.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
         Ok(self.hits(self.best(self.scores(query)?.into_iter().enumerate(), limit)))
     }
 
-    /// The up to `limit` passages that are best by words and by meaning together, best first. Where none has
-    /// a vector, and where that of the query has another dimension, by words alone.
+    /// Up to `limit` passages that match best by words and meaning combined, best first. By words
+    /// only if no passage has a vector or the query's has another dimension.
     ///
     /// # Errors
-    /// [`KnowledgeError::Index`] where the index cannot be read.
+    /// [`KnowledgeError::Index`] if the index cannot be read.
     pub fn search_hybrid(&self, query: &str, vector: &Vector, limit: usize) -> Result<Vec<Hit>, KnowledgeError> {
         let depth = limit.max(FUSED);
         let by_words = self.best(self.scores(query)?.into_iter().enumerate(), depth);
@@ -225,7 +227,7 @@ impl Passages {
         ranked.into_iter().filter_map(hit).collect()
     }
 
-    /// How well the passage at each place fits `query`: 0 where it holds none of its words, and where it is
+    /// The score of the passage at each position: 0 if it contains none of the query's words or is
     /// not shown.
     fn scores(&self, query: &str) -> Result<Vec<f32>, KnowledgeError> {
         let mut scores = vec![0.0; self.parts.last().map_or(0, |last| last.first + last.segment.passages.len())];
@@ -246,7 +248,8 @@ impl Passages {
         Ok(scores)
     }
 
-    /// The `limit` highest of the scores above 0 with their places, highest first, equal ones in their order.
+    /// The `limit` highest scores above 0 with their positions, highest first; equal ones in the
+    /// order of their keys.
     fn best(&self, scores: impl Iterator<Item = (usize, f32)>, limit: usize) -> Vec<(usize, f32)> {
         let by_score = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then_with(|| self.order(a.0, b.0));
         let mut ranked: Vec<_> = scores.filter(|(_, score)| *score > 0.0).collect();
@@ -258,7 +261,7 @@ impl Passages {
         ranked
     }
 
-    /// That of the passages at two places, in whichever segments they stand.
+    /// The order of the passages at two positions, by their keys.
     fn order(&self, a: usize, b: usize) -> Ordering {
         let key = |place| self.passage(place).map(|passage| &passage.key);
         key(a).cmp(&key(b))
@@ -270,7 +273,7 @@ impl Passages {
         segment.passages.get(place - first)
     }
 
-    /// These parts, with what a search needs to know of them together.
+    /// Combines these parts, and computes what a search needs over all of them.
     fn of(mut parts: Vec<Part>, documents: HashMap<DocumentId, Revision>, dimension: usize) -> Self {
         parts.sort_by_key(|part| part.segment.language);
         let mut first = 0;
@@ -290,7 +293,7 @@ impl Passages {
 }
 
 impl Words {
-    /// Of all the parts of a language, which stand at these places.
+    /// Sums up the parts of a language; `parts` are their positions.
     fn of(language: Language, of_language: &[Part], parts: Range<usize>) -> Self {
         let (mut total, mut passages) = (Length::default(), 0);
         for Part { segment, shown, .. } in of_language {
@@ -305,13 +308,13 @@ impl Words {
 }
 
 impl Part {
-    /// A segment of which nothing is shown yet.
+    /// A segment whose passages are not shown yet.
     fn new(segment: Arc<Segment>) -> Self {
         let marks = Marks::none(segment.passages.len());
         Self { segment, first: 0, stale: marks.clone(), shown: marks, vectors: Vectors::default() }
     }
 
-    /// How many passages still count.
+    /// The number of passages that are not stale.
     fn live(&self) -> usize {
         self.segment.passages.len() - self.stale.count()
     }
@@ -322,7 +325,7 @@ impl Part {
     }
 }
 
-/// The key of a passage that is told from others by its number alone.
+/// The key of a passage that is identified by its number.
 fn numbered(number: u64) -> [u8; 32] {
     let mut key = [0; 32];
     if let Some(first) = key.first_chunk_mut() {

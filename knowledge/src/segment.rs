@@ -1,5 +1,5 @@
-//! Passages of one language that were indexed together. A segment never changes: which of its passages
-//! still count is kept beside it.
+//! Passages of one language that were indexed together. A segment is immutable: which of its
+//! passages still count is stored outside it.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -18,12 +18,13 @@ use tantivy::{Index, ReloadPolicy, TantivyDocument, TantivyError};
 use crate::KnowledgeError;
 use crate::bm25::{Length, Postings};
 
-/// Fewer passages are not shared between cores: each segment costs every search a little.
+/// The fewest passages for each core of a build: every further segment adds to the cost of each
+/// search.
 const MIN_SHARED: usize = 2_500;
-/// Cores that one build takes at most: others search meanwhile.
+/// The most cores that one build uses: others are left to searches.
 const MAX_CORES: usize = 4;
-/// What tantivy sizes its first tables by while it builds an index, in bytes a passage and at most. It is
-/// given back afterwards.
+/// The memory budget from which tantivy sizes its first tables during a build, in bytes: for each
+/// passage, and at most. It is freed afterwards.
 const BUILD_BYTES_A_PASSAGE: usize = 4_096;
 const MIN_BUILD_BYTES: usize = 400_000;
 const MAX_BUILD_BYTES: usize = 15_000_000;
@@ -31,22 +32,22 @@ const MAX_BUILD_BYTES: usize = 15_000_000;
 const HEADING: &str = "heading";
 const TEXT: &str = "text";
 
-/// A passage and what it is told apart by: passages of the same key are one, and equally good ones come in
-/// the order of their keys.
+/// A passage with its key. Passages with the same key count as one, and equal scores are ordered by
+/// key.
 #[derive(Debug, Clone)]
 pub(crate) struct Passage {
     pub(crate) key: [u8; 32],
-    /// Shared with the segment that it is merged into.
+    /// Shared with later segments that it is merged into.
     pub(crate) chunk: Arc<Chunk>,
 }
 
 impl Passage {
-    /// English where it is not known: its endings are rules that harm others little.
+    /// English if it is unknown: English stemming does little harm to other languages.
     fn language(&self) -> Language {
         self.chunk.language.unwrap_or(Language::English)
     }
 
-    /// Among a segment's: passages of one key in the order of their documents.
+    /// The sort key within a segment: passages of one key are ordered by document.
     pub(crate) fn rank(&self) -> ([u8; 32], DocumentId, i32) {
         (self.key, self.chunk.document_id, self.chunk.ordinal)
     }
@@ -65,19 +66,20 @@ impl Passage {
 /// Passages of one language, indexed.
 pub(crate) struct Segment {
     pub(crate) language: Language,
-    /// In the order of the index, which is that of the keys: a document's number there is its place here.
+    /// In the order of the index, which is that of the keys: tantivy's document number is the
+    /// position here.
     pub(crate) passages: Vec<Passage>,
-    /// Of each passage.
+    /// The length of each passage.
     pub(crate) lengths: Vec<Length>,
     pub(crate) postings: Postings,
-    /// What the passages' vectors are made from; empty until it is asked for.
+    /// The input hashes of the passages' vectors, computed at the first use.
     hashes: OnceLock<Vec<InputHash>>,
     /// Without the hashes.
     size_bytes: usize,
 }
 
 impl Segment {
-    /// Indexes passages of one language. Keeps a core busy for long where there are many.
+    /// Indexes passages of one language. CPU-bound.
     pub(crate) fn index(language: Language, mut passages: Vec<Passage>) -> Result<Self, KnowledgeError> {
         passages.sort_unstable_by_key(Passage::rank);
         let mut schema = Schema::builder();
@@ -115,7 +117,7 @@ impl Segment {
         Ok(Self { language, passages, lengths, postings, hashes: OnceLock::new(), size_bytes })
     }
 
-    /// Indexes passages, those of each language for themselves, on several cores where there are many.
+    /// Indexes passages, each language separately, on several cores if there are many.
     pub(crate) fn index_all(passages: Vec<Passage>) -> Result<Vec<Arc<Self>>, KnowledgeError> {
         let mut by_language: BTreeMap<Language, Vec<Passage>> = BTreeMap::new();
         for passage in passages {
@@ -133,13 +135,13 @@ impl Segment {
         in_parallel(shares, |(language, passages)| Self::index(language, passages).map(Arc::new))
     }
 
-    /// What the passages' vectors are made from, in their order.
+    /// The input hashes of the passages' vectors, in order.
     pub(crate) fn hashes(&self) -> &[InputHash] {
         let hash = |Passage { chunk, .. }: &Passage| InputHash::of(&chunk.heading_path, &chunk.text);
         self.hashes.get_or_init(|| self.passages.iter().map(hash).collect())
     }
 
-    /// The places of the passages of a key.
+    /// The positions of the passages with a key.
     pub(crate) fn places(&self, key: &[u8; 32]) -> std::ops::Range<usize> {
         let first = self.passages.partition_point(|passage| passage.key < *key);
         let holding = self.passages.get(first..).unwrap_or_default().iter().take_while(|passage| passage.key == *key);
@@ -156,7 +158,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(MAX_CORES)
 }
 
-/// Passages in shares of so many.
+/// Splits passages into chunks of this size.
 fn shares(mut passages: Vec<Passage>, share: usize) -> Vec<Vec<Passage>> {
     let mut shares = Vec::new();
     while passages.len() > share {
@@ -167,7 +169,7 @@ fn shares(mut passages: Vec<Passage>, share: usize) -> Vec<Vec<Passage>> {
     shares
 }
 
-/// Does the work of each share on a few threads; what fails first is returned.
+/// Processes the chunks on a few threads and returns the first error.
 fn in_parallel<T: Send, U: Send>(
     shares: Vec<T>,
     work: impl Fn(T) -> Result<U, KnowledgeError> + Sync,
@@ -186,8 +188,8 @@ fn in_parallel<T: Send, U: Send>(
     })
 }
 
-/// Frequencies for the ranking, no positions: nobody searches for phrases. Nothing is stored, since
-/// the passages themselves are kept beside the index.
+/// Indexes frequencies for the ranking, but no positions, since there are no phrase queries. Stores
+/// no text, since the passages are kept outside the index.
 fn indexed(analyzer: &str) -> TextOptions {
     let indexing = TextFieldIndexing::default().set_tokenizer(analyzer).set_index_option(IndexRecordOption::WithFreqs);
     TextOptions::default().set_indexing_options(indexing)

@@ -1,5 +1,5 @@
-//! Results of searches that the fleet shares in Redis: where the passages stand and how well they fit, never
-//! their text. It is a convenience: without Redis, everybody searches.
+//! Search results that the fleet shares in Redis: positions and scores of passages, never their
+//! text. This is a cache: without Redis, each process searches.
 
 use std::time::Duration;
 
@@ -12,19 +12,21 @@ use uuid::Uuid;
 use crate::Hit;
 use crate::metric::{self, Look};
 
-/// Passages of a result that are kept. The first few of them are the result of a search for so many.
+/// The number of passages stored for a result. Its first `n` are the result of a search with the
+/// limit `n`.
 pub(crate) const DEPTH: usize = 50;
-/// A result is of one version and nobody asks for an earlier one, so this only bounds what lies about: a result of
-/// [`DEPTH`] passages takes 1.2 kB. An hour is what texts on one topic come within.
+/// How long a result is kept. A result belongs to one version, and earlier versions are never asked
+/// for, so this only bounds memory: a result of [`DEPTH`] passages takes 1.2 kB. Texts on one topic
+/// usually come within an hour.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
-/// Who has waited so long for Redis is better off searching.
+/// The longest wait for Redis; after it, searching is faster.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// The first byte of a value: a release that writes others takes another one.
+/// The first byte of a value: the version of its encoding.
 const FORMAT: u8 = 1;
 /// The document's id, the passage's ordinal, the score.
 const PLACE_BYTES: usize = 16 + 4 + 4;
 
-/// Where a passage stands, and how well it fits.
+/// The position of a passage, and its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Place {
     pub(crate) document_id: DocumentId,
@@ -43,8 +45,8 @@ impl SharedResults {
         Self { redis }
     }
 
-    /// The key of a query's result at a version of a business's knowledge, by words, or by the meaning too that
-    /// `model` sees. How words are spaced makes no other query.
+    /// The key of a query's result at a version of a business's knowledge. `model` is the embedding
+    /// model; `None` for a search by words. Queries that differ only in whitespace share a key.
     pub(crate) fn key(&self, business_id: &BusinessId, version: i64, model: Option<&str>, query: &str) -> String {
         let words = query.split_whitespace().flat_map(|word| [word, " "]);
         let mut hash = Sha256::new();
@@ -54,7 +56,7 @@ impl SharedResults {
         self.redis.keys().search_result(business_id, version, &hex::encode(hash.finalize()))
     }
 
-    /// The passages of the result at a key, best first, where there is one.
+    /// The passages of the result at a key, best first, if there is one.
     pub(crate) async fn get(&self, key: &str) -> Option<Vec<Place>> {
         let Ok(Ok(value)) = tokio::time::timeout(PATIENCE, self.redis.remembered(key)).await else {
             metric::shared_result(Look::Unavailable);
@@ -67,7 +69,7 @@ impl SharedResults {
         places
     }
 
-    /// Keeps a result. Nobody waits for it, and where it fails, the next to ask searches.
+    /// Stores a result in the background. If that fails, the next caller searches.
     pub(crate) fn put(&self, key: String, hits: &[Hit]) {
         let (redis, value) = (self.redis.clone(), encode(hits));
         tokio::spawn(async move { redis.remember(&key, &value, TIME_TO_LIVE).await });
@@ -82,7 +84,7 @@ fn encode(hits: &[Hit]) -> Vec<u8> {
     [FORMAT].into_iter().chain(hits.iter().flat_map(place)).collect()
 }
 
-/// `None` where this release did not write it.
+/// `None` if another version wrote it.
 fn decode(value: &[u8]) -> Option<Vec<Place>> {
     let (&FORMAT, places) = value.split_first()? else { return None };
     let (places, []) = places.as_chunks::<PLACE_BYTES>() else { return None };

@@ -1,20 +1,20 @@
-//! Passages' vectors, compared one by one with a query's: exact, and at the sizes of one business faster than
-//! asking for the query's vector was.
+//! The vectors of passages, each compared with the query's. The comparison is exact and, for one
+//! business's passages, faster than the call that embeds the query.
 
 use std::sync::Arc;
 
 use copydesk_common::embedding::Vector;
 
-/// The vectors of a segment's passages by their places, all of one dimension. A copy shares the numbers.
+/// The vectors of a segment's passages by position, all of one dimension. Clones share the numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Vectors {
-    /// As long as the last place that has one.
+    /// Ends at the last position with a vector.
     by_place: Vec<Option<Arc<[f32]>>>,
     count: usize,
 }
 
 impl Vectors {
-    /// Sets the vector of the passage at `place`.
+    /// Sets the vector of the passage at position `place`.
     pub(crate) fn set(&mut self, place: usize, numbers: Arc<[f32]>) {
         if self.by_place.len() <= place {
             self.by_place.resize(place + 1, None);
@@ -24,39 +24,39 @@ impl Vectors {
         }
     }
 
-    /// Takes the vector of the passage at `place` away, where it has one.
+    /// Removes the vector of the passage at position `place`, if it has one.
     pub(crate) fn remove(&mut self, place: usize) {
         let removed = self.by_place.get_mut(place).and_then(Option::take);
         self.count -= usize::from(removed.is_some());
     }
 
-    /// That of the passage at `place`.
+    /// The vector of the passage at position `place`.
     pub(crate) fn get(&self, place: usize) -> Option<&Arc<[f32]>> {
         self.by_place.get(place)?.as_ref()
     }
 
-    /// How many there are.
+    /// The number of vectors.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// What they take in memory, in bytes.
+    /// The size in memory, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         let numbers = self.by_place.iter().flatten().map(|numbers| COUNTS_BYTES + size_of_val(&**numbers));
         self.by_place.capacity() * size_of::<Option<Arc<[f32]>>>() + numbers.sum::<usize>()
     }
 
-    /// The cosine of each passage's angle with the query, with the passage's place.
+    /// The cosine similarity of each passage with the query, with the passage's position.
     pub(crate) fn likeness(&self, query: &Vector) -> impl Iterator<Item = (usize, f32)> {
         let vectors = self.by_place.iter().enumerate();
         vectors.filter_map(|(place, numbers)| Some((place, dot(numbers.as_ref()?, query.numbers()))))
     }
 }
 
-/// What stands before a vector's numbers: who shares them.
+/// The reference counts in front of a vector's numbers.
 const COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
-/// In eight lanes, which the compiler adds side by side; one sum would have to keep its order.
+/// Sums in eight lanes, which the compiler vectorises; a single sum would have to keep its order.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();

@@ -21,7 +21,7 @@ async fn add(pool: &PgPool, business: &str, heading: &str, text: &str) {
     sqlx::query(version).bind(business).execute(pool).await.unwrap();
 }
 
-/// The same without a change of the version: only who reads all passages anew finds it.
+/// The same without a change of the version: found only by a process that reads all passages again.
 async fn add_unnoticed(pool: &PgPool, business: &str, heading: &str, text: &str) {
     let document = "with d as (
             insert into brand_documents (id, business_id, title, media_type, body, status)
@@ -67,7 +67,7 @@ async fn a_change_is_seen_by_the_next_search_and_a_repeated_passage_once(pool: P
     assert!(found(&knowledge, "acme", "scan").await.is_empty());
 }
 
-/// Changes a passage without a trace in its document: only who reads it anew sees that.
+/// Changes a passage but not its document: seen only by a process that reads it again.
 async fn rewrite_unnoticed(pool: &PgPool, old: &str, new: &str) {
     let update = "update chunks set body = $2 where body = $1";
     assert_eq!(sqlx::query(update).bind(old).bind(new).execute(pool).await.unwrap().rows_affected(), 1);
@@ -85,7 +85,7 @@ async fn a_change_reads_the_documents_that_changed_and_no_others(pool: PgPool) {
     texts.sort_unstable();
     assert_eq!(texts, ["A scan costs 90.", "A scan takes ten minutes.", "Every scan is read twice."]);
 
-    // A document is read anew when its row says so, and whole.
+    // A document is read again, completely, when its row has changed.
     let touch = "update brand_documents set updated_at = now() where body = 'Every scan is read twice.'";
     sqlx::query(touch).execute(&pool).await.unwrap();
     sqlx::query("update knowledge_versions set version = version + 1").execute(&pool).await.unwrap();
@@ -203,17 +203,17 @@ async fn vectors_that_come_later_are_searched_and_those_of_another_dimension_rep
     assert_eq!(now.unembedded(3, 9).await.unwrap().len(), 1, "the newer one is kept");
 }
 
-/// A Redis prefix of a test's own.
+/// The Redis of the tests, with a key prefix for one test.
 fn redis() -> RedisConfig {
     RedisConfig::new(&copydesk_testkit::redis_url(), &copydesk_testkit::prefix())
 }
 
-/// As in another process of the same fleet.
+/// A process of a fleet.
 fn process(pool: &PgPool, redis: &RedisConfig) -> Knowledge {
     Knowledge::new(Store::from_pool(pool.clone()), 1 << 20).sharing_results(Redis::new(redis).unwrap())
 }
 
-/// What others shared, once they did: nobody waits for that, so it is a moment after their search.
+/// Waits for a shared result: it is stored in the background, shortly after the search.
 async fn shared(knowledge: &Knowledge, business: &str, query: &str, limit: usize) -> Vec<Hit> {
     let business_id = BusinessId::parse(business).unwrap();
     let poll = async {

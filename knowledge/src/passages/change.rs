@@ -1,4 +1,4 @@
-//! What a change of documents makes of passages: only what was changed is indexed.
+//! Applies changes of documents to passages: only the changed documents are indexed.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,17 @@ use super::{DocumentId, HashMap, HashSet, KnowledgeError, Part, Passage, Passage
 /// Documents that have changed.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
-    /// Those whose passages so far count no more: they were deleted, or read anew.
+    /// Documents whose old passages become stale: they were deleted or read again.
     pub(crate) gone: HashSet<DocumentId>,
-    /// The passages of those that were read.
+    /// The passages of the documents that were read.
     pub(crate) passages: Vec<Passage>,
-    /// All documents that there are now.
+    /// All current documents.
     pub(crate) documents: HashMap<DocumentId, Revision>,
 }
 
 impl Passages {
-    /// Those documents of a business that are not here, or not at this revision; and those here that the
-    /// business has no more, or not at this revision.
+    /// Compares a business's documents with these: first the ones to read (new, or at another
+    /// revision), then the ones whose passages become stale (deleted, or at another revision).
     pub(crate) fn compare(&self, documents: &[(DocumentId, Revision)]) -> (Vec<DocumentId>, HashSet<DocumentId>) {
         let mut gone: HashSet<DocumentId> = self.documents.keys().copied().collect();
         let mut unread = Vec::new();
@@ -31,8 +31,8 @@ impl Passages {
         (unread, gone)
     }
 
-    /// The passages after a change. What did not change is shared with those before. For the time that a
-    /// core takes to index the change's passages: not for a runtime's own threads.
+    /// The passages after a change. Unchanged segments are shared with the old ones. CPU-bound,
+    /// since it indexes the change's passages: call it on a blocking thread.
     pub(crate) fn changed(&self, change: Change) -> Result<Self, KnowledgeError> {
         let Change { gone, passages, documents } = change;
         let mut parts = self.parts.clone();
@@ -51,7 +51,7 @@ impl Passages {
 }
 
 impl Part {
-    /// Marks the passages of these documents as stale, and notes their keys.
+    /// Marks the passages of these documents as stale and collects their keys.
     fn forget(&mut self, gone: &HashSet<DocumentId>, keys: &mut BTreeSet<[u8; 32]>) {
         for (place, passage) in self.segment.passages.iter().enumerate() {
             if gone.contains(&passage.chunk.document_id) && !self.stale.has(place) {
@@ -64,7 +64,7 @@ impl Part {
     }
 }
 
-/// Of the passages of a key that count, shows the one of the first document, and there the first.
+/// Of the passages of a key that are not stale, shows the first one of the first document.
 fn show_first(parts: &mut [Part], key: &[u8; 32]) {
     let mut first: Option<(_, usize, usize)> = None;
     for (number, part) in parts.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
-//! Which of a segment's passages something holds for: one bit each.
+//! A set of a segment's passages: one bit each.
 
-/// A bit for each place.
+/// One bit for each position.
 #[derive(Debug, Clone)]
 pub(super) struct Marks {
     words: Vec<u64>,
@@ -8,7 +8,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// For so many places, none of them marked.
+    /// An empty set for this number of positions.
     pub(super) fn none(places: usize) -> Self {
         Self { words: vec![0; places.div_ceil(64)], count: 0 }
     }
@@ -17,7 +17,7 @@ impl Marks {
         self.words.get(place / 64).is_some_and(|word| word & bit(place) != 0)
     }
 
-    /// Marks a place, or takes the mark from it.
+    /// Marks or unmarks a position.
     pub(super) fn set(&mut self, place: usize, is_marked: bool) {
         let Some(word) = self.words.get_mut(place / 64) else { return };
         self.count -= usize::from(*word & bit(place) != 0);
@@ -25,12 +25,12 @@ impl Marks {
         self.count += usize::from(is_marked);
     }
 
-    /// How many are marked.
+    /// The number of marked positions.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// The marked places, ascending.
+    /// The marked positions, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
         self.words.iter().enumerate().flat_map(|(number, &word)| {
             let next = |rest: &u64| Some(rest & (rest - 1)).filter(|rest| *rest > 0);

@@ -1,22 +1,23 @@
-//! Merges segments, so that they stay few and mostly of use: each costs every search a little, and stale
-//! passages take memory. Merging takes long where a segment is large. So it is done beside searches and
-//! changes, on the passages of one moment, and what has changed meanwhile is carried over.
+//! Merges segments, to keep their number and the share of stale passages low: each segment adds to
+//! the cost of every search, and stale passages take memory. Merging a large segment takes long. So
+//! it runs concurrently with searches and changes, on a snapshot, and changes since the snapshot
+//! are applied afterwards.
 
 use std::sync::Arc;
 
 use super::{KnowledgeError, Marks, Part, Passage, Passages, Segment};
 use crate::vectors::Vectors;
 
-/// Segments of one language beyond which the smallest are merged.
+/// The most segments of one language; beyond it, the smallest are merged.
 pub(super) const MAX_SEGMENTS: usize = 10;
-/// A segment is written anew when one passage in so many is stale.
+/// A segment is rewritten when more than one in this many passages is stale.
 pub(super) const MAX_STALE: usize = 4;
 
-/// Segments merged into one.
+/// A finished merge of several segments into one.
 pub(crate) struct Merge {
     sources: Vec<Arc<Segment>>,
     merged: Arc<Segment>,
-    /// Where each passage of the merged one stood: the source, and the place there.
+    /// Where each passage of the merged segment comes from: the source and the position there.
     origins: Vec<(usize, usize)>,
 }
 
@@ -26,8 +27,8 @@ impl Passages {
         self.to_merge().is_some()
     }
 
-    /// Merges what is to be merged first; `None` where nothing is. Keeps a core busy for long where a large
-    /// segment is written anew.
+    /// Does the first pending merge; `None` if there is none. CPU-bound, and long for a large
+    /// segment.
     pub(crate) fn merge(&self) -> Result<Option<Merge>, KnowledgeError> {
         let Some(sources) = self.to_merge() else { return Ok(None) };
         let passages = sources.iter().enumerate().flat_map(|(source, part)| {
@@ -35,7 +36,7 @@ impl Passages {
             live.map(move |(place, passage)| ((source, place), passage.clone()))
         });
         let mut passages: Vec<((usize, usize), Passage)> = passages.collect();
-        // As the segment will sort them.
+        // The same order as in the merged segment.
         passages.sort_unstable_by_key(|(_, passage)| passage.rank());
         let (origins, passages) = passages.into_iter().unzip();
         let Some(language) = sources.first().map(|part| part.segment.language) else { return Ok(None) };
@@ -44,11 +45,11 @@ impl Passages {
         Ok(Some(Merge { sources, merged, origins }))
     }
 
-    /// These passages with the merged segment in place of its sources; `None` where they are not here.
+    /// These passages with the merged segment in place of its sources; `None` if no source is here.
     pub(crate) fn merged(&self, merge: &Merge) -> Option<Self> {
         let is_of = |part: &Part, source: &Arc<Segment>| Arc::ptr_eq(&part.segment, source);
         let find = |source| self.parts.iter().find(|part| is_of(part, source));
-        // One that is missing has become stale as a whole.
+        // All passages of a missing source have become stale.
         let sources: Vec<Option<&Part>> = merge.sources.iter().map(find).collect();
         if sources.iter().all(Option::is_none) {
             return None;
@@ -67,8 +68,9 @@ impl Passages {
     }
 }
 
-/// Those of which too much is stale; and where there are too many, the smallest, up to one that is more than
-/// twice as large as they are together: so a passage is merged a few times only, however many changes come.
+/// The segments with too many stale passages. If there are too many segments, also the smallest, up
+/// to the first that is more than twice as large as the chosen ones together: so each passage is
+/// merged only a few times, however many changes come.
 fn chosen(parts: &[Part]) -> Vec<&Part> {
     let is_wasteful = |part: &&Part| part.stale.count() * MAX_STALE > part.segment.passages.len();
     let (mut chosen, mut others): (Vec<_>, Vec<_>) = parts.iter().partition(is_wasteful);
@@ -87,7 +89,7 @@ fn chosen(parts: &[Part]) -> Vec<&Part> {
 }
 
 impl Merge {
-    /// The merged segment, of which counts what counts of its sources by now.
+    /// The merged segment, with the current marks of its sources.
     fn part(&self, sources: &[Option<&Part>]) -> Part {
         let places = self.origins.len();
         let (mut stale, mut shown) = (Marks::none(places), Marks::none(places));

@@ -1,4 +1,4 @@
-//! Passages kept up to date by changes, against the same passages in a single new index.
+//! Compares passages that were updated by changes with the same passages in one new index.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::*;
 
-/// Few words, so that passages share them and are often the same. Some fall together in one language alone.
+/// Few words, so that passages share words and are often equal. Some have the same stem in one
+/// language only.
 const WORDS: [&str; 10] = ["scan", "scans", "scanned", "bed", "beds", "Befund", "Befunde", "clinic", "price", "prices"];
 const HEADINGS: [&str; 4] = ["Handbook", "Handbook › Scans", "Prices", "Befunde › Scans"];
 const LANGUAGES: [Option<Language>; 3] = [None, Some(Language::English), Some(Language::German)];
@@ -23,11 +24,11 @@ struct Written {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    /// Documents are written, or written anew, and others are deleted, in one change.
+    /// One change: documents are written or rewritten, and others are deleted.
     Change(BTreeMap<u128, Option<Written>>),
-    /// A merge, from whose begin to its end one change comes.
+    /// A merge, with one change while it runs.
     Merge(BTreeMap<u128, Option<Written>>),
-    /// The model has answered: passages with words of an even sum have vectors.
+    /// The model has answered: every other passage has a vector.
     Embed,
 }
 
@@ -65,7 +66,7 @@ impl Kept {
                 self.documents.insert(id, (passages(id, &written), revision(self.changes)));
             }
         }
-        // As it is loaded.
+        // The same order as when loading.
         let listed: Vec<_> = self.documents.iter().map(|(id, (_, at))| (document(*id), *at)).collect();
         let (unread, gone) = self.passages.compare(&listed);
         let read = |id: &DocumentId| self.documents.get(&id.0.as_u128()).unwrap().0.clone();
@@ -98,7 +99,7 @@ impl Kept {
         }
     }
 
-    /// The same in one new index, as the passages are distinct in Postgres: the first of each key, by key.
+    /// The same passages in one new index, deduplicated: the first of each key, ordered by key.
     fn anew(&self) -> Passages {
         let mut first: BTreeMap<[u8; 32], Passage> = BTreeMap::new();
         for passage in self.documents.values().flat_map(|(passages, _)| passages) {
@@ -134,20 +135,20 @@ fn passages(id: u128, written: &Written) -> Vec<Passage> {
         };
         Passage { key: InputHash::of("", &text).0, chunk: Arc::new(chunk) }
     };
-    // A document holds each text once.
+    // A document contains each text once.
     let mut known = HashSet::new();
     let all = (0..).zip(&written.passages).map(passage);
     all.filter(|passage| known.insert(passage.key)).collect()
 }
 
-/// Of every other passage, in one of few directions.
+/// The vector of every other passage, in one of few directions.
 fn vector(passage: &Passage) -> Option<(InputHash, Vector)> {
     let hash = InputHash::of(&passage.chunk.heading_path, &passage.chunk.text);
     let numbers = [f32::from(hash.0[0] % 3), f32::from(hash.0[1] % 3) - 1.0, 1.0];
     hash.0[2].is_multiple_of(2).then(|| (hash, Vector::parse(numbers.to_vec()).unwrap()))
 }
 
-/// The hits as they are shown, to the last bit of their scores.
+/// The hits with the exact bits of their scores.
 fn shown(hits: Vec<Hit>) -> Vec<String> {
     hits.into_iter().map(|hit| format!("{:x} {:?}", hit.score.to_bits(), hit.chunk)).collect()
 }

@@ -62,15 +62,15 @@ fn a_score_is_as_worked_out_by_hand() {
     ])
     .unwrap();
     let hits = passages.search("scans", 10).unwrap();
-    // Two of three hold it. The first twice in a text of mean length; the second once in a heading of
-    // mean length, for 2.5.
+    // Two of three passages contain it: the first twice in a text of mean length, the second once
+    // in a heading of mean length, which weighs 2.5.
     let rarity = (1.0_f32 + 1.5 / 2.5).ln();
     let expected = [rarity * 3.0 * 2.5 / 4.5, rarity * 3.0 * 2.0 / 4.0];
     assert_eq!(hits[0].chunk.heading_path, "Scan");
     for (hit, expected) in hits.iter().zip(expected) {
         assert!((hit.score - expected).abs() < 1e-5, "{} is not {expected}", hit.score);
     }
-    // Of two texts that hold it equally often the shorter one is about it.
+    // Of two texts with equal frequency, the shorter one scores higher.
     let beds: Vec<f32> = passages.search("bed", 10).unwrap().iter().map(|hit| hit.score).collect();
     assert_eq!(beds.len(), 3);
     let common = (1.0_f32 + 0.5 / 3.5).ln();
