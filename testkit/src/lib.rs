@@ -1,8 +1,9 @@
-//! What the tests of all crates share: the servers that the environment names, a part of each for every
-//! test, links to them that break, a simulator, and a job. For `dev-dependencies` only.
+//! What the tests of all crates share: the servers that the environment names, an isolated part of
+//! each for every test, links that can be broken, a simulator, and a job. For `dev-dependencies`
+//! only.
 //!
-//! Of our crates it links the domain and the simulator alone, so that the unit tests of all others can
-//! use it: none is there twice.
+//! Of the workspace it links only `domain` and `simulator`, so that the unit tests of all other
+//! crates can use it without linking their own crate twice.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod redis_server;
@@ -21,15 +22,16 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use url::Url;
 use uuid::Uuid;
 
-/// An address that nothing listens at.
+/// An address where nothing listens.
 pub const NOBODY: &str = "127.0.0.1:1";
 
-/// Redis. All tests share it: each has keys of its own, see [`prefix`].
+/// The URL of Redis. All tests share it, each with its own keys: see [`prefix`].
 pub fn redis_url() -> String {
     variable("REDIS_URL")
 }
 
-/// Postgres. A test has a database of its own there, from `sqlx::test` or from [`create_database`].
+/// The URI of Postgres. Each test has its own database there, from `sqlx::test` or from
+/// [`create_database`].
 pub fn postgres_uri() -> String {
     variable("POSTGRES_URI")
 }
@@ -38,12 +40,12 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
 }
 
-/// What begins the keys of one test, and of no other.
+/// A unique key prefix for one test.
 pub fn prefix() -> String {
     format!("test-{}", Uuid::now_v7().simple())
 }
 
-/// The client of a test that looks into Redis, past what it tests.
+/// A client for a test that inspects Redis directly.
 pub fn redis_client() -> redis::Client {
     redis::Client::open(redis_url()).expect("REDIS_URL is a URL")
 }
@@ -58,7 +60,7 @@ pub async fn keys(pattern: &str) -> Vec<String> {
     redis::cmd("KEYS").arg(pattern).query_async(&mut redis().await).await.expect("Redis answers")
 }
 
-/// Makes Redis forget the keys of a test that are such: a flush, as far as the test can tell.
+/// Deletes a test's keys that match `are_such`: to the test, this is a flush.
 pub async fn forget(prefix: &str, are_such: impl Fn(&str) -> bool) {
     let mut forgotten = keys(&format!("*{prefix}*")).await;
     forgotten.retain(|key| are_such(key));
@@ -67,12 +69,12 @@ pub async fn forget(prefix: &str, are_such: impl Fn(&str) -> bool) {
     }
 }
 
-/// Where the database is that `sqlx::test` made for a test, on the server that it uses.
+/// The URI of the database that `sqlx::test` made for a test.
 pub fn database_url(pool: &PgPool) -> String {
     beside(&variable("DATABASE_URL"), pool.connect_options().get_database().expect("it has a name"))
 }
 
-/// A migrated database of a test's own. The server is a throwaway: it is left there.
+/// Makes a migrated database for one test. It is not dropped: the server is temporary.
 pub async fn create_database(migrations: &Migrator) -> String {
     let name = format!("test_{}", Uuid::now_v7().simple());
     let mut admin = PgConnection::connect(&postgres_uri()).await.expect("Postgres answers");
@@ -83,14 +85,14 @@ pub async fn create_database(migrations: &Migrator) -> String {
     uri
 }
 
-/// Another database of the same server.
+/// The URI of another database on the same server.
 fn beside(uri: &str, name: &str) -> String {
     let mut uri: Url = uri.parse().expect("a server's URI");
     uri.set_path(name);
     uri.into()
 }
 
-/// A link to the server that a URL names, and the URL that leads over it.
+/// A link to the server of a URL, and the URL that goes through the link.
 pub async fn linked(url: &str) -> (Link, String) {
     let mut url: Url = url.parse().expect("a server's URL");
     let default_port = if url.scheme().starts_with("redis") { 6379 } else { 5432 };
@@ -102,18 +104,19 @@ pub async fn linked(url: &str) -> (Link, String) {
     (link, url.into())
 }
 
-/// The providers' stand-in, and what clients need to be made at all: see [`install_tls`].
+/// Starts the simulator of the providers, and installs what HTTP clients need: see [`install_tls`].
 pub async fn simulator(config: SimulatorConfig) -> Simulator {
     install_tls();
     Simulator::start(config).await.expect("the simulator starts")
 }
 
-/// What reqwest needs before a client is made. Another test of this process may have been first.
+/// Installs the TLS provider that reqwest needs. A no-op if another test of this process has done
+/// it.
 pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A job as a client asks for it, to be begun at once.
+/// A new job that can start at once.
 pub fn new_job(kind: JobKind, business: &str, payload: Value) -> NewJob {
     NewJob {
         id: JobId::new(),
@@ -124,7 +127,7 @@ pub fn new_job(kind: JobKind, business: &str, payload: Value) -> NewJob {
         payload,
         metadata: json!({}),
         max_attempts: 3,
-        // As Postgres keeps it.
+        // The precision of Postgres.
         created_at: Utc::now().trunc_subsecs(6),
         run_at: None,
         deadline_at: None,

@@ -1,4 +1,4 @@
-//! A Redis of a test's own. Needs the server's program only: `REDIS_SERVER`, or the one in PATH.
+//! A Redis server for one test. Needs only the program: `REDIS_SERVER`, or the one in PATH.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -7,23 +7,23 @@ use std::process::{Child, Command, Stdio};
 use redis::FromRedisValue;
 use uuid::Uuid;
 
-/// One server; gone with its data when dropped.
+/// One server. Dropping it stops the server and removes its data.
 #[derive(Debug)]
 pub struct RedisServer {
-    /// Where it listens.
+    /// The port where it listens.
     pub port: u16,
-    /// Where nodes of a cluster speak to it.
+    /// The port of the cluster bus.
     pub bus_port: u16,
-    /// Where its files are.
+    /// The folder of its files.
     pub folder: PathBuf,
     password: &'static str,
     process: Option<Child>,
 }
 
 impl RedisServer {
-    /// One that is not started yet. It is asked with the password, where that is not empty.
+    /// A server that is not started yet. Commands use the password unless it is empty.
     pub fn new(password: &'static str) -> Self {
-        // Both are held at once, so that they differ.
+        // Both listeners are open at once, so that the ports differ.
         let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let (client, bus) = (free(), free());
         let folder = std::env::temp_dir().join(format!("copydesk-redis-{}", Uuid::now_v7().simple()));
@@ -31,7 +31,7 @@ impl RedisServer {
         Self { port: port(&client), bus_port: port(&bus), folder, password, process: None }
     }
 
-    /// Starts it with these settings, beside its ports and its folder.
+    /// Starts it with these settings, in addition to its ports and its folder.
     pub fn start(&mut self, settings: &[&str]) {
         let own = std::env::var("REDIS_SERVER").ok();
         let programs = own.as_deref().map_or(vec!["redis-server", "valkey-server"], |own| vec![own]);
@@ -44,7 +44,7 @@ impl RedisServer {
         self.process = Some(started.expect("redis-server or valkey-server is in PATH, or REDIS_SERVER names it"));
     }
 
-    /// Kills it; its folder stays.
+    /// Kills it. Its folder stays.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("it is killed");
@@ -52,7 +52,7 @@ impl RedisServer {
         }
     }
 
-    /// What it answers; nothing where it does not.
+    /// Sends a command; `None` without an answer.
     pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
         let at = if self.password.is_empty() { String::new() } else { format!(":{}@", self.password) };
         let client = redis::Client::open(format!("redis://{at}127.0.0.1:{}", self.port)).expect("a URL");
