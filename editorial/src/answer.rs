@@ -1,6 +1,6 @@
-//! Whether a model's text can be used at all, whatever its format: it may be empty, cut off, a copy
-//! of the prompt, a refusal, JSON, in another language, or one sentence for ever. Whether it is good
-//! is the review's question; what may be shown of it, [`crate::text::markup`]'s.
+//! Whether a model's answer is usable at all, in any format: it may be empty, cut off, a copy of
+//! the prompt, a refusal, JSON, in another language, or one sentence repeated. The review judges
+//! whether it is good; [`crate::text::markup`] decides what of it can be shown.
 
 use crate::text::language;
 
@@ -16,15 +16,15 @@ pub use echo::{quotes, repeats_the_prompt};
 pub use refusal::is_refusal;
 pub use wrapping::{unwrap, unwrap_unfinished};
 
-/// Fewer words are no text of any format.
+/// The fewest words of a text in any format.
 const MIN_WORDS: usize = 12;
-/// A text that is so many times as long as asked for, and so many words more, went astray.
+/// A text is unusable beyond this multiple of the requested length plus this many words.
 const MAX_LENGTH: (usize, usize) = (4, 400);
 
-/// Why a text cannot be used, as an instruction to the writer.
+/// Why a text is unusable, as an instruction to the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
-    /// There is next to nothing.
+    /// It is empty, or nearly so.
     #[error("The answer was empty. Write the whole text.")]
     Empty,
     /// It stops before its end.
@@ -33,7 +33,7 @@ pub enum Defect {
     /// It repeats the prompt.
     #[error("The answer repeated these instructions or their data. Write the text itself, and nothing else.")]
     Echo,
-    /// It holds what is in the prompt for the writer's eyes only: lessons, points to mend.
+    /// It contains parts of the prompt that are only for the writer: lessons, points to fix.
     #[error("The answer repeated what was said to the writer. Write the text itself, and nothing else.")]
     Leak,
     /// It is data, code or a review.
@@ -42,16 +42,16 @@ pub enum Defect {
     /// It is a plan.
     #[error("The answer was a plan. Write the whole text in sentences.")]
     Plan,
-    /// It leaves something to be filled in.
+    /// It contains placeholders.
     #[error("The answer left something to be filled in. Write the finished text, and leave out what you do not know.")]
     Placeholder,
-    /// It goes on for ever.
+    /// It is far too long.
     #[error("The answer was many times as long as asked for. Keep to the length.")]
     TooLong,
     /// The provider's filter stopped it.
     #[error("The answer was stopped by a content filter. Keep to what any reader may see.")]
     Filtered,
-    /// It refuses, or speaks of itself.
+    /// It is a refusal, or the model speaks of itself.
     #[error("The answer spoke about its author. Write the text itself, and nothing else.")]
     Refusal,
     /// It repeats itself.
@@ -62,32 +62,32 @@ pub enum Defect {
     WrongLanguage,
 }
 
-/// What a text is held against.
+/// What a text is checked against.
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {
-    /// The prompt's own prose: the system message and the instructions, without any data.
+    /// The fixed text of the prompt: the system message and the instructions, without any data.
     pub instructions: &'a str,
-    /// What is for the writer's eyes only: lessons, points to mend.
+    /// Text that is only for the writer: lessons, points to fix.
     pub private: Vec<&'a str>,
     /// BCP 47.
     pub language: &'a str,
-    /// The asked-for length, in words.
+    /// The requested length, in words.
     pub words: u16,
 }
 
 impl Defect {
-    /// Whether the model, or its provider, would not write it.
+    /// Whether the model or its provider refused to write it.
     pub fn is_refusal(self) -> bool {
         matches!(self, Self::Refusal | Self::Filtered)
     }
 }
 
-/// Whether a text holds next to nothing.
+/// Whether a text is empty, or nearly so.
 pub fn is_empty(text: &str) -> bool {
     language::count_words(text) < MIN_WORDS
 }
 
-/// Why a text cannot be used; `None` where it can. `is_cut`: the model ran out of room.
+/// Why a text is unusable; `None` if it is usable. `is_cut`: the model reached its token limit.
 pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
     let lower = text.to_lowercase();
     let words = language::count_words(text);

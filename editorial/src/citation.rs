@@ -1,5 +1,5 @@
-//! Citations: `[n]` behind a sentence says that passage n supports it. Whether it does is told here; which
-//! passages there are, and what becomes of a citation that does not hold, is the pipeline's.
+//! Citations: `[n]` after a sentence says that passage n supports it. This module checks whether it
+//! does. The pipeline provides the passages and handles unsupported citations.
 
 mod marker;
 mod support;
@@ -9,8 +9,8 @@ use support::{best, is_possible};
 
 use crate::text::language;
 
-/// What of a passage supports a sentence; `None` where nothing does. `title` is what the passage stands
-/// under. In other languages than English a name or number may be all that is shared: passages are
+/// The part of a passage that supports a sentence; `None` if none does. `title` is the heading of
+/// the passage. For languages other than English, shared names or numbers are enough: passages are
 /// often in another language than the text.
 pub fn quote<'a>(sentence: &str, passage: &'a str, title: &str, language: &str) -> Option<&'a str> {
     let support = best(sentence, passage, title);

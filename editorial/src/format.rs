@@ -1,5 +1,5 @@
-//! The twelve formats, a file and a [`Spec`] each: what a model is told of the shape, whether a text has
-//! it, and a text composed in it where no model writes one.
+//! The twelve formats, each with a file and a [`Spec`]: the shape as the model is told it, its
+//! checks, and a text composed from material if no model writes one.
 
 use copydesk_domain::format::Format;
 
@@ -37,7 +37,7 @@ const SPECS: [&Spec; Format::ALL.len()] = [
 ];
 
 impl Spec {
-    /// A format's.
+    /// The spec of a format.
     pub const fn of(format: Format) -> &'static Self {
         SPECS[format as usize]
     }
@@ -50,7 +50,7 @@ pub(crate) mod tests {
     pub(crate) const RULES: Rules<'_> =
         Rules { business_name: "Acme Clinics", language: "en", words: 100, banned_phrases: &[], keywords: &[] };
 
-    /// Whether the text lacks nothing but what the words in `about` speak of.
+    /// Asserts that every fix is about one of the words in `about`.
     #[track_caller]
     pub(crate) fn lacks(format: Format, text: &str, about: &[&str]) {
         let fixes = Spec::of(format).fixes(text, &RULES);

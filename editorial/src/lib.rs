@@ -1,11 +1,11 @@
-//! What makes a text good and fit to show, as far as code can tell: [`answer`] takes a text out of what
-//! models say, [`text`] reads and cleans it, [`format`] holds it against its format, [`citation`]
-//! against its sources, and [`voice`] against how its business sounds.
+//! The quality of texts, as far as code can check it: [`answer`] extracts a text from a model's
+//! answer, [`text`] reads and cleans it, [`format`] checks it against its format, [`citation`]
+//! against its sources, and [`voice`] against the business's voice.
 //!
-//! Pure: texts go in, texts and findings come out. Who asks models, and what becomes of a text that
-//! fails, is the worker's pipeline.
+//! Pure functions: texts go in, texts and findings come out. The worker's pipeline calls the models
+//! and handles texts that fail.
 //!
-//! Imports point one way: text ← answer ← format ← voice, and text ← citation.
+//! Imports go in one direction: text ← answer ← format ← voice, and text ← citation.
 
 pub mod answer;
 pub mod citation;

@@ -1,11 +1,11 @@
-//! Lists of words and phrases that are data: files under `phrases/`, one to a line.
+//! Lists of words and phrases: files under `phrases/`, one phrase on a line.
 
 use std::sync::LazyLock;
 
-/// The phrases of a file, read when they are first asked for.
+/// The phrases of a file, read at the first use.
 pub(crate) type Phrases = LazyLock<Vec<&'static str>>;
 
-/// The phrases of a file that is part of the program.
+/// The phrases of a file that is embedded in the program.
 macro_rules! phrases {
     ($file:literal) => {
         std::sync::LazyLock::new(|| {
@@ -15,7 +15,7 @@ macro_rules! phrases {
 }
 pub(crate) use phrases;
 
-/// The lines that hold a phrase: those that begin with `# ` are comments.
+/// The lines with a phrase. Lines that begin with `# ` are comments.
 pub(crate) fn read(file: &'static str) -> Vec<&'static str> {
     file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("# ")).collect()
 }

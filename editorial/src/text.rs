@@ -1,5 +1,5 @@
-//! Texts as they are: where sentences end, what stands under which heading, in which language they are,
-//! and what of their markup may be shown. Judges nothing.
+//! Analysis of texts: where sentences end, what is under which heading, the language, and which
+//! markup can be shown. It makes no judgement of quality.
 
 pub mod clip;
 pub mod language;

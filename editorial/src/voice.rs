@@ -1,6 +1,6 @@
-//! How a business sounds, as far as counting tells: measured in its own documents, told to the writer
-//! in a few words, and held against a draft. Where the documents come from is the
-//! pipeline's. Judges no taste: that is the reviewer's.
+//! The voice of a business, as far as it can be counted: measured in its own documents, described
+//! to the writer in a few words, and compared with a draft. The pipeline provides the documents;
+//! the reviewer judges taste.
 
 use copydesk_domain::document::Chunk;
 use copydesk_domain::format::Format;
@@ -16,24 +16,24 @@ pub use measure::Measure;
 use crate::format::Spec;
 use crate::text::phrase;
 
-/// Fewer sentences tell no voice.
+/// The fewest sentences from which a voice is measured.
 const MIN_SENTENCES: u16 = 15;
-/// A draft of fewer sentences is too short to hold a rate against.
+/// The fewest sentences of a draft for which rates are compared.
 const MIN_DRAFT_SENTENCES: u16 = 5;
-/// A form of address that so many of 100 sentences use is the business's habit.
+/// A form of address that occurs in at least this many of 100 sentences is a habit of the business.
 const HABIT: f32 = 15.0;
 /// The score of a draft without deviations.
 const PERFECT: f64 = 10.0;
 /// A lower score fails the review's check.
 pub const MIN_SCORE: f64 = 6.0;
-/// Words of a style guide that the writer is told.
+/// The most words of a style guide that the writer is told.
 const MAX_TOLD: usize = 40;
-/// Words of it that a deviation names.
+/// The most words of it that a deviation names.
 const MAX_NAMED: usize = 8;
-/// What a word that the style guide avoids takes off, and all of them together.
+/// What a word that the style guide avoids subtracts from the score, and the limit for all of them.
 const AVOIDED_COST: f64 = 0.75;
 const MAX_AVOIDED_COST: f64 = 3.0;
-/// A draft of so many words has room for one of the business's own terms.
+/// The fewest words of a draft that should use one of the business's own terms.
 const MIN_WORDS_FOR_TERMS: u16 = 100;
 
 /// A business's voice.
@@ -41,14 +41,14 @@ const MIN_WORDS_FOR_TERMS: u16 = 100;
 pub struct VoiceProfile {
     /// Its documents' counts.
     pub measure: Measure,
-    /// Words that its documents use far more than others do, most telling first.
+    /// Words that its documents use far more than others do, most distinctive first.
     pub terms: Vec<String>,
     /// Words that its style guide avoids.
     #[serde(default)]
     pub avoided: Vec<Avoided>,
 }
 
-/// How well a draft keeps to it.
+/// How well a draft matches a voice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VoiceScore {
     /// 0 to 10.
@@ -58,7 +58,7 @@ pub struct VoiceScore {
 }
 
 impl VoiceProfile {
-    /// The voice of documents; `None` where there is too little text to tell.
+    /// The voice of documents; `None` if there is too little text.
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let text = documents.into_iter().collect::<Vec<_>>().join("\n\n");
         let measure = Measure::of(&text);
@@ -66,13 +66,13 @@ impl VoiceProfile {
         (measure.sentences >= MIN_SENTENCES).then(|| Self { measure, terms: terms(), avoided: Vec::new() })
     }
 
-    /// With what the style guides among all of the business's passages say.
+    /// Adds the rules of the style guides among the business's passages.
     #[must_use]
     pub fn guided_by(self, passages: &[Chunk]) -> Self {
         Self { avoided: avoided::avoided(passages), ..self }
     }
 
-    /// What the writer is told, a few short sentences.
+    /// The description for the writer: a few short sentences.
     pub fn in_words(&self) -> String {
         let measure = &self.measure;
         let mut told = vec![format!(
@@ -108,7 +108,8 @@ impl VoiceProfile {
         told.join(" ")
     }
 
-    /// Holds a draft against the voice. Sentences are measured in prose alone: an ad's are short whoever writes it.
+    /// Compares a draft with the voice. Sentences are measured only in prose formats: those of ads
+    /// are short in any voice.
     pub fn score(&self, draft: &str, format: Format, banned: &[String]) -> VoiceScore {
         let (own, drafted) = (&self.measure, Measure::of(draft));
         let mut found = Deviations::default();

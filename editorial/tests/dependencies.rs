@@ -1,4 +1,4 @@
-//! What makes a text good is told of the text alone: no runtime, no database and no HTTP is linked.
+//! The crate works on texts only: it links no async runtime, no database and no HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;

@@ -1,12 +1,11 @@
-//! Answers that repeat what the model was told: the prompt's prose, its tags, what was for the writer's
-//! eyes only.
+//! Answers that repeat the prompt: its fixed text, its tags, or what was only for the writer.
 
 use crate::text::sentence::sentences;
 
-/// A line of the prompt's own prose that is at least so long is copied, not a coincidence, in
-/// characters.
+/// The shortest line of the prompt, in characters, whose occurrence in a text is a copy and no
+/// coincidence.
 const MIN_COPIED_CHARS: usize = 40;
-/// Tags of the prompt: no text holds them.
+/// Tags of the prompt, which no text contains.
 const PROMPT_TAGS: &[&str] = &[
     "<task ",
     "<passage",
@@ -39,7 +38,7 @@ const PROMPT_TAGS: &[&str] = &[
     "### instruction:",
     "### response:",
 ];
-/// How a text speaks of its passages, which its readers do not know.
+/// Mentions of the passages, which readers do not know.
 const PASSAGES: [&str; 5] = [
     "provided passages",
     "passages provided",
@@ -53,36 +52,36 @@ pub(super) fn is_echo(text: &str, instructions: &str) -> bool {
     repeats_the_prompt(text) || quotes(text, instructions) || is_dialogue(text)
 }
 
-/// Whether a text holds a sentence of the prompt's own prose.
+/// Whether a text contains a sentence of the prompt's fixed text.
 pub fn quotes(text: &str, instructions: &str) -> bool {
     let text = spaced(text);
     sentences(instructions).into_iter().any(|sentence| is_copied(&text, &instructions[sentence]))
 }
 
-/// Whether a text went on with a talk: somebody asks, and a model answers.
+/// Whether a text continues as a dialogue between a user and a model.
 fn is_dialogue(text: &str) -> bool {
     let says = |who: &[&str]| text.lines().any(|line| who.iter().any(|who| line.trim_start().starts_with(who)));
     says(&["User:", "Human:"]) && says(&["Assistant:", "AI:"])
 }
 
-/// Whether a text holds what only a prompt holds: its tags, escaped or not.
+/// Whether a text contains tags of the prompt, escaped or not.
 pub fn repeats_the_prompt(text: &str) -> bool {
     let lower = text.to_lowercase().replace("&lt;", "<").replace("&quot;", "\"");
     PROMPT_TAGS.iter().any(|tag| lower.contains(tag))
 }
 
-/// Whether a text holds what was said to the writer alone, or speaks of the passages.
+/// Whether a text contains what was only for the writer, or mentions the passages.
 pub(super) fn is_leak(text: &str, private: &[&str]) -> bool {
     let (lower, flat) = (text.to_lowercase(), spaced(text));
     private.iter().any(|said| is_copied(&flat, said)) || PASSAGES.iter().any(|words| lower.contains(words))
 }
 
-/// Whether a text, [`spaced`], holds words that were not meant for it.
+/// Whether a text, already [`spaced`], contains a copy of `said`.
 fn is_copied(text: &str, said: &str) -> bool {
     said.chars().count() >= MIN_COPIED_CHARS && text.contains(&spaced(said))
 }
 
-/// A text in lower case with single spaces: however lines are broken.
+/// A text in lower case with single spaces, so that line breaks do not matter.
 fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

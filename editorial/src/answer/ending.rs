@@ -1,12 +1,12 @@
-//! How an answer ends: like a text, or in the middle of one.
+//! How an answer ends: complete, or in the middle of a sentence.
 
-/// A text that ends in one of these was going on.
+/// Endings of an unfinished text.
 const UNFINISHED: &[&str] = &[
     "a", "an", "and", "as", "at", "because", "but", "by", "for", "from", "in", "into", "its", "of", "on", "or", "our",
     "that", "the", "their", "these", "this", "to", "which", "while", "with", "your", "und", "der", "die", "das", "et",
     "le", "la", "les", "de", "y", "el",
 ];
-/// A last line of so many words is a sentence, and ends like one.
+/// A last line with at least this many words is a sentence, and must end like one.
 const SENTENCE_WORDS: usize = 9;
 
 /// Whether a text breaks off.

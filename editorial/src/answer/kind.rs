@@ -1,17 +1,17 @@
-//! Answers that are no text at all, but data, code, a review or a plan.
+//! Answers that are not a text but data, code, a review or a plan.
 
 use super::ending::without_marks;
 use crate::text::language;
 
-/// Several runs of so many letters and digits are no words either, but packed data.
+/// Several runs of at least this many letters and digits are encoded data, not words.
 const PACKED_CHARS: usize = 60;
 const MAX_PACKED: usize = 2;
-/// Lines with a mark out of ten that make a review.
+/// The number of lines with a mark out of ten that makes a text a review.
 const MIN_MARKS: usize = 3;
-/// A line of fewer words is no sentence.
+/// The fewest words of a sentence.
 const MIN_SENTENCE_WORDS: usize = 4;
 
-/// Whether a text is JSON, whole or cut off, or nothing but code.
+/// Whether a text is JSON (complete or cut off) or only code.
 pub(super) fn is_data(text: &str) -> bool {
     let text = text.trim();
     let packed = |word: &&str| {
@@ -25,13 +25,13 @@ pub(super) fn is_data(text: &str) -> bool {
     matches!((marks.next(), marks.next()), (Some('{'), Some('"' | '}')) | (Some('['), Some('{' | '"' | ']')))
 }
 
-/// Whether a text gives marks to another, line by line.
+/// Whether a text gives marks to a draft, line by line.
 pub(super) fn is_review(lower: &str) -> bool {
     let speaks = ["draft", "the text", "overall"].iter().any(|word| lower.contains(word));
     speaks && lower.lines().filter(|line| line.contains("/10")).count() >= MIN_MARKS
 }
 
-/// Whether no line of a text is a sentence; an ad's body may lack its full stop.
+/// Whether no line of a text is a sentence. The body of an ad may lack its full stop.
 pub(super) fn is_plan(text: &str) -> bool {
     let ends = |line: &str| without_marks(line).ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '।', '؟']);
     let is_sentence =

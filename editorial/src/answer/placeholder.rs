@@ -1,24 +1,24 @@
-//! What a model leaves to be filled in: `[Your Name]`, `{{name}}`, `Lorem ipsum`. Code is left out: a
+//! Placeholders that a model leaves: `[Your Name]`, `{{name}}`, `Lorem ipsum`. Code is ignored: a
 //! text may be about templates.
 
 use crate::phrases::{Phrases, phrases};
 use crate::text::phrase;
 
-/// The longest of them, in characters.
+/// The longest placeholder, in characters.
 const MAX_CHARS: usize = 60;
-/// How what stands in brackets begins.
+/// Beginnings of placeholders in brackets.
 static IN_BRACKETS: Phrases = phrases!("placeholders.txt");
-/// What gives others away anywhere.
+/// Signs of a placeholder anywhere in a text.
 const ANYWHERE: [&str; 6] = ["{{", "lorem ipsum", "<your ", "<insert ", "xxx-", "-xxx"];
 
-/// Whether a text holds any.
+/// Whether a text contains a placeholder.
 pub fn is_left(text: &str) -> bool {
     let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
     let lower = prose.to_lowercase();
     ANYWHERE.iter().any(|mark| lower.contains(mark)) || bracketed(&prose).next().is_some() || holds_field(&lower)
 }
 
-/// The text without lines that are nothing else, as signatures have: nobody knows what they would say.
+/// The text without lines that are only a placeholder, as in signatures.
 pub fn without_lines(text: &str) -> String {
     let is_left = |line: &str| {
         let bare = line.trim().trim_matches(['*', '_']);
@@ -27,7 +27,7 @@ pub fn without_lines(text: &str) -> String {
     text.split('\n').filter(|line| !is_left(line)).collect::<Vec<_>>().join("\n")
 }
 
-/// The insides of brackets that are to be filled in: no citations, no links, no asides.
+/// The contents of brackets that are placeholders, not citations, links or asides.
 fn bracketed(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('[').filter_map(|(start, _)| {
         let (inside, after) = text[start + 1..].split_once(']')?;
@@ -38,7 +38,7 @@ fn bracketed(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a text, in lower case, holds a field such as `{first_name}`.
+/// Whether a text in lower case contains a field such as `{first_name}`.
 fn holds_field(lower: &str) -> bool {
     lower.match_indices('{').any(|(start, _)| {
         let inside = lower[start + 1..].split('}').next().unwrap_or_default();

@@ -1,23 +1,23 @@
-//! Answers that go round in circles.
+//! Answers that repeat themselves.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::text::sentence;
 
-/// The same sentence so often is a loop.
+/// The same sentence this many times is a loop.
 const MAX_SAME_SENTENCES: usize = 4;
-/// The same sentence so often without another between is a loop, however long the text.
+/// The same sentence this many times in a row is a loop, however long the text.
 const MAX_SAME_IN_A_ROW: usize = 3;
-/// Sentences that differ in their numbers alone, from which on they are a loop.
+/// The number of sentences that differ only in their numbers from which they are a loop.
 const MAX_COUNTED_SENTENCES: usize = 12;
-/// A longer run without a space is no word, in characters; addresses may be longish.
+/// The longest run without a space, in characters. Addresses may be long.
 const MAX_WORD_CHARS: usize = 300;
-/// Below this share of different three-word runs, a long text says the same over and over.
+/// The lowest share of distinct three-word runs in a long text that does not repeat itself.
 const MIN_VARIETY: f64 = 0.35;
-/// Shorter texts may repeat themselves.
+/// The fewest words for which the share is checked.
 const MIN_WORDS_FOR_VARIETY: usize = 120;
 
-/// Whether a text, in lower case, says the same over and over.
+/// Whether a text in lower case repeats itself.
 pub(super) fn is_repetition(lower: &str) -> bool {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let (mut last, mut in_a_row, mut most_in_a_row) = ("", 0, 0);

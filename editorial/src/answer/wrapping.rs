@@ -1,5 +1,5 @@
-//! What models put around a text: thoughts, code fences, JSON, a line such as "Here is the post:",
-//! notes and sources behind it, an offer to change it, tokens of their chat template.
+//! Removes what models put around a text: reasoning, code fences, JSON, a line such as "Here is the
+//! post:", notes and sources after it, an offer to change it, tokens of their chat template.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::text::language;
 use preamble::without_preamble;
 use remark::without_remarks;
 
-/// A text stands in at most so many layers of them.
+/// The most layers of wrapping that are removed.
 const MAX_LAYERS: usize = 4;
 /// Tokens that begin a message in the chat templates of common models.
 const BEGIN_TOKENS: [&str; 5] = [
@@ -23,7 +23,7 @@ const BEGIN_TOKENS: [&str; 5] = [
     "<|assistant|>",
     "<｜Assistant｜>",
 ];
-/// Tokens that end one.
+/// Tokens that end a message.
 const END_TOKENS: [&str; 8] = [
     "<|im_end|>",
     "<|eot_id|>",
@@ -34,11 +34,11 @@ const END_TOKENS: [&str; 8] = [
     "<｜end▁of▁sentence｜>",
     "</s>",
 ];
-/// What stands before the answer of models that think in a channel of its own; the second is what
-/// servers leave of the first that drop its tokens.
+/// Markers of the reasoning channel and of the answer. The second pair is what is left of the first
+/// on servers that drop its tokens.
 const CHANNELS: [(&str, &str); 2] =
     [("<|channel|>analysis", "<|channel|>final<|message|>"), ("analysis", "assistantfinal")];
-/// Tags of a thought before the answer.
+/// Tags of reasoning before the answer.
 const THOUGHTS: [(&str, &str); 9] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -58,7 +58,7 @@ const ANSWERS: [(&str, &str); 4] = [
     ("<output>", "</output>"),
 ];
 
-/// The text without what models put around it.
+/// The text without its wrapping.
 pub fn unwrap(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text.trim());
     for _ in 0..MAX_LAYERS {
@@ -77,7 +77,7 @@ pub fn unwrap(text: &str) -> Cow<'_, str> {
     text
 }
 
-/// The same of an answer that is still being written: a fence that was opened is not closed yet.
+/// The same for an answer that is still being written: an open fence has no end yet.
 pub fn unwrap_unfinished(text: &str) -> Cow<'_, str> {
     let text = unwrap(text);
     let opened = text.starts_with("```").then(|| text.find('\n')).flatten();
@@ -102,7 +102,7 @@ fn answered(text: &str) -> &str {
     CHANNELS.iter().find_map(last).unwrap_or(text)
 }
 
-/// A thought that never ends leaves no text.
+/// The text without reasoning. Reasoning without an end leaves no text.
 fn without_thought(text: &str) -> &str {
     for (open, close) in THOUGHTS {
         if let Some(end) = text.rfind(close) {
@@ -115,7 +115,7 @@ fn without_thought(text: &str) -> &str {
     text
 }
 
-/// The inside of tags that hold most of the text.
+/// The contents of tags that contain most of the text.
 fn tagged(text: &str) -> &str {
     let inside = |(open, close): &(&str, &str)| {
         let start = text.find(open)? + open.len();
@@ -125,7 +125,7 @@ fn tagged(text: &str) -> &str {
     ANSWERS.iter().find_map(inside).unwrap_or(text)
 }
 
-/// The inside of a code fence that holds most of the text.
+/// The contents of a code fence that contains most of the text.
 fn fenced(text: &str) -> Option<&str> {
     let (before, rest) = text.split_once("```")?;
     let (label, rest) = rest.split_once('\n')?;
@@ -134,7 +134,7 @@ fn fenced(text: &str) -> Option<&str> {
     (is_label && inside.len() > before.len() + after.len()).then_some(inside.trim())
 }
 
-/// The text of an answer that is JSON and nothing else.
+/// The text in an answer that is only JSON.
 fn in_json(text: &str) -> Option<String> {
     if !text.starts_with(['{', '[', '"']) {
         return None;
@@ -143,7 +143,8 @@ fn in_json(text: &str) -> Option<String> {
     (language::count_words(&inside) >= MIN_WORDS).then(|| inside.trim().to_owned())
 }
 
-/// A string, the strings of a list, or what an object holds under a name that texts have: the longest.
+/// The text in a JSON value: a string, the strings of a list, or the longest of an object's members
+/// with a name used for texts.
 fn text_of(value: &Value) -> Option<String> {
     const NAMES: [&str; 14] = [
         "content", "text", "body", "article", "post", "draft", "markdown", "answer", "response", "output", "result",

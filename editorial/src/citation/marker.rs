@@ -1,4 +1,4 @@
-//! `[n]` in a text, and the sentence that it stands behind.
+//! `[n]` in a text, and the sentence before it.
 
 use crate::text::sentence;
 
@@ -7,13 +7,13 @@ use crate::text::sentence;
 pub struct Marker {
     /// Where it stands.
     pub start: usize,
-    /// Behind its bracket.
+    /// The position after its bracket.
     pub end: usize,
-    /// The passages.
+    /// The numbers of the passages.
     pub numbers: Vec<u16>,
 }
 
-/// The citations of a text. `[1](https://…)` is a link, and left alone.
+/// The citations of a text. `[1](https://…)` is a link, not a citation.
 pub fn markers(text: &str) -> Vec<Marker> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -29,11 +29,11 @@ pub fn markers(text: &str) -> Vec<Marker> {
     found
 }
 
-/// The sentence that a citation at `at` stands behind: it may stand before the full stop or after.
+/// The sentence before a citation at `at`. The citation may be before or after the full stop.
 pub fn sentence_before(text: &str, at: usize) -> &str {
     let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let line = &text[line_start..at];
-    // Citations of the same sentence, and its full stop, where that comes first.
+    // Skips other citations of the same sentence, and its full stop if that comes first.
     let body = line.trim_end_matches(|c: char| c.is_ascii_digit() || "[],; ".contains(c));
     let body = body.trim_end_matches(['.', '!', '?', '"', '”', '*', '_', '。', '！', '？']);
     let start = sentence::ends(body).filter(|&end| end < body.len()).last().unwrap_or(0);

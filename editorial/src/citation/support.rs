@@ -1,7 +1,7 @@
-//! Whether a passage supports a sentence, by the words that they share: how much of what the
-//! sentence says stands in one or two neighbouring sentences of the passage. Numbers and names weigh
-//! more, and a number that the passage does not give, or a denial of what it says, counts against
-//! the rest. Knows no meanings: what says the same in other words alone is not found.
+//! Whether a passage supports a sentence, by shared words: the share of the sentence's words that
+//! occur in one or two neighbouring sentences of the passage. Numbers and names weigh more. A
+//! number that is missing from the passage, or a denial of what it says, lowers the score.
+//! Paraphrases without shared words are not recognised.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -11,30 +11,30 @@ use copydesk_words::words;
 use crate::phrases::{Phrases, phrases};
 use crate::text::sentence::sentences;
 
-/// The share of a sentence's weight that must stand in the passage. Where precision and recall meet on
-/// `tests/fixtures/citation_pairs.json`; the test below states both.
+/// The share of a sentence's weight that must occur in the passage. Precision and recall are equal
+/// there on `tests/fixtures/citation_pairs.json`; the test below states both.
 const MIN_SUPPORT: f64 = 0.55;
-/// Sentences of a passage that are read together.
+/// The most sentences of a passage that are compared together.
 const MAX_WINDOW: usize = 2;
-/// What a number, a name and any other word weigh.
+/// The weights of a number, a name and any other word.
 const NUMBER: f64 = 2.0;
 const NAME: f64 = 1.5;
 const WORD: f64 = 1.0;
-/// What is left of the support for each telling word, beyond the first, that the passage lacks: two new
+/// The factor for each significant word, after the first, that is missing from the passage: two new
 /// things are a new claim.
 const NEW_CLAIM: f64 = 0.7;
-/// What is left of the support of a sentence with numbers where it takes two sentences: they may
-/// be numbers of different things.
+/// The factor for a sentence with numbers that is supported by two sentences: the numbers may be
+/// about different things.
 const NUMBERS_APART: f64 = 0.8;
-/// What a word weighs that says little by itself.
+/// The weight of a word that says little by itself.
 const LIGHT_WORD: f64 = 0.35;
 /// Words that say little by themselves.
 static LIGHT: Phrases = phrases!("light_words.txt");
-/// Words that a denial reaches.
+/// The number of words that a denial applies to.
 const DENIAL_REACH: usize = 4;
-/// What is left of the support where the passage gives another number, or says the contrary.
+/// The factor if the passage has another number, or says the opposite.
 const CONTRADICTED: f64 = 0.5;
-/// Numbers in words; "one" is too often none.
+/// Numbers in words. "one" is left out: it is often not a number.
 const NUMBERS: [(&str, &str); 29] = [
     ("two", "2"),
     ("three", "3"),
@@ -69,7 +69,7 @@ const NUMBERS: [(&str, &str); 29] = [
 /// Words that deny.
 const DENIALS: [&str; 12] =
     ["not", "no", "never", "without", "cannot", "nothing", "none", "neither", "nor", "hardly", "rarely", "t"];
-/// Words that say the contrary of each other.
+/// Pairs of opposite words.
 const CONTRARIES: [(&str, &str); 14] = [
     ("before", "after"),
     ("day", "night"),
@@ -90,20 +90,21 @@ const CONTRARIES: [(&str, &str); 14] = [
 /// The sentences of a passage that support a sentence best.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Support<'a> {
-    /// The share of the sentence that stands in them, 0 to 1.
+    /// The share of the sentence that occurs in them, 0 to 1.
     pub(super) share: f64,
-    /// Them.
+    /// The sentences.
     pub(super) quote: &'a str,
 }
 
 impl Support<'_> {
-    /// Whether it is enough.
+    /// Whether the share is high enough.
     pub(super) fn is_enough(&self) -> bool {
         self.share >= MIN_SUPPORT
     }
 }
 
-/// The best support of a sentence in a passage; `context` is what the passage stands under, such as its title.
+/// The best support of a sentence in a passage. `context` is the passage's heading, such as its
+/// title.
 pub(super) fn best<'a>(sentence: &str, passage: &'a str, context: &str) -> Support<'a> {
     let said = Said::of(sentence);
     let context = words(context);
@@ -119,7 +120,7 @@ pub(super) fn best<'a>(sentence: &str, passage: &'a str, context: &str) -> Suppo
                 (start..=end).any(|at| said.numbers.is_subset(&Said::of(&passage[pieces[at].clone()]).numbers));
             share *= NUMBERS_APART * if together { 1.0 } else { CONTRADICTED };
         }
-        // A longer quote must be worth it.
+        // A longer quote must be clearly better.
         if share > best.share + 0.05 * f64::from(u8::from(end > start)) {
             best = Support { share, quote };
         }
@@ -127,8 +128,8 @@ pub(super) fn best<'a>(sentence: &str, passage: &'a str, context: &str) -> Suppo
     best
 }
 
-/// Whether the digits of a sentence stand in a passage, and any other word does: what can be told
-/// where the two are in different languages.
+/// Whether a passage can support a sentence in another language: it contains all of the sentence's
+/// digits and shares a word with it, or it shares a number.
 pub(super) fn is_possible(sentence: &str, passage: &str) -> bool {
     let (said, known) = (Said::of(sentence), Said::of(passage));
     let digits = said.numbers.iter().filter(|number| sentence.contains(number.as_str()));
@@ -136,7 +137,7 @@ pub(super) fn is_possible(sentence: &str, passage: &str) -> bool {
         || said.numbers.iter().any(|number| known.numbers.contains(number))
 }
 
-/// What a text says, as far as words tell.
+/// The words and numbers of a text, by their role.
 #[derive(Debug, Default)]
 struct Said {
     numbers: BTreeSet<String>,
@@ -158,7 +159,7 @@ impl Said {
         for (place, token) in tokens.iter().enumerate() {
             let lower = token.to_lowercase();
             if DENIALS.contains(&lower.as_str()) {
-                // "Nothing but flour" denies no flour.
+                // "Nothing but flour" does not deny flour.
                 let is_only = tokens.get(place + 1).is_some_and(|next| next.eq_ignore_ascii_case("but"));
                 reach = if is_only { 0 } else { DENIAL_REACH };
             } else if reach > 0 {
@@ -198,7 +199,7 @@ impl Said {
         if contradicted { share * CONTRADICTED } else { share }
     }
 
-    /// Whether it denies something that another text says without denying anything.
+    /// Whether it denies a word that occurs in another text that has no denials.
     fn denies_what(&self, other: &Self) -> bool {
         other.denied.is_empty()
             && self.denied.iter().any(|word| other.words.contains(word) || other.names.contains(word))
@@ -225,7 +226,7 @@ fn count(n: usize) -> f64 {
     n as f64
 }
 
-/// A number as digits: `12,000`, `12000` and `twelve` as themselves.
+/// A number as digits: `12000` for `12,000`, `12` for `twelve`.
 fn number(lower: &str) -> Option<String> {
     if lower.starts_with(|c: char| c.is_ascii_digit()) {
         let digits = lower.replace(',', "");
@@ -250,7 +251,7 @@ mod tests {
         unsupported: Vec<String>,
     }
 
-    /// Precision and recall over the pairs of a split.
+    /// Precision and recall on a split's pairs.
     fn measured(split: &str) -> (f64, f64, usize) {
         let labelled: Vec<Labelled> =
             serde_json::from_str(include_str!("../../tests/fixtures/citation_pairs.json")).unwrap();
@@ -285,7 +286,7 @@ mod tests {
         }
     }
 
-    /// The share of a sentence that stands in a passage.
+    /// The share of a sentence that occurs in a passage.
     fn share(sentence: &str, passage: &str) -> f64 {
         best(sentence, passage, "").share
     }

@@ -31,7 +31,7 @@ fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     checks.require("call_to_action", acts, "End the last section with a call to action.");
 }
 
-/// Whether a deeper heading follows directly.
+/// Whether a deeper heading follows this one directly.
 fn has_subsections(page: &Page<'_>, heading: &str) -> bool {
     let place = page.sections.iter().position(|section| section.level == 2 && section.heading == heading);
     place.and_then(|place| page.sections.get(place + 1)).is_some_and(|next| next.level > 2)

@@ -8,13 +8,13 @@ use crate::text::clip::{chars, one_line};
 use crate::text::language::calls_to_act;
 use crate::text::page::Page;
 
-/// What a mailbox shows of a subject, in characters.
+/// The length of a subject that mail clients show, in characters.
 const MAX_SUBJECT_CHARS: usize = 60;
-/// What a mailbox shows after it, in characters.
+/// The length of a preheader that mail clients show, in characters.
 const MAX_PREHEADER_CHARS: usize = 100;
-/// A longer line greets nobody, in characters.
+/// The longest greeting, in characters.
 const MAX_GREETING_CHARS: usize = 100;
-/// A longer paragraph is no sign-off, in characters.
+/// The longest sign-off, in characters.
 const MAX_SIGN_OFF_CHARS: usize = 150;
 
 pub(super) const SPEC: Spec = Spec {

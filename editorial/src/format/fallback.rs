@@ -1,19 +1,19 @@
-//! What a text is composed of where no model writes it: sentences of the passages, each with its
-//! citation, and plain words where they run out. Invents nothing.
+//! The material of a text that no model writes: sentences of the passages, each with its citation,
+//! and stock sentences when they run out. Nothing is invented.
 
 use chrono::{DateTime, Utc};
 
 use crate::text::clip::chars;
 use crate::text::sentence;
 
-/// The longest sentence that is taken over whole, in characters.
+/// The longest sentence that is used whole, in characters.
 const MAX_SENTENCE_CHARS: usize = 240;
-/// Shorter ones are headings, labels and scraps.
+/// The shortest sentence, in characters. Shorter ones are headings, labels and fragments.
 const MIN_SENTENCE_CHARS: usize = 25;
-/// Sentences taken from one passage: the next passage likely says something else.
+/// The most sentences from one passage: the next passage likely says something else.
 const SENTENCES_PER_PASSAGE: usize = 4;
 
-/// What there is to compose a text of.
+/// The material of a text.
 #[derive(Debug, Clone)]
 pub struct Material<'a> {
     /// What the text is about.
@@ -24,9 +24,9 @@ pub struct Material<'a> {
     pub title: String,
     /// The headings planned for it.
     pub headings: &'a [String],
-    /// What is known, best first.
+    /// Sentences of the passages, best first.
     pub facts: Vec<Fact>,
-    /// The day that a dated text bears.
+    /// The date of a dated text.
     pub today: DateTime<Utc>,
 }
 
@@ -40,14 +40,14 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// The sentence with its citation, before the full stop's place: `It is so [1].`
+    /// The sentence with its citation before the full stop: `It is so [1].`
     fn cited(&self) -> String {
         let text = self.text.trim_end_matches(['.', '!', '?', ' ']);
         format!("{text} [{}].", self.n)
     }
 }
 
-/// Sentences of passages, one of each passage in turn: the best of each come first.
+/// Sentences of passages, one from each passage in turn, the best of each first.
 pub fn facts<'a>(passages: impl IntoIterator<Item = (u16, &'a str)>) -> Vec<Fact> {
     let by_passage: Vec<Vec<Fact>> = passages
         .into_iter()
@@ -57,7 +57,7 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = (u16, &'a str)>) -> Vec<Fact
         (0..SENTENCES_PER_PASSAGE).flat_map(|round| by_passage.iter().filter_map(move |facts| facts.get(round)));
     let mut facts: Vec<Fact> = Vec::new();
     for fact in in_turn {
-        // Overlapping passages share sentences.
+        // Overlapping passages contain the same sentences.
         if !facts.iter().any(|known| known.text == fact.text) {
             facts.push(fact.clone());
         }
@@ -65,14 +65,14 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = (u16, &'a str)>) -> Vec<Fact
     facts
 }
 
-/// The sentences of a passage that can stand alone, without Markdown's marks.
+/// The sentences of a passage that are understandable alone, without Markdown marks.
 fn sentences(text: &str) -> impl Iterator<Item = String> {
     let all = blocks(text).into_iter().flat_map(|block| one_spaced(&block));
     all.filter(|sentence| (MIN_SENTENCE_CHARS..=MAX_SENTENCE_CHARS).contains(&chars(sentence)))
 }
 
-/// Paragraphs and bullets as running text each, without headings, tables, code, links' brackets and
-/// quotation marks.
+/// Paragraphs and bullets, each as running text, without headings, tables, code, the brackets of
+/// links and quotation marks.
 fn blocks(text: &str) -> Vec<String> {
     let mut blocks = vec![String::new()];
     for line in text.lines().map(str::trim) {
@@ -99,13 +99,13 @@ fn without_links(text: &str) -> String {
     plain + rest
 }
 
-/// The sentences of a block, as one line each.
+/// The sentences of a block, each on one line.
 fn one_spaced(block: &str) -> Vec<String> {
     let block = block.split_whitespace().collect::<Vec<_>>().join(" ");
     sentence::ended(&block).map(str::to_owned).collect()
 }
 
-/// Hands facts out one after the other, and plain sentences once they are used up.
+/// Yields facts one after the other, and stock sentences once they are used up.
 #[derive(Debug)]
 pub(super) struct Telling<'a> {
     material: &'a Material<'a>,
@@ -117,12 +117,12 @@ impl<'a> Telling<'a> {
         Self { material, next: 0 }
     }
 
-    /// One sentence, with its citation where it has one.
+    /// One sentence, with its citation if it has one.
     pub(super) fn sentence(&mut self) -> String {
         self.within(usize::MAX)
     }
 
-    /// One sentence of at most `max_chars`: a longer fact is passed over.
+    /// One sentence of at most `max_chars`. A longer fact is skipped.
     pub(super) fn within(&mut self, max_chars: usize) -> String {
         while let Some(fact) = self.material.facts.get(self.next) {
             self.next += 1;
@@ -148,13 +148,13 @@ impl<'a> Telling<'a> {
         (0..sentences).map(|_| self.sentence()).collect::<Vec<_>>().join(" ")
     }
 
-    /// How many sentences a part gets so that the facts go round over `parts`.
+    /// The number of sentences for a part, so that the facts are spread over `parts`.
     pub(super) fn share(&self, parts: usize) -> usize {
         (self.material.facts.len() / parts.max(1)).clamp(1, 3)
     }
 }
 
-/// The planned headings, or the given ones where fewer than `least` are planned.
+/// The planned headings, or `default` if fewer than `least` are planned.
 pub(super) fn headings(material: &Material<'_>, least: usize, default: &[&str]) -> Vec<String> {
     if material.headings.len() >= least {
         material.headings.to_vec()

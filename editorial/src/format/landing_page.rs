@@ -8,7 +8,7 @@ use crate::text::clip::chars;
 use crate::text::language::calls_to_act;
 use crate::text::page::Page;
 
-/// A longer subheadline is a paragraph, in characters.
+/// The longest subheadline, in characters.
 const MAX_SUBHEADLINE_CHARS: usize = 250;
 
 pub(super) const SPEC: Spec = Spec {

@@ -9,9 +9,9 @@ use crate::text::page::Page;
 
 /// LinkedIn's own limit, in characters.
 const MAX_CHARS: usize = 3_000;
-/// What LinkedIn shows before "see more", in characters, about.
+/// About the length that LinkedIn shows before "see more", in characters.
 const MAX_HOOK_CHARS: usize = 210;
-/// A longer paragraph is a wall on a phone, in characters.
+/// The longest paragraph that reads well on a phone, in characters.
 const MAX_PARAGRAPH_CHARS: usize = 600;
 
 pub(super) const SPEC: Spec = Spec {
@@ -56,7 +56,7 @@ fn compose(material: &Material<'_>) -> String {
     format!("{hook}\n\n{paragraphs}\n\nWhat is your experience with {}?\n\n{tags}\n", material.topic)
 }
 
-/// The topic's longest words; plain ones where it has too few.
+/// The topic's longest words, and general ones if it has too few.
 fn hashtags(material: &Material<'_>) -> String {
     let words = material.topic.split(|c: char| !c.is_alphanumeric()).filter(|word| chars(word) > 3);
     let mut tags: Vec<String> = Vec::new();

@@ -7,9 +7,9 @@ use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::chars;
 use crate::text::page::Page;
 
-/// A longer line greets nobody, in characters.
+/// The longest greeting, in characters.
 const MAX_GREETING_CHARS: usize = 120;
-/// A longer paragraph is no sign-off, in characters.
+/// The longest sign-off, in characters.
 const MAX_SIGN_OFF_CHARS: usize = 200;
 
 pub(super) const SPEC: Spec = Spec {

@@ -1,4 +1,4 @@
-//! Press releases: the wire's own conventions, from `FOR IMMEDIATE RELEASE` to `###`.
+//! Press releases: the conventions of news agencies, from `FOR IMMEDIATE RELEASE` to `###`.
 
 use copydesk_domain::format::Format;
 
@@ -6,7 +6,7 @@ use super::fallback::{Fact, Material, Telling};
 use super::spec::{Checks, Rules, Spec};
 use crate::text::page::Page;
 
-/// English months, as datelines write them.
+/// English months, as written in datelines.
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -51,7 +51,7 @@ fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     checks.require("end_mark", page.last() == "###", "End with the line `###`.");
 }
 
-/// `CITY, Month D, YYYY — …`; the month is checked where it is English.
+/// `CITY, Month D, YYYY — …`. The month is checked only in English.
 fn is_dateline(line: &str, rules: &Rules<'_>) -> bool {
     let Some((dateline, rest)) = line.split_once(" — ").or_else(|| line.split_once(" – ")) else { return false };
     let mut parts = dateline.trim_matches('*').rsplitn(3, ", ");
@@ -69,7 +69,7 @@ fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
     let (business, today) = (&material.business, material.today.format("%B %-d, %Y"));
     let (lead, body) = (telling.paragraph(2), telling.paragraph(2));
-    // Nobody said anything: what the business has written is quoted as its own words.
+    // There is no real quote: the business is quoted from what it has written.
     let quote = material.facts.first().map_or_else(
         || format!("“We are glad to say more about {},” says {business}.", material.topic),
         |Fact { n, text }| format!("“{}” [{n}], writes {business}.", text.trim_end_matches('.')),

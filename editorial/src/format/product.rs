@@ -7,7 +7,7 @@ use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::{chars, one_line};
 use crate::text::page::Page;
 
-/// A longer tagline is a paragraph, in characters.
+/// The longest tagline, in characters.
 const MAX_TAGLINE_CHARS: usize = 200;
 
 pub(super) const SPEC: Spec = Spec {

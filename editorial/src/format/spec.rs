@@ -1,4 +1,4 @@
-//! What makes a format, and a text held against it.
+//! The definition of a format, and the checks of a text against it.
 
 use copydesk_domain::format::Format;
 use copydesk_domain::review::Check;
@@ -8,40 +8,40 @@ use crate::answer::placeholder;
 use crate::text::page::Page;
 use crate::text::{language, phrase};
 
-/// How far a text may be from the asked-for length, in percent.
+/// The largest deviation from the requested length, in percent.
 pub const LENGTH_TOLERANCE_PERCENT: usize = 40;
 
-/// All that makes a format. What it is called is its [`Format`]'s.
+/// The definition of a format. Its names are in [`Format`].
 #[derive(Debug)]
 pub struct Spec {
-    /// Which it is.
+    /// The format.
     pub format: Format,
-    /// What a model is told of the shape: a template.
+    /// The shape as the model is told it: a template.
     pub shape: &'static str,
-    /// The sections of a text that nobody has planned.
+    /// The sections of a text without an outline.
     pub sections: &'static [&'static str],
-    /// Whether it is written in sentences throughout: an ad's are short whoever writes it.
+    /// Whether it is prose throughout. Not so for ads: their sentences are short in any voice.
     pub is_prose: bool,
-    /// Whether its own limits say how long it gets, and no asked-for length does.
+    /// Whether the format's own limits replace the requested length.
     pub(super) limits_its_length: bool,
-    /// Whether a text has the shape.
+    /// Checks whether a text has the shape.
     pub(super) check: fn(&Page<'_>, &Rules<'_>, &mut Checks),
-    /// A text in the shape, made of the material alone.
+    /// Composes a text in the shape from the material only.
     pub(super) compose: fn(&Material<'_>) -> String,
 }
 
-/// What a text is held against, besides its format.
+/// What a text is checked against, besides its format.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// The business's name.
     pub business_name: &'a str,
-    /// BCP 47. Some checks look for English words: in other languages they pass.
+    /// BCP 47. Some checks look for English words; in other languages they pass.
     pub language: &'a str,
-    /// The asked-for length, in words.
+    /// The requested length, in words.
     pub words: u16,
-    /// What no text may hold.
+    /// Phrases that no text may contain.
     pub banned_phrases: &'a [String],
-    /// What it should hold.
+    /// Keywords that it should contain.
     pub keywords: &'a [String],
 }
 
@@ -52,7 +52,7 @@ impl Rules<'_> {
 }
 
 impl Spec {
-    /// Every check of a text: of its shape, and of its length, language, words and placeholders.
+    /// Runs every check on a text: its shape, length, language, words and placeholders.
     pub fn check(&self, text: &str, rules: &Rules<'_>) -> Vec<Check> {
         let mut checks = self.shaped(text, rules);
         if !self.limits_its_length {
@@ -72,7 +72,7 @@ impl Spec {
         checks.0
     }
 
-    /// What a text lacks of the shape, each as an instruction to the writer.
+    /// The failed checks of a text, each as an instruction to the writer.
     pub fn fixes(&self, text: &str, rules: &Rules<'_>) -> Vec<String> {
         self.shaped(text, rules).0.into_iter().filter(|check| !check.passed).map(|check| check.detail).collect()
     }
@@ -83,20 +83,20 @@ impl Spec {
         checks
     }
 
-    /// A text in the shape, made of the material alone. English, whatever the language asked for: it
-    /// stands in where no model could write.
+    /// Composes a text in the shape from the material only, as the fallback if no model could
+    /// write. Its own sentences are English, whatever the requested language.
     pub fn compose(&self, material: &Material<'_>) -> String {
         (self.compose)(material)
     }
 }
 
-/// Checks, as they are made.
+/// Collects checks.
 #[derive(Debug, Default)]
 pub(super) struct Checks(Vec<Check>);
 
 impl Checks {
-    /// Asks for `fix` unless what the check is about holds. A check that is made of several parts is
-    /// listed once where all of them pass, and else once for each that fails.
+    /// Records a check and, if it failed, its `fix`. A check with several parts is listed once if
+    /// all of them pass, else once for each part that fails.
     pub(super) fn require(&mut self, name: &'static str, passed: bool, fix: impl Into<String>) {
         let known = self.0.iter_mut().find(|check| check.name == name);
         match known {
@@ -119,14 +119,14 @@ fn length_fix(text: &str, words: u16) -> String {
     format!("Write about {words} words; the text has {}.", language::count_words(text))
 }
 
-/// The phrases that a text holds.
+/// The phrases that a text contains.
 fn held<'a>(text: &str, phrases: &'a [String]) -> Vec<&'a str> {
     let lower = text.to_lowercase();
     let phrases = phrases.iter().map(|phrase| phrase.trim()).filter(|phrase| !phrase.is_empty());
     phrases.filter(|phrase| phrase::holds(&lower, &phrase.to_lowercase())).collect()
 }
 
-/// The keywords that a text lacks, whatever their endings.
+/// The keywords that are missing from a text, ignoring endings.
 fn lacked<'a>(text: &str, keywords: &'a [String]) -> Vec<&'a str> {
     let words = copydesk_words::words(text);
     let lacks = |keyword: &&str| !copydesk_words::words(keyword).is_subset(&words);

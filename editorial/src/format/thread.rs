@@ -7,7 +7,7 @@ use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::{chars, clip};
 use crate::text::page::Page;
 
-/// What a post holds, in characters.
+/// The longest post, in characters.
 const MAX_POST_CHARS: usize = 280;
 
 pub(super) const SPEC: Spec = Spec {

@@ -1,4 +1,4 @@
-//! Video scripts: scenes with their times, each with what is seen and what is said.
+//! Video scripts: scenes with times, each with its visuals and narration.
 
 use copydesk_domain::format::Format;
 

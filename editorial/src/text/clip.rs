@@ -7,8 +7,8 @@ pub fn chars(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The first `max_chars` of a text, cut after a sentence where one ends in its second half, else
-/// between words. Whole where it is no longer than that.
+/// The first `max_chars` of a text, cut after a sentence if one ends in the second half, else
+/// between words. A text that is not longer is returned whole.
 pub fn clip(text: &str, max_chars: usize) -> &str {
     let text = text.trim();
     let Some((end, _)) = text.char_indices().nth(max_chars) else { return text };
@@ -21,7 +21,7 @@ pub fn clip(text: &str, max_chars: usize) -> &str {
     head.rfind(char::is_whitespace).map_or(head, |at| head[..at].trim_end())
 }
 
-/// A line of data as one line that is no Markdown of its own, at most `max_chars` long.
+/// Data as one line without Markdown, at most `max_chars` long.
 pub fn one_line(text: &str, max_chars: usize) -> String {
     let flat = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let flat = flat.collect::<Vec<_>>().join(" ");

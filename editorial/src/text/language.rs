@@ -1,6 +1,5 @@
-//! A text's language, as far as it can be told: by whatlang's trigrams, and by its commonest words where
-//! those are plainer. Cautious on purpose: it only says "this is another language" where both agree or
-//! one has nothing to say.
+//! Detects a text's language, by whatlang's trigrams and by common words. Cautious on purpose: it
+//! reports another language only if both agree, or if one has no result.
 
 use copydesk_words::is_unspaced;
 use whatlang::Lang;
@@ -8,7 +7,7 @@ use whatlang::Lang;
 use super::phrase;
 use crate::phrases::{Phrases, phrases};
 
-/// The commonest words of some languages: a text of fifty words holds several.
+/// The commonest words of some languages: a text of fifty words contains several.
 const COMMON_WORDS: &[(&str, &[&str])] = &[
     ("en", &["the", "and", "of", "to", "is", "that", "with", "for", "are", "this", "your", "it", "from", "you"]),
     ("de", &["der", "die", "und", "das", "ist", "nicht", "mit", "für", "ein", "eine", "sie", "auf", "den", "wir"]),
@@ -18,7 +17,7 @@ const COMMON_WORDS: &[(&str, &[&str])] = &[
     ("pt", &["os", "uma", "por", "com", "para", "que", "não", "do", "da", "em", "são", "mais", "você", "se"]),
     ("nl", &["de", "het", "een", "en", "van", "niet", "met", "voor", "zijn", "op", "dat", "wij", "je", "ook"]),
 ];
-/// The languages that whatlang tells and people ask for, by ISO 639-1.
+/// The languages that whatlang detects and people ask for, by ISO 639-1.
 const TOLD: &[(Lang, &str)] = &[
     (Lang::Eng, "en"),
     (Lang::Deu, "de"),
@@ -48,15 +47,15 @@ const TOLD: &[(Lang, &str)] = &[
     (Lang::Tha, "th"),
     (Lang::Ind, "id"),
 ];
-/// Fewer words than this tell nothing.
+/// The fewest words from which a language is detected.
 const MIN_WORDS: usize = 40;
 /// Languages that are written without spaces.
 const UNSPACED: [&str; 4] = ["zh", "ja", "th", "yue"];
 
-/// Words that tell readers of English to do something.
+/// English calls to action.
 static CALLS_TO_ACTION: Phrases = phrases!("calls_to_action.txt");
 
-/// Whether a BCP 47 tag is English's.
+/// Whether a BCP 47 tag means English.
 pub fn is_english(tag: &str) -> bool {
     primary(tag) == "en"
 }
@@ -65,7 +64,8 @@ fn primary(tag: &str) -> String {
     tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Words, as length limits count them. Scripts without spaces count two characters a word.
+/// The number of words, as length limits count them. In scripts without spaces, two characters
+/// count as a word.
 pub fn count_words(text: &str) -> usize {
     let spaced = text.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count();
     spaced.max(text.chars().filter(|&c| is_unspaced(c)).count() / 2)
@@ -77,14 +77,14 @@ pub fn calls_to_act(line: &str) -> bool {
     CALLS_TO_ACTION.iter().any(|word| phrase::holds(&lower, word))
 }
 
-/// The language that a text is plainly written in instead of the asked-for one, as an ISO 639-1 tag.
+/// The language of a text that is clearly not in the requested one, as an ISO 639-1 tag.
 pub fn other_than(asked: &str, text: &str) -> Option<&'static str> {
     let words: Vec<String> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     if words.len() < MIN_WORDS && text.chars().filter(|&c| is_unspaced(c)).count() < MIN_WORDS {
         return None;
     }
-    // Models that were trained on several languages fall from one into another.
+    // Multilingual models sometimes switch to another language.
     let unspaced = text.chars().filter(|&c| is_unspaced(c)).count();
     if unspaced >= MIN_WORDS && unspaced * 10 >= text.chars().count() && !UNSPACED.contains(&primary(asked).as_str()) {
         return Some("another language");
@@ -96,7 +96,8 @@ pub fn other_than(asked: &str, text: &str) -> Option<&'static str> {
     if own.is_some_and(|own| best >= words.len() / 12 && best > 3 * own) {
         return Some(other);
     }
-    // A text full of its language's commonest words is in it, whatever the trigrams of its names say.
+    // A text full of a language's commonest words is in that language, even if names in it give
+    // other trigrams.
     let is_own = own.is_some_and(|own| own >= words.len() / 12);
     let foreign = (own == Some(0) && is_foreign_script(text)).then_some("another language");
     let other =
@@ -104,21 +105,20 @@ pub fn other_than(asked: &str, text: &str) -> Option<&'static str> {
     other.or(foreign)
 }
 
-/// The language that trigrams tell with confidence, as an ISO 639-1 tag.
+/// The language that trigrams detect with confidence, as an ISO 639-1 tag.
 pub fn detected(text: &str) -> Option<&'static str> {
     let info = whatlang::detect(text).filter(whatlang::Info::is_reliable)?;
     TOLD.iter().find(|(lang, _)| *lang == info.lang()).map(|(_, tag)| *tag)
 }
 
-/// Whether most letters are none of Latin script, in which all the languages with common words above
-/// are written.
+/// Whether most letters are not Latin. All languages with common words above use Latin script.
 fn is_foreign_script(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic());
     let (latin, foreign): (Vec<char>, Vec<char>) = letters.partition(|&c| c < '\u{0250}');
     foreign.len() > latin.len()
 }
 
-/// Whether a text of any length holds enough of the commonest English words to be English.
+/// Whether a text of any length contains enough of the commonest English words to be English.
 pub fn looks_english(text: &str) -> bool {
     let common = COMMON_WORDS[0].1;
     let words: Vec<String> =

@@ -1,44 +1,44 @@
-//! A text as it may be shown: Markdown without HTML, without characters that nobody sees, and with
-//! links only to where the business's own data leads. What the text says is not judged here.
+//! Cleans a text for display: Markdown without HTML, without invisible characters, and with links
+//! only to addresses that occur in the business's own data. The contents are not judged here.
 
 use std::ops::Range;
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeWithOffset};
 use url::Url;
 
-/// Taking a link off can let another one show: so often a text is read again.
+/// The most passes over a text: removing a link can reveal another one.
 const MAX_PASSES: usize = 4;
-/// Elements whose inside is no text.
+/// Elements whose contents are not text.
 const HIDDEN_ELEMENTS: [&str; 5] = ["script", "style", "iframe", "object", "template"];
 const PARSED: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
 
-/// Where the business's own data leads: the hosts and mail addresses that occur in it.
+/// The business's own addresses: the hosts and mail addresses that occur in its data.
 #[derive(Debug, Clone, Default)]
 pub struct OwnAddresses {
     data: String,
 }
 
 impl OwnAddresses {
-    /// Those that occur in these texts.
+    /// The addresses that occur in these texts.
     pub fn of<'a>(data: impl IntoIterator<Item = &'a str>) -> Self {
         Self { data: data.into_iter().collect::<Vec<_>>().join("\n").to_lowercase() }
     }
 
-    /// Whether an address is one of them, or below one of them: `shop.acme.example` where the data
-    /// names `acme.example`.
+    /// Whether an address is one of them or a subdomain: `shop.acme.example` if the data contains
+    /// `acme.example`.
     fn lead_to(&self, address: &str) -> bool {
         if let Some(mail) = address.strip_prefix("mailto:") {
             return self.name(mail.split('?').next().unwrap_or_default());
         }
         let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        // What stands before an `@` in a URL is there to be taken for the host.
+        // User info before an `@` in a URL can pass for the host.
         let Some(url) = url.filter(|url| url.username().is_empty() && url.password().is_none()) else { return false };
         let host = url.host_str().unwrap_or_default();
         let labels = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]).filter(|parent| parent.contains('.'));
         std::iter::once(host).chain(labels).any(|name| self.name(name))
     }
 
-    /// Whether the data holds a name that is not part of a longer one.
+    /// Whether the data contains a name that is not part of a longer one.
     fn name(&self, name: &str) -> bool {
         let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
         let name = name.to_lowercase();
@@ -48,7 +48,7 @@ impl OwnAddresses {
                 let mut after = self.data[start + name.len()..].chars();
                 let begins =
                     before.next().is_none_or(|c| !is_inside(c) && (c != '.' || self.data[..start].ends_with("www.")));
-                // A full stop may end a sentence; a name would go on behind it.
+                // A full stop may end a sentence; in a longer name, more follows it.
                 let ends = match after.next() {
                     Some('.') => !after.next().is_some_and(char::is_alphanumeric),
                     next => next.is_none_or(|c| !is_inside(c)),
@@ -58,8 +58,8 @@ impl OwnAddresses {
     }
 }
 
-/// The text without what may not be shown. Its words stay: of a link to elsewhere the words, of an
-/// image its description, of HTML the text in it.
+/// The text without what may not be shown. Its words stay: the text of a removed link, the
+/// description of an image, the text in HTML.
 pub fn clean(text: &str, own: &OwnAddresses) -> String {
     let mut text = legible(text);
     for _ in 0..MAX_PASSES {
@@ -72,9 +72,9 @@ pub fn clean(text: &str, own: &OwnAddresses) -> String {
     text.trim().to_owned()
 }
 
-/// The text without control characters, and without those that are there to hide or reorder what
-/// readers see: zero-width and bidirectional ones, tags, private use. Joiners belong to some scripts,
-/// and to none behind Latin letters or in a row.
+/// The text without control characters and without characters that hide or reorder text: zero-width
+/// and bidirectional ones, tags, private use. Joiners are needed in some scripts, but never after
+/// Latin letters or several in a row.
 pub fn legible(text: &str) -> String {
     let mut last = '\n';
     let mut is_shown = |c: &char| {
@@ -86,7 +86,7 @@ pub fn legible(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| is_shown(c)).collect()
 }
 
-/// Whether a character shows nothing by itself and changes what is read.
+/// Whether a character is invisible and can change what is read.
 pub fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -99,7 +99,7 @@ pub fn is_hidden(c: char) -> bool {
     }
 }
 
-/// Words of a model that stand in a line of their own, such as a reviewer's: no HTML, no links.
+/// A model's words for a single line, such as a reviewer's comment: no HTML, no links.
 pub fn plain(text: &str) -> String {
     clean(text, &OwnAddresses::default())
 }
@@ -109,7 +109,8 @@ fn pass(text: &str, own: &OwnAddresses) -> String {
     let mut in_code = false;
     let mut html = None;
     let parser = Parser::new_ext(text, PARSED);
-    // A definition of a number would make a link of a citation, which then loses its brackets.
+    // A link definition with a number as its label would turn a citation into a link, which then
+    // loses its brackets.
     let is_number = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
     let strange = parser
         .reference_definitions()
@@ -142,7 +143,7 @@ fn pass(text: &str, own: &OwnAddresses) -> String {
             }
             Event::Code(_) => strange_addresses(text, range, own, &mut edits),
             Event::Text(_) if in_code => strange_addresses(text, range, own, &mut edits),
-            // What entities and backslashes hide is looked at in the next pass.
+            // Text that entities and backslashes hide is checked in the next pass.
             Event::Text(shown) if shown.contains("://") && !text[range.clone()].contains("://") => {
                 edits.replace(range.clone(), shown.to_string());
             }
@@ -153,7 +154,7 @@ fn pass(text: &str, own: &OwnAddresses) -> String {
     edits.applied(text)
 }
 
-/// What stands between a link's brackets; nothing of a link that is its own text.
+/// The text between a link's brackets; empty for a bare link.
 fn inside(events: &[(Event<'_>, Range<usize>)], link: &Range<usize>) -> Range<usize> {
     let within =
         events.iter().map(|(_, range)| range).take_while(|range| range.end < link.end && range.start > link.start);
@@ -161,7 +162,8 @@ fn inside(events: &[(Event<'_>, Range<usize>)], link: &Range<usize>) -> Range<us
     within.map(|range| range.start).min().unwrap_or(link.start)..end
 }
 
-/// Addresses without a link around them, and what would begin a tag.
+/// Removes bare addresses that are not the business's own, and escapes a `<` that would begin a
+/// tag.
 fn bare(text: &str, range: &Range<usize>, own: &OwnAddresses, edits: &mut Edits) {
     let piece = &text[range.clone()];
     for (at, _) in piece.match_indices('<') {
@@ -172,7 +174,7 @@ fn bare(text: &str, range: &Range<usize>, own: &OwnAddresses, edits: &mut Edits)
     strange_addresses(text, range, own, edits);
 }
 
-/// Addresses of others, as words.
+/// Removes words that are addresses, but not the business's own.
 fn strange_addresses(text: &str, range: &Range<usize>, own: &OwnAddresses, edits: &mut Edits) {
     let mut at = 0;
     for word in text[range.clone()].split_inclusive(char::is_whitespace) {
@@ -185,7 +187,7 @@ fn strange_addresses(text: &str, range: &Range<usize>, own: &OwnAddresses, edits
     }
 }
 
-/// A word as the address that readers and mail programs take it for.
+/// The address that readers and mail programs would see in a word.
 fn address(word: &str) -> Option<String> {
     let lower = word.to_lowercase();
     if let Some(start) = ["http://", "https://", "javascript:", "data:text"].iter().filter_map(|s| lower.find(s)).min()
@@ -211,7 +213,7 @@ fn hidden_element(tag: &str) -> Option<&'static str> {
     HIDDEN_ELEMENTS.into_iter().find(|element| name.starts_with(element))
 }
 
-/// The text of a piece of HTML.
+/// The text in a piece of HTML.
 fn without_tags(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut rest = html;
@@ -230,7 +232,7 @@ fn without_tags(html: &str) -> String {
     text + rest
 }
 
-/// Changes of a text, in its order and none inside of another.
+/// Edits of a text, in order and without overlaps.
 #[derive(Debug, Default)]
 struct Edits(Vec<(Range<usize>, String)>);
 
@@ -242,14 +244,14 @@ impl Edits {
     }
 
     fn applied(mut self, text: &str) -> String {
-        // Of changes that begin together, or lie in one another, the widest counts.
+        // Of overlapping edits, the widest counts.
         self.0.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut edited = String::with_capacity(text.len());
         let mut done = 0;
         for (range, by) in self.0.iter().filter(|(range, _)| !range.is_empty()) {
             if range.start >= done {
                 let before = &text[done..range.start];
-                // No space is left alone where something was taken out.
+                // A removal leaves no extra space.
                 let closes =
                     by.is_empty() && text[range.end..].starts_with([' ', '.', ',', '\n']) && before.ends_with(' ');
                 edited.push_str(if closes { &before[..before.len() - 1] } else { before });

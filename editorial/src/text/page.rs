@@ -1,19 +1,19 @@
-//! Reads a text as the formats' checks need it: lines, paragraphs, and sections under headings.
-//! A few line rules rather than a Markdown parser: the checks ask for exact lines.
+//! Splits a text for the formats' checks: lines, paragraphs, and sections under headings. It uses a
+//! few rules for lines instead of a Markdown parser: the checks need exact lines.
 
-/// A text, cut up.
+/// A text, split up.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// The lines, without spaces at their ends.
+    /// The lines, without trailing spaces.
     pub lines: Vec<&'a str>,
-    /// What stands before the first heading, and then a section a heading.
+    /// The part before the first heading, and then one section for each heading.
     pub sections: Vec<Section<'a>>,
 }
 
-/// A heading and what stands under it, up to the next heading.
+/// A heading and the text under it, up to the next heading.
 #[derive(Debug, Default, Clone)]
 pub struct Section<'a> {
-    /// The heading's number of `#`; 0 for what stands before the first heading.
+    /// The heading's number of `#`; 0 for the part before the first heading.
     pub level: usize,
     /// The heading.
     pub heading: &'a str,
@@ -22,7 +22,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Cuts a text up.
+    /// Splits a text.
     pub fn read(text: &'a str) -> Self {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let mut sections = vec![Section::default()];
@@ -47,17 +47,17 @@ impl<'a> Page<'a> {
         self.lines.iter().copied().filter(|line| !line.is_empty())
     }
 
-    /// The first line that is not empty, `""` where there is none.
+    /// The first line that is not empty, or `""`.
     pub fn first(&self) -> &'a str {
         self.written().next().unwrap_or_default()
     }
 
-    /// The last line that is not empty, `""` where there is none.
+    /// The last line that is not empty, or `""`.
     pub fn last(&self) -> &'a str {
         self.written().next_back().unwrap_or_default()
     }
 
-    /// The text between empty lines, each as its lines.
+    /// The paragraphs, separated by empty lines, each as its lines.
     pub fn paragraphs(&self) -> Vec<Vec<&'a str>> {
         self.lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty()).map(<[&str]>::to_vec).collect()
     }
@@ -67,7 +67,7 @@ impl<'a> Page<'a> {
         self.sections.iter().filter(|section| section.level == level).collect()
     }
 
-    /// The section whose heading begins with `heading`, whatever its case.
+    /// The section whose heading begins with `heading`, ignoring case.
     pub fn section(&self, level: usize, heading: &str) -> Option<&Section<'a>> {
         let begins = |section: &&Section<'_>| {
             section.level == level && section.heading.to_lowercase().starts_with(&heading.to_lowercase())
@@ -75,7 +75,7 @@ impl<'a> Page<'a> {
         self.sections.iter().find(begins)
     }
 
-    /// The title, where the text begins with `# ` and has one such heading.
+    /// The title, if the text begins with `# ` and has only one such heading.
     pub fn title(&self) -> Option<&Section<'a>> {
         let titles = self.of_level(1);
         let begins = heading(self.first()).is_some_and(|(level, _)| level == 1);
@@ -84,23 +84,24 @@ impl<'a> Page<'a> {
 }
 
 impl Section<'_> {
-    /// Its bullets.
+    /// The number of bullets.
     pub fn bullets(&self) -> usize {
         self.lines.iter().filter(|line| line.starts_with("- ") || line.starts_with("* ")).count()
     }
 
-    /// The rest of the line that begins with `label`, where there is one.
+    /// The rest of the line that begins with `label`, if there is one.
     pub fn labelled(&self, label: &str) -> Option<&str> {
         self.lines.iter().find_map(|line| line.strip_prefix(label)).map(str::trim).filter(|rest| !rest.is_empty())
     }
 
-    /// Whether anything stands under the heading.
+    /// Whether there is any text under the heading.
     pub fn is_written(&self) -> bool {
         !self.lines.is_empty()
     }
 }
 
-/// A line as a heading: its number of `#` and its text. `###` alone is none: press releases end so.
+/// A heading's number of `#` and its text. `###` alone is not a heading: press releases end with
+/// it.
 fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.bytes().take_while(|&byte| byte == b'#').count();
     let text = line[level..].strip_prefix(' ')?.trim();

@@ -1,6 +1,6 @@
 //! Phrases in a text.
 
-/// Whether a text holds a phrase as whole words: "best" is not in "bestiary".
+/// Whether a text contains a phrase as whole words: "best" is not in "bestiary".
 pub fn holds(text: &str, phrase: &str) -> bool {
     text.match_indices(phrase).any(|(start, found)| {
         let before = text[..start].chars().next_back();

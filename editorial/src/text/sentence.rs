@@ -1,15 +1,15 @@
-//! Where a sentence ends: the one rule, on which all that counts, compares, quotes or cuts sentences
-//! is built. It goes by punctuation and knows no abbreviations: a piece too many does less harm to
-//! those who count and compare than a sentence too long.
+//! Where a sentence ends: the one rule for all code that counts, compares, quotes or cuts
+//! sentences. It uses punctuation only and knows no abbreviations: a sentence split in two does
+//! less harm than two sentences taken as one.
 
 use std::ops::Range;
 
 /// Marks that end a sentence.
 pub const MARKS: [char; 6] = ['.', '!', '?', '。', '！', '？'];
 
-/// The places behind the ends of sentences: behind a mark that a space or the text's end follows (`2.50`
-/// holds none), behind a mark of a script without spaces, and behind a line break, since headings and list
-/// entries have no full stop.
+/// The positions after the ends of sentences: after a mark before a space or the end of the text
+/// (so not in `2.50`), after a mark of a script without spaces, and after a line break, since
+/// headings and list entries have no full stop.
 pub fn ends(text: &str) -> impl Iterator<Item = usize> {
     let next = move |end: usize| text[end..].chars().next();
     let ends = move |(at, c): (usize, char)| {
@@ -20,7 +20,7 @@ pub fn ends(text: &str) -> impl Iterator<Item = usize> {
     text.char_indices().filter_map(ends)
 }
 
-/// The sentences of a text, where they stand in it; the last may have no end.
+/// The ranges of the sentences in a text; the last may be unfinished.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     let ends = ends(text).chain([text.len()]);
@@ -33,16 +33,16 @@ pub fn ended(text: &str) -> impl Iterator<Item = &str> {
     sentences(text).into_iter().map(move |place| &text[place]).filter(|sentence| sentence.ends_with(MARKS))
 }
 
-/// The text without its last sentence, for a text that is still being written: the last may be half of one,
-/// or the beginning of what is taken off at the end, whatever mark it has by now.
+/// The text without its last sentence, for a text that is still being written: the last one may be
+/// incomplete, or the beginning of a remark that is removed at the end, even if it ends in a mark.
 pub fn without_last(text: &str) -> &str {
     let sentences = sentences(text);
     let last_but_one = sentences.len().checked_sub(2).and_then(|at| sentences.get(at));
     last_but_one.map_or("", |sentence| &text[..sentence.end])
 }
 
-/// Pieces between marks, whatever follows the marks: a model that repeats itself for ever may drop the
-/// spaces, and who counts repetitions does not mind that `2.50` makes two.
+/// The pieces between marks, whatever follows a mark. For counting repetitions: a model in a loop
+/// may drop the spaces, and it does no harm that `2.50` makes two pieces.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c| c == '\n' || MARKS.contains(&c)).map(str::trim).filter(|piece| !piece.is_empty())
 }

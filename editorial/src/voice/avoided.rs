@@ -1,7 +1,7 @@
-//! What a business's style guide says of words: which it avoids, and what it writes instead. Read where
-//! guides usually say so: in lists of words to avoid, in tables of what to use and what not, and in
-//! sentences such as "Use _buy_ instead of _purchase_". Rules that hold only sometimes ("unless …", "to
-//! describe …") are left out: code cannot tell when.
+//! The words that a business's style guide avoids, and what it uses instead. They are read from
+//! lists of words to avoid, from tables of preferred and avoided words, and from sentences such as
+//! "Use _buy_ instead of _purchase_". Conditional rules ("unless …", "to describe …") are left out:
+//! code cannot tell when they apply.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::phrase;
 
-/// Rules that are kept. No guide that was seen has more.
+/// The most rules that are kept. No guide seen so far has more.
 const MAX_RULES: usize = 100;
-/// The longest term, in words: longer ones are sentences.
+/// The longest term, in words. Longer ones are sentences.
 const MAX_WORDS: usize = 4;
-/// What the business writes itself in more than one in so many passages it does not avoid, whatever its guide says.
+/// A term that occurs in more than one in this many of the business's own passages is not avoided,
+/// whatever its guide says.
 const BROKEN_IN: usize = 20;
 
 /// A word or two that a business avoids.
@@ -25,19 +26,19 @@ const BROKEN_IN: usize = 20;
 pub struct Avoided {
     /// In lower case.
     pub term: String,
-    /// What it writes instead, where its guide says so.
+    /// What it uses instead, if its guide says so.
     pub instead: Option<String>,
 }
 
 impl Avoided {
-    /// Whether a text, in lower case, holds the term, in any form that a verb has.
+    /// Whether a text in lower case contains the term, also with the endings of a verb.
     pub(super) fn is_in(&self, lower: &str) -> bool {
         let term = &self.term;
         let forms = ["", "s", "es", "d", "ed", "ing"].map(|end| format!("{term}{end}"));
         forms.iter().any(|form| phrase::holds(lower, form)) || phrase::holds(lower, &format!("{}ing", self.stem()))
     }
 
-    /// What all forms begin with.
+    /// The common beginning of all forms.
     fn stem(&self) -> &str {
         self.term.strip_suffix('e').unwrap_or(&self.term)
     }
@@ -66,13 +67,13 @@ pub(super) fn avoided(passages: &[Chunk]) -> Vec<Avoided> {
     without_broken(rules.in_order, passages)
 }
 
-/// Without rules that the business does not keep itself. What states a rule is one passage.
+/// Drops rules that the business itself breaks. The passage that states the rule is not counted.
 fn without_broken(mut rules: Vec<Avoided>, passages: &[Chunk]) -> Vec<Avoided> {
     let mut uses = vec![0_usize; rules.len()];
     for passage in passages {
         let lower = passage.text.to_lowercase();
         for (rule, uses) in rules.iter().zip(&mut uses) {
-            // Few passages hold the letters at all.
+            // A cheap test first: few passages contain the stem.
             *uses += usize::from(lower.contains(rule.stem()) && rule.is_in(&lower));
         }
     }
@@ -82,7 +83,7 @@ fn without_broken(mut rules: Vec<Avoided>, passages: &[Chunk]) -> Vec<Avoided> {
     rules
 }
 
-/// The columns of a table that say what to use and what not.
+/// The columns of a table with preferred and avoided words.
 type Columns = Option<(usize, usize)>;
 
 #[derive(Default)]
@@ -92,7 +93,7 @@ struct Rules {
 }
 
 impl Rules {
-    /// `columns`: of the table that goes on from the passage before.
+    /// `columns`: those of a table that continues from the passage before.
     fn read(&mut self, passage: &Chunk, columns: &mut Columns) {
         let is_list = LIST_HEADING.is_match(last_heading(passage));
         let is_guide = GUIDE.is_match(&passage.heading_path);
@@ -159,7 +160,7 @@ impl Rules {
         let term = bare(term).to_lowercase();
         let is_term = term.split(' ').count() <= MAX_WORDS && term.chars().filter(|c| c.is_alphabetic()).count() >= 2;
         let is_term = is_term && term.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '\''));
-        // Whether a capital is right depends on the place.
+        // Rules about capitals depend on the position in a sentence.
         let is_case = instead.is_some_and(|instead| instead.to_lowercase() == term);
         if !is_term || is_case {
             return;
@@ -179,12 +180,12 @@ fn last_heading(passage: &Chunk) -> &str {
     passage.heading_path.rsplit(" › ").next().unwrap_or_default()
 }
 
-/// `"admin" or "site admin"`, `OS X, OSX`: each.
+/// The parts of `"admin" or "site admin"` or `OS X, OSX`.
 fn alternatives(terms: &str) -> impl Iterator<Item = &str> {
     terms.split([',', ';']).flat_map(|part| part.split(" or ")).map(|term| term.trim().trim_start_matches("or "))
 }
 
-/// Without marks and quotes, and what is in brackets behind it.
+/// A term without marks, quotes and a note in brackets after it.
 fn bare(term: &str) -> &str {
     let term = term.split('(').next().unwrap_or_default();
     term.trim_matches(|c: char| c.is_whitespace() || "*_`\"'“”‘’.".contains(c))
@@ -204,7 +205,7 @@ patterns! {
     MARKED = TERM;
     /// Headings of lists of words.
     LIST_HEADING = r"(?i)\b(words?|terms?|phrases|language|jargon)\b.*\b(avoid|banned)\b|\b(avoid|banned)\b.*\b(words?|terms?|phrases|jargon)\b";
-    /// Passages that speak about writing: elsewhere what is to be avoided may be anything.
+    /// Passages about writing: in others, anything may be "to avoid".
     GUIDE = r"(?i)\b(styles?|writing|voice|tone|terminology|language|words?|phrases|wording|naming|grammar|editorial)\b";
     USE_COLUMN = r"(?i)^\**(use|use this|say|say this|write|write this|preferred|do)\**$";
     NOT_COLUMN = r"(?i)^\**(not|not this|avoid|instead of|never|(do not|don.t)( use| say| write)?)\**$";
@@ -215,8 +216,8 @@ patterns! {
     PREFER = format!(r"(?i)\bprefer {TERM}[^.!?]{{0,60}}? (?:to|over) {TERM}");
     /// "- **email**, not e-mail".
     NOT = r"^[-*+] \*\*([^*]{2,40})\*\*,? not ([^.;:(]{2,40})";
-    /// "Never _dropdown_.", "Avoid idioms like “lame” or “falling on deaf ears.”": up to the sentence's end, since what
-    /// follows otherwise is a condition.
+    /// "Never _dropdown_.", "Avoid idioms like “lame” or “falling on deaf ears.”". It must reach
+    /// the end of the sentence: anything else after the terms is a condition.
     AVOID = format!(
         r"(?i)\b(?:avoid|never|don.t use|do not use|don.t say|do not say)\b[^.!?_*“\x22`]{{0,60}}((?:{TERM}[,:]? ?(?:or |and )?)+)(?:[.;!]|$)"
     );

@@ -12,17 +12,17 @@ pub struct Measure {
     pub sentences: u16,
     /// Words.
     pub words: u16,
-    /// Words of a sentence, in the mean.
+    /// The mean number of words in a sentence.
     pub mean_words: f32,
-    /// Nine in ten sentences have at most so many words.
+    /// The 90th percentile of the words in a sentence.
     pub long_words: u16,
     /// Exclamation marks.
     pub exclamations: f32,
-    /// What can be counted in English only; `None` in other languages.
+    /// Counts that exist only for English; `None` in other languages.
     pub english: Option<English>,
 }
 
-/// What English words tell. Rates are per 100 sentences.
+/// Counts of English words. Rates are per 100 sentences.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct English {
     /// Sentences that say "we", "us" or "our".
@@ -38,7 +38,7 @@ pub struct English {
 }
 
 impl Measure {
-    /// Counts a text in Markdown: its headings, citations and marks are no part of its sentences.
+    /// Counts a text in Markdown, without its headings, citations and marks.
     pub fn of(text: &str) -> Self {
         let plain = plain(text);
         let sentences: Vec<Vec<&str>> =
@@ -87,13 +87,13 @@ fn bare(word: &str) -> String {
     word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().replace('’', "'")
 }
 
-/// `don't`, `we're`, `it's`: a possessive is none.
+/// `don't`, `we're`, `it's`, but not a possessive.
 fn is_contraction(word: &str) -> bool {
     let ends = ["n't", "'re", "'ve", "'ll", "'m", "'d"].iter().any(|end| word.ends_with(end));
     ends || ["it's", "that's", "what's", "here's", "there's", "let's", "who's"].contains(&word)
 }
 
-/// Groups of vowels, without a silent last `e`.
+/// The number of groups of vowels, without a silent last `e`.
 fn syllables(word: &str) -> usize {
     let word = bare(word);
     let is_vowel = |c: char| "aeiouy".contains(c);
@@ -116,7 +116,7 @@ fn plain(text: &str) -> String {
         }
         let line = line.trim_start_matches(['-', '*', '>', '+', ' ']);
         plain.push_str(&without_citations(line).replace(['*', '_', '`'], ""));
-        // Lines of one paragraph are one text; an empty line ends it.
+        // The lines of a paragraph are joined; an empty line ends it.
         plain.push_str(if line.is_empty() || line.ends_with(['.', '!', '?', ':']) { "\n" } else { " " });
     }
     plain
@@ -142,7 +142,7 @@ fn small(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
 
-/// Per 100; 0 of nothing.
+/// A rate per 100; 0 if there is nothing to count.
 #[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^24")]
 fn rate(count: usize, of: usize) -> f32 {
     if of == 0 { 0.0 } else { count as f32 * 100.0 / of as f32 }

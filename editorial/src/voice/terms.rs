@@ -1,4 +1,4 @@
-//! The words by which a business's documents are told from others': frequent in them, rare in English.
+//! The words that distinguish a business's documents: frequent in them, rare in English.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,21 +8,21 @@ use regex::Regex;
 
 use crate::phrases::{Phrases, phrases};
 
-/// Terms that are kept.
+/// The most terms that are kept.
 const MAX_TERMS: usize = 10;
-/// A term occurs at least so often.
+/// The fewest occurrences of a term.
 const MIN_COUNT: usize = 3;
-/// A shorter word is no term, in characters.
+/// The shortest term, in characters.
 const MIN_CHARS: usize = 5;
 /// Words that any business uses.
 static COMMON: Phrases = phrases!("common_words.txt");
 
-/// Where a link leads, and bare addresses: they are nobody's words.
+/// Matches the targets of links and bare addresses, which are not words of the text.
 #[expect(clippy::expect_used, reason = "a pattern that is none fails in the first test")]
 static ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\]\([^)\s]*\)|\b\w+://\S+|\bwww\.\S+").expect("a pattern"));
 
-/// The terms, most frequent first; of equals, in the alphabet's order.
+/// The terms, most frequent first; equal ones in alphabetical order.
 pub(super) fn distinctive(text: &str) -> Vec<String> {
     let lower = ADDRESS.replace_all(text, " ").to_lowercase();
     let tokens: Vec<&str> = lower
@@ -33,7 +33,7 @@ pub(super) fn distinctive(text: &str) -> Vec<String> {
     for token in tokens.iter().filter(|token| is_term(token)) {
         *counts.entry((*token).to_owned()).or_default() += 1;
     }
-    // Two telling words that keep company are one term.
+    // Two such words that often occur together are one term.
     for pair in tokens.windows(2).filter(|pair| pair.iter().all(|token| is_word(token) && !COMMON.contains(token))) {
         *counts.entry(pair.join(" ")).or_default() += 1;
     }
@@ -49,7 +49,7 @@ pub(super) fn distinctive(text: &str) -> Vec<String> {
     terms
 }
 
-/// Two words tell more than one.
+/// The weight of a term: two words count more than one.
 fn a_weight(term: &str) -> usize {
     if term.contains(' ') { 3 } else { 2 }
 }

@@ -2,9 +2,9 @@
 
 use crate::phrases::{Phrases, phrases};
 
-/// How a line begins that speaks to whoever asked.
+/// Beginnings of a line that addresses the user.
 static REPLIES: Phrases = phrases!("replies.txt");
-/// How a line begins that announces the text, where it also names it as one of [`KINDS`].
+/// Beginnings of a line that announces the text, if it also contains one of [`KINDS`].
 static ANNOUNCEMENTS: Phrases = phrases!("announcements.txt");
 static KINDS: Phrases = phrases!("kinds.txt");
 
@@ -16,7 +16,7 @@ pub(super) fn without_preamble(text: &str) -> &str {
     if !is_title && is_preamble(first, rest) { rest.strip_prefix("---").unwrap_or(rest).trim() } else { text }
 }
 
-/// Whether a line announces what follows it: it ends in a colon, or a title or a rule follows.
+/// Whether a line announces the text: it ends in a colon, or a title or a rule follows.
 fn is_preamble(line: &str, rest: &str) -> bool {
     let line = line.trim_matches(|c: char| c.is_whitespace() || "*_#¡".contains(c)).to_lowercase().replace('’', "'");
     let leads = line.ends_with([':', '：']) || rest.starts_with("# ") || rest.starts_with("---");

@@ -1,8 +1,8 @@
-//! What models say of the text behind its end: remarks, offers to change it, notes and sources.
+//! Removes what models add after the text: remarks, offers to change it, notes and sources.
 
 use crate::phrases::{Phrases, phrases};
 
-/// What models say of the text after its end: each of these with one of [`CHANGES`].
+/// Offers to change the text: one of these together with one of [`CHANGES`].
 const OFFERS: [&str; 7] = [
     "let me know if",
     "feel free to",
@@ -13,10 +13,10 @@ const OFFERS: [&str; 7] = [
     "please let me know",
 ];
 const CHANGES: [&str; 8] = ["change", "adjust", "revis", "tweak", "edits", "modif", "different tone", "tailor"];
-/// Last lines that are about the text, emphasis and brackets left out.
+/// Last lines that are about the text, without emphasis and brackets.
 const REMARKS: [&str; 6] =
     ["word count", "total word count", "i hope this helps", "hope it helps", "hope this helps", "would you like me to"];
-/// What a last line "Note: …" speaks of where it is for the one who asked.
+/// Words in a last line "Note: …" that show that it addresses the user.
 const NOTED: [&str; 10] = [
     "i ",
     "i've",
@@ -29,14 +29,14 @@ const NOTED: [&str; 10] = [
     "instructions",
     "placeholder",
 ];
-/// Headings of lists behind the text: what was changed, and sources, which are the job's to list.
+/// Headings of lists after the text: changes, and sources, which the job lists itself.
 static APPENDICES: Phrases = phrases!("appendices.txt");
 
-/// Without last paragraphs that speak about the text, and without lists behind it.
+/// The text without remarks about it at its end, and without lists after it.
 pub(super) fn without_remarks(text: &str) -> &str {
     let mut text = text.trim();
     while let Some(rest) = without_last_remark(text) {
-        // A rule above it belonged to it.
+        // A rule above the remark belonged to it.
         let rest = rest.trim_end();
         text = rest.strip_suffix("\n---").unwrap_or(rest).trim_end();
     }
@@ -75,7 +75,7 @@ fn is_remark(line: &str) -> bool {
     offers || remarks || hopes || ends || notes || counts || is_source(line)
 }
 
-/// Whether a line lists what a citation or a footnote stands for: no sentence begins with one.
+/// Whether a line explains a citation or a footnote: no sentence begins with one.
 fn is_source(line: &str) -> bool {
     let label = line.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']'));
     label.is_some_and(|(label, rest)| {
@@ -84,8 +84,8 @@ fn is_source(line: &str) -> bool {
     })
 }
 
-/// Whether a line heads the list behind it as an appendix, or is such a list by itself: `Sources: [1] …`.
-/// Notes may be the text's own, where they do not speak of it.
+/// Whether a line is the heading of an appendix, or an appendix of one line: `Sources: [1] …`.
+/// Notes that do not mention the text may be a part of it.
 fn is_appendix(line: &str, list: &str) -> bool {
     let bare = bare(line);
     let (title, listed) = bare.split_once(':').unwrap_or((&bare, ""));
