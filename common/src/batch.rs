@@ -1,13 +1,13 @@
-//! Gathers what is asked for at the same time into one commit: one statement, one round trip and one
-//! wait for the disk for many jobs, instead of one for each.
+//! Batches concurrent requests into one commit: one statement, one round trip and one disk flush
+//! for many jobs, instead of one for each.
 //!
-//! A few lanes each take all that waits, commit it, and answer. Nothing but a lane's being busy makes
-//! an item wait: a lone one is committed at once, and while all lanes are busy the next batch gathers
-//! by itself. No timer is involved.
+//! A few lanes each take all waiting items, commit them, and answer. An item waits only while all
+//! lanes are busy; meanwhile the next batch collects. A single item is committed at once. There is
+//! no timer.
 //!
-//! An item that a lane has taken is committed to its end and answered, whatever becomes of those who
-//! asked: a caller that goes away takes nothing from the others of its batch, and the lanes end only
-//! after the last handle is gone and all that waited is answered.
+//! Once a lane has taken an item, it is committed and answered even if its caller goes away:
+//! cancelling one caller does not affect the others of its batch. The lanes end only after the last
+//! handle is dropped and all waiting items are answered.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -24,33 +24,35 @@ use crate::store::StoreError;
 #[cfg(test)]
 mod tests;
 
-/// Commits all items or none, in one round trip where it can. The answers are in the items' order. It
-/// must be harmless when repeated: after an error that is no outage, halves of the batch are tried.
+/// Commits all items or none, in one round trip if possible. The answers are in the order of the
+/// items. It must be idempotent: after an error that is not an outage, halves of the batch are
+/// tried.
 pub type Commit<C, T, R> = for<'a> fn(&'a C, &'a [T]) -> BoxFuture<'a, Result<Vec<R>, StoreError>>;
 
-/// How much is taken on.
+/// The limits of a batcher.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Commits under way at once. More of them make the batches smaller.
+    /// The most concurrent commits. More of them make the batches smaller.
     pub lanes: usize,
-    /// Items of one commit, at most.
+    /// The most items of one commit.
     pub batch: usize,
-    /// Items that wait for a lane, at most.
+    /// The most items that wait for a lane.
     pub waiting: usize,
-    /// How long an item waits for a lane, and then for its commit, at most.
+    /// The longest wait for a lane, and then for the commit.
     pub patience: Duration,
 }
 
 /// Why an item has no answer of its own.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BatchError {
-    /// More wait than can be served in time. The item was not committed.
-    #[error("too many wait for the database")]
+    /// More items wait than can be served in time. The item was not committed.
+    #[error("too many requests wait for the database")]
     Full,
-    /// The time is up, or this process is ending. Whether the item was committed is not known.
+    /// The time limit has passed, or this process is ending. It is not known whether the item was
+    /// committed.
     #[error("the database did not answer in time")]
     Late,
-    /// The database said no: to this item, or, where it is away, to all of the batch.
+    /// The database refused this item, or it is unavailable for the whole batch.
     #[error(transparent)]
     Store(Arc<StoreError>),
 }
@@ -63,7 +65,7 @@ struct Pending<T, R> {
     answer: oneshot::Sender<Result<(T, R), BatchError>>,
 }
 
-/// The way to the lanes. Cheap to clone.
+/// A handle to the lanes. Cheap to clone.
 #[derive(Debug)]
 pub struct Batcher<T, R> {
     waiting: mpsc::Sender<Pending<T, R>>,
@@ -76,7 +78,8 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + Sync + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts the lanes. They end once the last clone of this is gone and all that waits is answered.
+    /// Starts the lanes. They end once the last clone of the handle is dropped and all waiting
+    /// items are answered.
     pub fn start<C>(limits: Limits, context: C, commit: Commit<C, T, R>, lanes: &TaskTracker) -> Self
     where
         C: Send + Sync + 'static,
@@ -90,8 +93,9 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Batcher<T, R> {
         Self { waiting: sender }
     }
 
-    /// Commits an item together with what waits beside it. It comes back with its answer, so that no
-    /// caller keeps a copy. One that is dropped before its turn has come is not committed.
+    /// Commits an item together with others that wait. The item is returned with its answer, so
+    /// that callers need no copy. If the call is dropped before a lane takes the item, it is not
+    /// committed.
     pub async fn commit(&self, item: T) -> Result<(T, R), BatchError> {
         let (answer, answered) = oneshot::channel();
         let waiting = Pending { item, since: Instant::now(), answer };
@@ -100,7 +104,7 @@ impl<T: Send + Sync + 'static, R: Send + 'static> Batcher<T, R> {
     }
 }
 
-/// Takes what waits, one batch after the other.
+/// Commits one batch after the other.
 struct Lane<C, T, R> {
     limits: Limits,
     context: Arc<C>,
@@ -113,23 +117,24 @@ impl<C, T, R> Lane<C, T, R> {
         while self.run_once().await {}
     }
 
-    /// Serves one batch. False once there will be no more.
+    /// Commits one batch. False if there will be no more.
     async fn run_once(&self) -> bool {
         let mut batch = Vec::new();
         if self.waiting.lock().await.recv_many(&mut batch, self.limits.batch).await == 0 {
             return false;
         }
-        // Not worth a commit: nobody waits for it any more, or its client is told to come again.
+        // Drops items whose caller is gone or has been told to try again.
         batch.retain(|item| !item.answer.is_closed() && item.since.elapsed() <= self.limits.patience);
         let (items, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|item| (item.item, item.answer)).unzip();
         if items.is_empty() {
             return true;
         }
         let committed = timeout(self.limits.patience, commit_each(&*self.context, &items, self.commit));
-        // Out of time, or after a panic, the answers are dropped: late. The lane goes on.
+        // After a time-out or a panic, the answers are dropped and callers get `Late`. The lane
+        // continues.
         if let Ok(Ok(outcomes)) = AssertUnwindSafe(committed).catch_unwind().await {
             for ((item, outcome), answer) in items.into_iter().zip(outcomes).zip(answers) {
-                // Nobody may be there any more to hear it.
+                // The caller may be gone.
                 let _ = answer.send(outcome.map(|outcome| (item, outcome)).map_err(BatchError::Store));
             }
         }
@@ -137,8 +142,9 @@ impl<C, T, R> Lane<C, T, R> {
     }
 }
 
-/// Commits items, as many at once as the database takes. One that it refuses, or whose row cannot be
-/// read, is parted from the others by halving, so that it fails alone; an outage fails all at once.
+/// Commits items, as many at once as the database accepts. An item that is refused, or whose row
+/// cannot be read, is isolated by halving, so that only this one fails. An outage fails all at
+/// once.
 pub async fn commit_each<C, T, R>(
     context: &C,
     items: &[T],

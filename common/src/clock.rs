@@ -1,7 +1,7 @@
-//! The process's clock, in the units that the rest of the code uses. What many processes must
-//! agree on is timed by Redis or Postgres instead. Times that one process writes and another one
-//! waits for are this clock's; a worker sets it right by Redis' ([`set_right`]), since a machine's
-//! own may be minutes off.
+//! The process's clock, in the units that the rest of the code uses. Times on which many processes
+//! must agree come from Redis or Postgres instead. This clock gives the times that one process
+//! writes and another waits for. A machine's clock may be minutes off, so a worker corrects this
+//! one by Redis' clock ([`set_right`]).
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -9,26 +9,28 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 static PROCESS: Clock = Clock::new();
 
-/// A clock that is right to within this is left alone: it would only jump about with the network.
+/// The deviation that is not corrected: below it, the correction would only follow the network's
+/// jitter.
 const TOLERATED: TimeDelta = TimeDelta::milliseconds(250);
 
-/// Now, in microseconds' precision: what Postgres can store, so that a value survives the trip.
+/// Now, with the microsecond precision of Postgres, so that a stored value is read back unchanged.
 pub fn now() -> DateTime<Utc> {
     PROCESS.now()
 }
 
-/// Sets the clock right by another one, that shows `theirs` about now. Says by how much the
-/// system's clock is ahead, where it is off by more than a moment.
+/// Corrects the clock by another one, which shows `theirs` about now. If the system's clock
+/// deviates by more than the tolerance, returns how far it is ahead.
 pub fn set_right(theirs: DateTime<Utc>) -> Option<TimeDelta> {
     PROCESS.set_right(theirs)
 }
 
-/// Makes the system's clock look so far ahead (behind, where negative): for tests of wrong clocks.
+/// Makes the system's clock appear this far ahead (behind, if negative). For tests with wrong
+/// clocks.
 pub fn pretend_ahead(seconds: i64) {
     PROCESS.pretended_us.store(seconds.saturating_mul(1_000_000), Ordering::Relaxed);
 }
 
-/// The time at `ms` milliseconds since the epoch; the epoch itself where that is out of range.
+/// The time at `ms` milliseconds since the epoch; the epoch itself if that is out of range.
 pub fn from_millis(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms).unwrap_or_default()
 }
@@ -39,9 +41,9 @@ fn from_micros(us: i64) -> DateTime<Utc> {
 
 #[derive(Debug)]
 struct Clock {
-    /// How far the system's clock is made wrong on purpose, in microseconds.
+    /// The deliberate error of the system's clock, in microseconds.
     pretended_us: AtomicI64,
-    /// What makes the system's clock right, in microseconds.
+    /// The correction of the system's clock, in microseconds.
     correction_us: AtomicI64,
 }
 
@@ -80,7 +82,7 @@ mod tests {
         let ahead = clock.set_right(Utc::now()).map(|ahead| ahead.num_seconds());
         assert!(matches!(ahead, Some(-301..=-299)), "{ahead:?}");
         assert!(is_right());
-        // The system's clock was mended meanwhile: the correction goes.
+        // The system's clock was corrected meanwhile: the correction is removed.
         clock.pretended_us.store(0, Ordering::Relaxed);
         assert!(!is_right());
         assert_eq!(clock.set_right(Utc::now() + TimeDelta::milliseconds(20)), None);

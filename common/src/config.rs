@@ -1,6 +1,6 @@
-//! Configuration: read from the environment once, at the start, and checked there: a missing or
-//! senseless value stops the process with one line that names the variable and what it takes. The
-//! only place that reads the environment.
+//! Configuration: read from the environment once, at the start, and checked there. A missing or
+//! invalid value stops the process with one line that names the variable and its valid values. No
+//! other module reads the environment.
 
 use confique::Config as _;
 
@@ -27,7 +27,7 @@ pub use providers::{ProvidersConfig, SearchProvider};
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use worker::WorkerConfig;
 
-/// Everything that Copydesk's processes can be told.
+/// The whole configuration of Copydesk's processes.
 #[derive(Debug, Clone, confique::Config)]
 pub struct Config {
     /// Postgres.
@@ -50,17 +50,18 @@ pub struct Config {
     pub providers: ProvidersConfig,
 }
 
-/// The configuration cannot be used. Shows as one line that names the variable and what it takes.
+/// The configuration is invalid. Displays as one line that names the variable and its valid values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
 
-/// A lease outlives the longest call by this much: one that is not renewed from the call's begin on
-/// must not run out, and another worker begin the same stage, while the call can still be under way.
+/// How much longer a lease must be than the longest call. If a lease is not renewed after a call
+/// has begun, it must not expire before the call is over: another worker would start the same
+/// stage.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
 impl Config {
-    /// Reads the environment.
+    /// Reads and checks the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = load(Self::builder().env())?;
         config.check_sections()?;
@@ -68,8 +69,8 @@ impl Config {
         Ok(config)
     }
 
-    /// The defaults, for servers that are given in code: tests and benchmarks do not share an
-    /// environment.
+    /// The defaults with servers that are given in code: for tests and benchmarks, which do not use
+    /// the environment.
     pub fn for_servers(postgres_uri: &str, redis_url: &str, redis_prefix: &str) -> Result<Self, ConfigError> {
         let servers = serde_json::json!({
             "postgres": { "uri": postgres_uri },
@@ -81,7 +82,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What only a worker needs.
+    /// Checks what only a worker needs.
     pub fn check_worker(&self) -> Result<(), ConfigError> {
         let groq = self.providers.llm_base_url.host_str() == Some("api.groq.com");
         if groq && self.providers.groq_api_key.is_none() {
@@ -94,7 +95,7 @@ impl Config {
         Ok(())
     }
 
-    /// The rules of each subsystem.
+    /// Checks the rules of each subsystem.
     fn check_sections(&self) -> Result<(), ConfigError> {
         let sections = || {
             self.postgres.validate()?;
@@ -107,7 +108,7 @@ impl Config {
         sections().map_err(ConfigError)
     }
 
-    /// The rules that span subsystems.
+    /// Checks the rules that span subsystems.
     fn check_across(&self) -> Result<(), ConfigError> {
         let least = self.providers.call_timeout_ms + LEASE_MARGIN_MS;
         if self.worker.lease_ms < least {
@@ -120,8 +121,8 @@ impl Config {
     }
 }
 
-/// Reads the sources. What is wrong with a value that cannot be read is told in confique's own words,
-/// which name the variable.
+/// Reads the sources. The message for an unreadable value is confique's own, which names the
+/// variable.
 fn load<C: confique::Config>(sources: confique::Builder<C>) -> Result<C, ConfigError> {
     sources.load().map_err(|error| ConfigError(error.to_string()))
 }

@@ -1,5 +1,5 @@
-//! A job's text while it is being written, piece by piece in Redis: for those who follow it, and for
-//! nobody else. It may be lost at any time; the text that counts is the result in Postgres.
+//! Drafts: a job's text while it is being written, piece by piece in Redis, only for those who
+//! follow the job. It may be lost at any time; the result in Postgres is what counts.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,34 +12,34 @@ use copydesk_domain::stage::Stage;
 use crate::redis::script::DRAFT_APPEND;
 use crate::redis::{Redis, RedisError};
 
-/// How long a draft is kept after its last piece: who lost the connection is back by then.
+/// How long a draft is kept after its last piece: enough for a client to reconnect.
 const KEPT_MS: u64 = 10 * 60 * 1_000;
 
 /// A piece of a text that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Who writes: the draft or a revision.
+    /// The stage that writes it: the draft or a revision.
     pub stage: Stage,
     /// The round of revision, 0 for the draft.
     pub round: u16,
-    /// Whether a text begins here: what came before is void.
+    /// Whether a new text begins here: earlier pieces are void.
     pub reset: bool,
-    /// The piece, to be put behind those before it.
+    /// The piece, to be appended to those before it.
     pub text: String,
 }
 
-/// How far a draft was read: before everything by default.
+/// A position in a draft; by default before its first piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    /// Redis' milliseconds.
+    /// The time in milliseconds, by Redis' clock.
     ms: u64,
-    /// The place among the pieces of that millisecond.
+    /// The position among the pieces of that millisecond.
     sequence: u64,
 }
 
-/// Whatever is no cursor.
+/// The text is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no place in a draft")]
+#[error("not a position in a draft")]
 pub struct NotACursor;
 
 impl fmt::Display for Cursor {
@@ -58,7 +58,7 @@ impl FromStr for Cursor {
     }
 }
 
-/// Adds a piece to a job's draft, and tells who follows the job.
+/// Adds a piece to a job's draft, and notifies the job's followers.
 pub async fn append(redis: &Redis, business_id: &BusinessId, id: JobId, piece: &Piece) -> Result<(), RedisError> {
     let keys = redis.keys();
     let mut append = DRAFT_APPEND.key(keys.draft(business_id, id));
@@ -67,7 +67,7 @@ pub async fn append(redis: &Redis, business_id: &BusinessId, id: JobId, piece: &
     Ok(append.invoke_async(&mut redis.commands()).await?)
 }
 
-/// The pieces of a job's draft behind `after`, in order, each with how far it reaches.
+/// The pieces of a job's draft after `after`, in order, each with the cursor at its end.
 pub async fn read(
     redis: &Redis,
     business_id: &BusinessId,

@@ -1,22 +1,23 @@
-//! Embeddings: passages and queries as vectors whose angle tells how near in meaning they are. Which model
-//! makes them and how they are compared is others'.
+//! Embeddings: passages and queries as vectors; a smaller angle means a closer meaning. The calls
+//! of the model and the comparison are in other modules.
 
 use sha2::{Digest, Sha256};
 
-/// The most numbers that a vector may have. Known models stay below 5,000.
+/// The largest dimension of a vector. Known models stay below 5,000.
 pub const MAX_DIMENSION: usize = 16_384;
 
-/// What a passage's vector is made from: the headings above it say what it speaks of.
+/// The input of a passage's vector. It includes the headings, because they say what the passage is
+/// about.
 pub fn input(heading_path: &str, text: &str) -> String {
     format!("{heading_path}\n{text}")
 }
 
-/// Names what a vector was made from. The table `embeddings` and its queries compute the same.
+/// The hash of a vector's input. The table `embeddings` and its queries compute the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InputHash(pub [u8; 32]);
 
 impl InputHash {
-    /// Of a passage.
+    /// The hash of a passage.
     pub fn of(heading_path: &str, text: &str) -> Self {
         Self(Sha256::digest(input(heading_path, text)).into())
     }
@@ -27,23 +28,23 @@ impl InputHash {
 pub struct Vector(Vec<f32>);
 
 impl std::fmt::Debug for Vector {
-    /// Without its numbers.
+    /// Shows no numbers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vector").field("dimension", &self.dimension()).finish()
     }
 }
 
-/// Numbers that make no vector.
+/// The numbers are not a valid vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAVector {
-    /// None, or more than any model's.
-    #[error("{0} numbers make no vector: it takes 1 to {MAX_DIMENSION}")]
+    /// There are none, or more than any model makes.
+    #[error("{0} numbers are not a vector: it has 1 to {MAX_DIMENSION}")]
     Dimension(usize),
-    /// One of them is infinite or no number, or all are 0.
-    #[error("the numbers have no direction")]
+    /// One of them is infinite or NaN, or all are 0.
+    #[error("the vector has no direction: a number is not finite, or all are 0")]
     Direction,
-    /// Bytes that are no whole 32-bit floats.
-    #[error("{0} bytes are no 32-bit floats")]
+    /// The bytes are not a whole number of 32-bit floats.
+    #[error("{0} bytes are not a whole number of 32-bit floats")]
     Bytes(usize),
 }
 
@@ -62,22 +63,22 @@ impl Vector {
         Ok(Self(numbers))
     }
 
-    /// How many numbers it has.
+    /// The number of its components.
     pub fn dimension(&self) -> usize {
         self.0.len()
     }
 
-    /// Its numbers.
+    /// The components.
     pub fn numbers(&self) -> &[f32] {
         &self.0
     }
 
-    /// As it is stored.
+    /// The stored form.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 
-    /// From what is stored.
+    /// Reads the stored form.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotAVector> {
         let (numbers, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {

@@ -1,6 +1,6 @@
-//! Which jobs somebody follows, told to the workers by the API's processes: what followers alone see,
-//! pieces of drafts and hints of progress, is sent for these jobs only, and costs the others nothing.
-//! A word that is lost is said again soon. What is sent is [`crate::draft`]'s and [`crate::notify`]'s.
+//! Followed jobs: the API's processes tell the workers which jobs have followers. Pieces of drafts
+//! and hints of progress are sent only for these jobs, so other jobs have no cost. A lost message
+//! is repeated soon. What is sent is in [`crate::draft`] and [`crate::notify`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 use crate::notify;
 use crate::redis::Redis;
 
-/// How often a process says which jobs are followed there.
+/// How often a process announces its followed jobs.
 const TELL_EVERY: Duration = Duration::from_secs(5);
-/// How long a worker believes it: two words may be lost.
+/// How long an announcement is valid for a worker: two may be lost.
 const FOLLOWED_FOR: Duration = Duration::from_secs(15);
-/// Jobs named in one message at most.
+/// The most jobs in one message.
 const MAX_NAMED: usize = 500;
 
-/// The jobs that are followed through this process, told to the workers. Cheap to clone.
+/// The jobs that are followed through this process, and their announcement to the workers. Cheap to
+/// clone.
 #[derive(Debug, Clone)]
 pub struct Followers {
     redis: Redis,
@@ -27,7 +28,7 @@ pub struct Followers {
 }
 
 impl Followers {
-    /// Tells until `stop`. Needs a tokio runtime.
+    /// Announces followed jobs until `stop`. Needs a tokio runtime.
     pub fn start(redis: Redis, stop: CancellationToken) -> Self {
         let followers = Self { redis, counts: Arc::default() };
         let teller = followers.clone();
@@ -40,8 +41,8 @@ impl Followers {
         followers
     }
 
-    /// The job is followed from now on, until what is returned is dropped. The workers hear of it soon:
-    /// nobody waits for Redis. Needs a tokio runtime.
+    /// Follows a job until the returned value is dropped. The workers are told in the background.
+    /// Needs a tokio runtime.
     pub fn follow(&self, id: JobId) -> Following {
         *self.counts().entry(id).or_default() += 1;
         let followers = self.clone();
@@ -49,7 +50,7 @@ impl Followers {
         Following { id, followers: self.clone() }
     }
 
-    /// Says which jobs are followed.
+    /// Announces all followed jobs.
     async fn tell_once(&self) {
         let ids: Vec<_> = self.counts().keys().copied().collect();
         for ids in ids.chunks(MAX_NAMED) {
@@ -60,7 +61,10 @@ impl Followers {
     async fn tell(&self, ids: &[JobId]) {
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
         if let Err(error) = self.redis.publish(&self.redis.keys().followed_jobs(), &ids.join(" ")).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the workers were not told who is followed");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "could not announce the followed jobs to the workers"
+            );
         }
     }
 
@@ -69,7 +73,7 @@ impl Followers {
     }
 }
 
-/// One who follows a job. Dropping it ends that.
+/// A follower of a job. Dropping it ends the following.
 #[derive(Debug)]
 pub struct Following {
     id: JobId,
@@ -88,14 +92,14 @@ impl Drop for Following {
     }
 }
 
-/// The jobs that are followed through any process, as a worker hears of them. Cheap to clone.
+/// The jobs that are followed through any process, as announced to a worker. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Followed {
     until: Arc<Mutex<HashMap<JobId, Instant>>>,
 }
 
 impl Followed {
-    /// Hears of them until `stop`. Needs a tokio runtime.
+    /// Receives announcements until `stop`. Needs a tokio runtime.
     pub fn listen(redis: Redis, stop: CancellationToken) -> Self {
         let followed = Self::default();
         let heard = followed.clone();
@@ -122,7 +126,7 @@ impl Followed {
 mod tests {
     use super::*;
 
-    /// Waits for what a subscription brings.
+    /// Waits for a condition that depends on a subscription.
     async fn soon(condition: impl Fn() -> bool) -> bool {
         let give_up = Instant::now() + Duration::from_secs(20);
         while !condition() && Instant::now() < give_up {
@@ -140,7 +144,7 @@ mod tests {
         let (id, other) = (JobId::new(), JobId::new());
         let first = followers.follow(id);
         let second = followers.follow(id);
-        // The subscription may have come after the first word: it is said again.
+        // The subscription may have started after the first announcement, which is repeated.
         assert!(soon(|| followed.contains(id)).await);
         assert!(!followed.contains(other));
         drop(first);

@@ -1,7 +1,7 @@
-//! What Copydesk's API and workers must agree on, and nothing else.
+//! What Copydesk's API and workers must agree on: queue, quota, store, configuration and telemetry.
 //!
-//! What it speaks of is `copydesk-domain`'s; [`redis`], [`queue`], [`quota`], [`notify`], [`presence`] and [`store`] are
-//! built on that. Code with one user lives with that user, in `api` or `worker`.
+//! The types are in `copydesk-domain`; [`redis`], [`queue`], [`quota`], [`notify`], [`presence`]
+//! and [`store`] build on them. Code with only one user lives with that user, in `api` or `worker`.
 
 pub mod batch;
 pub mod clock;

@@ -1,15 +1,15 @@
-//! Money: amounts in US dollars, and what a model's tokens cost. Which model costs what is configured,
-//! counting it is the quota's, showing it the API's.
+//! Money: amounts in US dollars, and prices of tokens. Prices are configured, the quota counts
+//! costs, and the API shows them.
 
-/// An amount in millionths of a US dollar: whole numbers add up without error, in Redis too.
+/// An amount in millionths of a US dollar. Integers add up without rounding errors, in Redis too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MicroUsd(pub u64);
 
 impl MicroUsd {
-    /// An amount in dollars, rounded up; 0 for what is no amount.
+    /// An amount from dollars, rounded up; 0 for a negative number or NaN.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of floats saturates")]
     pub fn from_usd(usd: f64) -> Self {
-        // What differs by less is how floats count, no money.
+        // A smaller difference is a rounding error of floats.
         Self((usd * 1e6 - 1e-6).ceil() as u64)
     }
 
@@ -20,17 +20,17 @@ impl MicroUsd {
     }
 }
 
-/// What a model's tokens cost, in US dollars a million.
+/// The price of a model, in US dollars per million tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Price {
-    /// Tokens that it reads.
+    /// Prompt tokens.
     pub prompt: f64,
-    /// Tokens that it writes.
+    /// Completion tokens.
     pub completion: f64,
 }
 
 impl Price {
-    /// What a call costs.
+    /// The cost of a call.
     #[expect(clippy::cast_precision_loss, reason = "a call has fewer tokens than floats have digits")]
     pub fn of(&self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
         MicroUsd::from_usd((prompt_tokens as f64 * self.prompt + completion_tokens as f64 * self.completion) / 1e6)

@@ -1,6 +1,6 @@
-//! Hints that a job changed, from workers to waiting clients, and that one was cancelled, from
-//! clients to workers, by Redis' publish and subscribe. A hint can be lost: who waits reads Postgres
-//! now and then all the same.
+//! Hints by Redis' publish and subscribe: that a job changed (from workers to waiting clients), and
+//! that a job was cancelled (from clients to workers). A hint can be lost, so waiting code also
+//! reads Postgres from time to time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::redis::{Redis, RedisError};
 
-/// The wait before a lost subscription is made anew.
+/// The wait before a lost subscription is renewed.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(200);
 
-/// Tells that jobs changed.
+/// Publishes hints.
 #[derive(Debug, Clone)]
 pub struct Notifier {
     redis: Redis,
@@ -31,8 +31,8 @@ impl Notifier {
         Self { redis: redis.clone(), changes: keys.job_events(), cancellations: keys.job_cancellations() }
     }
 
-    /// Tells whoever waits for the job that it changed. A failure is logged only: the change itself
-    /// is in Postgres.
+    /// Tells waiting clients that the job changed. A failure is only logged: the change itself is
+    /// in Postgres.
     pub async fn publish(&self, id: JobId) {
         self.tell(&self.changes, id).await;
     }
@@ -43,8 +43,8 @@ impl Notifier {
         tokio::spawn(async move { notifier.publish(id).await });
     }
 
-    /// Tells the worker that runs the job that it was cancelled, and whoever waits for it. A failure
-    /// is logged only: the worker's next write is refused.
+    /// Tells the job's worker and waiting clients that it was cancelled. A failure is only logged:
+    /// the worker's next write is refused.
     pub async fn cancelled(&self, id: JobId) {
         tokio::join!(self.tell(&self.cancellations, id), self.tell(&self.changes, id));
     }
@@ -58,20 +58,20 @@ impl Notifier {
 
 type Waiters = Arc<Mutex<HashMap<JobId, watch::Sender<()>>>>;
 
-/// Hears of changed jobs, over one connection a process.
+/// Receives hints of changed jobs, over one connection for each process.
 #[derive(Debug, Clone)]
 pub struct Listener {
     waiters: Waiters,
 }
 
 impl Listener {
-    /// Hears of every change, until `stop`; reconnects for ever.
+    /// Receives every hint of a change until `stop`; reconnects forever.
     pub fn start(redis: Redis, stop: CancellationToken) -> Self {
         let changes = redis.keys().job_events();
         Self::of(redis, changes, stop)
     }
 
-    /// Hears of cancellations only.
+    /// Receives only cancellations.
     pub fn of_cancellations(redis: Redis, stop: CancellationToken) -> Self {
         let cancellations = redis.keys().job_cancellations();
         Self::of(redis, cancellations, stop)
@@ -89,7 +89,7 @@ impl Listener {
         Self { waiters }
     }
 
-    /// Hears of changes of one job from now on.
+    /// Subscribes to changes of one job.
     pub fn subscribe(&self, id: JobId) -> Subscription {
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = waiters.entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
@@ -97,7 +97,7 @@ impl Listener {
     }
 }
 
-/// Calls `heard` with each message of a channel until `stop`; subscribes anew for ever.
+/// Calls `heard` with each message of a channel until `stop`; renews a lost subscription forever.
 pub(crate) fn hear(
     redis: Redis,
     channel: String,
@@ -126,7 +126,7 @@ async fn hear_once(redis: &Redis, channel: &str, heard: &(impl Fn(&str) + Send +
     Ok(())
 }
 
-/// A wait for changes of one job. Dropping it frees everything.
+/// A subscription to changes of one job. Dropping it frees everything.
 #[derive(Debug)]
 pub struct Subscription {
     id: JobId,
@@ -135,10 +135,10 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Returns once the job changed after the subscription, or after the last return.
+    /// Returns once the job has changed since the subscription or since the last return.
     pub async fn changed(&mut self) {
         if let Some(changed) = &mut self.changed {
-            // The sender lives in the map for as long as this does.
+            // Cannot fail: the sender lives in the map as long as the subscription.
             let _ = changed.changed().await;
         }
     }

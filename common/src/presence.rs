@@ -1,5 +1,5 @@
-//! Which workers are there: each tells of itself every few seconds, for the operator's view. Nothing
-//! depends on it: leases say who runs what.
+//! Heartbeats of workers, for the operator's overview. Nothing else depends on them: leases say
+//! which worker runs what.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::clock;
 use crate::redis::script::PRESENCE_BEAT;
 use crate::redis::{Redis, RedisError};
 
-/// How often a worker tells of itself.
+/// The interval of heartbeats.
 pub const BEAT: Duration = Duration::from_secs(5);
-/// A worker that has not for this long, in milliseconds, is gone.
+/// A worker without a heartbeat for this long is gone, in milliseconds.
 const GONE_MS: i64 = 30_000;
 
-/// What a worker tells of itself.
+/// A worker's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerInfo {
     /// The name in its leases: host, process and a random part.
@@ -25,36 +25,36 @@ pub struct WorkerInfo {
     pub host: String,
     /// The release.
     pub version: String,
-    /// Jobs of each kind that it runs at once.
+    /// The number of jobs of each kind that it runs at once.
     pub concurrency: u16,
     /// When it started, by its own clock.
     pub started_at: DateTime<Utc>,
 }
 
-/// A worker that is there.
+/// A worker with a recent heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenWorker {
-    /// What it tells of itself.
+    /// Its description.
     pub info: WorkerInfo,
-    /// When it last did, by Redis' clock.
+    /// The time of its last heartbeat, by Redis' clock.
     pub seen_at: DateTime<Utc>,
 }
 
-/// Tells that a worker is there.
+/// Records a worker's heartbeat.
 pub async fn beat(redis: &Redis, worker: &WorkerInfo) -> Result<(), RedisError> {
-    // Strings and numbers only: none of them can fail to serialise.
+    // Serialising only strings and numbers cannot fail.
     let told = serde_json::to_string(worker).unwrap_or_default();
     let mut beat = PRESENCE_BEAT.key(redis.keys().workers());
     beat.arg(&worker.id).arg(told);
     Ok(beat.invoke_async(&mut redis.commands()).await?)
 }
 
-/// Tells that a worker has left.
+/// Removes a worker that shuts down.
 pub async fn leave(redis: &Redis, worker: &WorkerInfo) -> Result<(), RedisError> {
     forget(redis, std::slice::from_ref(&worker.id)).await
 }
 
-/// The workers that are there, by name. Forgets those that are gone.
+/// The workers with a recent heartbeat, by name. Removes those that are gone.
 pub async fn workers(redis: &Redis) -> Result<Vec<SeenWorker>, RedisError> {
     let ((seconds, _), told): ((i64, i64), Vec<(String, String)>) =
         redis::pipe().cmd("TIME").hgetall(redis.keys().workers()).query_async(&mut redis.commands()).await?;

@@ -1,8 +1,8 @@
 //! The queue of one kind of job, on Redis: what the API pushes to and workers claim from.
 //!
 //! Redis can be lost at any moment: every job's row is in Postgres, and the sweep pushes it again.
-//! Pushing twice is harmless. The scripts in `common/lua/queue` hold the rules; this is the only place
-//! that calls them. When a worker claims, renews and settles is the worker's own (`worker/src/queue`).
+//! Pushing twice is harmless. The rules are in the scripts in `common/lua/queue`, and only this
+//! module calls them. The worker decides when to claim, renew and settle (`worker/src/queue`).
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::id::JobId;
@@ -30,11 +30,11 @@ pub use recover::Recovery;
 pub use restore::Likely;
 pub use share::Share;
 
-/// Jobs that one call of a script handles: bounds the time for which Redis serves nobody else, and
-/// keeps below Lua's limit of arguments.
+/// The most jobs in one call of a script: bounds the time during which Redis is blocked, and stays
+/// below Lua's limit of arguments.
 pub const BATCH: usize = 500;
 
-/// Notes that the bell holds at most, as in the scripts.
+/// The most notes in the bell, as in the scripts.
 const MAX_NOTES: isize = 32;
 
 /// The queue could not be reached.
@@ -48,27 +48,27 @@ impl From<redis::RedisError> for QueueError {
     }
 }
 
-/// A job to be made known to its queue.
+/// A job to push to its queue.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What travels.
+    /// The message.
     pub message: Message,
-    /// Not before this; now where `None`.
+    /// When it becomes ready; `None` means now.
     pub not_before: Option<DateTime<Utc>>,
-    /// Its last lease, where it was under way before Redis forgot it: it goes before new jobs.
+    /// Its last lease, if it was under way before Redis forgot it. Such jobs go before new ones.
     pub begun: Option<LeaseEpoch>,
 }
 
-/// Jobs of a queue, by where they stand.
+/// The number of jobs of a queue in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Could run now.
+    /// Can run now.
     pub ready: u64,
-    /// Come later.
+    /// Become ready later.
     pub delayed: u64,
-    /// In some worker's hands.
+    /// Leased to a worker.
     pub leased: u64,
-    /// Could run, but their businesses have as many under way as they may.
+    /// Could run, but their businesses have reached their concurrency caps.
     pub capped: u64,
 }
 
@@ -91,8 +91,8 @@ impl Queue {
         self.kind
     }
 
-    /// Makes jobs known; those that are known already stay as they are. Returns how many were new.
-    /// One round trip for every 500 of them.
+    /// Pushes jobs; known ones stay as they are. Returns how many were new. One round trip for
+    /// every 500 jobs.
     pub async fn push(&self, entries: &[Entry]) -> Result<u64, QueueError> {
         let mut new = 0;
         for batch in entries.chunks(BATCH) {
@@ -125,8 +125,8 @@ impl Queue {
         Ok(new)
     }
 
-    /// Makes delayed jobs due now: what they wait for may have come earlier. Returns how many; an
-    /// idle worker looks at once. One round trip for every 500 of them.
+    /// Makes delayed jobs due now, because what they wait for may be available earlier, and wakes
+    /// an idle worker. Returns how many. One round trip for every 500 jobs.
     pub async fn hasten(&self, ids: &[JobId]) -> Result<u64, QueueError> {
         let mut hastened = 0;
         for batch in ids.chunks(BATCH) {
@@ -135,7 +135,7 @@ impl Queue {
             for id in batch {
                 due.arg(1).arg(id.to_string());
             }
-            // One note, which the next claim takes away: the list stays short.
+            // The next claim clears this note, so the list stays short.
             pipeline.rpush(&self.keys.bell, 1).ignore().ltrim(&self.keys.bell, 0, MAX_NOTES - 1).ignore();
             let (count,): (u64,) = pipeline.query_async(&mut self.redis.commands()).await?;
             hastened += count;
@@ -143,7 +143,7 @@ impl Queue {
         Ok(hastened)
     }
 
-    /// The jobs under some worker's lease, where there are no more than `most`. One round trip.
+    /// The leased jobs, if there are at most `most`. One round trip.
     pub async fn leased(&self, most: u16) -> Result<Option<Vec<JobId>>, QueueError> {
         let mut leases = redis::cmd("ZRANGE");
         leases.arg(&self.keys.leases).arg(0).arg(most);
@@ -152,7 +152,7 @@ impl Queue {
         Ok((ids.len() <= usize::from(most)).then_some(ids))
     }
 
-    /// How many jobs stand where. One round trip.
+    /// The number of jobs in each state. One round trip.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
         let keys = &self.keys;
         let (interactive, bulk, delayed, leased, capped): (u64, u64, u64, u64, u64) = redis::pipe()
@@ -166,7 +166,7 @@ impl Queue {
         Ok(Depth { ready: interactive + bulk, delayed, leased, capped })
     }
 
-    /// How many jobs are claimed before this one, roughly: where it is ready. One round trip.
+    /// About how many jobs are claimed before this one; `None` if it is not ready. One round trip.
     pub async fn ahead_of(&self, id: JobId) -> Result<Option<u64>, QueueError> {
         let (keys, id) = (&self.keys, id.to_string());
         let mut ranks = redis::pipe();
@@ -174,13 +174,14 @@ impl Queue {
         ranks.cmd("ZRANK").arg(&keys.ready_bulk).arg(&id).zcard(&keys.ready_interactive);
         let (interactive, bulk, urgent): (Option<u64>, Option<u64>, u64) =
             ranks.query_async(&mut self.redis.commands()).await?;
-        // Nine interactive jobs go before each bulk one, as long as there are some.
+        // Up to nine interactive jobs go before each bulk job.
         let behind = bulk.map(|bulk| bulk + urgent.min(9 * (bulk + 1)));
         Ok(interactive.or(behind))
     }
 }
 
-/// A job's record: what the scripts need of it, then the message. Its first field was a weight.
+/// A job's record: the fields that the scripts need, then the message. The first field was a weight
+/// once.
 fn record(entry: &Entry) -> String {
     let Message::V1(message) = &entry.message;
     format!("1|{}|{}|{}", message.priority, message.business_id, entry.message.encode())

@@ -1,5 +1,6 @@
-//! Redis: fast coordination that can be lost and rebuilt. The connections, every key as a function
-//! ([`keys`]), and the scripts ([`script`]). What the keys mean is the queue's and the quota's.
+//! Redis: fast coordination that can be lost and rebuilt. This module has the connections, every
+//! key as a function ([`keys`]), and the scripts ([`script`]). The queue and the quota define what
+//! the keys mean.
 
 use std::time::Duration;
 
@@ -31,54 +32,54 @@ pub use pass::Swept;
 use script::SWEEP_HOLD;
 use sentinel::Primary;
 
-/// A command that has no answer by then has failed.
+/// The time-out of a command.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
-/// A lost connection is opened anew after a wait that grows up to this; for ever.
+/// The longest wait between attempts to reconnect, which never stop.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// Redis did not do what it was asked to.
+/// A command of Redis failed.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis is not available")]
 pub struct RedisError(#[from] redis::RedisError);
 
-/// `REDIS_URL` names something else than what is there.
+/// `REDIS_URL` does not match the kind of server at its address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongMode {
-    /// A node of a cluster was named as something else.
+    /// The server is a node of a cluster, but the URL does not say so.
     #[error(
         "REDIS_URL names a node of a Redis Cluster: use redis-cluster://host:port,host:port (rediss-cluster:// for TLS)"
     )]
     IsCluster,
-    /// A server that is in no cluster was named as a node of one, or as a sentinel.
+    /// The server is neither in a cluster nor a sentinel, but the URL says so.
     #[error(
         "REDIS_URL names a Redis Cluster or sentinels, but the server is neither: use redis://host:port/database \
          (rediss:// for TLS)"
     )]
     IsServer,
-    /// A sentinel was named as something else.
+    /// The server is a sentinel, but the URL does not say so.
     #[error(
         "REDIS_URL names a sentinel: use redis-sentinel://host:port,host:port/service (rediss-sentinel:// for TLS)"
     )]
     IsSentinel,
-    /// The sentinels know no such service.
+    /// The sentinels do not know the service.
     #[error("REDIS_URL names the service {0}, which its sentinels do not know: `SENTINEL MASTERS` lists theirs")]
     UnknownService(String),
 }
 
-/// A handle on Redis: one server, a cluster, or the primary that Sentinel names. Cheap to clone.
+/// A handle on Redis: one server, a cluster, or the primary of Sentinel. Cheap to clone.
 ///
-/// Commands share one multiplexed connection (one a node) that reconnects by itself: one round trip
-/// each, none to test the connection. Commands that block have a pool of connections of their own,
-/// where they hold up nobody.
+/// Commands share one multiplexed connection (in a cluster, one for each node), which reconnects
+/// automatically. Each takes one round trip; there is no extra one to test the connection. Blocking
+/// commands have their own pool of connections, so that they do not delay others.
 #[derive(Clone)]
 pub struct Redis {
-    /// The server, or the nodes of the cluster, or the sentinels that were named.
+    /// The server, the nodes or the sentinels in `REDIS_URL`.
     nodes: Vec<ConnectionInfo>,
     commands: Watched<Connection>,
     blocking: Pool,
     keys: Keys,
-    /// What this process remembers of Redis' memory; clones share it.
+    /// The generation of Redis' memory that this process has seen; clones share it.
     pub(crate) generation: Generation,
 }
 
@@ -89,8 +90,8 @@ impl std::fmt::Debug for Redis {
 }
 
 impl Redis {
-    /// Makes the connections without opening them: a process starts, and says that it is not
-    /// ready, while Redis is away. Needs a tokio runtime.
+    /// Creates the connections without opening them: a process starts while Redis is unavailable,
+    /// and reports that it is not ready. Needs a tokio runtime.
     pub fn new(config: &RedisConfig) -> Result<Self, RedisError> {
         let address = config.address().map_err(|error| redis::RedisError::from(std::io::Error::other(error)))?;
         let keys = Keys::new(&config.prefix);
@@ -115,20 +116,23 @@ impl Redis {
         Ok(Self { nodes, commands, blocking, keys, generation: Generation::default() })
     }
 
-    /// Whether `REDIS_URL` names what is there, where Redis answers: a cluster takes other commands
-    /// than one server, and would refuse most of them later.
+    /// Checks that `REDIS_URL` matches the kind of server, if Redis answers: a cluster would refuse
+    /// most commands that one server accepts.
     pub async fn check_mode(&self) -> Result<(), WrongMode> {
         let asked = tokio::time::timeout(RESPONSE_TIMEOUT, self.info()).await;
         match asked.unwrap_or_else(|elapsed| Err(redis::RedisError::from(std::io::Error::from(elapsed)).into())) {
             Ok(info) => self.commands.connection.check(&info),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "Redis is away at the start");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "Redis is unavailable at the start: REDIS_URL was not checked against the server"
+                );
                 Ok(())
             }
         }
     }
 
-    /// What the first of the named nodes that answers says of itself.
+    /// The `INFO` of the first node that answers.
     async fn info(&self) -> Result<String, RedisError> {
         self.first_node_that(|client| {
             async move {
@@ -145,13 +149,14 @@ impl Redis {
         self.commands.clone()
     }
 
-    /// A connection for commands that block, 5 s at most; back in the pool when dropped.
+    /// A connection for commands that block for at most 5 s. It returns to the pool when it is
+    /// dropped.
     pub(crate) async fn blocking(&self) -> Result<BlockingConnection, RedisError> {
         self.blocking.get().await
     }
 
-    /// A connection that receives published messages. In a cluster every node hears of all that is
-    /// published at any.
+    /// A connection that receives published messages. In a cluster, every node receives the
+    /// messages that are published at any node.
     pub(crate) async fn subscriber(&self) -> Result<PubSub, RedisError> {
         if let Connection::Primary(primary) = &self.commands.connection {
             return Ok(subscribe_at(primary.sentinels().primary().await?).await?);
@@ -159,8 +164,9 @@ impl Redis {
         self.first_node_that(|client| subscribe_at(client).boxed()).await
     }
 
-    /// Notices that a replica has taken the place of Sentinel's primary. That is so at each new
-    /// connection; this is for the flush that makes Redis forget whose memory it has. One round trip.
+    /// Detects that a replica has become Sentinel's primary. Each new connection does this by
+    /// itself; this call is for after a flush, when Redis has forgotten which server's memory it
+    /// has. One round trip.
     pub(crate) async fn notice_failover(&self) -> Result<(), RedisError> {
         if let Connection::Primary(_) = &self.commands.connection {
             sentinel::notice(&self.keys).invoke_async::<()>(&mut self.commands()).await?;
@@ -168,7 +174,7 @@ impl Redis {
         Ok(())
     }
 
-    /// What the first of the named nodes answers that does.
+    /// The answer of the first node that answers.
     async fn first_node_that<T>(
         &self,
         asked: impl Fn(Client) -> BoxFuture<'static, Result<T, redis::RedisError>>,
@@ -183,12 +189,12 @@ impl Redis {
         Err(last.into())
     }
 
-    /// Every key.
+    /// All keys.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// One round trip: an error where Redis does not answer.
+    /// Fails if Redis does not answer. One round trip.
     pub async fn ping(&self) -> Result<(), RedisError> {
         let mut connection = self.commands();
         redis::cmd("PING").query_async::<()>(&mut connection).await?;
@@ -201,37 +207,37 @@ impl Redis {
         Ok(DateTime::from_timestamp(seconds, micros.saturating_mul(1_000)).unwrap_or_default())
     }
 
-    /// Holds a key in the name of `owner` for `time` from now: false where somebody else holds it. For
-    /// work that is better done by one, and harmless when done by two. One round trip.
+    /// Takes or extends the lock `key` for `owner`. False if another owner holds it. For work that
+    /// one process should do, but that is harmless if two do it. One round trip.
     pub async fn hold(&self, key: &str, owner: &str, time: Duration) -> Result<bool, RedisError> {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Ok(SWEEP_HOLD.key(key).arg(owner).arg(millis).invoke_async(&mut self.commands()).await?)
     }
 
-    /// Tells whoever listens on a channel.
+    /// Publishes a message on a channel.
     pub(crate) async fn publish(&self, channel: &str, message: &str) -> Result<(), RedisError> {
         let () = self.commands().publish(channel, message).await?;
         Ok(())
     }
 
-    /// What [`Self::remember`] keeps under a key, while it does.
+    /// The value that [`Self::remember`] stored under a key, until it expires.
     pub async fn remembered(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
         Ok(self.commands().get(key).await?)
     }
 
-    /// Keeps a value under a key for `time`, in place of an earlier one.
+    /// Stores a value under a key for `time`, replacing an earlier one.
     pub async fn remember(&self, key: &str, value: &[u8], time: Duration) -> Result<(), RedisError> {
         let () = self.commands().set_ex(key, value, time.as_secs()).await?;
         Ok(())
     }
 
-    /// Whether the mark that [`Self::set_mark`] left is there: it is gone after a flush.
+    /// Whether the mark of [`Self::set_mark`] is there. A flush removes it.
     pub async fn mark(&self, key: &str) -> Result<Mark, RedisError> {
         let present: bool = self.commands().exists(key).await?;
         Ok(if present { Mark::Present } else { Mark::Absent })
     }
 
-    /// Leaves a mark that only a flush removes.
+    /// Sets a mark that only a flush removes.
     pub async fn set_mark(&self, key: &str) -> Result<(), RedisError> {
         let () = self.commands().set(key, 1).await?;
         Ok(())
@@ -258,7 +264,8 @@ fn server_config() -> ConnectionManagerConfig {
 }
 
 fn cluster_client(nodes: &[ConnectionInfo], response_timeout: Duration) -> Result<ClusterClient, RedisError> {
-    // It follows redirections, and tries again while a node is replaced, within the response's time.
+    // The client follows redirections and retries while a node is replaced, within the response
+    // time-out.
     Ok(ClusterClientBuilder::new(nodes.to_vec())
         .connection_timeout(CONNECTION_TIMEOUT)
         .response_timeout(response_timeout)
@@ -268,27 +275,27 @@ fn cluster_client(nodes: &[ConnectionInfo], response_timeout: Duration) -> Resul
 /// Whether Redis still has a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// It has.
+    /// Redis has it.
     Present,
-    /// It never had, or was flushed.
+    /// It was never set, or Redis was flushed.
     Absent,
 }
 
 #[cfg(test)]
 impl Redis {
-    /// The Redis that `REDIS_URL` names, with keys of the test's own.
+    /// The Redis of `REDIS_URL`, with a key prefix for one test.
     #[expect(clippy::expect_used, reason = "a test without its server cannot go on")]
     pub(crate) fn of_test() -> Self {
         let config = RedisConfig::new(&copydesk_testkit::redis_url(), &copydesk_testkit::prefix());
         Self::new(&config).expect("REDIS_URL is a URL")
     }
 
-    /// The same, as a process knows it that has seen nothing yet.
+    /// The same Redis, as seen by a process that has seen no generation yet.
     pub(crate) fn of_another_process(&self) -> Self {
         Self { generation: Generation::default(), ..self.clone() }
     }
 
-    /// What each new connection with Sentinel notices: whether the server is another one.
+    /// What each new connection of Sentinel checks: whether the server is another one.
     pub(crate) async fn notice_server(&self) -> Result<bool, RedisError> {
         Ok(sentinel::notice(&self.keys).invoke_async(&mut self.commands()).await?)
     }

@@ -1,10 +1,10 @@
-//! Postgres: the truth. The pool, its breaker, the retry of transient failures, and one module a
-//! table.
+//! Postgres, the source of truth: the pool, its breaker, retries of transient failures, and one
+//! module for each table.
 //!
-//! Every query is a checked macro, every query on tenant data takes a
-//! [`BusinessId`](copydesk_domain::business::BusinessId) or a fenced job, and none is held open across a call
-//! to anything else. Writes under a lease carry its epoch and say [`StoreError::Superseded`] where
-//! another lease has taken over.
+//! Every query is a checked macro. Every query on tenant data takes a
+//! [`BusinessId`](copydesk_domain::business::BusinessId) or a fenced job. No query is held open
+//! across a call to another service. Writes under a lease name its epoch and return
+//! [`StoreError::Superseded`] if another lease has taken over.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -37,26 +37,27 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// Attempts of an operation that fails for a transient reason.
 const ATTEMPTS: u32 = 3;
-/// The wait before the second attempt; doubled for each further one, up to [`MAX_BACKOFF`].
+/// The wait before the second attempt; it doubles for each further one, up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(8);
-/// A connection that was idle for longer is pinged before it is used. A fresher one was in use a
-/// moment ago; asking again would double the round trips of a busy pool.
+/// A connection that was idle for longer is pinged before it is used. Pinging one that was just in
+/// use would double the round trips of a busy pool.
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 
-/// Why the store could not do something.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Postgres is away or overloaded, also after retries: try again later.
+    /// Postgres is unavailable or overloaded, also after retries. Try again later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
-    /// Postgres was away a moment ago, and is not asked before a probe has found it: try again later.
-    #[error("the database is away: its breaker is open")]
+    /// Postgres was unavailable a moment ago, and is not called until a probe succeeds. Try again
+    /// later.
+    #[error("the database is unavailable: its breaker is open")]
     BreakerOpen,
-    /// Another lease runs the job, or it has ended: stop working on it.
+    /// Another lease runs the job, or the job has ended. Stop working on it.
     #[error("the job has ended or runs under another lease")]
     Superseded,
-    /// A row holds what this version cannot read.
+    /// A row has a value that this version cannot read.
     #[error("a row of {table} cannot be read")]
     Unreadable {
         /// The table.
@@ -65,7 +66,7 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The statement failed, and would fail again.
+    /// The statement failed and would fail again.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
 }
@@ -80,7 +81,7 @@ impl StoreError {
         matches!(self, Self::Unavailable(_) | Self::BreakerOpen)
     }
 
-    /// The constraint that the statement broke, where it broke one.
+    /// The constraint that the statement violated, if any.
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Refused(error) => error.as_database_error()?.constraint(),
@@ -95,8 +96,9 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Whether the same statement may succeed in a moment: the connection was lost, the server is
-/// starting, full or shutting down, or a serialization failure or deadlock chose this transaction.
+/// Whether the same statement may soon succeed: the connection was lost, the server is starting,
+/// full or shutting down, or the transaction was rolled back by a serialization failure or a
+/// deadlock.
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
@@ -121,18 +123,18 @@ pub struct Store {
     patience: Patience,
 }
 
-/// How long an operation waits for a breaker that is open.
+/// How long an operation waits for an open breaker.
 #[derive(Debug, Clone, Default)]
 struct Patience {
     most: Duration,
-    /// Cancelled when nobody has any more.
+    /// Cancelled when no operation should wait any longer.
     over: CancellationToken,
 }
 
-/// The pool as `/health` shows it, in the words of the service that this one replaces.
+/// The pool as `/health` shows it, with the field names of the service that this one replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStatus {
-    /// Connections kept in normal times.
+    /// Connections of the pool in normal operation.
     pub size: u32,
     /// In use.
     pub checked_out: u32,
@@ -142,15 +144,16 @@ pub struct PoolStatus {
     pub overflow: u32,
 }
 
-/// Settings of each connection. No statement here runs for long enough to be worth compiling, which takes
-/// Postgres up to 100 ms. Pages are read through indexes: with disks that seek in mind, the planner would
-/// rather read tens of thousands of rows in the order in which they lie than two thousand from all over.
+/// Settings of each connection. JIT compilation is off: it takes Postgres up to 100 ms, and no
+/// statement here runs long enough to be worth it. Random reads are priced for SSDs, so that pages
+/// are read through indexes: at the default prices the planner prefers reading tens of thousands of
+/// rows sequentially to two thousand random ones.
 const SETTINGS: [(&str, &str); 4] =
     [("statement_timeout", "30s"), ("timezone", "UTC"), ("jit", "off"), ("random_page_cost", "1.1")];
 
 impl Store {
-    /// Makes the pool without connecting: a process starts, and says that it is not ready, while
-    /// Postgres is away.
+    /// Creates the pool without connecting: a process starts while Postgres is unavailable, and
+    /// reports that it is not ready.
     pub fn new(config: &PostgresConfig) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = config.connect_url().parse()?;
         let options = options.application_name("copydesk").options(SETTINGS);
@@ -166,7 +169,7 @@ impl Store {
         Ok(Self::with(pool, config.pool_size))
     }
 
-    /// Uses a pool that was made elsewhere, such as a test's own.
+    /// Uses an existing pool, such as that of a test.
     pub fn from_pool(pool: PgPool) -> Self {
         let core_connections = pool.options().get_max_connections();
         Self::with(pool, core_connections)
@@ -176,29 +179,29 @@ impl Store {
         Self { pool, core_connections, breaker: Breaker::default(), patience: Patience::default() }
     }
 
-    /// While the breaker is open, operations of this handle wait for it, up to `most` each and until
-    /// `over`, rather than fail at once: for work whose result would be lost otherwise.
+    /// Makes operations of this handle wait for an open breaker, each for at most `most` and until
+    /// `over`, instead of failing at once. For work whose result would otherwise be lost.
     #[must_use]
     pub fn patient(self, most: Duration, over: CancellationToken) -> Self {
         Self { patience: Patience { most, over }, ..self }
     }
 
-    /// Whether the breaker is open: nothing is asked of Postgres meanwhile.
+    /// Whether the breaker is open. Meanwhile, Postgres is not called.
     pub fn is_breaker_open(&self) -> bool {
         self.breaker.is_open()
     }
 
-    /// The same, for those who wait for changes.
+    /// The state of the breaker, for waiting for changes.
     pub fn watch_breaker(&self) -> watch::Receiver<bool> {
         self.breaker.watch()
     }
 
-    /// The pool, for what is no query of a table: migrations and tests.
+    /// The pool, for migrations and tests.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// One round trip, and one try: an error where Postgres does not answer.
+    /// Fails if Postgres does not answer. One round trip, without retries.
     pub async fn ping(&self) -> Result<(), StoreError> {
         if self.breaker.is_open() {
             return Err(StoreError::BreakerOpen);
@@ -208,7 +211,7 @@ impl Store {
         Ok(())
     }
 
-    /// The pool's connections at this moment.
+    /// The current numbers of the pool's connections.
     pub fn pool_status(&self) -> PoolStatus {
         let open = self.pool.size();
         let checked_in = u32::try_from(self.pool.num_idle()).unwrap_or(open).min(open);
@@ -220,9 +223,10 @@ impl Store {
         }
     }
 
-    /// Runs `operation`, again where it failed for a transient reason: 3 attempts in all, 2 and 4
-    /// seconds apart with jitter. None is made while the breaker is open. The operation must be harmless
-    /// when repeated, since a lost connection does not tell whether the statement took effect.
+    /// Runs `operation`, with retries after transient failures: 3 attempts in total, 2 and 4
+    /// seconds apart with jitter. No attempt is made while the breaker is open. The operation must
+    /// be idempotent, because after a lost connection it is not known whether the statement took
+    /// effect.
     async fn retry<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
@@ -230,7 +234,7 @@ impl Store {
         self.retry_told(|_| operation()).await
     }
 
-    /// Waits for an open breaker as long as this handle is patient.
+    /// Waits for an open breaker as long as this handle's patience allows.
     async fn pass_breaker(&self, give_up: Instant) -> Result<(), StoreError> {
         if !self.breaker.is_open() {
             return Ok(());
@@ -243,8 +247,8 @@ impl Store {
         }
     }
 
-    /// The same for an operation whose answer depends on what it finds: it is told whether this is
-    /// not its first try, so that the effect that it finds may be its own.
+    /// The same for an operation whose result depends on the state that it finds. Its argument says
+    /// whether this is a retry, when that state may be its own effect.
     async fn retry_told<T, F>(&self, mut operation: impl FnMut(bool) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,

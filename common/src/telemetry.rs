@@ -1,5 +1,4 @@
-//! Logs and metrics of a process. Names of metrics live beside what they measure, in one file a
-//! crate.
+//! Logs and metrics of a process. Each crate has one file with the names of its metrics.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,18 +14,18 @@ use crate::config::{LogFormat, TelemetryConfig};
 const SECONDS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
-/// The process's logging cannot be set up.
+/// Logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `COPYDESK_LOG` is no filter.
+    /// `COPYDESK_LOG` is not a valid filter.
     #[error("COPYDESK_LOG takes a level, or directives such as info,copydesk_worker=debug")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Something else logs already.
+    /// Another logger is already installed.
     #[error("logging was set up twice")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Logs to standard error from now on.
+/// Starts logging to standard error.
 pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.filter)?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -44,13 +43,14 @@ static METRICS: LazyLock<Option<PrometheusHandle>> = LazyLock::new(|| {
     builder.install_recorder().ok()
 });
 
-/// Counts and measures from now on; the returned handle renders what `/metrics` shows. One a
-/// process, however often it is asked for. `None` where another recorder is installed.
+/// Starts recording metrics. The returned handle renders `/metrics`. There is one recorder for each
+/// process, however often this is called. `None` if another recorder is installed.
 pub fn metrics() -> Option<&'static PrometheusHandle> {
     METRICS.as_ref()
 }
 
-/// Folds finished samples away now and then, so that memory stays flat also where nobody scrapes.
+/// Compacts samples from time to time, so that memory stays bounded even if nothing scrapes the
+/// metrics.
 pub async fn upkeep() {
     let mut tick = tokio::time::interval(Duration::from_secs(5));
     loop {

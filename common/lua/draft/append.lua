@@ -1,13 +1,13 @@
--- Adds a piece to the text that a job is writing, and tells who follows it.
+-- Adds a piece to the text that a job is writing, and notifies the job's followers.
 --
 -- KEYS   1 the job's draft (stream)
--- ARGV   1 channel of changed jobs  2 job  3 '1' where the piece begins a text anew, else ''
---        4 stage  5 round  6 the piece  7 ms that the draft is kept
+-- ARGV   1 channel of changed jobs  2 job  3 '1' if the piece starts a new text, else ''
+--        4 stage  5 round  6 the piece  7 how long to keep the draft, in ms
 -- RETURNS nothing
 --
--- A script since who hears of the piece must find it, and one that begins a text must take the place
--- of what was there: both in one round trip. The stream is emptied, not deleted: its ids go on from
--- where they were, so that a reader who comes back with an old one sees all that is new.
+-- A script because a notified reader must find the piece, and a piece that starts a new text must
+-- replace the old one: both in one round trip. The stream is emptied, not deleted: its ids keep
+-- increasing, so that a reader who resumes with an old id gets everything new.
 
 if ARGV[3] == '1' then
   redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)

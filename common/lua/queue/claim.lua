@@ -5,41 +5,46 @@
 --        10 shares (hash)  11 capped (zset)  12 running (zset)  13 freed (set)  14 places (hash)
 --        15 roster (zset)
 -- ARGV   1 most jobs to claim (0 to 500; 0 for a claimer that leaves)  2 length of the lease in ms
---        3 concurrency cap of a business whose share does not say (0 for none)
---        4 the claimer's name  5 1 where its last claim found nothing, either
+--        3 concurrency cap of businesses without one of their own (0 for none)
+--        4 the claimer's name  5 1 if its last claim also found nothing
 -- RETURNS { ms after which to claim again (0 for at once), epoch, id, message, id, message, … }
 --
--- Atomic, since a job must be leased in the step that takes it off the ready list: a worker that
--- dies in between would lose it; and since two workers must never get one job.
+-- Atomic for two reasons. A job must be leased in the step that takes it off the ready list: else a
+-- worker that dies in between would lose it. And two workers must never get the same job.
 --
--- Bounded: a call moves at most 200 due jobs, as many expired leases, lets 500 capped jobs back and
--- sets 500 aside. What is left is marked, and the answer says to claim again at once. Nothing is
--- removed before it stands in its new place: a command that fails in between loses no job.
+-- Bounded: a call moves at most 200 due jobs and 200 expired leases, returns 500 capped jobs to the
+-- ready list and sets 500 aside. What is left is marked, and the answer says to claim again at
+-- once. Nothing is removed before it is in its new place: a command that fails in between loses no
+-- job.
 --
--- Order: interactive jobs go first, but every tenth claim prefers a bulk job, so that bulk work is
--- delayed at most tenfold, never starved. A job that was under way goes before all new ones of its
--- class, since its stages are half paid: it stands at FRONT, the older before the younger, and new
--- ones at virtual finish times, above 0. While the queue is draining, only those are handed out,
--- while it is paused nothing is; nor before Redis was told, since a flush makes it forget a pause.
+-- Order: interactive jobs go first, but every tenth claimed job is a bulk job if there is one, so
+-- that bulk work is delayed at most tenfold and never starved. Jobs that were under way go before
+-- all new ones of their class, because some of their stages are already paid: their score is FRONT,
+-- older jobs first. The scores of new jobs are virtual finish times, above 0. A draining queue
+-- hands out only jobs that were under way. A paused queue hands out none; nor does one whose intake
+-- Redis does not know, because a flush makes Redis forget a pause.
 --
--- Concurrency caps: a job whose business has as many under way as it may is set aside in `capped`,
--- with its place, and `places` says where. It comes back to that place once one of them leaves its
--- worker: settle.lua names the business in `freed`. So other businesses' jobs are not behind it.
--- `running` has a member for each leased job of a business that is capped: a set that is counted,
--- not a counter, so that one which an older worker left behind can be found and dropped. A claim
--- that finds too little to do looks whether one business more has room, in turns.
+-- Concurrency caps: if a business has reached its cap, its next job is set aside in `capped`,
+-- together with its score; `places` maps the job to its member there. So it does not block the jobs
+-- of other businesses. It returns to its old score when one of the business's jobs leaves its
+-- worker: settle.lua then adds the business to `freed`. `running` has a member for each leased job
+-- of a business with a cap. It is a set that is counted, not a counter, so that a member that an
+-- older worker left behind can be found and dropped. A claim that does not fill all slots also
+-- checks one more capped business, round robin, because its cap may have been raised.
 --
--- Idle claimers do not all wake for one job. `roster` names the few that have promised to look, and
--- when: the k-th of them by the k-th due time, and k ticks from now at the latest. Each claim that
--- finds nothing fills the first gap, or waits for the bell where there is none. A claimer that gets
--- all it asked for leaves the roster, and rings for another where nobody else would look in time.
+-- Idle claimers must not all wake up for one job. `roster` lists the few that have promised to
+-- look, and when: the k-th at the k-th due time, and at the latest k ticks from now. A claim that
+-- finds nothing fills the first gap in the roster; if there is no gap, its claimer waits for the
+-- bell. A claimer that gets all the jobs that it asked for leaves the roster. If no other one would
+-- look in time, it also rings the bell for a replacement.
 
 local TICKS, MOVED, BULK_TURN, FRONT, ASIDE, BACK, STRAYS = 1000000, 200, 10, -1, 500, 500, 50
 local NOTES, PEEKED = 32, 50
--- A look each TICK_MS finds what has no note: expired leases. One that died is replaced by the next.
+-- A look every TICK_MS finds what leaves no note: expired leases. If a claimer on the roster died,
+-- the next one looks.
 local TICK_MS, LOOKERS, LATE_MS = 500, 8, 1000
--- Who is not on the roster looks now and then, in case all of it died; a newcomer once the promises
--- of a roster that died before it came have run out.
+-- Claimers that are not on the roster also look from time to time, in case every claimer on it
+-- died. A newcomer looks once the promises of such a roster would have lapsed.
 local NEWCOMER_MS, FALLBACK_MS = 4500, 30000
 local CLASSES = { 'interactive', 'bulk' }
 local MESSAGES, DELAYED, CLOCKS, STATE, BELL = KEYS[1], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -73,7 +78,7 @@ local function share_of(business)
   return share
 end
 
--- A record's class, business and message; nothing where it cannot be read.
+-- A record's class, business and message; nil if it cannot be read.
 local function parse(record)
   local class, business, message = string.match(record or '', '^%d+|(%a+)|([^|]*)|(.*)$')
   if ready[class] then
@@ -81,7 +86,7 @@ local function parse(record)
   end
 end
 
--- Forgets jobs without a record that can be read: the sweep writes them anew from their rows.
+-- Forgets jobs whose record is missing or unreadable: the sweep pushes them again from their rows.
 local function forget(ids)
   if #ids > 0 then
     redis.call('HDEL', EPOCHS, unpack(ids))
@@ -102,7 +107,7 @@ local function add_ready(entries)
   end
 end
 
--- The members of a business in `running` and `capped`, which begin with its id and a bar.
+-- The range of a business's members in `running` and `capped`: they begin with its id and a bar.
 local function from(business)
   return '[' .. business .. '|'
 end
@@ -110,7 +115,7 @@ local function to(business)
   return '(' .. business .. '}'
 end
 
--- How many more jobs of a business may be under way; those of this call count.
+-- How many more jobs a business may have under way, with the jobs of this call counted.
 local under_way = {}
 local function room_of(business)
   local cap = share_of(business).cap
@@ -121,15 +126,15 @@ local function room_of(business)
   return math.max(0, cap - under_way[business])
 end
 
--- Jobs of a business that were set aside go back to their places, as many as there is room for. A
--- business with more than this call may move stays in `freed`.
+-- Returns set-aside jobs of a business to their old scores, up to its cap. A business with more
+-- jobs than this call may move stays in `freed`.
 local may_let_back = BACK
 local function let_back(business)
   local room = room_of(business)
   if room == 0 then
     return
   end
-  -- One more than may be moved, to know whether there are more.
+  -- Reads one more than can be moved, to see whether there are more.
   local members = redis.call('ZRANGEBYLEX', CAPPED, from(business), to(business), 'LIMIT', 0,
     math.min(room, may_let_back + 1))
   if #members > may_let_back then
@@ -151,7 +156,7 @@ local function let_back(business)
   end
 end
 
--- The place of a new job: see push.lua.
+-- The score of a new job: see push.lua.
 local function finish_of(class, business)
   local clock = class .. ':' .. business
   local start = math.max(virtual[class], tonumber(redis.call('HGET', CLOCKS, clock) or 0))
@@ -160,7 +165,7 @@ local function finish_of(class, business)
   return finish
 end
 
--- Delayed jobs whose time has come, and jobs whose lease ran out, become ready.
+-- Makes due delayed jobs and jobs with an expired lease ready.
 local counted = redis.call('EXISTS', RUNNING) == 1
 local freed, ended = {}, {}
 local function move_due(due)
@@ -197,7 +202,7 @@ if any_capped then
   for _, business in ipairs(redis.call('SPOP', FREED, MOVED)) do
     freed[business] = true
   end
-  -- In order, so that what a call does can be foretold.
+  -- Sorted, so that a call is deterministic.
   local businesses = {}
   for business in pairs(freed) do
     businesses[#businesses + 1] = business
@@ -208,7 +213,7 @@ if any_capped then
   end
 end
 
--- The first jobs of a class, behind those that this call has seen.
+-- The next jobs of a class, after those that this call has seen.
 local seen = { interactive = 0, bulk = 0 }
 local function peek(class, n)
   if intake == 'open' then
@@ -224,12 +229,12 @@ local function set_aside(id, class, business, finish)
   append(places, id, member)
 end
 
--- Takes up to `n` jobs of a class that may run, until so many were set aside in this call; returns
--- how many there were.
+-- Takes up to `n` jobs of a class whose businesses are below their caps, until this call has set
+-- `most_aside` aside. Returns how many were taken.
 local function take(class, n, most_aside)
   local taken = 0
   while taken < n and #aside < 2 * most_aside do
-    -- With caps many may have to be set aside before one may run: a few are read at once.
+    -- With caps, many jobs may have to be set aside before one can run: reads several at once.
     local asked = any_cap and math.max(n - taken, PEEKED) or n - taken
     local found, ids = peek(class, asked), {}
     for i = 1, #found, 2 do
@@ -264,13 +269,13 @@ end
 
 if (intake == 'open' or intake == 'draining') and most > 0 then
   local bulk_turns = math.floor((count + most) / BULK_TURN) - math.floor(count / BULK_TURN)
-  -- A capped backlog of one class leaves the other something of what a call may set aside.
+  -- The limits leave the other class a part of the ASIDE budget if one class has a capped backlog.
   local taken = take('bulk', bulk_turns, ASIDE * 2 / 5)
   taken = taken + take('interactive', most - taken, ASIDE * 4 / 5)
   take('bulk', most - taken, ASIDE)
 end
 
--- One command a key with all of its entries: a command costs more than an entry.
+-- Writes one command for each key with all of its entries: a command costs more than an entry.
 local epoch = string.format('%.0f', math.max(time[1] * 1000000 + time[2], last_epoch + 1))
 local answer = { 0, epoch }
 if #claimed > 0 then
@@ -296,10 +301,10 @@ if #claimed > 0 then
     redis.call('ZADD', RUNNING, unpack(running))
   end
   if any_capped then
-    -- A worker of an earlier release lets jobs back and leaves this note.
+    -- A worker of an earlier release returns set-aside jobs without removing this entry.
     redis.call('HDEL', PLACES, unpack(ids))
   end
-  -- A business whose last job was taken needs no clock: the class's own is as late.
+  -- A business whose last ready job was taken needs no clock: the class's clock is as late.
   local idle = {}
   for i, last in ipairs(redis.call('HMGET', CLOCKS, unpack(clocks))) do
     if last and tonumber(last) <= virtual[class_of[clocks[i]]] then
@@ -318,15 +323,15 @@ if #aside > 0 then
   redis.call('HSET', PLACES, unpack(places))
 end
 for class, key in pairs(ready) do
-  -- Whatever was seen now stands elsewhere, and it came first.
+  -- Every job seen is now in another place, and they were the first of the list.
   if seen[class] > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, seen[class] - 1)
   end
 end
 forget(unreadable)
 
--- Members of `running` whose jobs no longer have a lease were left behind by a worker of an earlier
--- release. A few are looked at a call, in turns.
+-- Drops members of `running` whose jobs have no lease any more: a worker of an earlier release left
+-- them behind. Each call checks a few, round robin.
 local function drop_strays()
   local members = redis.call('ZRANGEBYLEX', RUNNING, strays_at and '(' .. strays_at or '-', '+', 'LIMIT', 0, STRAYS)
   if #members == STRAYS then
@@ -346,7 +351,7 @@ local function drop_strays()
   end
 end
 
--- Looks at the business after the one that was looked at last: its cap may have been raised.
+-- Checks the capped business after the one that was checked last: its cap may have been raised.
 local function look_at_one_more()
   local first = redis.call('ZRANGEBYLEX', CAPPED, looked_at and to(looked_at) or '-', '+', 'LIMIT', 0, 1)[1]
   first = first or redis.call('ZRANGEBYLEX', CAPPED, '-', '+', 'LIMIT', 0, 1)[1]
@@ -367,7 +372,7 @@ if any_capped and redis.call('EXISTS', CAPPED) == 0 then
   redis.call('DEL', FREED)
 end
 
--- The times at which others have promised to look, the earliest first.
+-- The times at which other claimers have promised to look, earliest first.
 local function lookers()
   local late = redis.call('ZRANGEBYSCORE', ROSTER, '-inf', now_ms - LATE_MS, 'LIMIT', 0, MOVED)
   if #late > 0 then
@@ -381,8 +386,7 @@ local function lookers()
   return times
 end
 
--- The first time at which somebody should look and nobody has promised to; nothing where all have
--- somebody, of the first `n`.
+-- The first of the next `n` times to look for which no claimer has promised; nil if there is none.
 local function gap(n)
   local times = lookers()
   local due = redis.call('ZRANGE', DELAYED, 0, n - 1, 'WITHSCORES')
@@ -394,7 +398,7 @@ local function gap(n)
   end
 end
 
--- As many notes in the bell as there is work for, at most NOTES.
+-- Fills the bell up to this number of notes, at most NOTES.
 local function ring(notes)
   for _ = 1, math.min(notes, NOTES) - redis.call('LLEN', BELL) do
     redis.call('RPUSH', BELL, '1')
@@ -403,13 +407,13 @@ end
 
 redis.call('ZREM', ROSTER, claimer)
 if #claimed == most then
-  -- The caller has no free slot any more: what is left is others' to find.
+  -- The caller has no free slot left: other claimers must find what is left.
   local left = intake == 'open' and redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[3]) or 0
-  -- Whoever is rung for what is left looks for due jobs, too.
+  -- A claimer that is woken for ready jobs also finds due ones.
   ring(left > 0 and left or (more or gap(1)) and 1 or 0)
 elseif not more then
   if intake == 'open' then
-    -- Nothing is left: notes in the bell would only wake workers for nothing.
+    -- Nothing is left: notes in the bell would wake workers for nothing.
     redis.call('DEL', BELL)
   end
   local at = gap(LOOKERS)

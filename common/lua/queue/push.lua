@@ -2,23 +2,24 @@
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
 --        5 clocks (hash)  6 state (hash)  7 bell (list)  8 shares (hash)  9 epochs (hash)
--- ARGV   six a job: id, class (interactive | bulk), due (ms since the epoch, 0 for now),
---        business, record (1|class|business|message), the epoch of its last lease (0 where it has
---        not begun); at most 500 jobs
--- RETURNS how many were new; a job that the queue knows already is left as it is
+-- ARGV   six for each job: id, class (interactive | bulk), due (ms since the epoch, 0 for now),
+--        business, record (1|class|business|message), the epoch of its last lease (0 if it was
+--        never begun); at most 500 jobs
+-- RETURNS how many were new; a job that the queue already knows is left as it is
 --
--- Atomic, since a job must never be known without standing in exactly one of ready, delayed, leases
--- and capped; and since a business's virtual clock may only be moved with the entry that it pays for.
+-- Atomic for two reasons. A known job must be in exactly one of ready, delayed, leases and capped.
+-- And a business's virtual clock may only advance together with the entry that it accounts for.
 --
 -- Fairness: each class is one zset in the order of virtual finish times (start-time fair queueing,
 -- Goyal, Vin and Cheng 1996). A business's next job costs 1e6/weight ticks on the business's own
--- clock, which never runs behind the class's; its weight is its share's, else 1. Businesses thus take
--- turns by weight however many jobs each has, and a business's own jobs keep their order.
+-- clock, which is never behind the clock of the class. The weight comes from the business's share,
+-- else it is 1. So businesses take turns by weight however long their backlogs are, and the jobs of
+-- one business keep their order.
 --
--- A job that was under way when Redis forgot it stands before all new ones again: see claim.lua.
+-- A job that was under way when Redis forgot it goes before all new ones again: see claim.lua.
 --
--- A command a kind of write, not one a job: that is most of what a push costs, here and in the
--- append-only file.
+-- Each kind of write is one command for all jobs, not one for each job: the number of commands
+-- dominates the cost of a push, here and in the append-only file.
 
 local TICKS, FRONT = 1000000, -1
 local FIELDS = 6
@@ -43,7 +44,7 @@ local function weight_of(business)
   return tonumber(share and string.match(share, '^(%d+)|')) or 1
 end
 
--- A clock as this call has moved it; read when the first job of its business comes.
+-- The clocks as this call has advanced them, each read at the first job of its business.
 local clocks = {}
 local function finish_of(class, business)
   local name = class .. ':' .. business
@@ -98,8 +99,8 @@ for class, key in pairs(ready) do
   write('ZADD', key, entries[class])
 end
 
--- One note a job wakes one idle worker each; those who find more than they can take ring for others.
--- Idle workers look twice a second at least: a job that is due sooner rings for one, too.
+-- One note for each job wakes one idle worker; a worker that finds more than it can take rings for
+-- others. Idle workers look at least twice a second: a job that is due sooner also needs a note.
 local SOON_MS = 500
 if rung == 0 and soonest < now_ms + SOON_MS then
   rung = 1

@@ -1,10 +1,10 @@
--- Gives jobs that a flush made Redis forget back to the workers that run them.
+-- Gives jobs that Redis forgot in a flush back to the workers that run them.
 --
 -- KEYS   1 messages (hash)  2 epochs (hash)  3 leases (zset)  4 running (zset)
--- ARGV   1 length of the lease in ms, then three a job: id, epoch, record; at most 500 jobs
--- RETURNS one number a job: 1 re-adopted, 0 somebody made it known again first
+-- ARGV   1 length of the lease in ms, then three for each job: id, epoch, record; at most 500 jobs
+-- RETURNS one number for each job: 1 readopted, 0 something else made it known first
 --
--- Atomic, since the sweep pushes the same jobs again: exactly one of the two may win.
+-- Atomic: the sweep pushes the same jobs again, and exactly one of the two must win.
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,17 +1,17 @@
--- Says which jobs a queue does not know, and puts those back that it knows and that stand nowhere.
+-- Reports which jobs a queue does not know, and makes known jobs ready that are in no set.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
 --        5 clocks (hash)  6 state (hash)  7 bell (list)  8 epochs (hash)  9 leases (zset)
 --        10 capped (zset)  11 places (hash)
 -- ARGV   the jobs' ids; at most 500
--- RETURNS { how many were put back, then 1 a job that is known, 0 for one that is not }
+-- RETURNS { how many were put back, then for each job 1 if it is known, else 0 }
 --
--- Atomic, since a job that is between two places, or about to be handed out, must not be put into a
--- third. A script that failed between two commands, of this release or of an earlier one, leaves a
--- job in no place: no claim would find it, and no push, since it is known.
+-- Atomic: a job that is just being moved or handed out must not be put into another set. A script
+-- (of this or an earlier release) that failed between two commands can leave a job in no set. No
+-- claim would find it, and no push would add it, since it is known.
 --
--- Where a worker of an earlier release set jobs aside, `places` does not say where all of them stand:
--- nothing is put back until they have gone.
+-- If a worker of an earlier release set jobs aside, `places` does not list all of them. Then
+-- nothing is put back until those jobs have left `capped`.
 
 local FRONT, TICKS = -1, 1000000
 local ready = { interactive = KEYS[2], bulk = KEYS[3] }
@@ -56,7 +56,7 @@ for n, record in ipairs(redis.call('HMGET', KEYS[1], unpack(strays))) do
   local class, business = string.match(record, '^%d+|(%a+)|([^|]*)|')
   local place = FRONT
   if ready[class] and not epochs[n] then
-    -- As a new job of the usual weight: see push.lua.
+    -- Like a new job of weight 1: see push.lua.
     local clock = class .. ':' .. business
     place = math.max(tonumber(redis.call('HGET', KEYS[6], 'virtual:' .. class) or 0),
       tonumber(redis.call('HGET', KEYS[5], clock) or 0)) + TICKS
@@ -65,7 +65,7 @@ for n, record in ipairs(redis.call('HMGET', KEYS[1], unpack(strays))) do
   if ready[class] then
     redis.call('ZADD', ready[class], string.format('%.0f', place), strays[n])
   else
-    -- Nobody can read it: the sweep writes it anew from its row.
+    -- The record is unreadable: the sweep pushes the job again from its row.
     redis.call('HDEL', KEYS[1], strays[n])
   end
 end

@@ -1,11 +1,11 @@
 -- Extends leases.
 --
 -- KEYS   1 messages (hash)  2 epochs (hash)  3 leases (zset)
--- ARGV   1 length of the lease in ms, then two a job: id, epoch; at most 500 jobs
--- RETURNS one number a job: 1 extended, 0 lost to another worker or back in the queue,
---         2 unknown: Redis was flushed and the holder may re-adopt the job
+-- ARGV   1 length of the lease in ms, then two for each job: id, epoch; at most 500 jobs
+-- RETURNS one number for each job: 1 extended, 0 lost to another worker or back in the queue,
+--         2 unknown: Redis was flushed and the holder may readopt the job
 --
--- Atomic, since a lease that ran out between the check and the extension would be held twice.
+-- Atomic: if a lease expired between the check and the extension, two workers could hold it.
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -3,16 +3,17 @@
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
 --        5 bell (list)  6 epochs (hash)  7 leases (zset)  8 running (zset)  9 capped (zset)
 --        10 freed (set)
--- ARGV   three a job: id, epoch, and what follows: `done`, `back`, or when it is due again in ms
+-- ARGV   three for each job: id, epoch, and what follows: `done`, `back`, or when it is due again in ms
 --        since the epoch; at most 500 jobs
--- RETURNS one number a job: 1 settled, 0 the lease was another worker's or unknown
+-- RETURNS one number for each job: 1 settled, 0 the lease was another worker's or unknown
 --
--- Atomic, since the check of the epoch and the move are one decision: a worker whose lease was
--- taken over must not remove the job from under its successor.
+-- Atomic: the check of the epoch and the move are one decision. A worker whose lease was taken over
+-- must not remove the job of its successor.
 --
--- Reads first, then one command a key with all of its entries: a command costs more than an entry.
+-- Reads first, then writes one command for each key with all of its entries: a command costs more
+-- than an entry.
 
--- Idle workers look twice a second at least: what is due sooner rings for one.
+-- Idle workers look at least twice a second: a job that is due sooner needs a note.
 local SOON_MS = 500
 local time = redis.call('TIME')
 local soon_ms = time[1] * 1000 + math.floor(time[2] / 1000) + SOON_MS
@@ -50,7 +51,8 @@ local function ring(notes)
   end
 end
 
--- First into the new place, then out of the old one: a command that fails in between loses no job.
+-- Adds to the new place before removing from the old one: a command that fails in between loses no
+-- job.
 if #delayed > 0 then
   redis.call('ZADD', KEYS[4], unpack(delayed))
   for i = 1, #delayed, 2 do
@@ -78,7 +80,7 @@ if #ended > 0 then
   redis.call('ZREM', KEYS[7], unpack(ended))
 end
 if #ended > 0 and redis.call('EXISTS', KEYS[8]) == 1 then
-  -- Some businesses may only have so many jobs under way: see claim.lua.
+  -- Updates the concurrency caps: see claim.lua.
   local members, businesses = {}, {}
   for i, record in ipairs(redis.call('HMGET', KEYS[1], unpack(ended))) do
     local business = record and string.match(record, '^%d+|%a+|([^|]*)|')

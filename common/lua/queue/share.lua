@@ -1,11 +1,11 @@
--- Sets the shares that operators gave businesses, in place of the default one.
+-- Sets businesses' shares, which replace the default one.
 --
 -- KEYS   1 shares (hash)  2 capped (zset)  3 freed (set)  4 bell (list)
--- ARGV   three a business: its id, its share (weight|most jobs under way, each '' for the default),
+-- ARGV   three for each business: its id, its share (weight|cap, each '' for the default),
 --        version (grows with every change); at most 500 businesses
--- RETURNS how many were changed; where a later version is there already, nothing is
+-- RETURNS how many were changed; a share with a later version is left as it is
 --
--- Atomic, since whoever tells Redis of an older share must not undo a newer one.
+-- Atomic: a process with an older share must not overwrite a newer one.
 
 local changed = {}
 for i = 1, #ARGV, 3 do
@@ -17,7 +17,7 @@ for i = 1, #ARGV, 3 do
   end
 end
 if #changed > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
-  -- There may be room for its jobs now: see claim.lua.
+  -- The new caps may leave room for more jobs: see claim.lua.
   redis.call('SADD', KEYS[3], unpack(changed))
   if redis.call('LLEN', KEYS[4]) == 0 then
     redis.call('RPUSH', KEYS[4], '1')

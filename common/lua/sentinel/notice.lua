@@ -1,16 +1,16 @@
--- Notices that another server has taken the primary's place: what was written last may be missing on it.
+-- Detects that another server has become the primary: the last writes may be missing on it.
 --
 -- KEYS   1 memory (hash, of all quotas: generation, since, forgot, server)
---        2… what the sweep leaves of its passes (strings), all kinds'
+--        2… the sweep's marks of its passes (strings), for all kinds
 -- ARGV   1 a name for a new generation
--- RETURNS 1 where the server is not the one that `memory` was noted on, or 0
+-- RETURNS 1 if the server is not the one recorded in `memory`, else 0
 --
--- It then does what a flush would have done: a new generation begins, an earlier one was forgotten, and
--- no whole pass counts any more. A server that starts again counts as another one, since it may have lost
--- as much. Memory that names no server is of unknown origin.
+-- In that case it does what a flush would have done: it starts a new generation, records that an
+-- earlier one was forgotten, and removes the marks of whole passes. A restarted server counts as
+-- another one, since it may have lost as much. Memory that names no server is of unknown origin.
 --
--- Atomic, since all must agree on when the new server was first seen. Never asked in a cluster: the
--- keys are of several slots.
+-- Atomic: all processes must agree on when the new server was first seen. It is never called on a
+-- cluster: the keys are in several slots.
 
 local server = redis.call('INFO', 'server'):match('run_id:(%x+)')
 local memory = redis.call('HMGET', KEYS[1], 'server', 'generation')

@@ -1,10 +1,11 @@
--- Holds a lock in somebody's name for a time, or holds it for longer.
+-- Takes a lock for a time, or extends it for its holder.
 --
 -- KEYS   1 lock (string)
 -- ARGV   1 its holder  2 ms
--- RETURNS 1, or 0 where somebody else holds it
+-- RETURNS 1, or 0 if another holder has it
 --
--- Atomic, since a lock that ran out between the look and the extension may be another's by then.
+-- Atomic: a lock that expires between the check and the extension may belong to another holder by
+-- then.
 
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-//! What a batcher promises to those who ask. Each test holds the commits up and lets them go one by one:
-//! nothing depends on how fast the machine is.
+//! The guarantees of a batcher. Each test blocks the commits and releases them one by one, so that
+//! nothing depends on the machine's speed.
 
 use std::sync::Mutex as StdMutex;
 
@@ -10,14 +10,14 @@ use super::*;
 
 const LIMITS: Limits = Limits { lanes: 1, batch: 100, waiting: 100, patience: Duration::from_secs(60) };
 
-/// The database refuses a statement with this one.
+/// The database refuses a statement with this item.
 const REFUSED: u32 = 13;
-/// It is away when it is asked for this one.
+/// The database is unavailable for this item.
 const AWAY: u32 = 99;
-/// Its client panics with this one.
+/// The commit panics with this item.
 const PANICS: u32 = 66;
 
-/// Doubles numbers, one batch a permit.
+/// Doubles numbers, one batch for each permit.
 #[derive(Debug, Clone)]
 struct Database {
     permits: Arc<Semaphore>,
@@ -60,7 +60,7 @@ impl Setting {
         Self { batcher: Batcher::start(limits, database.clone(), Database::commit, &lanes), database, lanes }
     }
 
-    /// Asks for each of these, in this order, and lets the lanes do what they can.
+    /// Requests these items in this order, and lets the lanes run as far as they can.
     async fn ask(&self, items: impl IntoIterator<Item = u32>) -> Vec<Answer> {
         let ask = |item| {
             let batcher = self.batcher.clone();
@@ -85,14 +85,15 @@ impl Setting {
     }
 }
 
-/// Lets every task go on until none can: there is one thread, and a turn each is enough for a step each.
+/// Lets every task run until none can continue: on one thread, yielding often enough gives each
+/// task its steps.
 async fn settle() {
     for _ in 0..100 {
         yield_now().await;
     }
 }
 
-/// The answers, which must be there by now.
+/// The answers, which must have arrived.
 async fn answers(asked: Vec<Answer>) -> Vec<Result<u32, BatchError>> {
     let mut answers = Vec::new();
     for answer in asked {

@@ -1,5 +1,5 @@
-//! What `REDIS_URL` names: one server, a cluster by some of its nodes, or the primary that Redis
-//! Sentinel names. Reads it; connects to nothing.
+//! Parses `REDIS_URL`: one server, a cluster given by some of its nodes, or the primary of Redis
+//! Sentinel. Makes no connections.
 
 use std::str::FromStr;
 
@@ -7,31 +7,31 @@ use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, TlsMode};
 use url::form_urlencoded;
 
-/// Where a sentinel listens unless told otherwise.
+/// The default port of a sentinel.
 const SENTINEL_PORT: u16 = 26_379;
 
-/// Where Redis is. Holds the password, so it does not show.
+/// Where Redis is. Contains the password, so it has no `Debug`.
 #[derive(Clone)]
 pub(crate) enum Address {
-    /// One server, or whatever stands in for it: a proxy, a name that follows the primary.
+    /// One server, or what replaces it: a proxy, or a name that follows the primary.
     Server(Box<ConnectionInfo>),
-    /// A cluster, by the nodes that are asked for all the others.
+    /// A cluster, given by the nodes from which the others are discovered.
     Cluster(Vec<ConnectionInfo>),
-    /// A primary that may be replaced, by the sentinels that know which server it is.
+    /// A primary that may be replaced, given by the sentinels that know it.
     Sentinel(Sentinels),
 }
 
-/// The sentinels of a service, and how its servers are spoken to.
+/// The sentinels of a service, and the connection settings of its servers.
 #[derive(Clone)]
 pub(crate) struct Sentinels {
     pub(crate) nodes: Vec<ConnectionInfo>,
-    /// What they call the primary.
+    /// The sentinels' name of the primary.
     pub(crate) service: String,
     /// Password, database and TLS of the servers.
     pub(crate) servers: SentinelNodeConnectionInfo,
 }
 
-/// `REDIS_URL` names no Redis.
+/// `REDIS_URL` is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "REDIS_URL takes redis://:password@host:port/database, redis-cluster://:password@host:port,host:port for \
@@ -46,7 +46,7 @@ impl FromStr for Address {
     fn from_str(url: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = url.split_once("://").ok_or(AddressError)?;
         match scheme {
-            // A list would pass for the name of one host.
+            // A list would be taken for one host's name.
             "redis" | "rediss" | "valkey" | "valkeys" if rest.contains(',') => Err(AddressError),
             "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
                 url.into_connection_info().map(|info| Self::Server(Box::new(info))).map_err(|_| AddressError)
@@ -67,8 +67,8 @@ fn nodes(scheme: &str, rest: &str) -> Result<Vec<ConnectionInfo>, AddressError> 
     hosts.split(',').map(|host| node(scheme, credentials, host.trim())).collect()
 }
 
-/// What `user:password@host:port,host:port/service/database?sentinel_password=…` names. User and password
-/// are the servers'.
+/// Parses `user:password@host:port,host:port/service/database?sentinel_password=…`. User and
+/// password are those of the servers.
 fn sentinels(scheme: &str, rest: &str) -> Result<Sentinels, AddressError> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (credentials, rest) = split_credentials(rest);
@@ -95,14 +95,14 @@ fn sentinels(scheme: &str, rest: &str) -> Result<Sentinels, AddressError> {
     })
 }
 
-/// How servers are spoken to whose addresses are not known yet.
+/// The connection settings of servers whose addresses are not known yet.
 fn servers(scheme: &str, credentials: &str, database: &str) -> Result<SentinelNodeConnectionInfo, AddressError> {
     let any = format!("{scheme}://{credentials}any/{database}").into_connection_info().map_err(|_| AddressError)?;
     let servers = SentinelNodeConnectionInfo::default().set_redis_connection_info(any.redis_settings().clone());
     Ok(if scheme == "rediss" { servers.set_tls_mode(TlsMode::Secure) } else { servers })
 }
 
-/// `user:password@`, and what follows it.
+/// Splits off `user:password@`.
 fn split_credentials(rest: &str) -> (&str, &str) {
     rest.split_at(rest.rfind('@').map_or(0, |at| at + 1))
 }

@@ -1,10 +1,9 @@
-//! Lists of what is configured by model, such as `my-model=0.5/1.5, other=0/0`.
+//! Lists of values by model, such as `my-model=0.5/1.5, other=0/0`.
 
-/// The entries of a list, each value as `read` reads it; the first entry that is none, where there is
-/// one.
+/// Parses a list; `read` parses the values. The error is the first invalid entry.
 pub(crate) fn parse<T>(list: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<(String, T)>, &str> {
     let entry = |entry| {
-        // A model's name may hold anything else.
+        // A model's name may contain anything, also `=`.
         let (model, value) = str::rsplit_once(entry, '=')?;
         let model = Some(model.trim()).filter(|model| !model.is_empty())?;
         Some((model.to_owned(), read(value.trim())?))

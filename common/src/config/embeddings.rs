@@ -1,4 +1,4 @@
-//! The API and the model that make vectors, where there are any.
+//! The configuration of embeddings: the API and its model, both optional.
 
 use confique::Config as _;
 use secrecy::SecretString;
@@ -6,25 +6,27 @@ use url::Url;
 
 use super::{ConfigError, load};
 
-/// The search in documents by meaning, beside that by words: off unless a base URL and a model are set.
+/// Search in documents by meaning, in addition to search by words. Off unless a base URL and a
+/// model are set.
 #[derive(Debug, Clone, confique::Config)]
 pub struct EmbeddingsConfig {
-    /// Any API with OpenAI's embeddings, up to and with its version: `http://localhost:11434/v1`.
+    /// The base URL of an API with OpenAI's embeddings, including its version:
+    /// `http://localhost:11434/v1`.
     #[config(env = "COPYDESK_EMBEDDINGS_BASE_URL")]
     pub base_url: Option<Url>,
-    /// The model that makes vectors. Another one makes all of them anew.
+    /// The embedding model. If it changes, all vectors are made again.
     #[config(env = "COPYDESK_EMBEDDINGS_MODEL")]
     pub model: Option<String>,
-    /// The key of that API, where it takes one.
+    /// The key of that API, if it needs one.
     #[config(env = "COPYDESK_EMBEDDINGS_API_KEY")]
     pub api_key: Option<SecretString>,
-    /// Calls to it in any 60 seconds, by all workers together.
+    /// The most calls to it in any 60 seconds, by all workers together.
     #[config(env = "COPYDESK_EMBEDDINGS_REQUESTS_PER_MINUTE", default = 60)]
     pub requests_per_minute: u32,
 }
 
 impl EmbeddingsConfig {
-    /// What the environment says of embeddings alone: for tools that need no servers.
+    /// Reads only this section: for tools that need no servers.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = load(Self::builder().env())?;
         config.validate().map_err(ConfigError)?;
@@ -51,7 +53,7 @@ impl EmbeddingsConfig {
         }
     }
 
-    /// The API and the model, where both are set.
+    /// The API and the model, if both are set.
     pub fn target(&self) -> Option<(&Url, &str)> {
         Some((self.base_url.as_ref()?, self.model.as_deref()?))
     }

@@ -1,5 +1,4 @@
-//! The variables as people read of them: the end of `--help`, and names in the environment that are
-//! likely typing errors.
+//! Help on the variables: the end of `--help`, and a check of the environment for misspelt names.
 
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
@@ -7,7 +6,8 @@ use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use super::Config;
 
 impl Config {
-    /// Names that look like ours in the environment but are none: likely typing errors.
+    /// Names in the environment with Copydesk's prefix that are not variables of it: likely
+    /// misspelt.
     pub fn unknown_variables() -> Vec<String> {
         let mut known = Vec::new();
         variables(&Self::META, &mut |variable| known.push(variable.name));
@@ -17,7 +17,7 @@ impl Config {
             .collect()
     }
 
-    /// Every variable with its default and meaning, a paragraph each: the end of `--help`.
+    /// Every variable with its default and meaning, one paragraph each: the end of `--help`.
     pub fn describe_variables() -> String {
         let mut text = String::from("Environment:\n");
         variables(&Self::META, &mut |variable| {
@@ -28,7 +28,7 @@ impl Config {
     }
 }
 
-/// A variable as people read of it.
+/// A variable, as `--help` shows it.
 struct Variable {
     name: &'static str,
     default: Option<String>,

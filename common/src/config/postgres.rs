@@ -1,4 +1,4 @@
-//! Where Postgres is, and how many connections are kept.
+//! The configuration of Postgres and of the connection pool.
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -7,22 +7,22 @@ use url::Url;
 #[derive(Debug, Clone, confique::Config)]
 pub struct PostgresConfig {
     /// Where Postgres is: `postgres://user:password@host:port/database`. A `postgresql+asyncpg://`
-    /// URI is taken too.
+    /// URI is accepted too.
     #[config(env = "POSTGRES_URI")]
     uri: Option<SecretString>,
-    /// Read where POSTGRES_URI is not set.
+    /// Used if POSTGRES_URI is not set.
     #[config(env = "POSTGRES_ASYNC_URI")]
     async_uri: Option<SecretString>,
-    /// Connections kept in normal times.
+    /// Connections of the pool in normal operation.
     #[config(env = "COPYDESK_DATABASE_POOL_SIZE", default = 20)]
     pub pool_size: u32,
-    /// Connections beyond these, at a peak.
+    /// Further connections at peak load.
     #[config(env = "COPYDESK_DATABASE_POOL_OVERFLOW", default = 10)]
     pub pool_overflow: u32,
     /// How long a query waits for a connection, in seconds.
     #[config(env = "COPYDESK_DATABASE_ACQUIRE_TIMEOUT_SECONDS", default = 30)]
     pub acquire_timeout_seconds: u64,
-    /// A connection is replaced at this age, in seconds.
+    /// The age at which a connection is replaced, in seconds.
     #[config(env = "COPYDESK_DATABASE_RECYCLE_SECONDS", default = 3600)]
     pub recycle_seconds: u64,
 }
@@ -43,7 +43,7 @@ impl PostgresConfig {
         Ok(())
     }
 
-    /// The URL to connect to, in the form that the driver takes. Holds the password.
+    /// The URL to connect to, in the form that the driver accepts. Contains the password.
     pub(crate) fn connect_url(&self) -> String {
         let uri = self.uri.as_ref().or(self.async_uri.as_ref()).map_or("", |uri| uri.expose_secret());
         uri.replacen("+asyncpg://", "://", 1)

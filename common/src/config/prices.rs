@@ -1,15 +1,15 @@
-//! What models' tokens cost: what is known of Groq's, and what an operator says of others.
+//! Prices of models' tokens: the known ones of Groq, and those that an operator configures.
 
 use std::collections::BTreeMap;
 
 use super::by_model;
 use crate::money::Price;
 
-/// Prices by model. A model that is not there has none: its calls count as free, and are shown as such.
+/// Prices by model. A model without a price counts as free, and is shown as free.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prices(BTreeMap<String, Price>);
 
-/// What Groq asks for the models that are used by default, as of 2026.
+/// Groq's prices of the default models, as of 2026.
 const KNOWN: [(&str, Price); 4] = [
     ("llama-3.3-70b-versatile", Price { prompt: 0.59, completion: 0.79 }),
     ("llama-3.1-8b-instant", Price { prompt: 0.05, completion: 0.08 }),
@@ -30,15 +30,14 @@ impl Default for Prices {
 }
 
 impl Prices {
-    /// The known prices, and in their place or beside them those of a list such as
-    /// `my-model=0.5/1.5, other=0/0`.
+    /// The known prices, replaced or extended by a list such as `my-model=0.5/1.5, other=0/0`.
     pub fn parse(list: &str) -> Result<Self, NoPrice> {
         let Self(mut prices) = Self::default();
         prices.extend(by_model::parse(list, parse_price).map_err(|entry| NoPrice(entry.to_owned()))?);
         Ok(Self(prices))
     }
 
-    /// The price of a model, where it is known.
+    /// The price of a model, if known.
     pub fn of(&self, model: &str) -> Option<Price> {
         self.0.get(model).copied()
     }

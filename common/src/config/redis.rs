@@ -1,4 +1,4 @@
-//! Where Redis is, and what its keys begin with.
+//! The configuration of Redis, and the prefix of its keys.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -7,12 +7,12 @@ use super::address::{Address, AddressError};
 /// Redis: the queue, the quota, the breakers.
 #[derive(Debug, Clone, confique::Config)]
 pub struct RedisConfig {
-    /// Where Redis is: `redis://:password@host:port/database`; for Redis Cluster
-    /// `redis-cluster://:password@host:port,host:port`, some of its nodes; for Redis Sentinel
-    /// `redis-sentinel://user:password@host:port,host:port/service/database`, some of the sentinels and
-    /// what they call the primary. User and password are the servers'; sentinels that have a password
-    /// get it by `?sentinel_password=password` at the end. `rediss://`, `rediss-cluster://` and
-    /// `rediss-sentinel://` for TLS.
+    /// Where Redis is: `redis://:password@host:port/database`. For Redis Cluster:
+    /// `redis-cluster://:password@host:port,host:port`, with some of its nodes. For Redis Sentinel:
+    /// `redis-sentinel://user:password@host:port,host:port/service/database`, with some of the
+    /// sentinels and their name of the primary. User and password are those of the servers. A
+    /// password of the sentinels goes at the end, as `?sentinel_password=password`. For TLS:
+    /// `rediss://`, `rediss-cluster://` and `rediss-sentinel://`.
     #[config(env = "REDIS_URL")]
     url: Option<SecretString>,
     /// The first part of every key, so that several installations can share one Redis.
@@ -37,7 +37,7 @@ impl RedisConfig {
         Ok(())
     }
 
-    /// Where to connect to. Holds the password.
+    /// The address to connect to. Contains the password.
     pub(crate) fn address(&self) -> Result<Address, AddressError> {
         self.url.as_ref().map_or("", |url| url.expose_secret()).parse()
     }

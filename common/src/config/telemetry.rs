@@ -1,14 +1,14 @@
-//! Which log lines are written, and how they look.
+//! The configuration of logs: which lines are written, and in which format.
 
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// Readable text.
     Console,
 }
 
@@ -18,7 +18,7 @@ pub struct TelemetryConfig {
     /// `json` or `console`.
     #[config(env = "LOG_FORMAT", default = "json")]
     pub format: LogFormat,
-    /// Which lines: a level, or directives such as `info,copydesk_worker=debug`.
+    /// Which lines are written: a level, or directives such as `info,copydesk_worker=debug`.
     #[config(env = "COPYDESK_LOG", default = "info")]
     pub filter: String,
 }

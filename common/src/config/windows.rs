@@ -1,11 +1,11 @@
-//! Models' context windows: how many tokens each can read and write at once. What is put into them is
-//! the worker's.
+//! Context windows of models: how many tokens each can read and write in one call. The worker
+//! decides what is put into them.
 
 use std::collections::BTreeMap;
 
 use super::by_model;
 
-/// What is assumed of a model whose window nobody said: nearly all have as much.
+/// The window assumed for an unknown model: nearly all models have at least this.
 pub const UNKNOWN_TOKENS: u32 = 8_192;
 /// The smallest window that a text can be written in.
 const MIN_TOKENS: u32 = 2_048;
@@ -47,8 +47,7 @@ impl Default for Windows {
 }
 
 impl Windows {
-    /// The known windows, and in their place or beside them those of a list such as
-    /// `my-model=32768, other=8192`.
+    /// The known windows, replaced or extended by a list such as `my-model=32768, other=8192`.
     pub fn parse(list: &str) -> Result<Self, NoWindow> {
         let Self(mut windows) = Self::default();
         let tokens = |text: &str| text.parse().ok().filter(|tokens| *tokens >= MIN_TOKENS);
@@ -56,7 +55,7 @@ impl Windows {
         Ok(Self(windows))
     }
 
-    /// The window of a model, in tokens, where it is known.
+    /// The window of a model, in tokens, if known.
     pub fn of(&self, model: &str) -> Option<u32> {
         self.0.get(model).copied()
     }

@@ -1,34 +1,37 @@
-//! What the workers alone are told.
+//! The configuration of the workers.
 
 use std::net::SocketAddr;
 
 /// The workers.
 #[derive(Debug, Clone, confique::Config)]
 pub struct WorkerConfig {
-    /// The address of its `/metrics` and `/health`; `off` for none.
+    /// The address of a worker's `/metrics` and `/health`; `off` for none.
     #[config(env = "COPYDESK_WORKER_LISTEN", default = "127.0.0.1:8081")]
     pub listen: String,
-    /// Jobs of each kind that one worker runs at once.
+    /// The number of jobs of each kind that one worker runs at once.
     #[config(env = "COPYDESK_WORKER_CONCURRENCY", default = 64)]
     pub concurrency: u16,
-    /// Jobs of each kind that one business may have in all workers' hands at once; 0 for any number. The
-    /// same for all workers; operators can give a business another number.
+    /// The concurrency cap: the most jobs of each kind that one business may have running in all
+    /// workers together; 0 for no cap. Set the same value for all workers. Operators can set
+    /// another cap for a business.
     #[config(env = "COPYDESK_BUSINESS_JOBS_AT_ONCE", default = 0)]
     pub business_jobs_at_once: u32,
-    /// How long a job stays its worker's without a renewal, in milliseconds.
+    /// The length of a lease, in milliseconds: a worker that does not renew it for this long loses
+    /// its job.
     #[config(env = "COPYDESK_LEASE_MS", default = 75_000)]
     pub lease_ms: u64,
-    /// How long a leaving worker lets its stages finish, in milliseconds.
+    /// How long a worker that shuts down waits for its current stages, in milliseconds.
     #[config(env = "COPYDESK_DRAIN_MS", default = 20_000)]
     pub drain_ms: u64,
-    /// The wait before a job's second attempt, in milliseconds; four times as long before the third.
+    /// The wait before a job's second attempt, in milliseconds. The wait before the third is four
+    /// times as long.
     #[config(env = "COPYDESK_FIRST_BACKOFF_MS", default = 5_000)]
     pub first_backoff_ms: u64,
     /// How often the sweep looks for jobs that Redis does not know, in milliseconds.
     #[config(env = "COPYDESK_SWEEP_MS", default = 2_000)]
     pub sweep_ms: u64,
-    /// Makes the machine's clock look so many seconds ahead, or behind where negative. For tests of
-    /// wrong clocks: leave it.
+    /// Makes the machine's clock appear this many seconds ahead (behind, if negative). Only for
+    /// tests with wrong clocks: do not set it.
     #[config(env = "COPYDESK_CLOCK_AHEAD_SECONDS", default = 0)]
     pub clock_ahead_seconds: i64,
 }
@@ -47,7 +50,7 @@ impl WorkerConfig {
         Ok(())
     }
 
-    /// The address of `/metrics` and `/health`, where there is one.
+    /// The address of `/metrics` and `/health`, if there is one.
     pub fn listen(&self) -> Option<SocketAddr> {
         self.listen.parse().ok()
     }

@@ -1,4 +1,4 @@
-//! The bell that a queue rings when there may be something to claim.
+//! The bell of a queue, which wakes idle claimers when there may be something to claim.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::{Queue, QueueError};
 use crate::redis::BlockingConnection;
 
-/// How much later than a blocking command's time Redis is made to notice that it is up.
+/// How long after the time-out of a blocking command Redis is made to notice it.
 const WAKE_AFTER: Duration = Duration::from_millis(1);
 
-/// A connection that waits for a bell, and does nothing else meanwhile. Another one can use it once it is
+/// A connection for waiting for a bell, and for nothing else. It returns to the pool when it is
 /// dropped.
 pub struct BellConnection(BlockingConnection);
 
@@ -20,12 +20,12 @@ impl fmt::Debug for BellConnection {
 }
 
 impl Queue {
-    /// A connection to wait for the bell with. A process has 16 of them.
+    /// Takes a connection to wait for the bell. A process has 16 of them.
     pub async fn bell_connection(&self) -> Result<BellConnection, QueueError> {
         Ok(BellConnection(self.redis.blocking().await?))
     }
 
-    /// Waits for a note in the bell, at most `timeout`: whether there was one.
+    /// Waits for a note in the bell, at most for `timeout`. Returns whether there was one.
     pub async fn wait_for_bell(&self, connection: &mut BellConnection, timeout: Duration) -> Result<bool, QueueError> {
         let mut pop = redis::cmd("BLPOP");
         pop.arg(&self.keys.bell).arg(timeout.as_secs_f64());
@@ -35,8 +35,8 @@ impl Queue {
             note = &mut note => return Ok(note?.is_some()),
             () = tokio::time::sleep(timeout + WAKE_AFTER) => {}
         }
-        // An idle Redis notices that a blocking command's time is up at its next tick, up to 100 ms late;
-        // any command makes it look at once.
+        // An idle Redis checks time-outs of blocking commands at its next tick, up to 100 ms late.
+        // Any command makes it check at once.
         let _: bool = redis::cmd("EXISTS").arg(&self.keys.bell).query_async(&mut self.redis.commands()).await?;
         Ok(note.await?.is_some())
     }

@@ -1,5 +1,5 @@
-//! Leases, as the scripts give, extend and end them. Whose they are, and when they are renewed, is the
-//! worker's to know.
+//! Leases: the calls of the scripts that grant, extend and end them. The worker keeps track of its
+//! leases and decides when to renew them.
 
 use std::time::Duration;
 
@@ -9,52 +9,52 @@ use copydesk_domain::job::{LeaseEpoch, LeaseRef};
 use super::{BATCH, Entry, Queue, QueueError, record};
 use crate::redis::script::{QUEUE_CLAIM, QUEUE_READOPT, QUEUE_RENEW, QUEUE_SETTLE, on_keys};
 
-/// What a lease of a job ends with.
+/// What happens to a job when its lease ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// It has ended: the queue forgets it.
+    /// The job has ended: the queue forgets it.
     Done,
-    /// It goes back to the front of the queue.
+    /// The job goes back to the front of the queue.
     Back,
-    /// It becomes ready at this time.
+    /// The job becomes ready at this time.
     Later(DateTime<Utc>),
 }
 
-/// A lease that ends, and with what.
+/// A lease that ends, and what happens to its job.
 #[derive(Debug, Clone, Copy)]
 pub struct Settled {
     /// The lease.
     pub lease: LeaseRef,
-    /// What becomes of the job.
+    /// What happens to the job.
     pub next: Next,
 }
 
-/// What became of a lease's renewal.
+/// The result of renewing a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// It is the caller's still.
+    /// The caller still holds it.
     Extended,
     /// Another worker holds the job, or it has ended.
     Lost,
-    /// Redis was flushed: the job may be re-adopted.
+    /// Redis was flushed: the job may be readopted.
     Unknown,
 }
 
-/// Who claims.
+/// A claimer.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimant<'a> {
-    /// Its name, which nobody else has.
+    /// Its unique name.
     pub name: &'a str,
     /// Whether its last claim found nothing.
     pub was_idle: bool,
 }
 
-/// What a claim brought.
+/// The result of a claim.
 #[derive(Debug)]
 pub struct Claims {
-    /// Jobs under leases of the claimer's.
+    /// The jobs that are now leased to the claimer.
     pub leased: Vec<Leased>,
-    /// After this the claimer is to claim again.
+    /// When the claimer should claim again.
     pub again_in: Duration,
 }
 
@@ -68,9 +68,9 @@ pub struct Leased {
 }
 
 impl Queue {
-    /// Leases up to `most` ready jobs, so that no business has more than `cap` under way where no
-    /// operator gave it another number; 0 for any. With `most` 0 the claimer leaves. Also answers when
-    /// the claimer is to claim again if the bell does not ring earlier. One round trip.
+    /// Leases up to `most` ready jobs. `cap` is the concurrency cap of businesses without one of
+    /// their own; 0 means none. With `most` 0, the claimer leaves the roster. The result also says
+    /// when to claim again unless the bell rings earlier. One round trip.
     pub async fn claim(
         &self,
         claimer: Claimant<'_>,
@@ -116,7 +116,7 @@ impl Queue {
         Ok(Claims { leased, again_in: Duration::from_millis(again_in_ms) })
     }
 
-    /// Extends leases: the answer is in the order of the question. One round trip for every 500 of them.
+    /// Extends leases. The results are in the order of `leases`. One round trip for every 500.
     pub async fn renew(&self, leases: &[LeaseRef], lease_ms: u64) -> Result<Vec<Renewal>, QueueError> {
         let mut renewals = Vec::with_capacity(leases.len());
         for batch in leases.chunks(BATCH) {
@@ -135,8 +135,8 @@ impl Queue {
         Ok(renewals)
     }
 
-    /// Takes back jobs that a flush made Redis forget: true where nobody was faster. One round trip for
-    /// every 500 of them.
+    /// Takes back jobs that Redis forgot in a flush. True for each job that nothing else had made
+    /// known before. One round trip for every 500.
     pub async fn readopt(&self, jobs: &[(LeaseRef, Entry)], lease_ms: u64) -> Result<Vec<bool>, QueueError> {
         let mut readopted = Vec::with_capacity(jobs.len());
         for batch in jobs.chunks(BATCH) {
@@ -150,8 +150,8 @@ impl Queue {
         Ok(readopted)
     }
 
-    /// Ends leases. One that was another worker's by now is left alone. One round trip for every 500 of
-    /// them.
+    /// Ends leases. A lease that another worker has taken over is left alone. One round trip for
+    /// every 500.
     pub async fn settle(&self, settled: &[Settled]) -> Result<(), QueueError> {
         let keys = &self.keys;
         for batch in settled.chunks(BATCH) {

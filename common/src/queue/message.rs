@@ -1,5 +1,5 @@
-//! What travels through the queue: ids, a version and the trace, never a payload. Old versions stay
-//! readable for one release; the tests freeze them.
+//! Messages of the queue: ids, a version and the trace, never a payload. Old versions stay readable
+//! for one release; the tests pin them.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
@@ -21,15 +21,15 @@ pub enum Message {
 /// The first version of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageV1 {
-    /// The job: its row has all else.
+    /// The job. Everything else is in its row.
     pub job_id: JobId,
-    /// The queue that it belongs in.
+    /// The queue that it belongs to.
     pub kind: JobKind,
-    /// For whom: what fairness goes by.
+    /// The business, by which fair turns are decided.
     pub business_id: BusinessId,
     /// The class that it is claimed in.
     pub priority: Priority,
-    /// The trace of the request that it came with.
+    /// The trace of its request.
     pub trace: TraceParent,
 }
 
@@ -67,18 +67,18 @@ impl Message {
         message.job_id
     }
 
-    /// The queue that it belongs in.
+    /// The queue that it belongs to.
     pub fn kind(&self) -> JobKind {
         let Self::V1(message) = self;
         message.kind
     }
 
     pub(super) fn encode(&self) -> String {
-        // Strings, ids and enums only: none of them can fail to serialise.
+        // Serialising only strings, ids and enums cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads what the queue hands out.
+    /// Parses a message from the queue.
     pub fn decode(text: &str) -> Result<Self, UnreadableMessage> {
         Ok(serde_json::from_str(text)?)
     }
@@ -89,8 +89,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    /// What a worker of this release finds in Redis when it is started beside, or after, an older
-    /// one. Never edit: add a version instead.
+    /// What a worker of this release finds in Redis when it runs beside an older one or replaces
+    /// it. Never edit: add a version instead.
     const V1: &str = r#"{"v":"1","job_id":"01938c5e-7a00-7000-8000-000000000001","kind":"generate","business_id":"company_123","priority":"interactive","trace":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}"#;
 
     #[test]

@@ -1,4 +1,4 @@
-//! What of its jobs a queue does not know, and what it knows without knowing where it stands.
+//! Finds jobs that a queue does not know, and repairs known jobs that are in none of its sets.
 
 use copydesk_domain::id::JobId;
 
@@ -8,16 +8,16 @@ use crate::redis::script::{QUEUE_RECOVER, on_keys};
 /// What [`Queue::recover`] found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// The queue does not know these: they are to be pushed.
+    /// Jobs that the queue does not know: they must be pushed.
     pub unknown: Vec<JobId>,
-    /// So many it knew, but they stood in no set, where no claim would have found them. They are
+    /// The number of known jobs that were in no set, where no claim would have found them. They are
     /// ready now.
     pub put_back: u64,
 }
 
 impl Queue {
-    /// Which of these jobs the queue does not know; those that it knows and that stand nowhere become
-    /// ready. One round trip for every 500 of them.
+    /// Finds which of these jobs the queue does not know, and makes known ones ready that are in no
+    /// set. One round trip for every 500 jobs.
     pub async fn recover(&self, ids: &[JobId]) -> Result<Recovery, QueueError> {
         let keys = &self.keys;
         let mut recovery = Recovery::default();
@@ -49,7 +49,8 @@ impl Queue {
         Ok(recovery)
     }
 
-    /// Which of these jobs the queue does not know. Changes nothing. One round trip for every 500 of them.
+    /// Which of these jobs the queue does not know. Changes nothing. One round trip for every 500
+    /// jobs.
     pub async fn unknown(&self, ids: &[JobId]) -> Result<Vec<JobId>, QueueError> {
         let mut unknown = Vec::new();
         for batch in ids.chunks(BATCH) {

@@ -1,5 +1,5 @@
-//! What operators give a business of a queue: its weight, and how many of its jobs may be under way.
-//! Keeping that is the store's (`business_shares`): here it is told to Redis, which forgets it in a
+//! A business's share of a queue: its weight and its concurrency cap, as set by operators. It is
+//! stored in Postgres (`business_shares`) and set in Redis here, because Redis forgets it in a
 //! flush.
 
 use copydesk_domain::business::BusinessId;
@@ -7,17 +7,17 @@ use copydesk_domain::business::BusinessId;
 use super::{BATCH, Queue, QueueError};
 use crate::redis::script::QUEUE_SHARE;
 
-/// A business's share of a queue; the default where there is nothing.
+/// A business's share of a queue. `None` means the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Turns for each turn of a business of weight 1, from 1.
+    /// The number of turns for each turn of a business of weight 1; from 1.
     pub weight: Option<u32>,
-    /// The most of its jobs of this kind that workers have in their hands at once; 0 for any number.
+    /// The concurrency cap: the most of its jobs of one kind that run at once; 0 for no cap.
     pub jobs_at_once: Option<u32>,
 }
 
 impl Share {
-    /// As the scripts read it.
+    /// The form that the scripts read.
     fn encode(self) -> String {
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         format!("{}|{}", number(self.weight), number(self.jobs_at_once))
@@ -25,9 +25,9 @@ impl Share {
 }
 
 impl Queue {
-    /// Puts shares in force, each with its version; where a later one is in force already, it stays.
-    /// Returns how many were changed. Weights hold for jobs that are pushed from then on. One round
-    /// trip for every 500 of them.
+    /// Sets shares, each with its version; a later version that is already set stays. Returns how
+    /// many were changed. A weight applies to jobs that are pushed afterwards. One round trip for
+    /// every 500 shares.
     pub async fn set_shares(&self, shares: &[(BusinessId, Share, i64)]) -> Result<u64, QueueError> {
         let keys = &self.keys;
         let mut changed = 0;

@@ -1,4 +1,4 @@
-//! The queue's promises, on a real Redis.
+//! The guarantees of the queue, on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cap;
@@ -60,7 +60,7 @@ async fn claim_ids(queue: &Queue, most: usize) -> Vec<JobId> {
     claim(queue, most).await.iter().map(|leased| leased.lease.id).collect()
 }
 
-/// Which business each claimed job is of, in order.
+/// The business of each claimed job, in order.
 async fn claim_businesses(queue: &Queue, most: usize) -> String {
     businesses(&claim(queue, most).await)
 }
@@ -73,7 +73,7 @@ fn businesses(leased: &[Leased]) -> String {
     leased.iter().map(business).collect::<Vec<_>>().join(" ")
 }
 
-/// Claims until something comes, at most 5 s: for what Redis' clock decides.
+/// Claims until there is a job, for at most 5 s: for what depends on Redis' clock.
 async fn claim_soon(queue: &Queue) -> Leased {
     let mut connection = queue.bell_connection().await.unwrap();
     for _ in 0..500 {
@@ -259,7 +259,7 @@ async fn redis_keeps_nothing_of_jobs_that_are_done() {
     assert_eq!(left(&queue).await, std::slice::from_ref(&queue.keys.state), "one small hash stays");
 }
 
-/// The queue's keys that Redis holds once its claimers have left.
+/// The queue's keys that are left in Redis after its claimers have left.
 async fn left(queue: &Queue) -> Vec<String> {
     claim(queue, 0).await;
     redis::cmd("DEL").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
@@ -290,7 +290,7 @@ async fn a_flush_leaves_jobs_to_whoever_makes_them_known_first() {
     assert!(again[0].lease.epoch > leased[1].lease.epoch, "epochs grow across a flush");
 }
 
-/// What a flush does to this queue, and to no other test's.
+/// A flush of this queue only.
 async fn forget(queue: &Queue) {
     let keys = &queue.keys;
     let mut delete = redis::cmd("DEL");
@@ -344,7 +344,7 @@ async fn a_job_that_is_known_and_stands_nowhere_is_put_back() {
     queue.push(&jobs[..3]).await.unwrap();
     let begun = claim(&queue, 1).await;
     let lost = [jobs[0].message.job_id(), jobs[1].message.job_id()];
-    // As a script that fails between two commands leaves them.
+    // The state after a script that failed between two commands.
     for (key, id) in [(&queue.keys.leases, lost[0]), (&queue.keys.ready_interactive, lost[1])] {
         redis::cmd("ZREM").arg(key).arg(id.to_string()).exec_async(&mut queue.redis.commands()).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! The pool of connections for commands that block, where they hold up nobody else.
+//! The pool of connections for blocking commands, so that they do not delay others.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::CONNECTION_TIMEOUT;
 use super::connection::leave_replica;
 use crate::config::Sentinels;
 
-/// Connections of a process. A worker uses one a queue.
+/// The connections of a process. A worker uses one for each queue.
 const CONNECTIONS: usize = 16;
-/// A command that blocks has failed when it has no answer by then: longer than any of them blocks.
+/// The time-out of a blocking command: longer than any of them blocks.
 pub(super) const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The managers of deadpool-redis for a cluster and for Sentinel take no time-outs, and the default of
-/// redis is shorter than a command blocks: these two are our own.
+/// The managers for a cluster and for Sentinel are our own: those of deadpool-redis have no setting
+/// for time-outs, and the default of the crate `redis` is shorter than a command blocks.
 #[derive(Clone)]
 pub(super) enum Pool {
     Server(deadpool_redis::Pool),
@@ -36,14 +36,15 @@ impl Pool {
         Ok(Self::Primary(managed::Pool::builder(OfPrimary(sentinels)).max_size(CONNECTIONS).build()?))
     }
 
-    /// `client` waits as long for answers as [`BLOCKING_TIMEOUT`].
+    /// `client` must have [`BLOCKING_TIMEOUT`] as its response time-out.
     pub(super) fn of_cluster(client: ClusterClient) -> Result<Self, super::RedisError> {
         Ok(Self::Cluster(managed::Pool::builder(OfCluster(client)).max_size(CONNECTIONS).build()?))
     }
 
     pub(super) async fn get(&self) -> Result<BlockingConnection, super::RedisError> {
         Ok(match self {
-            // Boxed, since a claimer would hold the room of all that opening one may take.
+            // Boxed, since every claimer's future would otherwise contain the large one that opens
+            // a connection.
             Self::Server(pool) => BlockingConnection::Server(Box::pin(pool.get()).await?),
             Self::Primary(pool) => BlockingConnection::Primary(Box::pin(pool.get()).await?),
             Self::Cluster(pool) => BlockingConnection::Cluster(Box::pin(pool.get()).await?),
@@ -57,7 +58,7 @@ fn config() -> AsyncConnectionConfig {
         .set_connection_timeout(Some(CONNECTION_TIMEOUT))
 }
 
-/// A connection for one command at a time; back in the pool when dropped.
+/// A connection for one command at a time. It returns to the pool when it is dropped.
 pub(crate) enum BlockingConnection {
     Server(deadpool_redis::Connection),
     Primary(managed::Object<OfPrimary>),
@@ -80,7 +81,7 @@ async fn query<T: FromRedisValue>(server: &mut impl ConnectionLike, command: &Cm
     Ok(T::from_redis_value(answer?.extract_error()?)?)
 }
 
-/// Opens connections to the primary that the sentinels name.
+/// Opens connections to the primary of the sentinels.
 pub(crate) struct OfPrimary(Sentinels);
 
 impl managed::Manager for OfPrimary {
@@ -107,7 +108,7 @@ impl managed::Manager for OfCluster {
         self.0.get_async_connection().await
     }
 
-    /// It mends itself, node by node; a test would ask them all.
+    /// The connection repairs itself node by node; a test would have to ask every node.
     async fn recycle(&self, _: &mut ClusterConnection, _: &Metrics) -> RecycleResult<RedisError> {
         Ok(())
     }

@@ -1,6 +1,5 @@
-//! The connection for commands that do not block. A caller need not tell apart what it leads to: one
-//! server, the primary that Sentinel names, or a cluster, where each command goes to the node that has
-//! its keys.
+//! The connection for commands that do not block. It hides what it is connected to: one server, the
+//! primary of Sentinel, or a cluster, where each command goes to the node with its keys.
 
 use futures_util::FutureExt;
 use redis::aio::{ConnectionLike, ConnectionManager};
@@ -11,7 +10,7 @@ use super::WrongMode;
 use super::outage::is_read_only;
 use super::sentinel::Primary;
 
-/// A connection that many share, and that is opened anew by itself.
+/// A shared connection that reconnects automatically.
 #[derive(Clone)]
 pub(crate) enum Connection {
     Server(ConnectionManager),
@@ -20,7 +19,7 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    /// Whether it was made for what says this of itself (`INFO`).
+    /// Checks that the connection fits the kind of server with this `INFO`.
     pub(super) fn check(&self, info: &str) -> Result<(), WrongMode> {
         match self {
             Self::Cluster(_) if info.contains("cluster_enabled:1") => Ok(()),
@@ -73,8 +72,7 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// Ends a connection whose server is a replica by now. Whatever stands in its place is found by
-/// connecting anew.
+/// Ends a connection whose server has become a replica. Reconnecting finds the new primary.
 pub(super) async fn leave_replica(server: &mut impl ConnectionLike, answer: &RedisResult<Value>) {
     if is_read_only(answer) {
         let _ = server.req_packed_command(&redis::cmd("QUIT")).await;

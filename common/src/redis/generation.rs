@@ -1,9 +1,9 @@
-//! Which generation of Redis' memory this process has seen last: a flush begins another one. What
-//! follows from a change is the quota's.
+//! The generation of Redis' memory that this process has last seen. A flush starts another one. The
+//! quota handles a change.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The generation that was seen last; empty before the first. Clones share it.
+/// The generation that was last seen; empty before the first. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Generation(Arc<Mutex<String>>);
 

@@ -1,5 +1,5 @@
-//! Every key, as a function, with its type, its life and its owner. Braces are hash tags: all keys
-//! of one queue, and all of the quota, live in one slot, so that a script may touch them together on
+//! Every key, as a function, with its type, lifetime and owner. Braces are hash tags: all keys of
+//! one queue, and all keys of the quota, are in one slot, so that a script can use them together on
 //! Redis Cluster.
 
 use copydesk_domain::business::BusinessId;
@@ -61,9 +61,9 @@ impl Keys {
         }
     }
 
-    /// Hash, no end: which generation of Redis' memory the quotas are in, the ms at which it was first
-    /// seen (`since`), whether an earlier one is known to have been forgotten (`forgot`), and with
-    /// Sentinel the server that has the memory (`server`).
+    /// Hash, without expiry: the generation of Redis' memory that the quotas are in, when it was
+    /// first seen in ms (`since`), whether an earlier one is known to have been forgotten
+    /// (`forgot`), and with Sentinel the server of the memory (`server`).
     pub fn quota_memory(&self) -> String {
         format!("{{{}:quota}}:memory", self.prefix)
     }
@@ -73,17 +73,18 @@ impl Keys {
         format!("{{{}:quota}}:{provider}:state", self.prefix)
     }
 
-    /// Channel: a job changed. Published by whoever changed it, heard by every API process.
+    /// Channel: a job changed. Published by the process that changed it, received by every API
+    /// process.
     pub fn job_events(&self) -> String {
         format!("{}:jobs", self.prefix)
     }
 
-    /// Channel: a job was cancelled. Published by the API, heard by every worker.
+    /// Channel: a job was cancelled. Published by the API, received by every worker.
     pub fn job_cancellations(&self) -> String {
         format!("{}:cancelled", self.prefix)
     }
 
-    /// Channel: somebody follows these jobs. Published by every API process, heard by every worker.
+    /// Channel: these jobs are followed. Published by every API process, received by every worker.
     pub fn followed_jobs(&self) -> String {
         format!("{}:followed", self.prefix)
     }
@@ -93,7 +94,7 @@ impl Keys {
         format!("{}:draft:{business_id}:{id}", self.prefix)
     }
 
-    /// Hash, no end: what each worker tells of itself, and when it last did. Owner: `presence`.
+    /// Hash, without expiry: each worker's description and last heartbeat. Owner: `presence`.
     pub fn workers(&self) -> String {
         format!("{}:workers", self.prefix)
     }
@@ -103,25 +104,27 @@ impl Keys {
         format!("{}:sweeper", self.prefix)
     }
 
-    /// String, no end: its absence says that Redis, or the cluster's node that has the kind's queue,
-    /// was flushed or has lost its last moment, or that some worker found it away. Owner: the sweep.
+    /// String, without expiry: the mark of a whole pass. If it is absent, Redis (or the cluster's
+    /// node with the kind's queue) was flushed or lost its last writes, or a worker found it
+    /// unavailable. Owner: the sweep.
     pub fn swept(&self, kind: JobKind) -> String {
         format!("{}:swept", self.queue_tag(kind))
     }
 
-    /// String, until the pass is complete: the name of the whole pass through the kind's open jobs that
-    /// is under way. Its absence says that Redis was flushed meanwhile. Owner: the sweep.
+    /// String, until the pass is complete: the name of the current whole pass over the kind's open
+    /// jobs. If it is absent, Redis was flushed meanwhile. Owner: the sweep.
     pub fn pass(&self, kind: JobKind) -> String {
         format!("{}:pass", self.queue_tag(kind))
     }
 
-    /// All that the sweep leaves of its passes.
+    /// All keys of the sweep's passes.
     pub(crate) fn of_passes(&self) -> impl Iterator<Item = String> {
         JobKind::ALL.iter().flat_map(|&kind| [self.swept(kind), self.pass(kind)])
     }
 
-    /// String, an hour: where the passages stand that a search of a business's documents found at this version of
-    /// its knowledge; `query` is a hash of the query and of the model that it was embedded by. Owner: `copydesk_knowledge`.
+    /// String, an hour: the positions of the passages that a search of a business's documents found
+    /// at this version of its knowledge. `query` is a hash of the query and of its embedding model.
+    /// Owner: `copydesk_knowledge`.
     pub fn search_result(&self, business_id: &BusinessId, version: i64, query: &str) -> String {
         format!("{}:found:{business_id}:{version}:{query}", self.prefix)
     }
@@ -131,71 +134,74 @@ impl Keys {
     }
 }
 
-/// Keys of a queue. None expires: but for the state and the shares, each holds entries of open jobs only,
-/// and is gone with the last.
+/// Keys of a queue. None expires. Except for the state and the shares, each contains only entries
+/// of open jobs, and disappears with the last one.
 #[derive(Debug, Clone)]
 pub struct QueueKeys {
-    /// Hash: a job's record, `1|class|business|message`. Being in here is being known.
+    /// Hash: a job's record, `1|class|business|message`. A job is known to the queue if it is in
+    /// here.
     pub messages: String,
     /// Sorted set: ready interactive jobs by virtual finish time.
     pub ready_interactive: String,
     /// Sorted set: ready bulk jobs by virtual finish time.
     pub ready_bulk: String,
-    /// Sorted set: jobs by the ms at which they become ready.
+    /// Sorted set: jobs by the time at which they become ready, in ms.
     pub delayed: String,
-    /// Sorted set: jobs in some worker's hands by the ms at which their lease ends.
+    /// Sorted set: leased jobs by the time at which their lease ends, in ms.
     pub leases: String,
     /// Hash: the epoch of a job's last lease.
     pub epochs: String,
-    /// Hash: a business's virtual clock in a class, while it is ahead of the class's own.
+    /// Hash: a business's virtual clock in a class, while it is ahead of the class's clock.
     pub clocks: String,
-    /// Hash: the classes' virtual clocks, the last epoch, claims so far, which jobs it hands out, and
-    /// how far the walks through `capped` and `running` have come.
+    /// Hash: the classes' virtual clocks, the last epoch, the number of claimed jobs, the intake,
+    /// and the positions of the walks through `capped` and `running`.
     pub state: String,
     /// List: a note for each idle worker to wake.
     pub bell: String,
-    /// Hash: what an operator gave a business, `weight|jobs at once|version`.
+    /// Hash: the share that an operator set for a business, `weight|cap|version`.
     pub shares: String,
-    /// Sorted set, by member: jobs that would be ready, but whose businesses have as many under way as
-    /// they may: `business|class|place|job`.
+    /// Sorted set, by member: jobs that would be ready, but whose businesses have reached their
+    /// caps: `business|class|place|job`.
     pub capped: String,
-    /// Sorted set, by member: leased jobs of businesses that may have only so many: `business|job`.
+    /// Sorted set, by member: leased jobs of businesses with a cap: `business|job`.
     pub running: String,
-    /// Set: businesses with jobs in `capped` that may have room now.
+    /// Set: businesses with jobs in `capped` that may be below their caps now.
     pub freed: String,
-    /// Hash: a job's member in `capped`, so that it can be looked up by its id.
+    /// Hash: a job's member in `capped`, for lookups by its id.
     pub places: String,
-    /// Sorted set: a few idle claimers by the ms at which they have promised to look for due jobs.
+    /// Sorted set: a few idle claimers by the time at which they have promised to look for due
+    /// jobs, in ms.
     pub roster: String,
 }
 
-/// Keys of a provider's quota. They hold what one window, the calls under way and those who wait
-/// need. The calls expire two windows after the last one, the line a day after the last ask.
+/// Keys of a provider's quota: for one window, the calls under way and the waiting jobs. The calls
+/// expire two windows after the last one, the line a day after the last ask.
 #[derive(Debug, Clone)]
 pub struct QuotaKeys {
-    /// List: the ms of the grants of the last window, newest first.
+    /// List: the times of the grants of the last window in ms, newest first.
     pub calls: String,
     /// Sorted set: jobs that wait for a grant, by rank.
     pub waiters: String,
-    /// Sorted set: jobs with a call in the line by the ms at which they will ask again.
+    /// Sorted set: jobs with a call in the line by the time at which they will ask again, in ms.
     pub expected: String,
-    /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
-    /// window, calls and micro-USD of the day, the mean length of a call; and for workers of an earlier
-    /// release the provider's own generation.
+    /// Hash: limits set by an operator, until when the provider refuses calls, tokens used in the
+    /// window, calls and micro-USD of the day, the mean duration of a call; and, for workers of an
+    /// earlier release, the provider's own generation.
     pub state: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
-    /// Sorted set: grants of the window by their ms, where tokens are limited.
+    /// Sorted set: grants of the window by time in ms, if tokens are limited.
     pub granted: String,
-    /// Hash: a grant's tokens, reserved or real, where tokens are limited.
+    /// Hash: a grant's tokens, reserved or actual, if tokens are limited.
     pub amounts: String,
-    /// Sorted set: calls under way by the ms at which they are over, where their number is limited.
+    /// Sorted set: calls under way by the time at which they are over in ms, if their number is
+    /// limited.
     pub flying: String,
-    /// Hash: a business's virtual clock, while it is ahead of the line's own.
+    /// Hash: a business's virtual clock, while it is ahead of the line's clock.
     pub clocks: String,
-    /// Sorted set, a day: jobs that did not come back at their moment, by the rank that they keep.
+    /// Sorted set, a day: jobs that did not come back in time, by the rank that they keep.
     pub absent: String,
-    /// Sorted set: calls to come by rank, those asked for (`job`) and those promised (`job:n`).
+    /// Sorted set: future calls by rank, those asked for (`job`) and those promised (`job:n`).
     pub line: String,
     /// Sorted set: jobs with a call in the line, by rank.
     pub jobs: String,
@@ -205,8 +211,8 @@ pub struct QuotaKeys {
 }
 
 impl QuotaKeys {
-    /// Hash, a day: calls and micro-USD that a business had on a day, of all providers; where
-    /// businesses have budgets.
+    /// Hash, a day: a business's calls and micro-USD of a day, over all providers; if businesses
+    /// have budgets.
     pub fn spent(&self, business_id: &BusinessId) -> String {
         format!("{}:{business_id}", self.spent)
     }

@@ -1,5 +1,5 @@
-//! How often this process has found Redis away: what it, or others, wanted to store meanwhile is not
-//! there. Counts; what follows from it is the sweep's.
+//! Counts how often this process has found Redis unavailable: writes of this and other processes
+//! may be missing since. The sweep acts on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redis::aio::ConnectionLike;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, ServerErrorKind, Value};
 
-/// Answers of a server that is there, but takes no writes or cannot be asked.
+/// Errors of a server that is reachable but accepts no writes or no commands.
 const AWAY: [&str; 8] =
     ["LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS"];
 
@@ -20,7 +20,7 @@ pub(super) fn is_read_only(answer: &RedisResult<Value>) -> bool {
     }
 }
 
-/// Commands that failed because Redis was away. Clones share the count.
+/// The number of commands that failed because Redis was unavailable. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outages(Arc<AtomicU64>);
 

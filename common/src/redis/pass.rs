@@ -1,28 +1,28 @@
-//! What the sweep leaves in Redis of its whole passes: by this any worker can tell whether Redis may
-//! lack jobs. What a pass does is the sweep's.
+//! The sweep's marks of whole passes in Redis: they tell any worker whether jobs may be missing
+//! from Redis. The passes themselves are in the sweep.
 
 use copydesk_domain::job::JobKind;
 
 use super::script::SWEEP_COMPLETE;
 use super::{Redis, RedisError};
 
-/// What a queue's node of Redis knows of whole passes.
+/// The marks of whole passes on a queue's node of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swept {
-    /// Whether one was completed, and neither a flush nor an outage came after it.
+    /// Whether a pass was completed with neither a flush nor an outage since.
     pub is_whole: bool,
-    /// The name of the one that is under way.
+    /// The name of the current pass.
     pub pass: Option<String>,
 }
 
 impl Redis {
-    /// How often this process has found Redis away, or unable to store anything. Counted for each
-    /// command, from the process' start.
+    /// How many commands of this process have failed because Redis was unavailable or could not
+    /// store anything.
     pub fn outages(&self) -> u64 {
         self.commands.outages.seen()
     }
 
-    /// Where the passes through a kind's jobs stand. One round trip.
+    /// The state of the passes over a kind's jobs. One round trip.
     pub async fn swept(&self, kind: JobKind) -> Result<Swept, RedisError> {
         let mut asked = redis::cmd("MGET");
         asked.arg(self.keys.swept(kind)).arg(self.keys.pass(kind));
@@ -30,19 +30,21 @@ impl Redis {
         Ok(Swept { is_whole: swept.is_some(), pass })
     }
 
-    /// Says that Redis may lack jobs of this kind: whoever sweeps makes a whole pass.
+    /// Requests a whole pass, because jobs of this kind may be missing from Redis. The sweeping
+    /// worker makes it.
     pub async fn want_pass(&self, kind: JobKind) -> Result<(), RedisError> {
         redis::cmd("DEL").arg(self.keys.swept(kind)).query_async::<()>(&mut self.commands()).await?;
         Ok(())
     }
 
-    /// Begins a whole pass through a kind's jobs, in place of another.
+    /// Begins a whole pass over a kind's jobs, replacing another one.
     pub async fn begin_pass(&self, kind: JobKind, name: &str) -> Result<(), RedisError> {
         redis::cmd("SET").arg(self.keys.pass(kind)).arg(name).query_async::<()>(&mut self.commands()).await?;
         Ok(())
     }
 
-    /// Completes it: false where Redis was flushed since it began, or another pass has taken its place.
+    /// Completes a pass. False if Redis was flushed since it began, or another pass has replaced
+    /// it.
     pub async fn complete_pass(&self, kind: JobKind, name: &str) -> Result<bool, RedisError> {
         let mut call = SWEEP_COMPLETE.key(self.keys.pass(kind));
         call.key(self.keys.swept(kind)).arg(name);

@@ -1,5 +1,5 @@
-//! The Lua scripts, each from a file under `common/lua` that states its contract. Sent by hash, in
-//! full once a server has forgotten them.
+//! The Lua scripts, each from a file under `common/lua` that states its contract. They are called
+//! by hash, and sent in full if the server does not know them.
 
 use std::sync::LazyLock;
 

@@ -1,6 +1,6 @@
-//! The primary that Redis Sentinel names. A connection that is lost, or whose server has become a
-//! replica, is opened anew to whichever server is the primary by then; and no command is sent there
-//! before it was noticed that the server is another one.
+//! The primary of Redis Sentinel. If a connection is lost or its server has become a replica, a new
+//! one is opened to the current primary. No command is sent on it before the change of the server
+//! has been recorded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,13 +17,14 @@ use super::outage::is_read_only;
 use super::script::SENTINEL_NOTICE;
 use crate::config::Sentinels;
 
-/// The sentinels have said who is the primary by then, or the search has failed.
+/// The time-out of a search for the primary.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The sentinels are not asked more often than this, however many callers wait.
+/// The shortest pause between searches, however many callers wait.
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);
 
 impl Sentinels {
-    /// The primary as the first sentinel that answers names it, and as it says itself.
+    /// The primary: the first sentinel that answers names it, and the server itself must confirm
+    /// it.
     pub(super) async fn primary(&self) -> RedisResult<Client> {
         let (nodes, servers) = (self.nodes.clone(), self.servers.clone());
         let mut sentinels = SentinelClient::build(nodes, &self.service, Some(servers), SentinelServerType::Master)?;
@@ -37,7 +38,7 @@ impl Sentinels {
     }
 }
 
-/// One connection to the primary that many share. Cheap to clone.
+/// A shared connection to the primary. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Primary {
     how: Arc<How>,
@@ -51,11 +52,11 @@ struct How {
     keys: Keys,
 }
 
-/// A connection that is opened by the first who needs it; the others wait for what becomes of that.
+/// A connection that is opened by the first caller; other callers wait for the result.
 type Opening = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
 
 impl Primary {
-    /// Opens nothing yet.
+    /// Makes a handle without opening a connection.
     pub(super) fn new(sentinels: Sentinels, config: AsyncConnectionConfig, keys: Keys) -> Self {
         let how = Arc::new(How { sentinels, config, keys });
         Self { current: Arc::new(Mutex::new(open(Arc::clone(&how)))), how }
@@ -65,7 +66,7 @@ impl Primary {
         &self.how.sentinels
     }
 
-    /// The connection that there is, and what it is given up by.
+    /// The current connection, and the handle for giving it up.
     async fn opened(&self) -> RedisResult<(MultiplexedConnection, Opening)> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match current.clone().await {
@@ -77,7 +78,7 @@ impl Primary {
         }
     }
 
-    /// Gives a connection up; the next caller opens another one.
+    /// Gives up a connection; the next caller opens another one.
     fn give_up(&self, lost: &Opening) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.ptr_eq(lost) {
@@ -102,7 +103,8 @@ fn open(how: Arc<How>) -> Opening {
     opened.boxed().shared()
 }
 
-/// Notices that another server has taken the primary's place: what it may lack is treated as flushed.
+/// Detects that another server has become the primary. This is treated as a flush, since the last
+/// writes may be missing on it.
 pub(super) fn notice(keys: &Keys) -> ScriptInvocation<'static> {
     let mut call = SENTINEL_NOTICE.key(keys.quota_memory());
     for key in keys.of_passes() {
@@ -112,8 +114,8 @@ pub(super) fn notice(keys: &Keys) -> ScriptInvocation<'static> {
     call
 }
 
-/// Whether a connection is of no use any more. A server that does not answer in time may be gone with its
-/// machine, which no broken connection tells.
+/// Whether a connection is lost. A time-out counts too: if the server's machine is gone, the
+/// connection does not break.
 fn is_lost<T>(answer: &RedisResult<T>) -> bool {
     answer.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_io_error())
 }

@@ -1,7 +1,7 @@
-//! The breaker of Postgres: after failures in a row nobody waits for a connection that will not come,
-//! until one probe has found that Postgres answers again. One a process, and in its memory only:
-//! whether Postgres can be reached is a matter of the process' own way to it, and must be known
-//! without Redis. Decides nothing about retries; that is [`Store`](super::Store)'s.
+//! The breaker of Postgres. After several failures in a row, operations fail at once instead of
+//! waiting for a connection, until a probe finds that Postgres answers again. Each process has its
+//! own breaker in memory: whether Postgres is reachable depends on the process's own network path,
+//! and must be known without Redis. [`Store`](super::Store) decides about retries.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,28 +13,29 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Failures in a row that open it.
+/// The number of failures in a row that opens it.
 const THRESHOLD: u32 = 5;
-/// An operation without an answer for so long is a reason to probe: the pool keeps trying in silence
-/// where a connection is refused, up to its own timeout.
+/// An operation without an answer for this long triggers a probe: if a connection is refused, the
+/// pool retries without reporting it, up to its own time-out.
 const SUSPICIOUS: Duration = Duration::from_secs(1);
-/// Between probes while it is closed: a break of less than two seconds opens nothing.
+/// The interval of probes while it is closed: an outage of less than two seconds does not open it.
 const BETWEEN_SUSPICIONS: Duration = Duration::from_millis(500);
-/// Between probes while it is open. A restart of Postgres takes a second or two, a failover some
-/// tens; a probe is one connection a process, so that finding out soon costs nobody anything.
+/// The interval of probes while it is open. A restart of Postgres takes one or two seconds, a
+/// failover some tens of seconds. A probe is one connection for each process, so frequent probes
+/// are cheap.
 const OPEN_FOR: Duration = Duration::from_secs(2);
-/// A probe that takes longer has failed.
+/// The time-out of a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Gauge: 1 while the breaker is open, else 0.
 const OPEN: &str = "copydesk_postgres_breaker_open";
 
-/// Whether a failure speaks of Postgres' health: no way to it, no connection free in time, or no
-/// connection given. One that cannot write (a standby, a full disk) still reads, and a statement that
-/// is refused was answered.
+/// Whether a failure counts against Postgres' health: it is unreachable, no connection is free in
+/// time, or it refuses connections. A server that cannot write (a standby, a full disk) still
+/// reads, and a refused statement is an answer.
 fn speaks_of_health(error: &sqlx::Error) -> bool {
     match error {
-        // A proxy without a server behind it closes the connection midway, which breaks the protocol.
+        // A proxy without a server closes the connection midway, which is a protocol error.
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
             // 08 connection, 53300 too many of them, 57P01 to 57P03 shutting down, crashed, starting.
@@ -44,7 +45,7 @@ fn speaks_of_health(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The breaker. Cheap to clone; clones are one.
+/// The breaker. Cheap to clone; clones share the state.
 #[derive(Debug, Clone)]
 pub(super) struct Breaker(Arc<State>);
 
@@ -52,7 +53,7 @@ pub(super) struct Breaker(Arc<State>);
 struct State {
     failures: AtomicU32,
     open: watch::Sender<bool>,
-    /// Whether a task probes.
+    /// Whether a task is probing.
     probed: AtomicBool,
 }
 
@@ -66,7 +67,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Whether it is open now, and whoever asks hears of changes.
+    /// Whether it is open, with notifications of changes.
     pub(super) fn watch(&self) -> watch::Receiver<bool> {
         self.0.open.subscribe()
     }
@@ -77,11 +78,11 @@ impl Breaker {
 
     /// Waits until it is closed.
     pub(super) async fn closed(&self) {
-        // It cannot fail: the sender is ours.
+        // Cannot fail: the breaker owns the sender.
         let _ = self.watch().wait_for(|open| !open).await;
     }
 
-    /// Runs one try of an operation, and learns from how it ends or from how long it takes.
+    /// Runs one attempt of an operation, and updates the breaker by its result and duration.
     pub(super) async fn watched<T>(
         &self,
         pool: &PgPool,
@@ -111,7 +112,7 @@ impl Breaker {
             tracing::error!(
                 error = error as &dyn std::error::Error,
                 failures = THRESHOLD,
-                "Postgres is away: its breaker opened, and a probe looks for it every two seconds"
+                "Postgres is unavailable: its breaker opened, and a probe tries it every two seconds"
             );
         }
     }
@@ -120,12 +121,12 @@ impl Breaker {
         self.0.failures.store(0, Ordering::Relaxed);
         if self.0.open.send_replace(false) {
             metrics::gauge!(OPEN).set(0.0);
-            tracing::info!("Postgres is back: its breaker closed");
+            tracing::info!("Postgres is available again: its breaker closed");
         }
     }
 
-    /// Probes until Postgres answers, on a connection of its own: those of the pool may be broken, or
-    /// all in use. One task a process; it ends with the last handle of the store.
+    /// Probes until Postgres answers, on a separate connection: those of the pool may be broken or
+    /// all in use. One task for each process; it ends with the last handle of the store.
     fn suspect(&self, pool: &PgPool) {
         if self.0.probed.swap(true, Ordering::AcqRel) {
             return;
@@ -147,20 +148,20 @@ impl Breaker {
         });
     }
 
-    /// What a probe found; no more of them where Postgres answers. One that was under way when the
-    /// breaker opened does not close it.
+    /// Handles the result of a probe. Probing stops when Postgres answers. A probe that began
+    /// before the breaker opened does not close it.
     fn learn(&self, was_open: bool, answer: Result<(), sqlx::Error>) -> ControlFlow<()> {
         match answer {
             Err(error) if speaks_of_health(&error) => {
                 self.failed(&error);
                 return ControlFlow::Continue(());
             }
-            // Whatever it answers, it answers.
+            // Any answer counts, also an error.
             _ if was_open => self.close(),
             _ => {}
         }
         self.0.probed.swap(false, Ordering::AcqRel);
-        // It may have opened in this moment, and whoever opened it have counted on this task.
+        // The breaker may have opened just now, relying on this task.
         if self.is_open() && !self.0.probed.swap(true, Ordering::AcqRel) {
             return ControlFlow::Continue(());
         }
@@ -182,7 +183,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    /// An error of this SQLSTATE, as Postgres sends it.
+    /// Makes Postgres raise an error with this SQLSTATE.
     async fn raise(pool: &PgPool, code: &str) -> Result<(), sqlx::Error> {
         let statement = format!("do $$ begin raise exception using errcode = '{code}'; end $$");
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.map(drop)

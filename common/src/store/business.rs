@@ -1,10 +1,10 @@
-//! The table `businesses`: profiles of the tenants.
+//! The table `businesses`: the tenants' profiles.
 
 use copydesk_domain::business::{BusinessId, BusinessProfile};
 
 use super::{Store, StoreError};
 
-/// Stores the profile, in place of an older one.
+/// Stores the profile, replacing an older one.
 pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -31,7 +31,7 @@ pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The profile of a business, where it has given one.
+/// The profile of a business, if it has one.
 pub async fn get(store: &Store, business_id: &BusinessId) -> Result<Option<BusinessProfile>, StoreError> {
     let query = || async {
         sqlx::query!("select * from businesses where business_id = $1", business_id.as_str())

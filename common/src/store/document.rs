@@ -1,5 +1,5 @@
-//! The table `brand_documents`: what a business gives us to write from. Its passages are
-//! [`super::knowledge`]'s.
+//! The table `brand_documents`: the sources that a business uploads. Their passages are in
+//! [`super::knowledge`].
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
@@ -18,9 +18,9 @@ pub mod ingest;
 
 const TABLE: &str = "brand_documents";
 
-/// Stores a document and accepts the job that indexes it, in one transaction. `job` is made from
-/// the document's id: the given one, or that of the document which it replaces. With a key, the
-/// request's `answer` is kept with them.
+/// Stores a document and accepts the job that indexes it, in one transaction. `job` gets the
+/// document's id: the given one, or that of the document that is replaced. With an idempotency key,
+/// the request's `answer` is stored too.
 pub async fn put(
     store: &Store,
     document: &NewDocument,
@@ -122,7 +122,7 @@ impl TryFrom<DocumentRow> for Document {
     }
 }
 
-/// Documents of a business, by what else is asked of them.
+/// Selects documents of a business by a further condition.
 macro_rules! documents {
     ($condition:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -136,7 +136,7 @@ macro_rules! documents {
     };
 }
 
-/// A business's documents, newest first: up to `limit`, those made before the document `before`.
+/// A business's documents, newest first: up to `limit`, made before the document `before`.
 pub async fn list(
     store: &Store,
     business_id: &BusinessId,
@@ -162,7 +162,7 @@ pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Res
     store.retry(query).await?.map(Document::try_from).transpose()
 }
 
-/// Deletes a document and its passages. False where the business has no such document.
+/// Deletes a document and its passages. False if the business has no such document.
 pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<bool, StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
@@ -170,7 +170,7 @@ pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
             sqlx::query!("delete from brand_documents where business_id = $1 and id = $2", business_id.as_str(), id.0)
                 .execute(&mut *tx)
                 .await?;
-        // Vectors speak of the passages that they were made from: they go with them.
+        // The vectors of its passages are deleted too.
         sqlx::query!(
             r"delete from embeddings e where e.business_id = $1 and not exists (
                   select from chunks c where c.business_id = $1

@@ -1,5 +1,4 @@
-//! The table `embeddings`: vectors of passages, by what they were made from. Who makes them, and when, is
-//! the worker's.
+//! The table `embeddings`: vectors of passages by the hash of their input. The worker makes them.
 
 use std::collections::HashSet;
 
@@ -33,7 +32,7 @@ pub async fn known(
     store.retry(query).await?.into_iter().map(hash).collect()
 }
 
-/// Stores vectors of a model, in place of earlier ones. All have the same dimension.
+/// Stores vectors of a model, replacing earlier ones. All must have the same dimension.
 pub async fn put(
     store: &Store,
     business_id: &BusinessId,
@@ -65,10 +64,11 @@ pub async fn put(
 /// Vectors of a business's passages by one model.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// Of the vectors that came last; `None` where there are none at all. Where the model behind a name was exchanged
-    /// for one of another dimension, older vectors say nothing beside newer ones.
+    /// The dimension of the newest vectors; `None` if there are none. If the model behind a name
+    /// was replaced by one with another dimension, older vectors cannot be compared with newer
+    /// ones.
     pub dimension: Option<usize>,
-    /// Those that were asked for, of this dimension.
+    /// The requested vectors that have this dimension.
     pub vectors: Vec<(InputHash, Vector)>,
 }
 

@@ -14,9 +14,9 @@ use super::{Store, StoreError};
 
 pub mod stats;
 
-/// Applies a verdict and ends its job, in one transaction that holds the business's row lock:
-/// verdicts of one business apply one after the other, each once. A later verdict on the same
-/// generation replaces the earlier one; one given earlier does not replace a later one.
+/// Applies a verdict and ends its job, in one transaction that holds the business's row lock: the
+/// verdicts of a business are applied one after the other, each once. A later verdict on the same
+/// generation replaces an earlier one, but not the reverse.
 pub async fn settle(store: &Store, job: &StartedJob, verdict: &Verdict) -> Result<(), StoreError> {
     store.retry(|| apply(store, job, verdict)).await?;
     settled(store, job).await
@@ -86,7 +86,7 @@ async fn record(
     Ok(())
 }
 
-/// Whether the job ended under this lease: the transaction may have found another one's.
+/// Checks that the job ended under this lease and not under another one.
 async fn settled(store: &Store, job: &StartedJob) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -111,7 +111,7 @@ pub enum Subject {
     Unknown,
 }
 
-/// What a verdict would speak of.
+/// Looks up the generation that a verdict is about.
 pub async fn subject(
     store: &Store,
     business_id: &BusinessId,

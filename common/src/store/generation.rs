@@ -27,7 +27,7 @@ const TABLE: &str = "generations";
 pub struct Ending {
     /// The lease under which it runs.
     pub lease: LeaseRef,
-    /// Its last stages, as far as they are not stored.
+    /// Its last stages that are not stored yet.
     pub results: Vec<StageResult>,
     /// Its progress at the end.
     pub progress: Progress,
@@ -35,9 +35,9 @@ pub struct Ending {
     pub generation: Generation,
 }
 
-/// Ends running jobs with their texts, in one statement: the last stages, the job, the generation and
-/// the reviewer's score of each are written together or not at all, fenced by the lease's epoch. The
-/// answers are in the order of the jobs. Settling twice under one lease is harmless.
+/// Ends running jobs with their texts, in one statement: each job's last stages, end, generation
+/// and reviewer's score are written together or not at all, fenced by the lease's epoch. The
+/// results are in the order of the jobs. Settling twice under one lease is harmless.
 pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>, StoreError> {
     let texts: Vec<_> = endings.iter().map(text_row).collect();
     let results: Vec<_> = endings.iter().flat_map(|ending| result_rows(ending.lease, &ending.results)).collect();
@@ -89,7 +89,7 @@ pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>
     Ok(Fenced::each(endings.iter().map(|ending| ending.lease), written))
 }
 
-/// A text as a row of `generations`, with what ends its job.
+/// A text as a row of `generations`, with the columns that end its job.
 fn text_row(ending: &Ending) -> serde_json::Value {
     let Ending { lease, progress, generation, .. } = ending;
     serde_json::json!({
@@ -115,7 +115,7 @@ fn text_row(ending: &Ending) -> serde_json::Value {
     })
 }
 
-/// Reads texts with the verdicts that hold for them: whatever the rest of the statement selects.
+/// Selects texts with their current verdicts, by the rest of a statement.
 macro_rules! generations {
     ($rest:tt, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -132,8 +132,8 @@ macro_rules! generations {
     };
 }
 
-/// A finished text with the verdict that holds for it, where it belongs to `business_id` (any
-/// business where that is `None`: the caller is an operator).
+/// A finished text with its current verdict, if it belongs to `business_id`. `None` means any
+/// business, for operators.
 pub async fn get(
     store: &Store,
     business_id: Option<&BusinessId>,
@@ -154,8 +154,8 @@ pub async fn get(
     store.retry(query).await?.map(Generation::try_from).transpose()
 }
 
-/// The texts of jobs of several businesses, in one round trip and no order: those of these that there
-/// are, each only where it belongs to the business beside it.
+/// Texts of several businesses, in one round trip and without order. Each is returned only if it
+/// exists and belongs to the business given with it.
 pub async fn of_businesses(
     store: &Store,
     asked: &[(GenerationId, BusinessId)],
@@ -177,8 +177,7 @@ pub async fn of_businesses(
     Ok(rows.map(|row| (GenerationId(row.generation_id), row.try_into())).collect())
 }
 
-/// A business's texts, the last ones asked for first: up to `limit`, those before the generation
-/// `before`.
+/// A business's texts, the last requested first: up to `limit`, before the generation `before`.
 pub async fn list(
     store: &Store,
     business_id: &BusinessId,
@@ -204,21 +203,22 @@ pub async fn list(
 /// A page of texts.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// The texts, the last ones asked for first: up to as many as were asked for.
+    /// The texts, the last requested first: at most the limit.
     pub generations: Vec<Generation>,
-    /// The next page has those asked for before this one; `None` after the last page.
+    /// The next page has the texts before this one; `None` after the last page.
     pub next: Option<GenerationId>,
 }
 
-/// An id that a statement found: of a text on the page, or of the last that it looked at.
+/// An id that a statement returned: of a text on the page, or of the last text that it read.
 struct Found {
     id: Uuid,
     is_end: bool,
 }
 
-/// Those of a business's texts that had to do without this, the last ones asked for first: up to `limit`,
-/// those before the generation `before`. A page looks at 2,000 degraded texts at most, and can be short,
-/// or empty, although more follow. The statement spells that number out, since the planner has to know it.
+/// A business's texts with this degradation, the last requested first: up to `limit`, before the
+/// generation `before`. A page reads at most 2,000 degraded texts, so it can be short or empty
+/// although more follow. The number is a literal in the statement, because the planner must know
+/// it.
 pub async fn degraded(
     store: &Store,
     business_id: &BusinessId,
@@ -228,7 +228,7 @@ pub async fn degraded(
 ) -> Result<Page, StoreError> {
     let before = before.map_or(Uuid::max(), |id| id.0);
     let query = || async {
-        // The business is a list of one, for the same reason as in the lists of jobs.
+        // The business is a list of one, for the reason given in the lists of jobs.
         sqlx::query_as!(
             Found,
             r#"with found as materialized (
@@ -256,7 +256,7 @@ pub async fn degraded(
     page(store, store.retry(query).await?, limit).await
 }
 
-/// Puts a page together: the texts that were found, and where the next one begins.
+/// Builds a page from the ids that were found.
 async fn page(store: &Store, found: Vec<Found>, limit: u16) -> Result<Page, StoreError> {
     let end = found.iter().find(|found| found.is_end).map(|found| found.id);
     let mut ids: Vec<_> = found.into_iter().filter(|found| !found.is_end).map(|found| found.id).collect();

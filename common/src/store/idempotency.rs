@@ -1,6 +1,6 @@
-//! The table `idempotent_answers`: the first answers to keyed requests that are more than one job,
-//! stored in the transaction that does their work. The keys of single jobs are in their own rows:
-//! see [`super::job::accept`].
+//! The table `idempotent_answers`: the first answers to keyed requests that make more than a job,
+//! stored in the transaction that does their work. Keys of single jobs are in the jobs' rows: see
+//! [`super::job::accept`].
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
@@ -11,25 +11,25 @@ use sqlx::PgTransaction;
 use super::job::IdempotencyKey;
 use super::{Store, StoreError};
 
-/// Keys are kept for so long.
+/// How long keys are kept.
 const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 
 named_enum! {
-    /// What a key was given for: the same key may be used once for each.
+    /// The operation of a key. The same key can be used once for each.
     Operation {
         /// A document is added.
         AddDocument = "add_document",
-        /// Many generations are asked for.
+        /// A batch of generations is requested.
         GenerateBatch = "generate_batch",
     }
 }
 
-/// What became of a request.
+/// The result of a keyed request.
 #[derive(Debug)]
 pub enum Once<T> {
-    /// Its work is committed, with its answer.
+    /// The work is committed, with its answer.
     Done(T),
-    /// The work was done before, for the same request, which was answered with this.
+    /// The same request was done before and got this answer.
     Before(Value),
     /// The key was used for another request.
     KeyReused,
@@ -37,7 +37,7 @@ pub enum Once<T> {
     Running,
 }
 
-/// Whose key it is, and for what.
+/// The key with its business and operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) operation: Operation,
@@ -45,7 +45,7 @@ pub(super) struct Scope<'a> {
     pub(super) key: &'a IdempotencyKey,
 }
 
-/// Takes the key until the transaction ends. `None` where it is free: the work is to be done now.
+/// Locks the key until the transaction ends. `None` if it is new: do the work now.
 pub(super) async fn claim<T>(tx: &mut PgTransaction<'_>, scope: Scope<'_>) -> Result<Option<Once<T>>, sqlx::Error> {
     let Scope { operation, business_id, key } = scope;
     let name = format!("{operation} {business_id} {}", key.key);
@@ -66,7 +66,7 @@ pub(super) async fn claim<T>(tx: &mut PgTransaction<'_>, scope: Scope<'_>) -> Re
     Ok(kept.map(|row| if row.fingerprint == key.fingerprint { Once::Before(row.answer) } else { Once::KeyReused }))
 }
 
-/// Keeps the answer to the work that the transaction does.
+/// Stores the answer to the work of this transaction.
 pub(super) async fn keep(tx: &mut PgTransaction<'_>, scope: Scope<'_>, answer: &Value) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into idempotent_answers (operation, business_id, key, fingerprint, answer) values ($1, $2, $3, $4, $5)",
@@ -81,15 +81,16 @@ pub(super) async fn keep(tx: &mut PgTransaction<'_>, scope: Scope<'_>, answer: &
     Ok(())
 }
 
-/// Frees idempotency keys that are a day old, those of single jobs too: at most `most` of each kind, in a
-/// statement each. Returns how many; there may be more where that is not less than `most`.
+/// Deletes idempotency keys that are a day old, including those of single jobs: at most `most` of
+/// each kind, one statement for each. Returns how many; there may be more if that is at least
+/// `most`.
 pub async fn forget(store: &Store, most: u16) -> Result<u64, StoreError> {
     let before = crate::clock::now() - KEPT;
     let of_jobs = store.retry(|| forget_of_jobs(store, before, most)).await?;
     Ok(of_jobs + store.retry(|| forget_answers(store, before, most)).await?)
 }
 
-/// What somebody else has locked is left for the next time: a job's own writes go first.
+/// Locked rows are left for the next time: the jobs' own writes have priority.
 async fn forget_of_jobs(store: &Store, before: DateTime<Utc>, most: u16) -> Result<u64, sqlx::Error> {
     let freed = sqlx::query!(
         "with old as materialized (

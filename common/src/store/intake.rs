@@ -1,5 +1,5 @@
-//! The table `queue_intake`: queues that operators paused, drained or resumed. Putting it in force is
-//! the queue's.
+//! The table `queue_intake`: the intakes of queues that operators paused, drained or resumed. The
+//! queue puts them in force.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use copydesk_domain::job::JobKind;
 use super::{Store, StoreError};
 use crate::queue::Intake;
 
-/// Sets which jobs a queue hands out. Returns the version of that.
+/// Sets a queue's intake. Returns its version.
 pub async fn set(store: &Store, kind: JobKind, intake: Intake) -> Result<i64, StoreError> {
     let query = || async {
         sqlx::query_scalar!(
@@ -25,8 +25,8 @@ pub async fn set(store: &Store, kind: JobKind, intake: Intake) -> Result<i64, St
     store.retry(query).await
 }
 
-/// Every queue that was ever paused or drained, with the version of its state. Of what only a later
-/// release knows, a kind is left out, and a state holds its queue back.
+/// The intake of every queue that was ever paused or drained, with its version. Kinds that only a
+/// later release knows are left out; a queue with an unknown intake counts as paused.
 pub async fn all(store: &Store) -> Result<BTreeMap<JobKind, (Intake, i64)>, StoreError> {
     let query =
         || async { sqlx::query!("select kind, intake, version from queue_intake").fetch_all(&store.pool).await };

@@ -1,8 +1,8 @@
-//! The tables `jobs` and `stage_results`: acceptance ([`accept`]), the state machine's moves and
-//! checkpoints ([`run`]), what people do to jobs ([`intervene`]), and what can be read of them.
+//! The tables `jobs` and `stage_results`: acceptance ([`accept`]), transitions and checkpoints
+//! ([`run`]), interventions by clients and operators ([`intervene`]), and reads.
 //!
-//! Moves of a running job are fenced: they name the lease's epoch and change no row where another
-//! lease has taken over ([`StoreError::Superseded`]).
+//! Transitions of a running job are fenced: they name the lease's epoch and change no row if
+//! another lease has taken over ([`StoreError::Superseded`]).
 
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::Job;
@@ -34,8 +34,8 @@ pub(super) use {
     run::{changed_a_row, result_rows},
 };
 
-/// Jobs as they stand, in one round trip and no order: those of these that there are, whosever they
-/// are. The caller judges who may see them.
+/// These jobs in their current state, in one round trip and without order. Missing ones are left
+/// out. They may be of any business: the caller must check who may see them.
 pub async fn get(store: &Store, ids: &[JobId]) -> Result<Vec<(JobId, Result<Job, StoreError>)>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let query = || async {
@@ -54,8 +54,8 @@ pub async fn get(store: &Store, ids: &[JobId]) -> Result<Vec<(JobId, Result<Job,
     Ok(store.retry(query).await?.into_iter().map(|row| (JobId(row.id), row.try_into())).collect())
 }
 
-/// Up to `limit` open jobs accepted after the job `after`, in the order of their acceptance. Reads
-/// the partial index of open jobs only.
+/// Up to `limit` open jobs accepted after the job `after`, in the order of acceptance. Reads only
+/// the partial index of open jobs.
 pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
     let query = || async {
         open_jobs!(
@@ -70,7 +70,7 @@ pub async fn open_after(store: &Store, after: JobId, limit: u16) -> Result<Vec<O
     store.retry(query).await?.into_iter().map(OpenJob::try_from).collect()
 }
 
-/// Those of some jobs that are open, in the order of their acceptance.
+/// The open ones of these jobs, in the order of acceptance.
 pub async fn open_among(store: &Store, ids: &[JobId]) -> Result<Vec<OpenJob>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let query = || async {
@@ -86,8 +86,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use sqlx::PgPool;
 
-    /// What a job's begin, its checkpoints and its waits change. In an index, or in an index's condition,
-    /// a column makes each of these writes a write of every index.
+    /// Columns that begins, checkpoints and waits change. If an index or its condition used such a
+    /// column, each of these writes would have to write every index.
     const CHANGED_MEANWHILE: &str = "status|lease_epoch|lease_owner|attempt|takeovers|wait_reason|wait_provider|\
          wait_until|stage|stages_completed|stages_total|usage|started_at|updated_at";
 

@@ -1,5 +1,5 @@
 //! The tables `chunks` and `knowledge_versions`: the passages of a business's documents, and the
-//! version that counts up with each change of them.
+//! version that grows with each change of them.
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
@@ -11,8 +11,7 @@ use uuid::Uuid;
 use super::job::named;
 use super::{Store, StoreError};
 
-/// The version of a business's passages: it counts up with every change, 0 where there never were
-/// any.
+/// The version of a business's passages. It grows with every change; 0 if there never were any.
 pub async fn version(store: &Store, business_id: &BusinessId) -> Result<i64, StoreError> {
     let query = || async {
         sqlx::query!("select version from knowledge_versions where business_id = $1", business_id.as_str())
@@ -22,28 +21,28 @@ pub async fn version(store: &Store, business_id: &BusinessId) -> Result<i64, Sto
     Ok(store.retry(query).await?.map_or(0, |row| row.version))
 }
 
-/// How a document stood when its passages were read: with each change of them it is another.
+/// The state of a document when its passages were read. It differs after each change of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revision {
-    /// Counts up with each replacement of the document.
+    /// Grows with each replacement of the document.
     pub number: i32,
-    /// When its row last changed: also when passages were made of this revision.
+    /// When its row last changed, also by the ingest of this revision.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The documents of a business that passages are read from, at one moment.
+/// The documents of a business that have passages, at one moment.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The version of the business's knowledge then.
     pub version: i64,
-    /// Each document, and how it stood then.
+    /// Each document and its revision then.
     pub documents: Vec<(DocumentId, Revision)>,
 }
 
-/// Which documents of a business there are to read passages from.
+/// Lists the documents of a business that have passages.
 pub async fn manifest(store: &Store, business_id: &BusinessId) -> Result<Manifest, StoreError> {
     let query = || async {
-        // One row of arrays: thousands of documents take a millisecond or two.
+        // Returns one row of arrays: thousands of documents take one or two milliseconds.
         sqlx::query!(
             r#"select coalesce((select version from knowledge_versions where business_id = $1), 0) as "version!",
                       coalesce(array_agg(id), '{}') as "ids!", coalesce(array_agg(revision), '{}') as "revisions!",
@@ -61,19 +60,19 @@ pub async fn manifest(store: &Store, business_id: &BusinessId) -> Result<Manifes
     Ok(Manifest { version: row.version, documents })
 }
 
-/// A passage as it is stored, with what tells it from others.
+/// A stored passage with its hash and revision.
 #[derive(Debug, Clone)]
 pub struct StoredChunk {
     /// The passage.
     pub chunk: Chunk,
-    /// Of its text: a business's passages of one hash are the same.
+    /// The hash of its text. Passages of a business with the same hash are equal.
     pub sha256: [u8; 32],
-    /// How its document stood.
+    /// The revision of its document.
     pub revision: Revision,
 }
 
 impl StoredChunk {
-    /// Its document, and how that stood.
+    /// Its document and that document's revision.
     pub fn document(&self) -> (DocumentId, Revision) {
         (self.chunk.document_id, self.revision)
     }
@@ -115,7 +114,7 @@ pub async fn chunks_of(
     stored.collect()
 }
 
-/// Every passage of a business, the same passage of several documents once.
+/// Every passage of a business. A passage that several documents share is returned once.
 pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk>, StoreError> {
     let query = || async {
         sqlx::query_as!(
@@ -132,8 +131,8 @@ pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk
     store.retry(query).await?.into_iter().map(Chunk::try_from).collect()
 }
 
-/// The passages of a business that stand at these places, document and ordinal, in their order; none where its
-/// knowledge is at another version by now.
+/// The passages of a business at these positions (document and ordinal), in the same order. Empty
+/// if its knowledge has another version by now.
 pub async fn chunks_at(
     store: &Store,
     business_id: &BusinessId,
@@ -188,7 +187,7 @@ impl TryFrom<ChunkRow> for Chunk {
     }
 }
 
-/// Says that what is known of a business's passages changed, though they did not: their vectors came.
+/// Increments a business's version because its vectors changed, although its passages did not.
 pub async fn changed(store: &Store, business_id: &BusinessId) -> Result<(), StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
@@ -198,7 +197,7 @@ pub async fn changed(store: &Store, business_id: &BusinessId) -> Result<(), Stor
     store.retry(query).await
 }
 
-/// Counts the version up, in the transaction that changes passages.
+/// Increments the version, in the transaction that changes passages.
 pub(super) async fn count_up(tx: &mut sqlx::PgTransaction<'_>, business_id: &BusinessId) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into knowledge_versions as k (business_id, version) values ($1, 1)
@@ -210,7 +209,7 @@ pub(super) async fn count_up(tx: &mut sqlx::PgTransaction<'_>, business_id: &Bus
     Ok(())
 }
 
-/// Puts a document's passages in the place of those that it had.
+/// Replaces a document's passages.
 pub(super) async fn replace(
     tx: &mut sqlx::PgTransaction<'_>,
     business_id: &BusinessId,

@@ -1,21 +1,21 @@
-//! The table `provider_limits`: what operators set in place of the configured limits. Putting it in
-//! force is the quota's.
+//! The table `provider_limits`: limits that operators set to replace the configured ones. The quota
+//! puts them in force.
 
 use super::{Store, StoreError};
 use crate::quota::limits::SetLimits;
 
-/// The limits that were set for a provider.
+/// The limits of a provider as set by an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderLimits {
     /// The provider.
     pub provider: String,
-    /// What was set.
+    /// The limits.
     pub limits: SetLimits,
     /// Grows with every change.
     pub version: i64,
 }
 
-/// Sets a provider's limits, all of them. Returns their version.
+/// Sets all limits of a provider. Returns their version.
 pub async fn set(store: &Store, provider: &str, limits: &SetLimits) -> Result<i64, StoreError> {
     let query = || async {
         sqlx::query_scalar!(
@@ -40,7 +40,7 @@ pub async fn set(store: &Store, provider: &str, limits: &SetLimits) -> Result<i6
     store.retry(query).await
 }
 
-/// All that was set.
+/// All limits that were set.
 pub async fn all(store: &Store) -> Result<Vec<ProviderLimits>, StoreError> {
     let query = || async {
         sqlx::query!(

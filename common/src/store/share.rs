@@ -1,12 +1,12 @@
-//! The table `business_shares`: what operators gave single businesses of the queues. Putting it in
-//! force is the queue's.
+//! The table `business_shares`: shares that operators set for businesses. The queue puts them in
+//! force.
 
 use copydesk_domain::business::BusinessId;
 
 use super::{Store, StoreError};
 use crate::queue::Share;
 
-/// Sets a business's share, all of it. Returns its version.
+/// Sets a business's whole share. Returns its version.
 pub async fn set(store: &Store, business_id: &BusinessId, share: Share) -> Result<i64, StoreError> {
     let [weight, jobs_at_once] = [share.weight, share.jobs_at_once].map(|number| number.map(u32::cast_signed));
     let query = || async {
@@ -25,7 +25,7 @@ pub async fn set(store: &Store, business_id: &BusinessId, share: Share) -> Resul
     store.retry(query).await
 }
 
-/// A business's share: the default one where nothing was set.
+/// A business's share; the default if none was set.
 pub async fn get(store: &Store, business_id: &BusinessId) -> Result<Share, StoreError> {
     let query = || async {
         sqlx::query!("select weight, jobs_at_once from business_shares where business_id = $1", business_id.as_str())

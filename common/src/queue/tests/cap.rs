@@ -1,4 +1,4 @@
-//! How many of its jobs a business may have under way.
+//! Concurrency caps.
 
 use super::*;
 
@@ -41,7 +41,7 @@ async fn every_way_out_of_a_worker_makes_room_at_once() {
     let first = claim_capped(&queue, 10).await;
     settle(&queue, &first[..1], Next::Done).await;
     settle(&queue, &first[1..2], Next::Later(clock::now() + TimeDelta::days(1))).await;
-    // What goes back was under way: it comes before what has not begun.
+    // Jobs that go back were under way: they come before jobs that have not begun.
     settle(&queue, &first[2..], Next::Back).await;
     let second = claim_capped(&queue, 10).await;
     assert_eq!(claimed(&second), [jobs[2].message.job_id(), jobs[3].message.job_id(), jobs[4].message.job_id()]);
@@ -120,7 +120,8 @@ async fn a_long_backlog_over_the_cap_is_set_aside_in_bounded_steps() {
 
 #[tokio::test]
 async fn a_cap_that_is_raised_over_a_long_backlog_loses_no_job() {
-    // Above 8,000 values Lua refuses to unpack a list, between two commands of the script.
+    // Lua refuses to unpack a list of more than 8,000 values, which would stop the script between
+    // two commands.
     for backlog in [6_000, 12_000] {
         let queue = queue().await;
         let jobs = entries("big", Priority::Interactive, backlog);
@@ -149,7 +150,7 @@ async fn what_another_worker_forgot_to_take_off_the_count_is_found() {
     let jobs = entries("big", Priority::Interactive, 4);
     queue.push(&jobs).await.unwrap();
     let first = claim_capped(&queue, 10).await;
-    // As a worker of a release without caps settles.
+    // Settles like a worker of a release without caps.
     for key in [&queue.keys.leases, &queue.keys.epochs, &queue.keys.messages] {
         let command = if key == &queue.keys.leases { "ZREM" } else { "HDEL" };
         let mut settle = redis::cmd(command);
@@ -189,7 +190,7 @@ async fn jobs_that_an_older_worker_set_aside_are_not_put_back() {
     let first = claim_capped(&queue, 10).await;
     let capped = Depth { leased: 3, capped: 6, ..Depth::default() };
     assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery::default());
-    // A release before this one does not say where they stand.
+    // An earlier release does not write `places`.
     redis::cmd("DEL").arg(&queue.keys.places).exec_async(&mut queue.redis.commands()).await.unwrap();
     assert_eq!(queue.recover(&ids(&jobs)).await.unwrap(), Recovery::default());
     assert_eq!(queue.depth().await.unwrap(), capped);

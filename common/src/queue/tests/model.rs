@@ -1,7 +1,7 @@
-//! The queue's scripts against a plain model, step by step, with random operations.
+//! Compares the queue's scripts with a plain model, step by step, over random operations.
 //!
-//! Time is moved in the data: a delay lies far ahead or long past, and a lease runs out because its
-//! end is set to the past.
+//! Time is moved in the data: a delay ends far in the future or long ago, and a lease expires
+//! because its end is set to the past.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -20,14 +20,14 @@ mod run;
 use run::hold_against_model;
 
 const TICKS: i64 = 1_000_000;
-/// Where jobs stand that were under way.
+/// The score of jobs that were under way.
 const FRONT: i64 = -1;
 const BULK_TURN: u64 = 10;
-/// Jobs that one claim sets aside, and lets back, at most.
+/// The most jobs that one claim sets aside, and the most that it returns.
 const ASIDE: usize = 500;
 const BACK: usize = 500;
-/// What happens. Jobs are named by the order of their push, leases by that of their claim; the
-/// numbers wrap around.
+/// An operation. Jobs are numbered in the order of their pushes, leases in that of their claims;
+/// the numbers wrap around.
 #[derive(Debug, Clone)]
 enum Operation {
     Push {
@@ -41,7 +41,7 @@ enum Operation {
         bulk: bool,
         jobs: usize,
     },
-    /// As the sweep does: with the last lease.
+    /// Like the sweep: with the last lease.
     PushAgain(usize),
     Claim(usize),
     Settle {
@@ -51,13 +51,13 @@ enum Operation {
     Renew(usize),
     Expire(usize),
     ComesDue(usize),
-    /// Mostly the sweep tells of the intake at once.
+    /// A flush, after which the sweep mostly sets the intake at once.
     Flush {
         is_told: bool,
     },
     Readopt(usize),
     Intake(Intake),
-    /// What every worker is told from then on.
+    /// The concurrency cap of all workers from then on.
     Cap(u32),
     Share {
         business: u8,
@@ -85,7 +85,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Few operations, but over long backlogs and caps that are raised and lowered by far.
+/// Few operations, but with long backlogs and large changes of caps.
 fn operation_in_bulk() -> impl Strategy<Value = Operation> {
     let cap = || prop::sample::select(vec![0, 1, 5, 700, 10_000, 1_000_000_u32]);
     prop_oneof![
@@ -119,7 +119,7 @@ struct Model {
     intake: Option<Intake>,
     cap: u32,
     shares: BTreeMap<BusinessId, Share>,
-    /// Set aside, with their class and place, by business.
+    /// Set-aside jobs with their class and score, by business.
     capped: BTreeMap<BusinessId, BTreeSet<(usize, i64, JobId)>>,
     /// Leased jobs that were counted against their business's cap.
     running: BTreeMap<BusinessId, BTreeSet<JobId>>,
@@ -197,7 +197,7 @@ impl Model {
         business(&self.known[&id])
     }
 
-    /// A job leaves its worker: its business may have room.
+    /// A job leaves its worker: its business may be below its cap.
     fn stops_running(&mut self, id: JobId) {
         let business = self.business_of(id);
         if self.running.entry(business.clone()).or_default().remove(&id) && self.any_capped() {
@@ -205,7 +205,7 @@ impl Model {
         }
     }
 
-    /// Whether this lease was counted is not looked up: its business is looked at in any case.
+    /// A lease expired. The business is checked whether or not this lease was counted.
     fn expired(&mut self, id: JobId) {
         let business = self.business_of(id);
         self.running.entry(business.clone()).or_default().remove(&id);
@@ -230,7 +230,7 @@ impl Model {
         }
     }
 
-    /// Lets jobs back, at most so many; a business of which more could come back stays marked.
+    /// Returns set-aside jobs, at most `budget`. A business with more of them stays marked.
     fn let_back(&mut self, business: &BusinessId, budget: &mut usize) {
         let room = self.room_of(business);
         let Some(aside) = self.capped.get_mut(business) else { return };
@@ -244,7 +244,7 @@ impl Model {
         }
     }
 
-    /// The first job of a class that may run; those before it are set aside, until `most` were.
+    /// The first job of a class that may run. Those before it are set aside, up to `most`.
     fn pop(&mut self, class: usize, aside: &mut usize, most: usize) -> Option<(i64, JobId)> {
         loop {
             let &first = self.ready[class].keys().next()?;
@@ -372,7 +372,7 @@ proptest! {
 }
 
 proptest! {
-    // Each case is some ten thousand jobs.
+    // Each case has about ten thousand jobs.
     #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     #[test]
@@ -383,8 +383,8 @@ proptest! {
     }
 }
 
-/// A business whose cap came later has leases that were not counted: one that runs out lets the
-/// business be looked at, as a counted one does.
+/// A business that got its cap later has leases that were not counted. When one expires, the
+/// business is checked, as for a counted one.
 #[test]
 fn an_expired_lease_that_was_not_counted_lets_its_business_be_looked_at() {
     hold_against_model(&[

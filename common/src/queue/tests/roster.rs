@@ -1,10 +1,10 @@
-//! Who of the idle claimers looks, and when.
+//! The roster: which idle claimers look, and when.
 
 use super::*;
 
 const TICK: Duration = Duration::from_millis(500);
 
-/// After what time each of the idle claimers, in the order of their claims, is to look again.
+/// The time after which each idle claimer should look again, in the order of their claims.
 async fn looks(queue: &Queue, claimers: &[&str]) -> Vec<Duration> {
     let mut looks = Vec::new();
     for claimer in claimers {
@@ -13,7 +13,7 @@ async fn looks(queue: &Queue, claimers: &[&str]) -> Vec<Duration> {
     looks
 }
 
-/// A time that is at most so much less than `wanted`: what the calls before it took.
+/// Whether a time is at most a little less than `wanted`, by the duration of the calls before.
 fn about(time: Duration, wanted: Duration) -> bool {
     time <= wanted && wanted - time < Duration::from_millis(400)
 }
@@ -22,7 +22,7 @@ async fn notes(queue: &Queue) -> u64 {
     redis::cmd("LLEN").arg(&queue.keys.bell).query_async(&mut queue.redis.commands()).await.unwrap()
 }
 
-/// As a claimer that is woken does.
+/// Takes a note, like a claimer that is woken.
 async fn take_note(queue: &Queue) {
     redis::cmd("LPOP").arg(&queue.keys.bell).exec_async(&mut queue.redis.commands()).await.unwrap();
 }
@@ -63,7 +63,7 @@ async fn one_claimer_looks_when_the_first_delayed_job_is_due() {
 async fn a_claimer_of_whom_nothing_is_heard_any_more_is_replaced_within_two_ticks() {
     let queue = queue().await;
     let killed = looks(&queue, &["killed"]).await[0];
-    // It looks after the one that was killed should have.
+    // It looks at a time after that of the killed one.
     let next = looks(&queue, &["next"]).await[0];
     assert!(about(killed, TICK) && about(next, TICK * 2), "{killed:?} {next:?}");
 }
@@ -151,7 +151,7 @@ async fn a_queue_that_learns_what_it_hands_out_wakes_who_waits() {
     take_note(&queue).await;
     assert!(claim(&queue, 1).await.is_empty(), "it may be paused");
     let mut connection = queue.bell_connection().await.unwrap();
-    // As after a flush: nobody has told this queue anything before.
+    // The same state as after a flush: this queue has been told nothing yet.
     queue.set_intake(Intake::Open, 0).await.unwrap();
     assert_eq!(notes(&queue).await, 1);
     assert!(queue.wait_for_bell(&mut connection, Duration::from_secs(20)).await.unwrap());
@@ -171,6 +171,6 @@ async fn a_wait_for_the_bell_ends_in_time_although_redis_is_idle() {
         late.push(until.elapsed());
     }
     late.sort_unstable();
-    // An idle Redis looks by itself every 100 ms: the waits would end 70 ms late.
+    // An idle Redis checks time-outs every 100 ms by itself: the waits would end 70 ms late.
     assert!(late[4] < Duration::from_millis(50), "{late:?}");
 }

@@ -1,4 +1,4 @@
-//! What the ingest of a document reads, and how it ends.
+//! The reads and writes of a document's ingest.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::{Body, MediaType, NewChunk};
@@ -21,11 +21,11 @@ pub struct Source {
     pub media_type: MediaType,
     /// The text or file as uploaded.
     pub body: Body,
-    /// Counts up with each replacement.
+    /// Grows with each replacement.
     pub revision: i32,
 }
 
-/// What is to be indexed; `None` where the document was deleted meanwhile.
+/// The document to index; `None` if it was deleted meanwhile.
 pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Source>, StoreError> {
     let query = || async {
         sqlx::query!(
@@ -48,21 +48,21 @@ pub async fn source(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
     .transpose()
 }
 
-/// How the ingest of a document ended.
+/// The result of a document's ingest.
 #[derive(Debug)]
 pub enum Ingested {
     /// Its passages.
     Ready {
         /// In order.
         chunks: Vec<NewChunk>,
-        /// The language that they are in, where it is known.
+        /// Their language, if known.
         language: Option<Language>,
     },
-    /// Why it cannot be used, for the client.
+    /// The document cannot be used, for this reason, which the client sees.
     Unusable(String),
 }
 
-/// Says how far an ingest has come. Does nothing where another lease runs the job.
+/// Stores an ingest's progress. Does nothing if another lease runs the job.
 pub async fn progress(store: &Store, job: &StartedJob, progress: &Progress) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -82,7 +82,7 @@ pub async fn progress(store: &Store, job: &StartedJob, progress: &Progress) -> R
 }
 
 /// Replaces a document's passages and ends its ingest job, in one transaction fenced by the lease's
-/// epoch. A document that was replaced meanwhile is left to the job of its new revision.
+/// epoch. A document that was replaced meanwhile is not changed: its new revision has its own job.
 pub async fn settle(
     store: &Store,
     job: &StartedJob,

@@ -1,5 +1,5 @@
-//! The statistics of verdicts. They are read from sums that a trigger of `reviewer_learning` keeps, so that
-//! asking costs the same however many texts there are.
+//! The statistics of verdicts. They are read from sums that a trigger of `reviewer_learning`
+//! maintains, so that the cost does not depend on the number of texts.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::feedback::{Basis, LearningStats, ReviewerStats, WeeklyScore};
@@ -7,8 +7,8 @@ use copydesk_domain::format::Format;
 
 use super::{Store, StoreError};
 
-/// Texts that are counted one by one, beyond those that were counted before, until it is worth to note how
-/// many there are.
+/// The number of texts counted row by row, beyond the stored count, from which the count is stored
+/// again.
 const WORTH_NOTING: u64 = 10_000;
 
 /// What people thought of a business's texts, of one format or of all.
@@ -71,7 +71,7 @@ pub async fn stats(
     })
 }
 
-/// How many texts there are: as many as were counted before, and those since.
+/// The number of texts: the stored count plus those made since.
 async fn generations(store: &Store, business_id: &BusinessId, content_types: &[&str]) -> Result<u64, StoreError> {
     let query = || async {
         sqlx::query!(
@@ -96,8 +96,9 @@ async fn generations(store: &Store, business_id: &BusinessId, content_types: &[&
     Ok(count(row.known) + count(row.since))
 }
 
-/// Notes how many texts there were a minute ago. No statement takes as long, so that none of that time can
-/// still come. What two note at once is both true; the later stays.
+/// Stores the number of texts as of a minute ago. No statement takes that long, so no text of that
+/// time can still be committed. If two processes store a count at once, both are correct, and the
+/// later one stays.
 async fn note_generations(store: &Store, business_id: &BusinessId, content_types: &[&str]) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -177,14 +178,14 @@ fn count(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
-/// `part / whole`, where there is a whole.
+/// `part / whole`; `None` if `whole` is 0.
 #[expect(clippy::cast_precision_loss, reason = "counts of verdicts are far below 2^52")]
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Wilson's 95% score interval of a proportion: unlike the normal one it stays within 0 to 1 and
-/// says something at small counts. (Wilson 1927; Brown, Cai and DasGupta 2001.)
+/// Wilson's 95% score interval of a proportion: unlike the normal interval, it stays within 0 to 1
+/// and is meaningful at small counts. (Wilson 1927; Brown, Cai and DasGupta 2001.)
 #[expect(clippy::cast_precision_loss, reason = "counts of verdicts are far below 2^52")]
 fn wilson_interval(successes: u64, trials: u64) -> Option<[f64; 2]> {
     const Z: f64 = 1.959_963_984_540_054;
@@ -202,7 +203,7 @@ mod tests {
 
     use sqlx::PgPool;
 
-    /// Verdicts, some of them replaced: what a trigger added up is what the rows say.
+    /// Verdicts, some of them replaced: the sums of the trigger equal those of the rows.
     #[sqlx::test(migrations = "../migrations")]
     async fn statistics_are_those_of_the_rows(pool: PgPool) {
         let texts = "

@@ -1,5 +1,5 @@
-//! Texts that are made anew: each becomes a new job with the same request and a generation of its own. The
-//! text that it was remembers its last job, in the transaction that accepts it.
+//! Regeneration: a text's request becomes a new job with a new generation. The old text's row
+//! records that job, in the transaction that accepts it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_domain::business::BusinessId;
@@ -14,21 +14,23 @@ use crate::store::job::{Acceptance, Columns, IdempotencyKey, Submission, judged,
 use crate::store::{Store, StoreError};
 
 const TABLE: &str = "jobs";
-/// What jobs that nobody waits for have at least: the deadline of one who did would make templates again.
+/// The shortest deadline of a bulk job: the original deadline of an interactive job may be too
+/// short and give a template again.
 const BULK_AT_LEAST: TimeDelta = TimeDelta::days(1);
 
-/// Which texts: those that were not made anew yet.
+/// Which texts to regenerate; those that were regenerated before are left out.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    /// Those that had to do without this.
+    /// Texts with this degradation.
     pub degraded: Degradation,
-    /// Those of this business.
+    /// Texts of this business.
     pub business_id: Option<BusinessId>,
-    /// Those written since.
+    /// Texts written since.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// What a text was asked for with. 7 days are the most that a request can ask for.
+/// The original request of a text. Deadlines are cut to 7 days, the most that a request can ask
+/// for.
 struct Original {
     generation_id: Uuid,
     business_id: String,
@@ -53,7 +55,7 @@ macro_rules! originals {
 }
 
 impl Original {
-    /// The new job. Its deadline is as far away as the first one's was.
+    /// The new job. Its deadline is as far in the future as the original one was.
     fn into_job(self, trace: TraceParent) -> Result<NewJob, StoreError> {
         let created_at = clock::now();
         Ok(NewJob {
@@ -72,7 +74,7 @@ impl Original {
         })
     }
 
-    /// The same as one of many.
+    /// The same as a bulk job.
     fn into_bulk_job(self, trace: TraceParent) -> Result<NewJob, StoreError> {
         let job = self.into_job(trace)?;
         let deadline_at = job.deadline_at.map(|at| at.max(job.created_at + BULK_AT_LEAST));
@@ -80,7 +82,7 @@ impl Original {
     }
 }
 
-/// Makes a text anew, whether it was before or not. `None` where there is no such text.
+/// Regenerates a text, even if it was regenerated before. `None` if there is no such text.
 pub async fn one(
     store: &Store,
     id: GenerationId,
@@ -98,7 +100,7 @@ async fn accept_for(store: &Store, id: GenerationId, submission: &Submission) ->
     let columns = Columns::of([(&submission.job, submission.key.as_ref())]);
     let mut tx = store.pool.begin().await?;
     if columns.insert(&mut *tx).await? == 0 {
-        // The key was used; or the answer to an earlier try was lost.
+        // The key was used before, or the answer to an earlier attempt was lost.
         tx.rollback().await?;
         return judged(store, submission, &columns).await;
     }
@@ -109,7 +111,7 @@ async fn accept_for(store: &Store, id: GenerationId, submission: &Submission) ->
     Ok(Acceptance::New)
 }
 
-/// How many texts there are to be made anew; counts up to `most`.
+/// The number of texts to regenerate, counted up to `most`.
 pub async fn count(store: &Store, filter: &Filter, most: u32) -> Result<u64, StoreError> {
     let query = || async {
         sqlx::query_scalar!(
@@ -130,9 +132,9 @@ pub async fn count(store: &Store, filter: &Filter, most: u32) -> Result<u64, Sto
     Ok(store.retry(query).await?.unsigned_abs())
 }
 
-/// Makes texts anew, up to `limit`, the oldest first, with bulk priority: the jobs, all committed together
-/// or none. Texts that another call has in hand are left to it. It is tried once: were the answer to the
-/// commit lost, a second try would take the next ones.
+/// Regenerates up to `limit` texts, oldest first, with bulk priority. Returns the jobs, which are
+/// committed all or none. Texts that a concurrent call has locked are left to it. There is no
+/// retry: if the answer to the commit were lost, a retry would take the next texts.
 pub async fn many(store: &Store, filter: &Filter, limit: u16, trace: TraceParent) -> Result<Vec<NewJob>, StoreError> {
     if store.is_breaker_open() {
         return Err(StoreError::BreakerOpen);

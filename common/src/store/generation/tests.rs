@@ -1,4 +1,4 @@
-//! What a page of degraded texts holds, and how many rows are looked at for it.
+//! Pages of degraded texts: their contents, and how many rows are read for them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use copydesk_domain::business::BusinessId;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::*;
 use crate::store::{SETTINGS, Store};
 
-/// So many texts of each of two businesses. Nine in ten are whole; the others had no search, and the
-/// oldest of them were composed by template too.
+/// This many texts of each of two businesses. Nine in ten are not degraded; the others had no
+/// search, and the oldest of them were also composed by a template.
 async fn seeded(pool: &PgPool, texts: i32) -> Store {
     let id = "(lpad(to_hex(1764000000000 + 2 * n + b), 12, '0') || '70008000000000000000')::uuid";
     let texts_of = "generate_series(1, $1) n, (values (0, 'acme'), (1, 'other')) as of (b, business)";
@@ -35,12 +35,12 @@ async fn seeded(pool: &PgPool, texts: i32) -> Store {
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(texts).execute(pool).await.unwrap();
     }
     sqlx::query("vacuum analyze generations").execute(pool).await.unwrap();
-    // One connection, so that what it read can be told.
+    // One connection, so that its reads can be counted.
     let options = pool.connect_options().as_ref().clone().options(SETTINGS);
     Store::from_pool(PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap())
 }
 
-/// Entries of indexes and rows of the table that were read so far.
+/// The number of index entries and rows of the table read so far.
 async fn rows_read(store: &Store) -> i64 {
     sqlx::query("select pg_stat_force_next_flush()").execute(store.pool()).await.unwrap();
     let sql = "select (select seq_tup_read from pg_stat_user_tables where relname = 'generations')
@@ -65,7 +65,7 @@ async fn a_page_of_degraded_texts_looks_at_a_bounded_number_of_rows(pool: PgPool
 
 #[sqlx::test(migrations = "../migrations")]
 async fn pages_hold_every_text_that_lacks_it_once_newest_first(pool: PgPool) {
-    // More than two pages may look at, so that some are empty.
+    // More than two pages can read, so that some are empty.
     let store = seeded(&pool, 50_000).await;
     for degradation in [Degradation::ResearchUnavailable, Degradation::FallbackWriter, Degradation::ContextWindow] {
         let (mut found, mut next, mut pages) = (Vec::new(), None, 0);

@@ -1,4 +1,4 @@
-//! Accepting jobs: their rows are the promise behind a 202. Nothing here moves one.
+//! Accepting jobs: a 202 is sent once the row is committed. No transitions are made here.
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
@@ -11,7 +11,7 @@ use super::row::to_i16;
 use crate::store::idempotency::{self, Once, Operation, Scope};
 use crate::store::{Store, StoreError};
 
-/// A client's own name for a request, so that sending it again creates nothing new.
+/// A client's idempotency key: a repeated request with the same key creates nothing new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// The key, unique for a business and a kind of job.
@@ -20,7 +20,7 @@ pub struct IdempotencyKey {
     pub fingerprint: [u8; 32],
 }
 
-/// A job that is to be accepted, under the key that its client gave it, if any.
+/// A job to accept, with the client's idempotency key, if any.
 #[derive(Debug, Clone)]
 pub struct Submission {
     /// The job.
@@ -29,33 +29,33 @@ pub struct Submission {
     pub key: Option<IdempotencyKey>,
 }
 
-/// What became of a job that was to be accepted.
+/// The result of accepting a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acceptance {
-    /// It is committed.
+    /// The job is committed.
     New,
-    /// The same request was accepted before, as this job.
+    /// The same request was accepted before as this job.
     Before(Earlier),
     /// The key was used for another request.
     KeyReused,
 }
 
-/// The job that an earlier request of the same key became.
+/// The job of an earlier request with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Earlier {
     /// Its id.
     pub id: JobId,
-    /// The generation that it makes or speaks of.
+    /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
 }
 
-/// Accepts jobs: each is committed when this returns, or was before, or is refused for its key. In
-/// one statement, and a second one where a key was known. Where this fails, none is accepted.
+/// Accepts jobs: each is now committed, or was committed before, or is refused because of its key.
+/// Takes one statement, and a second one if a key was known. If this fails, none is accepted.
 /// Accepting the same id twice is harmless.
 pub async fn accept(store: &Store, submissions: &[Submission]) -> Result<Vec<Acceptance>, StoreError> {
-    // Two statements that insert the same keys in opposite orders would wait for each other.
+    // Sorted, because two statements that insert the same keys in opposite orders would deadlock.
     let mut ordered: Vec<_> = submissions.iter().collect();
     ordered.sort_by_key(|s| s.key.as_ref().map(|key| (&key.key, &s.job.business_id, s.job.kind)));
     let columns = Columns::of(ordered.into_iter().map(|s| (&s.job, s.key.as_ref())));
@@ -75,7 +75,7 @@ async fn accept_once(
     submissions.iter().map(|submission| judge(submission, &holders)).collect()
 }
 
-/// What became of a job whose row, of these columns, was not inserted.
+/// The result for a job whose row was not inserted.
 pub(in crate::store) async fn judged(
     store: &Store,
     submission: &Submission,
@@ -84,9 +84,9 @@ pub(in crate::store) async fn judged(
     judge(submission, &columns.by_key(store).await?)
 }
 
-/// What became of a job, by the row that holds its key now: its own one or an earlier one.
+/// The result for a job, by the row that has its key: its own or an earlier one.
 fn judge(submission: &Submission, holders: &[KeyHolder]) -> Result<Acceptance, sqlx::Error> {
-    // Without a key, only the job's own row can have been in its way: an earlier try stored it.
+    // Without a key, the conflict can only be with the job's own row, stored by an earlier attempt.
     let Some(key) = &submission.key else { return Ok(Acceptance::New) };
     let job = &submission.job;
     let is_holder = |row: &&KeyHolder| {
@@ -115,8 +115,8 @@ struct KeyHolder {
     fingerprint: Vec<u8>,
 }
 
-/// Accepts jobs of one request under one key, all or none, and keeps the request's answer with them.
-/// The key is the business's.
+/// Accepts the jobs of one request under one key of the business, all or none, and stores the
+/// request's answer with them.
 pub async fn accept_batch(
     store: &Store,
     jobs: &[NewJob],
@@ -141,7 +141,7 @@ pub async fn accept_batch(
     store.retry(query).await
 }
 
-/// New jobs, turned into one array a column: what `unnest` takes.
+/// New jobs as one array for each column, for `unnest`.
 #[derive(Default)]
 pub(in crate::store) struct Columns<'a> {
     id: Vec<Uuid>,
@@ -160,7 +160,7 @@ pub(in crate::store) struct Columns<'a> {
     fingerprint: Vec<Option<&'a [u8]>>,
 }
 
-/// Inserts jobs of which these columns are given, one array each, and when they wait until.
+/// Inserts jobs from one array for each column and the times until which they wait.
 macro_rules! insert_jobs {
     ($columns:tt, $($array:expr),+ $(,)?) => {
         sqlx::query!(
@@ -206,7 +206,7 @@ impl<'a> Columns<'a> {
         self.fingerprint.push(key.map(|key| &key.fingerprint[..]));
     }
 
-    /// Inserts them in one statement; returns how many were new.
+    /// Inserts the jobs in one statement. Returns how many were new.
     pub(in crate::store) async fn insert(&self, executor: impl sqlx::PgExecutor<'_>) -> Result<usize, sqlx::Error> {
         let inserted = insert_jobs!(
             "id, kind, business_id, generation_id, priority, payload, metadata, max_attempts, created_at, deadline_at,

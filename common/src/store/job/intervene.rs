@@ -1,5 +1,5 @@
-//! What people do to jobs: cancel, retry, put aside. No lease is asked: whoever runs the job is
-//! fenced off by a later epoch, and every rule is in the statement itself.
+//! Interventions by clients and operators: cancel, retry, discard. They need no lease: the worker
+//! that runs the job is fenced off, and every rule is in the statement itself.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
@@ -10,13 +10,14 @@ use super::list::DeadFilter;
 use super::row::OpenRow;
 use crate::store::{Store, StoreError};
 
-/// Cancels a job that has not ended. False where it has, or where there is no such job. A document
-/// whose ingest is cancelled will not become searchable, and says so.
+/// Cancels a job that has not ended. False if it has ended or does not exist. A document whose
+/// ingest is cancelled is marked as failed, since it will not become searchable.
 pub async fn cancel(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<bool, StoreError> {
     store.retry_told(|tried_before| cancel_once(store, business_id, id, tried_before)).await
 }
 
-/// Where the answer to an earlier try was lost, a job that is found cancelled counts as cancelled by it.
+/// If the answer to an earlier attempt was lost, a cancelled job counts as cancelled by that
+/// attempt.
 async fn cancel_once(
     store: &Store,
     business_id: Option<&BusinessId>,
@@ -58,14 +59,14 @@ async fn cancel_once(
     .await
 }
 
-/// Opens a failed job again: it goes on after its last finished stage, with all its attempts and as
-/// much time as it had at first. `None` where it has not failed, or where there is no such job.
+/// Reopens a failed job: it resumes after its last finished stage, with a full retry budget and as
+/// much time as at first. `None` if it has not failed or does not exist.
 pub async fn retry(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<Option<OpenJob>, StoreError> {
     let reopened = store.retry_told(|tried_before| retry_once(store, business_id, id, tried_before)).await?;
     reopened.map(OpenJob::try_from).transpose()
 }
 
-/// Where the answer to an earlier try was lost, a job that is found open counts as opened by it.
+/// If the answer to an earlier attempt was lost, an open job counts as reopened by that attempt.
 async fn retry_once(
     store: &Store,
     business_id: Option<&BusinessId>,
@@ -96,7 +97,7 @@ async fn retry_once(
     .await
 }
 
-/// Changes dead letters, the oldest that a filter names, up to a limit, and reads them.
+/// Updates the oldest dead letters that match a filter, up to a limit, and returns them.
 macro_rules! update_dead {
     ($set:tt, $filter:expr, $limit:expr) => {
         open_jobs!(
@@ -122,7 +123,7 @@ macro_rules! update_dead {
     };
 }
 
-/// Opens dead letters again, up to `limit`, the oldest first: each as [`retry`] does.
+/// Reopens up to `limit` dead letters, oldest first, each like [`retry`].
 pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
     let query = || async {
         update_dead!(
@@ -138,7 +139,7 @@ pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Resul
     store.retry(query).await?.into_iter().map(OpenJob::try_from).collect()
 }
 
-/// Puts dead letters aside, up to `limit`, the oldest first: they stay failed. Returns how many.
+/// Discards up to `limit` dead letters, oldest first: they stay failed. Returns how many.
 pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<usize, StoreError> {
     let query = || async { update_dead!("discarded_at = now()", filter, limit).fetch_all(&store.pool).await };
     Ok(store.retry(query).await?.len())
@@ -159,7 +160,7 @@ mod tests {
         submission.job.id
     }
 
-    /// A try whose answer is lost, then the one that is told of it.
+    /// An attempt whose answer is lost, then the retry that is told so.
     #[sqlx::test(migrations = "../migrations")]
     async fn a_cancel_whose_answer_was_lost_is_no_conflict(pool: PgPool) {
         let store = Store::from_pool(pool);

@@ -1,7 +1,7 @@
-//! Lists of jobs, newest first, a page at a time. However many jobs there are, a page looks at a bounded
-//! number of them: it is read from the index of those that may be on it, and where only the rows tell
-//! which belong on it, at 2,000 of each kind at most. The statements spell that number out, since the
-//! planner has to know it.
+//! Lists of jobs, newest first, in pages. A page reads a bounded number of jobs, however many there
+//! are: it uses the index of the jobs that may be on it. If only the rows can tell which belong on
+//! it, it reads at most 2,000 of each kind. That number is a literal in the statements, because the
+//! planner must know it.
 
 use std::cmp::Reverse;
 
@@ -16,18 +16,18 @@ use crate::store::{Store, StoreError};
 /// A page of jobs.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// The jobs, newest first: up to as many as were asked for.
+    /// The jobs, newest first: at most the limit.
     pub jobs: Vec<Job>,
-    /// The next page has those accepted before this one; `None` after the last page.
+    /// The next page has the jobs accepted before this one; `None` after the last page.
     pub next: Option<JobId>,
-    /// The page looked at as many jobs as it may, and ends where it stopped.
+    /// The page reached its bound of read jobs and ends there.
     pub is_short: bool,
 }
 
-/// Which of a business's jobs.
+/// A filter of a business's jobs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter {
-    /// Those that stand like this.
+    /// Jobs with this status.
     pub status: Option<JobStatus>,
     /// Those of this kind.
     pub kind: Option<JobKind>,
@@ -39,13 +39,13 @@ impl Filter {
     }
 }
 
-/// An id that a statement found: of a job on the page, or of the last that it looked at.
+/// An id that a statement returned: of a job on the page, or of the last job that it read.
 struct Found {
     id: Uuid,
     is_end: bool,
 }
 
-/// A business's jobs, newest first: up to `limit`, those accepted before the job `before`.
+/// A business's jobs, newest first: up to `limit`, accepted before the job `before`.
 pub async fn of_business(
     store: &Store,
     business_id: &BusinessId,
@@ -64,8 +64,8 @@ pub async fn of_business(
     page(store, found, limit, |job| filter.has(job)).await
 }
 
-/// Of these jobs those of the business that run, newest first: up to `limit`, those accepted before the
-/// job `before`.
+/// The running jobs of the business among these ids, newest first: up to `limit`, accepted before
+/// the job `before`.
 pub async fn running_among(
     store: &Store,
     business_id: &BusinessId,
@@ -93,8 +93,8 @@ pub async fn running_among(
     page(store, found, limit, |job| running.has(job)).await
 }
 
-/// Puts a page together: the jobs that were found, down to where all of them were looked at. One that has
-/// changed in the meantime is not on it.
+/// Builds a page from the ids that were found, down to the point where every kind was read. A job
+/// that has changed in the meantime is left out.
 async fn page(
     store: &Store,
     mut found: Vec<Found>,
@@ -119,17 +119,18 @@ async fn page(
     Ok(Page { jobs, is_short: !is_full && next.is_some(), next })
 }
 
-/// What all statements of a business's page take.
+/// The arguments of all statements for a business's page.
 struct Scope<'a> {
-    /// The business, as a list of one: compared with `=`, the planner knows that the order of all jobs by their
-    /// ids is the business's own order too, and may look for its few jobs among everybody's.
+    /// The business, as a list of one. With `=`, the planner would know that the order of all jobs
+    /// by id is also the business's order, and might search its few jobs among those of all
+    /// businesses.
     businesses: [&'a str; 1],
     kinds: Vec<&'static str>,
     before: Uuid,
     read_limit: i64,
 }
 
-/// The newest ids of each kind in the index of this condition.
+/// The newest ids of each kind in the partial index with this condition.
 macro_rules! ended {
     ($scope:expr, $store:expr, $condition:tt) => {{
         let Scope { businesses, kinds, before, read_limit } = $scope;
@@ -180,7 +181,7 @@ impl<'a> Scope<'a> {
         ended!(self, store, "cancelled_at is not null")
     }
 
-    /// The newest of all four indexes.
+    /// The newest ids of all four indexes.
     async fn all(&self, store: &Store) -> Result<Vec<Found>, StoreError> {
         let query = || async {
             sqlx::query_as!(
@@ -216,8 +217,8 @@ impl<'a> Scope<'a> {
         store.retry(query).await
     }
 
-    /// Open jobs by their status, which is in no index: the newest 2,000 of each kind are looked at, unless
-    /// the page is full before.
+    /// Open jobs by status, which is in no index: reads the newest 2,000 of each kind, unless the
+    /// page is full before.
     async fn open(&self, store: &Store, status: JobStatus) -> Result<Vec<Found>, StoreError> {
         let query = || async {
             sqlx::query_as!(
@@ -253,7 +254,8 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Which dead letters: failed jobs that no operator has put aside. All of them where nothing is set.
+/// A filter of dead letters, which are failed jobs that no operator has discarded. An empty filter
+/// means all.
 #[derive(Debug, Clone, Default)]
 pub struct DeadFilter {
     /// This one.
@@ -262,13 +264,13 @@ pub struct DeadFilter {
     pub kind: Option<JobKind>,
     /// Those of this business.
     pub business_id: Option<BusinessId>,
-    /// Those that failed with a problem of this type.
+    /// Jobs that failed with a problem of this type.
     pub error_type: Option<String>,
-    /// Those that failed in this stage.
+    /// Jobs that failed in this stage.
     pub stage: Option<String>,
 }
 
-/// Dead letters, newest first: up to `limit`, those accepted before the job `before`.
+/// Dead letters, newest first: up to `limit`, accepted before the job `before`.
 pub async fn dead(store: &Store, filter: &DeadFilter, before: Option<JobId>, limit: u16) -> Result<Page, StoreError> {
     let found = match &filter.business_id {
         Some(business_id) => dead_of(store, &Scope::new(business_id, filter.kind, before, limit), filter).await?,
@@ -277,7 +279,7 @@ pub async fn dead(store: &Store, filter: &DeadFilter, before: Option<JobId>, lim
     page(store, found, limit, |job| job.status == JobStatus::Failed).await
 }
 
-/// Of a business: what is put aside is in the same index, and looked at.
+/// Dead letters of one business. Discarded jobs are in the same index and are read too.
 async fn dead_of(store: &Store, scope: &Scope<'_>, filter: &DeadFilter) -> Result<Vec<Found>, StoreError> {
     let query = || async {
         sqlx::query_as!(
@@ -314,7 +316,7 @@ async fn dead_of(store: &Store, scope: &Scope<'_>, filter: &DeadFilter) -> Resul
     store.retry(query).await
 }
 
-/// Of all businesses.
+/// Dead letters of all businesses.
 async fn dead_of_all(
     store: &Store,
     filter: &DeadFilter,
@@ -351,12 +353,13 @@ async fn dead_of_all(
     store.retry(query).await
 }
 
-/// One more than a page shows tells whether there is another page.
+/// Reads one more than a page shows, to see whether there is another page.
 fn read_limit(limit: u16) -> i64 {
     i64::from(limit) + 1
 }
 
-/// A bound for the ids in any case, so that the statement has one plan with it and without.
+/// Always an upper bound for the ids, so that the statement has the same plan with and without
+/// `before`.
 fn or_newest(before: Option<JobId>) -> Uuid {
     before.map_or(Uuid::max(), |id| id.0)
 }

@@ -1,4 +1,4 @@
-//! What pages hold, and how many rows are looked at for them.
+//! Pages of jobs: their contents, and how many rows are read for them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use copydesk_domain::business::BusinessId;
@@ -10,11 +10,11 @@ use sqlx::postgres::PgPoolOptions;
 use super::list::*;
 use crate::store::{SETTINGS, Store};
 
-/// Many times what a page may look at.
+/// Many times the bound of a page.
 const MANY: i32 = 40_000;
 
-/// So many jobs of each of three businesses: nearly all of the first are queued, of the second succeeded, of
-/// the third failed. The oldest of each stand in all ways, and are of all kinds.
+/// This many jobs of each of three businesses: nearly all of the first are queued, of the second
+/// succeeded, of the third failed. The oldest jobs of each have all states and kinds.
 async fn seeded(pool: &PgPool, jobs: i32) -> Store {
     sqlx::query(
         r#"insert into jobs (id, kind, business_id, status, priority, payload, max_attempts, lease_epoch, lease_owner,
@@ -40,7 +40,7 @@ async fn seeded(pool: &PgPool, jobs: i32) -> Store {
     .await
     .unwrap();
     sqlx::query("analyze jobs").execute(pool).await.unwrap();
-    // One connection, so that what it read can be told.
+    // One connection, so that its reads can be counted.
     let options = pool.connect_options().as_ref().clone().options(SETTINGS);
     Store::from_pool(PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap())
 }
@@ -49,7 +49,7 @@ fn business(name: &str) -> BusinessId {
     BusinessId::parse(name).unwrap()
 }
 
-/// Entries of indexes and rows of the table that were read so far.
+/// The number of index entries and rows of the table read so far.
 async fn rows_read(store: &Store) -> i64 {
     sqlx::query("select pg_stat_force_next_flush()").execute(store.pool()).await.unwrap();
     let sql = "select (select seq_tup_read from pg_stat_user_tables where relname = 'jobs')
@@ -89,7 +89,7 @@ async fn a_page_looks_at_a_bounded_number_of_rows(pool: PgPool) {
     }
 }
 
-/// All pages, and how many there were.
+/// The jobs of all pages, and the number of pages.
 async fn pages(store: &Store, name: &str, filter: Filter) -> (Vec<JobId>, usize) {
     let (mut ids, mut next, mut pages) = (Vec::new(), None, 0);
     loop {
@@ -105,7 +105,7 @@ async fn pages(store: &Store, name: &str, filter: Filter) -> (Vec<JobId>, usize)
 
 #[sqlx::test(migrations = "../migrations")]
 async fn pages_hold_every_job_that_belongs_there_once_newest_first(pool: PgPool) {
-    // More than two pages may look at, so that some are short, and some are empty.
+    // More than two pages can read, so that some are short and some are empty.
     let store = seeded(&pool, 5_000).await;
     for (name, filter) in ["open", "ended"].into_iter().flat_map(|name| filters().map(move |filter| (name, filter))) {
         let right: Vec<uuid::Uuid> = sqlx::query_scalar(
@@ -146,7 +146,7 @@ async fn jobs_that_wait_for_a_provider_are_found_among_many(pool: PgPool) {
     assert_eq!((found, looks), (31, 9));
 }
 
-/// A release before `cancelled_at` knows nothing of it.
+/// A release before `cancelled_at` does not set it.
 #[sqlx::test(migrations = "../migrations")]
 async fn what_an_older_release_cancels_is_listed(pool: PgPool) {
     let store = seeded(&pool, MANY).await;

@@ -1,4 +1,4 @@
-//! What the jobs of all businesses are doing, for operators.
+//! The state of all businesses' jobs, for operators.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use uuid::Uuid;
 use super::row::{TABLE, named};
 use crate::store::{Store, StoreError};
 
-/// What the jobs of a kind are doing.
+/// The state of the jobs of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
     /// The kind.
     pub kind: JobKind,
-    /// Accepted, and in no worker's hands.
+    /// Accepted, and not claimed by a worker.
     pub queued: i64,
     /// When the oldest of these was accepted.
     pub oldest_queued_at: Option<DateTime<Utc>>,
     /// Waiting until a known time.
     pub waiting: i64,
-    /// In some worker's hands.
+    /// Run by a worker.
     pub running: i64,
     /// Ended with a result within the last minute.
     pub succeeded_last_minute: i64,
@@ -29,12 +29,12 @@ pub struct Load {
     pub failed_last_minute: i64,
 }
 
-/// What the jobs are doing, and in whose hands they are.
+/// The state of the jobs, and how many each worker runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loads {
-    /// By kind; one without open or lately ended jobs is left out.
+    /// By kind. A kind without open or recently ended jobs is left out.
     pub by_kind: Vec<Load>,
-    /// How many jobs each worker has in its hands, by the worker's name.
+    /// The number of jobs that each worker runs, by the worker's name.
     pub in_flight: BTreeMap<String, i64>,
 }
 
@@ -63,8 +63,8 @@ impl Load {
     }
 }
 
-/// What all jobs are doing. Looks at every open job: about a second for a million. Who asks often keeps
-/// what he was told.
+/// The state of all jobs. Reads every open job, about a second for a million: cache the result if
+/// it is needed often.
 pub async fn all(store: &Store) -> Result<Loads, StoreError> {
     let query = || async {
         sqlx::query!(
@@ -101,12 +101,12 @@ pub async fn all(store: &Store) -> Result<Loads, StoreError> {
     Ok(loads)
 }
 
-/// Jobs that wait for a provider, by kind, of the open ones that were looked at.
+/// Jobs that wait for a provider, among the open jobs that were read.
 #[derive(Debug, Clone, Default)]
 pub struct WaitingJobs {
-    /// The jobs, the oldest first.
+    /// The jobs with their kinds, oldest first.
     pub jobs: Vec<(JobKind, JobId)>,
-    /// There may be more after this one.
+    /// There may be more jobs after this one.
     pub more_after: Option<JobId>,
 }
 

@@ -1,5 +1,5 @@
-//! Rows of `jobs`, as they are read for clients, for a worker that begins and for the sweep, and what
-//! becomes of them. Which rows is the statements'.
+//! Rows of `jobs` as they are read for clients, for a worker that begins a job and for the sweep,
+//! and their conversion to domain types. The statements select the rows.
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
@@ -122,29 +122,29 @@ impl TryFrom<BegunRow> for StartedJob {
     }
 }
 
-/// An open job as the sweep needs it: enough to write its message again.
+/// An open job as the sweep needs it: enough to push its message again.
 #[derive(Debug, Clone)]
 pub struct OpenJob {
     /// Its id.
     pub id: JobId,
-    /// The queue that it belongs in.
+    /// The queue that it belongs to.
     pub kind: JobKind,
     /// For whom.
     pub business_id: BusinessId,
     /// How urgent it is.
     pub priority: Priority,
-    /// Not before this.
+    /// When it becomes ready.
     pub not_before: Option<DateTime<Utc>>,
-    /// Whether some worker began it and did not give it back.
+    /// Whether a worker began it and did not give it back.
     pub running: bool,
-    /// The lease under which a worker began it last, if any did.
+    /// The lease under which it was last begun, if it was.
     pub begun: Option<LeaseEpoch>,
     /// The request's trace.
     pub trace: TraceParent,
 }
 
-/// Open jobs, by what stands before and after their columns in a statement.
-// The columns are one literal, so that each statement is still checked whole.
+/// Selects open jobs; takes the parts of the statement before and after the columns.
+// The columns are a literal, so that each statement is still checked as a whole.
 macro_rules! open_jobs {
     ([$($before:tt)+], $after:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -188,7 +188,7 @@ impl TryFrom<OpenRow> for OpenJob {
     }
 }
 
-/// What a name in a row of `table` stands for.
+/// Parses a name in a row of `table`.
 pub(in crate::store) fn named<T>(table: &'static str, name: &str) -> Result<T, StoreError>
 where
     T: std::str::FromStr,
@@ -202,7 +202,7 @@ pub(super) fn to_u16(count: i16) -> u16 {
     u16::try_from(count).unwrap_or(0)
 }
 
-/// The other way: what does not fit is not meant to be reached.
+/// The reverse. A limit that does not fit is never reached.
 pub(super) fn to_i16(count: u16) -> i16 {
     i16::try_from(count).unwrap_or(i16::MAX)
 }

@@ -1,5 +1,5 @@
-//! The moves of a job under a lease: begin, checkpoint, wait, release, fail. Ending it with a result
-//! is its kind's own: texts, documents, verdicts.
+//! The transitions of a job under a lease: begin, checkpoint, wait, release, fail. Success is
+//! written by the modules of texts, documents and verdicts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,15 +15,15 @@ use uuid::Uuid;
 use super::row::{BegunRow, named, to_i16, to_u16};
 use crate::store::{Store, StoreError};
 
-/// Begins a job under a lease: from now on only writes with this epoch change it. `None` where it
-/// has ended, or where a later lease holds it: there is nothing to do.
+/// Begins a job under a lease: from now on, only writes with this epoch change it. `None` if it has
+/// ended or a later lease holds it: there is nothing to do.
 pub async fn begin(store: &Store, lease: LeaseRef, owner: &str) -> Result<Option<StartedJob>, StoreError> {
     Ok(begin_all(store, &[lease], owner).await?.pop().flatten())
 }
 
-/// Begins jobs in one statement, each as [`begin`] does; the answers are in their order. It does not
-/// wait for the disk: a crash of Postgres that forgets it makes the worker's next write be refused,
-/// and the job begins anew.
+/// Begins jobs in one statement, each like [`begin`]. The results are in order. The commit is
+/// asynchronous: if a crash of Postgres loses it, the worker's next write is refused and the job
+/// begins again.
 pub async fn begin_all(store: &Store, leases: &[LeaseRef], owner: &str) -> Result<Vec<Option<StartedJob>>, StoreError> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let epochs: Vec<i64> = leases.iter().map(|lease| lease.epoch.0).collect();
@@ -62,23 +62,23 @@ pub async fn begin_all(store: &Store, leases: &[LeaseRef], owner: &str) -> Resul
         let job = StartedJob::try_from(row)?;
         begun.insert(job.id, job);
     }
-    // Where one job was claimed twice, the later lease has it.
+    // If a job was claimed twice, the later lease has it.
     let mut of = |lease: &LeaseRef| begun.remove(&lease.id).filter(|job| job.lease() == *lease);
     let latest = |lease: &&LeaseRef| !leases.iter().any(|other| other.id == lease.id && other.epoch > lease.epoch);
     Ok(leases.iter().map(|lease| Some(lease).filter(latest).and_then(&mut of)).collect())
 }
 
-/// Whether a fenced write of one job among others took effect.
+/// The result of a fenced write of one job in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fenced {
-    /// It did.
+    /// It took effect.
     Written,
     /// Another lease runs the job, or it has ended: nothing was changed.
     Superseded,
 }
 
 impl Fenced {
-    /// Who of `all` is among the `written`.
+    /// The results for `all` leases, by those that were `written`.
     pub(in crate::store) fn each(
         all: impl Iterator<Item = LeaseRef>,
         written: impl Iterator<Item = (Uuid, i64)>,
@@ -89,21 +89,21 @@ impl Fenced {
     }
 }
 
-/// Finished stages of one job, to be stored with its progress.
+/// Finished stages of one job to store, with its progress.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     /// The lease under which the job runs.
     pub lease: LeaseRef,
-    /// The stages, in the order in which they ended.
+    /// The stages, in the order in which they finished.
     pub results: Vec<StageResult>,
-    /// How far the job is with them; `None` where no stage is finished.
+    /// The job's progress with them; `None` if no stage is finished.
     pub progress: Option<Progress>,
-    /// What the job has used in all.
+    /// The job's total usage.
     pub usage: Usage,
 }
 
-/// Stores finished stages together with their jobs' progress and usage, in one statement, before the
-/// next ones are paid for. The answers are in the order of the jobs.
+/// Stores finished stages together with their jobs' progress and usage, in one statement, before
+/// the next stages are paid for. The results are in the order of the jobs.
 pub async fn checkpoint_all(store: &Store, checkpoints: &[Checkpoint]) -> Result<Vec<Fenced>, StoreError> {
     let jobs: Vec<_> = checkpoints
         .iter()
@@ -155,7 +155,7 @@ pub async fn checkpoint_all(store: &Store, checkpoints: &[Checkpoint]) -> Result
     Ok(Fenced::each(checkpoints.iter().map(|checkpoint| checkpoint.lease), written))
 }
 
-/// Stages' results as rows of `stage_results`, with the epoch that fences them.
+/// Results of stages as rows of `stage_results`, with the epoch that fences them.
 pub(in crate::store) fn result_rows(
     lease: LeaseRef,
     results: &[StageResult],
@@ -168,7 +168,7 @@ pub(in crate::store) fn result_rows(
     })
 }
 
-/// The stages that a job has finished, in the order in which they ended.
+/// The finished stages of a job, in the order in which they finished.
 pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageResult>, StoreError> {
     let query = || async {
         sqlx::query!(
@@ -195,8 +195,8 @@ pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageRes
         .collect()
 }
 
-/// Parks a running job until a known time. `attempt` is the one that comes then: the same where
-/// waiting was nobody's fault, one more after a failure.
+/// Makes a running job wait until a known time. `attempt` is the number of the attempt that
+/// follows: one more after a failure, else the same.
 pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u16) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -216,7 +216,7 @@ pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u
     changed_a_row(store.retry(query).await?.rows_affected())
 }
 
-/// Gives a running job back unfinished, with its attempts untouched: the worker is leaving.
+/// Gives an unfinished job back without spending an attempt, because the worker is shutting down.
 pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -231,7 +231,7 @@ pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> 
     changed_a_row(store.retry(query).await?.rows_affected())
 }
 
-/// Ends a running job with an error. A document that it was to index fails with it.
+/// Ends a running job with an error. A document that it should have indexed fails too.
 pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
@@ -257,7 +257,7 @@ pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<
     changed_a_row(store.retry(query).await?.is_some().into())
 }
 
-/// A fenced write that changed nothing was another lease's to make.
+/// Maps a fenced write that changed no row to [`StoreError::Superseded`].
 pub(in crate::store) fn changed_a_row(rows_affected: u64) -> Result<(), StoreError> {
     if rows_affected == 0 { Err(StoreError::Superseded) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! The text of a job that has none to show yet as its result, out of its finished stages.
+//! The latest text of an unfinished job, from its finished stages.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
@@ -7,7 +7,7 @@ use super::row::{named, to_u16};
 use crate::draft::Piece;
 use crate::store::{Store, StoreError};
 
-/// The last text that a stage of the job finished, whole; `None` before the first.
+/// The complete text of the last finished stage that writes one; `None` before the first.
 pub async fn latest(store: &Store, business_id: &BusinessId, id: JobId) -> Result<Option<Piece>, StoreError> {
     let query = || async {
         sqlx::query!(

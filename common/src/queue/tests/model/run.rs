@@ -1,4 +1,4 @@
-//! The real queue beside the model: each operation is done to both.
+//! Runs each operation on the real queue and on the model.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
@@ -12,10 +12,10 @@ use crate::queue::tests::{LEASE_MS, claim_by, forget};
 use crate::queue::{Entry, Intake, Next, Queue, Recovery, Settled, Share};
 use crate::redis::Redis;
 
-/// A time at which no delayed job of a test becomes ready by itself.
+/// A time so late that no delayed job of a test becomes ready by itself.
 const FAR_MS: i64 = 4_000_000_000_000;
 
-/// The real queue beside the model, and the names of jobs and leases so far.
+/// The real queue, the model, and the jobs and leases so far.
 struct Run {
     queue: Queue,
     model: Model,
@@ -158,7 +158,7 @@ impl Run {
     }
 }
 
-/// Runs operations beside the model. In the end every job stands where one can find it.
+/// Runs operations on both and compares them. At the end, every job must be in some set.
 pub(super) fn hold_against_model(operations: &[Operation]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
