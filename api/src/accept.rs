@@ -1,5 +1,5 @@
-//! The promise behind a 202: the job's row is committed before the answer is made, and Redis hears
-//! of the job afterwards, if it is there. Requests that come together share one statement.
+//! Accepts jobs: a job's row is committed before the 202 is sent, and the job is pushed to Redis
+//! afterwards. Concurrent requests share one statement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,10 @@ use crate::announce::Announcer;
 use crate::error::ApiError;
 use crate::metric;
 
-/// One gathers while the other commits: a batch costs the database about what forty rows do. The line
-/// holds a few rounds of full batches. The patience is long enough for one retry after a restart of
-/// Postgres, short enough that a client learns that it is away.
+/// Two lanes: one collects items while the other commits. A batch costs the database about as much
+/// as forty single rows. The waiting line has room for a few rounds of full batches. The patience
+/// is long enough for one retry after a restart of Postgres, and short enough to tell a client that
+/// Postgres is unavailable.
 const LIMITS: Limits = Limits { lanes: 2, batch: 256, waiting: 16 * 256, patience: Duration::from_secs(10) };
 
 /// Why a job was not accepted.
@@ -27,7 +28,7 @@ pub enum AcceptError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// It was not committed, as far as is known.
+    /// The commit failed, or its result is not known.
     #[error("the job was not accepted")]
     Batch(#[from] BatchError),
 }
@@ -46,12 +47,12 @@ impl From<AcceptError> for ApiError {
 pub struct AcceptedJob {
     /// The job, as it was accepted.
     pub job: NewJob,
-    /// It was accepted before, for an earlier request of the same key.
+    /// Whether it was accepted before, for an earlier request with the same key.
     pub replayed: bool,
 }
 
 impl AcceptedJob {
-    /// What became of a job, as its client is told.
+    /// The answer for a job, from the store's result.
     pub fn of(job: NewJob, acceptance: job::Acceptance) -> Result<Self, AcceptError> {
         match acceptance {
             job::Acceptance::New => Ok(Self { job, replayed: false }),
@@ -69,27 +70,28 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Starts the lanes. They end once the last clone of this is gone and all that waits is answered.
+    /// Starts the lanes. They end once the last clone of the handle is dropped and all waiting
+    /// items are answered.
     pub fn start(store: &Store, announcer: &Announcer, lanes: &TaskTracker) -> Self {
         let committer = Committer { store: store.clone(), announcer: announcer.clone() };
         let batcher = Batcher::start(LIMITS, committer.clone(), Committer::commit, lanes);
         Self { committer, batcher }
     }
 
-    /// Returns once the job is committed. A caller that is dropped meanwhile changes nothing: what
-    /// is being committed is, and is announced.
+    /// Returns once the job is committed. If the call is dropped, a commit that has begun still
+    /// completes, and the job is announced.
     pub async fn accept(&self, submission: Submission) -> Result<AcceptedJob, AcceptError> {
         let (Submission { job, .. }, acceptance) = self.batcher.commit(submission).await?;
         AcceptedJob::of(job, acceptance)
     }
 
-    /// Accepts the jobs of one request, which are a batch by themselves.
+    /// Accepts the jobs of one request as a batch of its own.
     pub async fn accept_each(&self, submissions: &[Submission]) -> Vec<Result<job::Acceptance, Arc<StoreError>>> {
         batch::commit_each(&self.committer, submissions, Committer::commit).await
     }
 }
 
-/// Commits jobs, and then makes them known.
+/// Commits jobs, and then announces them.
 #[derive(Debug, Clone)]
 struct Committer {
     store: Store,
@@ -109,7 +111,8 @@ impl Committer {
     }
 }
 
-/// The job that was accepted before for the same request: what the client chose is the same in both.
+/// The job that was accepted before for the same request: everything that the client chose is the
+/// same.
 fn as_before(job: NewJob, earlier: Earlier) -> NewJob {
     NewJob { id: earlier.id, generation_id: earlier.generation_id, created_at: earlier.created_at, ..job }
 }

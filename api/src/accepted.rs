@@ -1,5 +1,5 @@
-//! The answer to work that was asked for: 202, where to look, and the job. How a job is accepted is
-//! [`crate::accept`]'s.
+//! The 202 for accepted work: the job and where to follow it. Jobs are accepted in
+//! [`crate::accept`].
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -16,30 +16,31 @@ use crate::state::Services;
 
 /// Attempts before a job fails.
 pub const MAX_ATTEMPTS: u16 = 3;
-/// How long a job has where the client does not say, in seconds: a day.
+/// The default deadline of a job, in seconds: a day.
 pub const DEFAULT_DEADLINE_SECONDS: i64 = 86_400;
 
-/// Says that the answer is that of an earlier request with the same idempotency key.
+/// Marks the answer of an earlier request with the same idempotency key.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The moment by which a job must have ended. A scheduled job's time runs from its start.
+/// The time by which a job must have ended. For a scheduled job, it counts from the scheduled
+/// start.
 pub fn deadline(created_at: DateTime<Utc>, run_at: Option<DateTime<Utc>>, seconds: i64) -> DateTime<Utc> {
     run_at.map_or(created_at, |run_at| run_at.max(created_at)) + TimeDelta::seconds(seconds)
 }
 
-/// Accepts a job and answers it.
+/// Accepts a job and makes its answer.
 pub async fn accept(services: &Services, submission: Submission) -> Result<Accepted<JobBody>, ApiError> {
     Ok(services.acceptor.accept(submission).await?.into())
 }
 
-/// A 202: where to look, when, and what was accepted.
+/// A 202: what was accepted, and where and when to look for it.
 #[derive(Debug)]
 pub struct Accepted<T> {
     /// The job's path.
     pub location: String,
-    /// An earlier request of the same key was answered with this.
+    /// Whether this is the answer of an earlier request with the same key.
     pub replayed: bool,
-    /// What is told of it.
+    /// The body of the answer.
     pub body: T,
 }
 
@@ -66,7 +67,7 @@ pub struct JobAccepted(pub JobBody);
 pub struct JobReopened(pub JobBody);
 
 impl Accepted<JobBody> {
-    /// A job that is open again.
+    /// The answer for a reopened job.
     pub fn of_job(body: JobBody) -> Self {
         Self { location: body.links.itself.clone(), replayed: false, body }
     }

@@ -1,5 +1,5 @@
-//! Makes committed jobs known to the workers. Behind the answer, and in one call a kind: nobody waits
-//! for it. Where Redis is away, the workers find the jobs later, and that is all.
+//! Announces committed jobs to the workers, after the answer and with one call for each kind. While
+//! Redis is unavailable, the workers' sweep finds the jobs later.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::metric;
 
-/// A push that takes longer than this is given up: the workers' sweep is about as fast.
+/// The time-out of a push: after it, the workers' sweep is about as fast.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// Makes committed jobs known to the workers. Cheap to clone.
+/// Announces committed jobs to the workers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Announcer {
     queues: Arc<[Queue]>,
@@ -25,7 +25,7 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Announces to these queues. What is under way is tracked by `work`.
+    /// Announces to these queues. Running calls are tracked by `work`.
     pub fn new(queues: &[Queue], work: &TaskTracker) -> Self {
         Self { queues: queues.into(), work: work.clone() }
     }
@@ -36,7 +36,7 @@ impl Announcer {
         self.announce(jobs.map(of_new).collect());
     }
 
-    /// Announces jobs, without waiting for it.
+    /// Announces jobs in the background.
     pub fn announce(&self, entries: Vec<Entry>) {
         if !entries.is_empty() {
             let queues = Arc::clone(&self.queues);
@@ -45,12 +45,12 @@ impl Announcer {
     }
 }
 
-/// What the queue is told of a new job.
+/// The queue's entry for a new job.
 fn of_new(job: &NewJob) -> Entry {
     Entry { message: Message::of(job), not_before: job.waits_until(), begun: None }
 }
 
-/// What the queue is told of a job that is open again.
+/// The queue's entry for a reopened job.
 pub fn of_open(job: &OpenJob) -> Entry {
     Entry { message: Message::of_open(job), not_before: job.not_before, begun: None }
 }
@@ -79,14 +79,14 @@ async fn announce_to(queue: &Queue, entries: &[Entry]) {
         error = &error as &dyn Error,
         job.kind = %queue.kind(),
         jobs,
-        "accepted jobs could not be announced and wait for the sweep"
+        "accepted jobs could not be announced: the sweep will push them"
     );
 }
 
 /// Why jobs were not announced.
 #[derive(Debug, thiserror::Error)]
 enum Unannounced {
-    #[error("the queue refused them")]
+    #[error("the queue refused the jobs")]
     Refused(#[source] QueueError),
     #[error("the queue did not answer in time")]
     Late(#[source] tokio::time::error::Elapsed),

@@ -1,6 +1,6 @@
-//! Reads what is left of a request's body once its answer is known. A server that closes a
-//! connection with unread bytes resets it, and the client may lose the very answer that would have
-//! told it why: a 413, a 404, a 415.
+//! Reads the rest of a request's body after the answer is known. If a server closes a connection
+//! with unread bytes, the connection is reset, and the client may lose the answer that explains the
+//! refusal: a 413, a 404, a 415.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use futures_util::stream::{self, poll_fn};
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::timeout;
 
-/// A body with more left than this is cut off: its client will not be kind either.
+/// The most bytes that are read; a longer rest is cut off.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(5);
 
@@ -23,13 +23,13 @@ pub async fn drain<F>(request: Request, serve: impl FnOnce(Request) -> F) -> Res
 where
     F: Future<Output = Response>,
 {
-    // A client that expects to be asked for its body holds it back, and is not asked any more.
+    // A client with `Expect: 100-continue` has not sent its body, and is not asked for it any more.
     if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
         return serve(request).await;
     }
     let (parts, body) = request.into_parts();
     let mut chunks = body.into_data_stream();
-    // Most bodies are small and came with their head: of them, nothing can be left.
+    // Most bodies are small and arrived with the head: then nothing is left.
     let first = chunks.next().now_or_never().flatten();
     if let Some(Ok(whole)) = &first
         && chunks.is_end_stream()
@@ -40,7 +40,7 @@ where
     let mut seen = body.clone();
     let seen = Body::from_stream(poll_fn(move |context| seen.poll(context)));
     let response = serve(Request::from_parts(parts, seen)).await;
-    // Out of time: the connection ends with the response.
+    // After the time limit, the connection ends with the response.
     let _ = timeout(MAX_TIME, discard(body)).await;
     response
 }
@@ -57,7 +57,7 @@ async fn discard<S: Chunks>(mut body: Shared<S>) {
 trait Chunks: Stream<Item = Result<Bytes, axum::Error>> + Unpin {}
 impl<S: Stream<Item = Result<Bytes, axum::Error>> + Unpin> Chunks for S {}
 
-/// The body, held by the handler and by [`drain`]: the handler drops its share unread.
+/// The body, shared by the handler and [`drain`]: the handler may drop its share unread.
 struct Shared<S>(Arc<Mutex<S>>);
 
 impl<S> Clone for Shared<S> {

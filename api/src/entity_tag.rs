@@ -1,4 +1,4 @@
-//! `ETag` and `If-None-Match` (RFC 9110): a client that polls is spared what it has seen.
+//! `ETag` and `If-None-Match` (RFC 9110): a polling client gets no answer that it already has.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Bytes of the hash that make up a tag: chance collisions are out of the question.
+/// The bytes of the hash in a tag: enough to rule out chance collisions.
 const TAG_BYTES: usize = 16;
 
 /// The body cannot be written as JSON: a bug in its type.
@@ -14,12 +14,12 @@ const TAG_BYTES: usize = 16;
 #[error("an answer cannot be written as JSON")]
 pub struct Unwritable(#[from] serde_json::Error);
 
-/// 200 with the body as JSON, or 304 where the client has exactly that already.
+/// 200 with the body as JSON, or 304 if the client already has it.
 pub fn respond<T: Serialize>(request: &HeaderMap, body: &T) -> Result<Response, Unwritable> {
     Ok(Tagged::of(body)?.respond(request))
 }
 
-/// A body as JSON, with its tag: both are made once, however many are answered with it.
+/// A body as JSON with its tag. Both are made once and shared by all answers.
 #[derive(Debug)]
 pub struct Tagged {
     json: Bytes,
@@ -27,7 +27,7 @@ pub struct Tagged {
 }
 
 impl Tagged {
-    /// Writes the body down.
+    /// Serialises the body.
     pub fn of<T: Serialize>(body: &T) -> Result<Self, Unwritable> {
         let json = serde_json::to_vec(body)?;
         let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&json)[..TAG_BYTES]));
@@ -40,7 +40,7 @@ impl Tagged {
         str::from_utf8(&self.json).unwrap_or_default()
     }
 
-    /// 200 with the body, or 304 where the client has exactly that already.
+    /// 200 with the body, or 304 if the client already has it.
     pub fn respond(&self, request: &HeaderMap) -> Response {
         let mut response = if matches(request, &self.tag) {
             StatusCode::NOT_MODIFIED.into_response()
@@ -54,7 +54,7 @@ impl Tagged {
     }
 }
 
-/// Weak comparison, as `If-None-Match` wants it: a proxy may have weakened the tag.
+/// Weak comparison, as `If-None-Match` requires: a proxy may have weakened the tag.
 fn matches(request: &HeaderMap, tag: &str) -> bool {
     let lists = request.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
     let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);

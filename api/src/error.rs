@@ -1,5 +1,5 @@
-//! Errors as clients see them, and the only place that knows their status codes: a stable type and
-//! an outside message out, the inside one to the log, once. Rendering is [`crate::problem`]'s.
+//! Errors as clients see them. Only this module knows their status codes. Clients get a stable type
+//! and a public message; internal causes go to the log, once. [`crate::problem`] renders them.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use copydesk_knowledge::KnowledgeError;
 
 use crate::entity_tag::Unwritable;
 
-/// Seconds after which a client may try again when a part of the service was away.
+/// The seconds after which a client may retry when a part of the service is unavailable.
 const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Why a request was not served.
@@ -24,25 +24,25 @@ pub enum ApiError {
     /// The request cannot be read.
     #[error("{0}")]
     Malformed(String),
-    /// The request can be read, but not all of its values can be taken.
+    /// The request can be read, but some of its values are invalid.
     #[error("{}", summary(.0))]
     Invalid(Vec<FieldProblem>),
-    /// The path leads nowhere.
+    /// There is no route with this path.
     #[error("no such route")]
     UnknownRoute,
-    /// What the path names does not exist, or is another business's.
+    /// The resource does not exist, or belongs to another business.
     #[error("no such {0}")]
     NotFound(&'static str),
     /// The path names a provider that Copydesk does not call.
     #[error("no such provider: there are {0}")]
     UnknownProvider(String),
-    /// The request does not fit the state of what it speaks of.
+    /// The request conflicts with the state of the resource.
     #[error("{0}")]
     Conflict(String),
     /// The idempotency key was used for another request.
     #[error("the Idempotency-Key was used for another request: the same key takes the same request only")]
     KeyReused,
-    /// The first request of this idempotency key has no answer yet.
+    /// The first request with this idempotency key has no answer yet.
     #[error("the first request with this Idempotency-Key is still being served: try again in a moment")]
     StillRunning,
     /// The body did not arrive in time.
@@ -51,28 +51,28 @@ pub enum ApiError {
     /// The body, or the document in it, is too large.
     #[error("the body is too large: it takes at most {0} bytes")]
     TooLarge(usize),
-    /// The body's content type is not one that the route takes.
+    /// The route does not accept the body's content type.
     #[error("the content type must be {0}")]
     UnsupportedMediaType(&'static str),
-    /// The database is away, or did not answer in time.
+    /// The database is unavailable, or did not answer in time.
     #[error("a part of the service is not available: try again in a moment")]
     Unavailable(#[source] Option<Arc<StoreError>>),
-    /// Redis is away, and nothing can be done without it.
+    /// Redis is unavailable, and the request needs it.
     #[error("a part of the service is not available: try again in a moment")]
     QueueUnavailable(#[source] QueueError),
-    /// Redis is away, and the quota cannot be changed without it.
+    /// Redis is unavailable, and the quota cannot be changed without it.
     #[error("a part of the service is not available: try again in a moment")]
     QuotaUnavailable(#[from] QuotaError),
-    /// More requests wait than can be served in time.
+    /// More requests are waiting than can be served in time.
     #[error("the service has more requests than it can take: try again in a moment")]
     Overloaded,
-    /// Our fault.
+    /// An internal error.
     #[error("the request could not be served; the error was logged")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl ApiError {
-    /// One wrong value.
+    /// One invalid value.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldProblem { pointer: pointer.into(), detail: detail.into() }])
     }
@@ -93,18 +93,18 @@ impl ApiError {
         }
     }
 
-    /// Only what is ours to mend is logged: a client's mistake is the client's to read.
+    /// Logs internal errors and outages only: a client's mistakes are in its answer.
     fn log(&self) {
         match self {
             Self::Unavailable(Some(error)) => {
-                tracing::warn!(error = &**error as &dyn StdError, "the database is away: a request was refused");
+                tracing::warn!(error = &**error as &dyn StdError, "the database is unavailable: a request was refused");
             }
             Self::Unavailable(None) => tracing::warn!("a request took too long and was given up"),
             Self::QueueUnavailable(error) => {
-                tracing::warn!(error = error as &dyn StdError, "Redis is away: a request was refused");
+                tracing::warn!(error = error as &dyn StdError, "Redis is unavailable: a request was refused");
             }
             Self::QuotaUnavailable(error) => {
-                tracing::warn!(error = error as &dyn StdError, "Redis is away: a request was refused");
+                tracing::warn!(error = error as &dyn StdError, "Redis is unavailable: a request was refused");
             }
             Self::Overloaded => tracing::warn!("too many requests wait for the database: one was refused"),
             Self::Internal(error) => {
@@ -115,7 +115,7 @@ impl ApiError {
     }
 }
 
-/// A problem of this status, where nothing more is known than that. The stable types of problems.
+/// The problem for a status if nothing more specific is known, with its stable type.
 pub fn problem_of(status: StatusCode) -> Problem {
     let (kind, title) = match status {
         StatusCode::BAD_REQUEST => ("malformed-request", "Malformed request"),
@@ -131,20 +131,20 @@ pub fn problem_of(status: StatusCode) -> Problem {
         _ => ("internal", "Internal error"),
     };
     let detail = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "the route does not take this method: see the Allow header",
+        StatusCode::METHOD_NOT_ALLOWED => "the route does not support this method: see the Allow header",
         status => status.canonical_reason().unwrap_or("the request was refused"),
     };
     Problem::new(kind, title, status.as_u16(), detail)
 }
 
 impl ApiError {
-    /// What the client is told. Logs what is ours to mend.
+    /// The problem for the client. Logs internal errors and outages.
     pub fn into_problem(self) -> Problem {
         self.log();
         let (status, detail) = (self.status(), self.to_string());
         match self {
             Self::Invalid(errors) => Problem { errors, detail, ..problem_of(status) },
-            // These have a more special type than their status has.
+            // These have a more specific type than their status.
             Self::KeyReused => {
                 Problem::new("idempotency-key-reused", "Idempotency key reused", status.as_u16(), detail)
             }
@@ -153,7 +153,7 @@ impl ApiError {
         }
     }
 
-    /// Seconds after which the client may try again, where that may help.
+    /// The seconds after which the client may retry, if that can help.
     fn retry_after(&self) -> Option<u16> {
         match self {
             Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::QuotaUnavailable(_) | Self::Overloaded => {
@@ -219,7 +219,7 @@ impl From<KnowledgeError> for ApiError {
     }
 }
 
-/// The wrong values in one line, for clients that show `detail` only.
+/// The invalid values in one line, for clients that show only `detail`.
 fn summary(errors: &[FieldProblem]) -> String {
     let each: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.pointer.trim_start_matches('/'), e.detail)).collect();
     each.join("; ")

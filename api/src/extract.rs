@@ -1,5 +1,5 @@
-//! Extractors: a request's parts, parsed and checked at the edge. Whatever is wrong becomes an
-//! [`ApiError`](crate::error::ApiError) that names it; nothing of HTTP gets past here.
+//! Extractors: the parts of a request, parsed and checked at the edge. Errors become an
+//! [`ApiError`](crate::error::ApiError) that names them. Inner code sees nothing of HTTP.
 
 pub mod body;
 pub mod document;

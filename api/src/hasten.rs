@@ -1,6 +1,6 @@
-//! Lets jobs that wait for a provider ask it again: what they were told no longer holds. Behind the
-//! answer: first those that stand in the provider's line in Redis, then all others that wait for it,
-//! however many open jobs have to be looked at to find them.
+//! Makes jobs that wait for a provider ask again at once, after their wait has become obsolete.
+//! Runs after the answer: first the jobs in the provider's line in Redis, then all others that wait
+//! for it, however many open jobs must be read to find them.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Jobs that ask again at once, at most: the others do so at their time.
+/// The most jobs that ask again at once. The others ask at their time.
 const MOST: u16 = 10_000;
 
-/// Why not all that wait were found, or told.
+/// Why some waiting jobs were not hastened.
 #[derive(Debug, thiserror::Error)]
 enum HastenError {
     #[error("the line could not be read")]
     Quota(#[from] QuotaError),
     #[error("the open jobs could not be read")]
     Store(#[from] StoreError),
-    #[error("the queue did not take it")]
+    #[error("the queue could not be told")]
     Queue(#[from] QueueError),
 }
 
-/// Lets waiting jobs ask again. Cheap to clone.
+/// Hastens waiting jobs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hastener {
     store: Store,
     queues: Arc<[Queue]>,
     closing: CancellationToken,
     work: TaskTracker,
-    /// One looks at the open jobs at a time.
+    /// Only one task reads the open jobs at a time.
     looking: Arc<Mutex<()>>,
 }
 
 impl Hastener {
-    /// For jobs of these queues. What is under way is tracked by `work`, and ends with `closing`.
+    /// For jobs of these queues. Running tasks are tracked by `work`, and end with `closing`.
     pub fn new(store: &Store, queues: &[Queue], closing: CancellationToken, work: &TaskTracker) -> Self {
         let looking = Arc::new(Mutex::new(()));
         Self { store: store.clone(), queues: queues.into(), closing, work: work.clone(), looking }
     }
 
-    /// Lets the jobs that wait for this quota's provider ask again, without waiting for it.
+    /// Makes the jobs that wait for this quota's provider ask again, in the background.
     pub fn hasten(&self, quota: &Quota) {
         let (this, quota) = (self.clone(), quota.clone());
         self.work.spawn(async move {
@@ -60,7 +60,7 @@ impl Hastener {
                 Err(error) => tracing::warn!(
                     error = &error as &dyn Error,
                     provider.name = quota.provider(),
-                    "jobs that wait ask again at their time only"
+                    "waiting jobs could not be hastened: they ask again at their time"
                 ),
             }
         });

@@ -1,5 +1,5 @@
-//! Copydesk's HTTP API: accepts jobs durably, tells where they stand, and serves its own reference.
-//! Runs no job: that is the workers'.
+//! Copydesk's HTTP API: accepts jobs durably, shows their state, and serves its own reference. The
+//! workers run the jobs.
 
 use std::time::Duration;
 
@@ -38,18 +38,18 @@ mod serve;
 pub mod state;
 pub mod validate;
 
-/// How long requests may take to finish once the process is told to end.
+/// How long requests may take to finish during shutdown.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long jobs that were just committed may take to be announced before the process ends.
+/// How long the announcement of committed jobs may take before the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why the service could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// `POSTGRES_URI` is no address that the driver takes.
+    /// The driver does not accept `POSTGRES_URI`.
     #[error("POSTGRES_URI cannot be used")]
     Postgres(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// `REDIS_URL` is no address that the driver takes.
+    /// The driver does not accept `REDIS_URL`.
     #[error("REDIS_URL cannot be used")]
     Redis(#[from] RedisError),
 }
@@ -63,10 +63,10 @@ pub struct App {
     work: TaskTracker,
 }
 
-/// Puts the service together. Connects to nothing yet: it starts, and says that it is not ready,
-/// while Postgres or Redis is away. Needs a tokio runtime.
+/// Builds the service. Connects to nothing yet: it starts while Postgres or Redis is unavailable,
+/// and reports that it is not ready. Needs a tokio runtime.
 pub fn build(config: &Config) -> Result<App, BuildError> {
-    // From the first request on, not from the first scrape.
+    // Starts counting at the first request, not at the first scrape.
     let _ = telemetry::metrics();
     let store = Store::new(&config.postgres).map_err(|error| BuildError::Postgres(error.into()))?;
     let redis = Redis::new(&config.redis)?;
@@ -77,13 +77,13 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
 }
 
 impl App {
-    /// Whether `REDIS_URL` names what is there, where Redis answers.
+    /// Checks that `REDIS_URL` matches the kind of server, if Redis answers.
     pub async fn check(&self) -> Result<(), WrongMode> {
         self.redis.check_mode().await
     }
 
-    /// Serves until `stop`. Then takes no more connections, answers who waits for a job with the
-    /// job as it stands, and lets other requests finish, for 10 seconds at most.
+    /// Serves until `stop`. Then it accepts no more connections, answers requests that wait for a
+    /// job with the job's current state, and lets other requests finish, for at most 10 seconds.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let closing = self.closing.clone();
         let stopped = async move {
@@ -98,7 +98,7 @@ impl App {
             }
         }
         self.work.close();
-        // Out of time: the workers' sweep finds what was not announced.
+        // After the time limit, the workers' sweep finds the jobs that were not announced.
         let _ = timeout(LAST_WORDS, self.work.wait()).await;
     }
 }

@@ -1,7 +1,6 @@
-//! What the jobs are doing, counted for operators. Counting looks at every open job: where that is quick,
-//! each request gets a count that begins after it; where it takes long, requests share the last one, and
-//! the next begins behind them, so that however many jobs there are, nobody waits and Postgres has time
-//! for other things.
+//! Counts of jobs for operators. Counting reads every open job. If that is quick, each request gets
+//! a new count. If it takes long, requests get the last count, and the next one is made in the
+//! background. So requests do not wait and Postgres is not overloaded, however many jobs there are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,16 +19,16 @@ use crate::error::ApiError;
 #[cfg(test)]
 mod tests;
 
-/// How often the jobs are counted.
+/// The pace of counting.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
-    /// A count that takes no longer is made anew for each request.
+    /// A count that takes at most this long is made for each request.
     quick: Duration,
-    /// Counts that take longer are this many times as far apart as they take.
+    /// The interval of slower counts, as a multiple of their duration.
     apart: u32,
-    /// An older count is shown to nobody: who asks waits for the next.
+    /// The oldest count that is shown; after it, requests wait for the next one.
     max_age: Duration,
-    /// Counts are kept fresh for so long after somebody asked.
+    /// How long counts are kept fresh after the last request.
     watched: Duration,
 }
 
@@ -40,12 +39,12 @@ const USUAL: Pace = Pace {
     watched: Duration::from_secs(300),
 };
 
-/// What the jobs were doing at one moment.
+/// A count of the jobs at one moment.
 #[derive(Debug)]
 pub struct Count {
-    /// What they were doing.
+    /// The counts.
     pub loads: Loads,
-    /// When that was.
+    /// When they were made.
     pub counted_at: DateTime<Utc>,
     began: Instant,
     took: Duration,
@@ -61,20 +60,20 @@ impl Count {
         self.began.elapsed() >= self.took * self.pace.apart
     }
 
-    /// Whether it answers a request of that time.
+    /// Whether it can answer a request of that time.
     fn answers(&self, asked: Instant) -> bool {
         let max_age = self.pace.max_age.max(2 * self.pace.apart * self.took);
         self.began >= asked || (!self.is_quick() && self.began.elapsed() <= max_age)
     }
 }
 
-/// Why there is no count. Shared by those who waited for it.
+/// Why there is no count. Shared by the requests that waited for it.
 #[derive(Debug, thiserror::Error)]
 pub enum CountError {
-    /// The database said no.
+    /// The database failed.
     #[error("the jobs could not be counted")]
     Store(#[from] StoreError),
-    /// The task that counted is gone.
+    /// The counting task ended early.
     #[error("the jobs were not counted")]
     Gone,
 }
@@ -88,7 +87,7 @@ impl From<CountError> for ApiError {
     }
 }
 
-/// Counts what the jobs are doing. Cheap to clone; clones share their counts.
+/// Counts the jobs. Cheap to clone; clones share their counts.
 #[derive(Debug, Clone)]
 pub struct Counter(Arc<State>);
 
@@ -98,16 +97,16 @@ struct State {
     pace: Pace,
     closing: CancellationToken,
     last: watch::Sender<Option<Arc<Count>>>,
-    /// One counts at a time.
+    /// Only one task counts at a time.
     counting: Mutex<()>,
-    /// When somebody asked last.
+    /// The time of the last request.
     asked: watch::Sender<Instant>,
-    /// Whether a task keeps the count fresh.
+    /// Whether a background task keeps the count fresh.
     kept_fresh: AtomicBool,
 }
 
 impl Counter {
-    /// Counts nothing before somebody asks.
+    /// Makes a counter. It counts nothing before the first request.
     pub fn new(store: &Store, closing: CancellationToken) -> Self {
         Self::at(USUAL, store, closing)
     }
@@ -124,7 +123,7 @@ impl Counter {
         }))
     }
 
-    /// What the jobs are doing: now, or where counting takes long, when they were last counted.
+    /// The current count, or the last one if counting takes long.
     pub async fn read(&self) -> Result<Arc<Count>, CountError> {
         let asked = Instant::now();
         self.0.asked.send_replace(asked);
@@ -142,7 +141,8 @@ impl Counter {
         self.0.last.borrow().clone().filter(|count| count.answers(asked))
     }
 
-    /// Counts, unless somebody else does so first. Goes on where its caller gives up: the next one finds it done.
+    /// Counts, unless another task does so first. Continues if the caller is dropped, so that the
+    /// next caller finds the result.
     async fn counted_since(&self, asked: Instant) -> Result<Arc<Count>, CountError> {
         let counter = self.clone();
         let counted = tokio::spawn(async move {
@@ -163,7 +163,7 @@ impl Counter {
         Ok(count)
     }
 
-    /// Counts again and again in the background, as long as somebody asks and it takes long.
+    /// Counts repeatedly in the background, as long as there are requests and counting takes long.
     fn keep_fresh(&self) {
         if self.0.kept_fresh.swap(true, Ordering::AcqRel) {
             return;
@@ -175,7 +175,7 @@ impl Counter {
         });
     }
 
-    /// One count at its time. False once there is no need for more.
+    /// Makes one count when it is due. False if no more are needed.
     async fn freshen(&self) -> bool {
         let Some(last) = self.0.last.borrow().clone() else { return false };
         if last.is_quick() || self.0.asked.borrow().elapsed() > self.0.pace.watched {

@@ -13,14 +13,14 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The configuration cannot be used: what `--check` and a start end with.
+/// The exit code for an invalid configuration, of `--check` and of a start.
 const EXIT_CONFIGURATION: u8 = 2;
 
 /// Serves Copydesk's HTTP API.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
-    /// Check the configuration and end.
+    /// Check the configuration and exit.
     #[arg(long)]
     check: bool,
     #[command(subcommand)]
@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Apply the migrations of the database and end.
+    /// Apply the database migrations and exit.
     Migrate,
 }
 
@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// `--help` ends in every variable.
+/// Parses the arguments. `--help` ends with a list of all variables.
 fn arguments() -> Arguments {
     let command = Arguments::command().after_help(Config::describe_variables());
     Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
@@ -76,7 +76,7 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry)?;
     for name in Config::unknown_variables() {
-        tracing::warn!(variable = name, "an unknown variable is set: --help lists those that are known");
+        tracing::warn!(variable = name, "an unknown variable is set and has no effect: --help lists the known ones");
     }
     let address = config.api.listen;
     let listener = TcpListener::bind(address)

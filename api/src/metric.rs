@@ -1,4 +1,4 @@
-//! The names and labels of the API's metrics, and what is counted in more than one place.
+//! The names and labels of the API's metrics, and counters that are used in several places.
 
 use copydesk_domain::job::JobKind;
 
@@ -10,23 +10,25 @@ pub const REQUEST_DURATION: &str = "copydesk_http_request_duration_seconds";
 pub const DATABASE_CONNECTIONS: &str = "copydesk_database_connections";
 /// Counter: jobs whose rows were committed. Label: [`KIND`].
 pub const JOBS_ACCEPTED: &str = "copydesk_jobs_accepted_total";
-/// Counter: statements that accepted jobs; jobs accepted over this is the size of a batch.
+/// Counter: statements that accepted jobs. Accepted jobs divided by this is the mean size of a
+/// batch.
 pub const ACCEPT_BATCHES: &str = "copydesk_accept_batches_total";
-/// Counter: accepted jobs that could not be announced in Redis and wait for the sweep. Label: [`KIND`].
+/// Counter: accepted jobs that could not be announced in Redis and are left to the sweep. Label:
+/// [`KIND`].
 pub const JOBS_UNANNOUNCED: &str = "copydesk_jobs_unannounced_total";
 
-/// Label: the request's method; `OTHER` for one that no route takes.
+/// Label: the request's method; `OTHER` for a method that no route supports.
 pub const METHOD: &str = "method";
-/// Label: the route's pattern, never the path; `unmatched` for none.
+/// Label: the route's pattern, never the path; `unmatched` without a route.
 pub const ROUTE: &str = "route";
 /// Label: the response's status.
 pub const STATUS: &str = "status";
 /// Label: the job's kind.
 pub const KIND: &str = "kind";
-/// Label: what the connection does.
+/// Label: the state of the connection.
 pub const STATE: &str = "state";
 
-/// Counts jobs whose rows were committed: once a kind, however many there are.
+/// Counts committed jobs, with one increment for each kind.
 pub fn count_accepted(kinds: &(impl Iterator<Item = JobKind> + Clone)) {
     for kind in JobKind::ALL {
         let jobs = kinds.clone().filter(|other| other == kind).count();

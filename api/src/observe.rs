@@ -1,6 +1,5 @@
-//! What is seen of every request: its id, its span, a line in the log, the metrics. Never bodies,
-//! never query strings. Also the last stop of every refusal on its way out, so that each carries an
-//! id and is a problem document.
+//! What is recorded of every request: its id, its span, a log line, metrics. Never bodies or query
+//! strings. Every refusal passes here last, so that each one has an id and is a problem document.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -15,7 +14,7 @@ use tracing::Instrument;
 
 use crate::{metric, problem, request_id};
 
-/// Serves one request and tells of it. Puts the request's [`TraceParent`] in its extensions.
+/// Serves and records one request. Puts its [`TraceParent`] into the request's extensions.
 pub async fn observe<F>(mut request: Request, serve: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
@@ -53,7 +52,7 @@ fn trace_of(headers: &HeaderMap) -> TraceParent {
     header.and_then(|text| text.parse().ok()).unwrap_or_else(TraceParent::start)
 }
 
-/// Callers can invent methods; metrics must not grow with them.
+/// The method as a label. Callers can invent methods, so unknown ones share a label.
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -69,7 +68,8 @@ fn known(method: &Method) -> &'static str {
 
 fn log(route: &str, status: u16, started: Instant) {
     let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
-    // Orchestrators and Prometheus ask every few seconds: their questions are no news.
+    // Probes of orchestrators and Prometheus come every few seconds and are logged only at debug
+    // level.
     if route.starts_with("/health") || route == "/metrics" {
         tracing::debug!(http.status = status, latency_ms, "request served");
     } else {
@@ -90,8 +90,8 @@ fn measure(method: &'static str, route: &str, status: StatusCode, started: Insta
     known.entry(route.to_owned()).or_default().insert((method, status), meters);
 }
 
-/// The meters of answers of one kind, by route, then by method and status. To look them up by their
-/// labels in the registry would take longer than all else that is done for most requests.
+/// The metric handles, by route, then by method and status. A lookup by labels in the registry
+/// would take longer than everything else for most requests.
 static METERS: LazyLock<RwLock<HashMap<String, OfRoute>>> = LazyLock::new(RwLock::default);
 type OfRoute = HashMap<(&'static str, StatusCode), Meters>;
 

@@ -1,5 +1,5 @@
-//! The reference: what all operations have in common is added here, by what each of them has, so
-//! that no route can forget it. The rest comes from the handlers' own types.
+//! The API reference. What operations have in common is added here, based on each operation's
+//! properties, so that no route can forget it. The rest comes from the handlers' types.
 
 use axum::http::StatusCode;
 use utoipa::OpenApi;
@@ -19,9 +19,9 @@ use crate::route::events::Token;
     info(
         title = "Copydesk",
         description = "Writes content for businesses and learns from people's verdicts.\n\n\
-            Work is asked for with a POST, which answers 202 once the job is stored: no crash loses it. \
+            A POST requests work and answers 202 once the job is stored: no crash loses it. \
             `GET /api/jobs/{id}?wait=30` then answers as soon as the job has ended, and `GET /api/jobs/{id}/events` \
-            tells what happens meanwhile.\n\n\
+            streams what happens meanwhile.\n\n\
             JSON in UTF-8, times in RFC 3339 UTC, ids are UUIDv7. Errors are RFC 9457 \
             `application/problem+json`; the `errors` of a 422 name every wrong value by its JSON pointer into the \
             body, or by `/name` for a parameter of the path or the query. Every response carries `x-request-id`: \
@@ -29,7 +29,7 @@ use crate::route::events::Token;
             POSTs that create take an `Idempotency-Key`: send it, and a request can be repeated without doing \
             anything twice.",
     ),
-    // What events hold, which no body of a response refers to.
+    // Data of events, which no response body refers to.
     components(schemas(Whereabouts, Token)),
     tags(
         (name = "Jobs", description = "Ask for work, and follow it."),
@@ -38,7 +38,7 @@ use crate::route::events::Token;
         (name = "Knowledge", description = "Documents to write from."),
         (name = "Learning", description = "What people thought of the texts."),
         (name = "Problems", description = "What errors mean."),
-        (name = "Operators", description = "How the service does."),
+        (name = "Operators", description = "The state of the service, and interventions."),
     )
 )]
 pub struct Reference;
@@ -66,15 +66,15 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (takes_body, StatusCode::BAD_REQUEST, "The body is missing or cannot be read."),
         (takes_body, StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
         (takes_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
-        (takes_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not taken."),
-        (path.contains("{id}") || path.contains("{kind}"), StatusCode::NOT_FOUND, "There is no such thing."),
-        (true, StatusCode::UNPROCESSABLE_ENTITY, "Values are wrong: `errors` names all of them."),
+        (takes_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not supported."),
+        (path.contains("{id}") || path.contains("{kind}"), StatusCode::NOT_FOUND, "The resource does not exist."),
+        (true, StatusCode::UNPROCESSABLE_ENTITY, "Some values are invalid: `errors` names all of them."),
         (
             true,
             StatusCode::SERVICE_UNAVAILABLE,
-            "The database, or what else it takes, is away: try again after `Retry-After` seconds.",
+            "The database, or another service that the request needs, is unavailable: try again after `Retry-After` seconds.",
         ),
-        (true, StatusCode::INTERNAL_SERVER_ERROR, "Our fault; it was logged under the `x-request-id`."),
+        (true, StatusCode::INTERNAL_SERVER_ERROR, "An internal error; it was logged with the `x-request-id`."),
     ];
     for (_, status, description) in by_presence.into_iter().filter(|(present, ..)| *present) {
         let responses = &mut operation.responses.responses;
@@ -92,11 +92,11 @@ fn problem(status: StatusCode, description: &str) -> Response {
 
 fn add_request_id(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
-        add_header(response, "x-request-id", "Names the request in our logs.");
+        add_header(response, "x-request-id", "Identifies the request in the service's logs.");
     }
 }
 
-/// An operation that takes an idempotency key says where its answer is an earlier one.
+/// Adds the header that marks an earlier answer to operations with an idempotency key.
 fn add_replayed(operation: &mut Operation) {
     let is_key = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(p) if p.name == "Idempotency-Key");
     if !operation.parameters.iter().flatten().any(is_key) {
@@ -104,7 +104,7 @@ fn add_replayed(operation: &mut Operation) {
     }
     for (status, response) in &mut operation.responses.responses {
         if status.starts_with('2') {
-            let description = "`true` where this is the answer to an earlier request of the same key.";
+            let description = "`true` if this is the answer of an earlier request with the same key.";
             add_header(response, "Idempotency-Replayed", description);
         }
     }

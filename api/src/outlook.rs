@@ -1,9 +1,9 @@
-//! What an open job may expect: its place in the line, and when it will be done. Asked of Redis for
-//! jobs only that are queued or wait for quota; the others know, or nobody does.
+//! The outlook of an open job: its position, and when it will be done. It is read from Redis, only
+//! for jobs that are queued or wait for quota; for others it is known already or cannot be
+//! estimated.
 //!
-//! Estimates, from the provider's limit and the calls that the jobs before it will make. They do not
-//! know of revisions, of failures, of workers that are missing or busy, or of a business's turn that
-//! comes earlier.
+//! Estimates use the provider's limit and the calls of the jobs before it. They do not consider
+//! revisions, failures, missing or busy workers, or fair turns that move a job forward.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ use tokio::time::timeout;
 use crate::representation::{JobBody, Outlook};
 use crate::state::Services;
 
-/// A poll waits no longer than this for an estimate.
+/// The longest that a poll waits for an estimate.
 const TIMEOUT: Duration = Duration::from_millis(250);
-/// Calls to the LLM that a text takes at least: an outline, a draft and a review.
+/// The fewest LLM calls of a text: an outline, a draft and a review.
 const CALLS: u64 = 3;
-/// Estimates are shown in steps of so many seconds: who polls is spared what is no news.
+/// The step of shown estimates, in seconds: small changes do not change a polled answer.
 const STEP_SECONDS: i64 = 5;
 
-/// The outlook of a job that is queued or waits for quota; `None` for any other, at no cost.
-/// Where Redis is away, nothing is known.
+/// The outlook of a job that is queued or waits for quota; `None` for any other, without a call of
+/// Redis. While Redis is unavailable, all of it is unknown.
 pub async fn of(services: &Services, job: &JobBody) -> Option<Outlook> {
     if job.kind != JobKind::Generate {
         return None;
@@ -42,7 +42,7 @@ pub async fn of(services: &Services, job: &JobBody) -> Option<Outlook> {
     Some(outlook.ok().flatten().unwrap_or_default())
 }
 
-/// Before it: the jobs in the queue, and those that wait in the line already.
+/// Counts the jobs before it: those in the queue, and those that already wait in the line.
 async fn of_queued(services: &Services, job: &JobBody) -> Option<Outlook> {
     let queue = services.queue(job.kind).ok()?;
     let jobs_before = queue.ahead_of(job.id).await.ok()??;
@@ -58,7 +58,7 @@ async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Optio
     let calls = if is_llm { calls_left(&job.progress.stage) } else { 1 };
     let forecast = quota(services, provider)?.forecast(job.id, calls, 0).await.ok()?;
     if !forecast.waits {
-        // It was refused by the provider itself, or missed its moment.
+        // The provider itself refused it, or it did not ask again in time.
         return None;
     }
     let mut done = eta(&forecast, calls);
@@ -74,7 +74,7 @@ fn quota<'a>(services: &'a Services, provider: &'a str) -> Option<&'a Quota> {
     services.quotas_of(provider).next().map(|(_, quota)| quota)
 }
 
-/// Calls to the LLM that a text takes from this stage on, at least.
+/// The fewest LLM calls of a text from this stage on.
 fn calls_left(stage: &str) -> u64 {
     match stage {
         "draft" | "revise" => 2,
@@ -83,7 +83,7 @@ fn calls_left(stage: &str) -> u64 {
     }
 }
 
-/// The last call is granted at its time, but not before the earlier ones are through.
+/// The last call is granted at its time, but not before the earlier ones are done.
 fn eta(forecast: &Forecast, calls: u64) -> Option<TimeDelta> {
     let call = TimeDelta::from_std(forecast.call?).ok()?;
     let granted = forecast.last_call_at? - clock::now() + call;

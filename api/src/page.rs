@@ -1,19 +1,21 @@
-//! Pages of lists: how many things are on one, and where the next one begins.
+//! Pages of lists: the number of items, and where the next page begins.
 
-/// Things on a page where the client does not say.
+/// The default number of items on a page.
 const DEFAULT_LIMIT: i64 = 50;
 
-/// How many things are on a page: the client's `limit`, already checked.
+/// The number of items on a page: the client's `limit`, already checked.
 pub fn limit(limit: Option<i64>) -> u16 {
     u16::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(u16::MAX)
 }
 
-/// How many things to read for a page: one more than it shows tells whether there is another page.
+/// The number of items to read for a page: one more than it shows, to see whether there is another
+/// page.
 pub fn read_limit(limit: u16) -> u16 {
     limit.saturating_add(1)
 }
 
-/// Cuts what was read to the page, and names where the next one begins, where there is one.
+/// Cuts the items that were read to the page, and returns where the next page begins, if there is
+/// one.
 pub fn cut<T, C>(mut data: Vec<T>, limit: u16, cursor: impl FnOnce(&T) -> C) -> (Vec<T>, Option<C>) {
     let more = data.len() > usize::from(limit);
     data.truncate(usize::from(limit));

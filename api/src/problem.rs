@@ -1,6 +1,6 @@
-//! Renders every refusal as RFC 9457 `application/problem+json`, wherever in the stack it comes
-//! from: a handler's [`ApiError`](crate::error::ApiError), the router's 405, a panic, the
-//! reference's missing file. Which status an error has is [`crate::error`]'s.
+//! Renders every refusal as RFC 9457 `application/problem+json`, wherever it comes from: a
+//! handler's [`ApiError`](crate::error::ApiError), the router's 405, a panic, a missing file of the
+//! reference. [`crate::error`] defines the status of an error.
 
 use axum::Json;
 use axum::http::{HeaderValue, Uri, header};
@@ -12,8 +12,8 @@ use crate::error::{ApiError, problem_of};
 /// The media type of problems.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The response as it is, or as a problem document where it refuses: headers such as `Allow` and
-/// `Retry-After` stay.
+/// Turns a refusal into a problem document, keeping headers such as `Allow` and `Retry-After`.
+/// Other responses stay as they are.
 pub fn render(response: Response, uri: &Uri) -> Response {
     let status = response.status();
     let ready = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");

@@ -1,8 +1,8 @@
-//! Where jobs stand, for whoever asks. Requests that come together share one read, and many who ask for
-//! one job share its row and its representation.
+//! Reads jobs for clients. Concurrent requests share one read, and requests for the same job share
+//! its row and representation.
 //!
-//! No cache: a read begins after every request that it answers has come, so that a client never sees
-//! less than what it, or anybody, was told before.
+//! This is not a cache: a read begins after all requests that it answers have arrived, so that no
+//! client sees an older state than any client was shown before.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -19,19 +19,19 @@ use tokio_util::task::TaskTracker;
 use crate::entity_tag::{Tagged, Unwritable};
 use crate::representation::JobBody;
 
-/// The patience is that of the clients.
+/// The patience is the time that a client waits for the store.
 const LIMITS: Limits = Limits { lanes: 4, batch: 128, waiting: 16 * 1024, patience: Duration::from_secs(10) };
 
-/// A job as it stood at one moment. Shared by all who asked for it then.
+/// The state of a job at one moment, shared by all requests for it.
 #[derive(Debug)]
 pub struct Standing {
-    /// The job, with the text where it made one.
+    /// The job, with its text if it made one.
     pub body: JobBody,
     shown: OnceLock<Tagged>,
 }
 
 impl Standing {
-    /// As clients see it: made by the first who asks.
+    /// Its representation for clients, made at the first request.
     pub fn shown(&self) -> Result<&Tagged, Unwritable> {
         if let Some(shown) = self.shown.get() {
             return Ok(shown);
@@ -41,7 +41,7 @@ impl Standing {
     }
 }
 
-/// The job that was asked for, where there is one; an error where its row cannot be read.
+/// The requested job, if it exists; an error if its row cannot be read.
 type Found = Result<Option<Arc<Standing>>, Arc<StoreError>>;
 
 /// Reads jobs. Cheap to clone.
@@ -49,19 +49,19 @@ type Found = Result<Option<Arc<Standing>>, Arc<StoreError>>;
 pub struct Reader(Batcher<JobId, Found>);
 
 impl Reader {
-    /// Starts the lanes. They end once the last clone of this is gone.
+    /// Starts the lanes. They end once the last clone of the handle is dropped.
     pub fn start(store: &Store, lanes: &TaskTracker) -> Self {
         Self(Batcher::start(LIMITS, store.clone(), |store, ids| read(store, ids).boxed(), lanes))
     }
 
-    /// The job as it stands now, where there is one, whosever it is.
+    /// The current state of a job of any business, if it exists.
     pub async fn read(&self, id: JobId) -> Result<Option<Arc<Standing>>, BatchError> {
         let (_, found) = self.0.commit(id).await?;
         found.map_err(BatchError::Store)
     }
 }
 
-/// Reads jobs, each once however often it is asked for.
+/// Reads jobs, each once, however often it is requested.
 async fn read(store: &Store, asked: &[JobId]) -> Result<Vec<Found>, StoreError> {
     let mut ids = asked.to_vec();
     ids.sort_unstable();
@@ -81,7 +81,7 @@ async fn read(store: &Store, asked: &[JobId]) -> Result<Vec<Found>, StoreError> 
     Ok(asked.iter().map(|id| found.get(id).cloned().transpose()).collect())
 }
 
-/// The text that the job made, and whose it is.
+/// The text that the job made, and its business.
 fn text_of(job: &Job) -> Option<(GenerationId, BusinessId)> {
     let made_one = job.kind == JobKind::Generate && job.status == JobStatus::Succeeded;
     Some((job.generation_id.filter(|_| made_one)?, job.business_id.clone()))

@@ -1,6 +1,6 @@
-//! The problems that single operations answer with, as the reference describes them: each is written
-//! once, and named by the routes that have it. What all operations have in common is added by
-//! [`crate::openapi`]; which error is which status is [`crate::error`]'s.
+//! Problems of single operations, as the reference describes them: each is written once and used by
+//! its routes. [`crate::openapi`] adds what all operations have in common; [`crate::error`] defines
+//! the status of each error.
 
 use copydesk_domain::problem::Problem;
 use utoipa::IntoResponses;
@@ -47,7 +47,7 @@ pub struct JobEnded(pub Problem);
 #[response(status = 409, content_type = MEDIA_TYPE)]
 pub struct JobNotFailed(pub Problem);
 
-/// The job is no dead letter.
+/// The job is not a dead letter.
 #[derive(Debug, IntoResponses)]
 #[response(status = 409, content_type = MEDIA_TYPE)]
 pub struct NoDeadLetter(pub Problem);

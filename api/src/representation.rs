@@ -1,4 +1,4 @@
-//! Jobs as clients see them. The domain's own types are shown as they are.
+//! The representation of jobs for clients. The domain's own types are shown unchanged.
 
 use chrono::{DateTime, Utc};
 use copydesk_common::store::job::list::Page;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// A job: what was asked for, where it stands and how it ended.
+/// A job: what was asked for, its state and its result.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Job, example = job_example)]
 pub struct JobBody {
@@ -20,28 +20,28 @@ pub struct JobBody {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// For whom.
+    /// The business.
     pub business_id: BusinessId,
     /// The generation that it makes or speaks of.
     #[schema(required = true)]
     pub generation_id: Option<GenerationId>,
-    /// Where it stands. The first three are open, the others final.
+    /// Its status. The first three are open, the others final.
     pub status: JobStatus,
     /// Why it waits and until when; null unless the status is `waiting`.
     #[schema(required = true)]
     pub waiting: Option<Waiting>,
-    /// How far it has come.
+    /// Its progress.
     pub progress: Progress,
-    /// About which place it has in the line, from 1: of the queue, or of those that wait for quota.
-    /// Null for any other job, where it is not known, and in lists.
+    /// Its approximate position, from 1, in the queue or among the jobs that wait for quota. Null
+    /// for other jobs, if it is not known, and in lists.
     #[schema(required = true)]
     pub position: Option<u64>,
-    /// About how many seconds it will take until it is done, by the provider's limit and the calls of the
-    /// jobs before it. An estimate in steps of 5 seconds, which knows nothing of revisions, failures
-    /// and busy workers. Null where `position` is, and before calls were made.
+    /// About how many seconds until it is done, by the provider's limit and the calls of the jobs
+    /// before it. An estimate in steps of 5 seconds that does not consider revisions, failures and
+    /// busy workers. Null if `position` is null, and before any calls were made.
     #[schema(required = true)]
     pub eta_seconds: Option<i64>,
-    /// The attempt under way, or the last one; from 1.
+    /// The current or last attempt; from 1.
     pub attempt: u16,
     /// Attempts before it fails.
     pub max_attempts: u16,
@@ -55,21 +55,21 @@ pub struct JobBody {
     pub finished_at: Option<DateTime<Utc>>,
     /// What it has used so far.
     pub usage: Usage,
-    /// What came of it; null unless the status is `succeeded`.
+    /// Its result; null unless the status is `succeeded`.
     #[schema(required = true)]
     pub result: Option<JobResult>,
     /// Why it failed; null unless the status is `failed`.
     #[schema(required = true)]
     pub error: Option<Problem>,
-    /// The client's own words, as they came.
+    /// The client's own data, unchanged.
     #[schema(value_type = Object)]
     pub metadata: Value,
-    /// Where to go on from here.
+    /// Related paths.
     pub links: Links,
 }
 
-/// A page of jobs, newest first. The texts are left out: `result` is null for a job that wrote one, and
-/// `links.generation` leads to it.
+/// A page of jobs, newest first. Texts are left out: `result` is null for a job that wrote one;
+/// `links.generation` is its path.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobPage {
     /// The jobs.
@@ -86,16 +86,16 @@ impl JobPage {
     }
 }
 
-/// What an open job may expect.
+/// The outlook of an open job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// Its place in the line: 1 is next.
+    /// Its position: 1 is next.
     pub position: Option<u64>,
     /// Seconds until it is done.
     pub eta_seconds: Option<i64>,
 }
 
-/// Where a job stands, as the event `status` tells it. The fields are the job's.
+/// The state of a job in the event `status`. The fields are those of the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Whereabouts {
     status: JobStatus,
@@ -110,7 +110,7 @@ pub struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Of a job, with what it may expect.
+    /// The state of a job with its outlook.
     pub fn of(job: &JobBody, outlook: Outlook) -> Self {
         Self {
             status: job.status,
@@ -123,24 +123,24 @@ impl Whereabouts {
     }
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum JobResult {
     /// The text, of a generate job.
     Generation(Box<Generation>),
-    /// What another kind of job has to tell.
+    /// The result of another kind of job.
     #[schema(value_type = Object)]
     Other(Value),
 }
 
-/// Paths of what belongs together.
+/// Paths of related resources.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Links {
     /// The job.
     #[serde(rename = "self")]
     pub itself: String,
-    /// What happens to the job, as server-sent events.
+    /// The job's events, as server-sent events.
     pub events: String,
     /// The generation that the job makes or speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ impl JobBody {
         }
     }
 
-    /// A job as it stands, with the text where it made one.
+    /// The current state of a job, with its text if it made one.
     pub fn of(job: Job, generation: Option<Generation>) -> Self {
         let generation = generation.map(|generation| JobResult::Generation(Box::new(generation)));
         Self {
@@ -212,7 +212,7 @@ impl JobBody {
 }
 
 impl JobBody {
-    /// The same with what it may expect.
+    /// The same with its outlook.
     pub fn expecting(self, outlook: Outlook) -> Self {
         Self { position: outlook.position, eta_seconds: outlook.eta_seconds, ..self }
     }

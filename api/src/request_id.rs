@@ -1,5 +1,4 @@
-//! Names every request: the caller's `x-request-id` where it sent a sane one, a new UUIDv7
-//! otherwise.
+//! The id of every request: the caller's `x-request-id` if it is valid, else a new UUIDv7.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -7,7 +6,7 @@ use uuid::Uuid;
 /// The header, in requests and in responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken from a caller.
+/// The longest id that is accepted from a caller.
 const MAX_BYTES: usize = 128;
 
 /// The request's id.
@@ -15,7 +14,7 @@ pub fn of(headers: &HeaderMap) -> HeaderValue {
     headers.get(&X_REQUEST_ID).filter(|id| is_sane(id)).cloned().unwrap_or_else(new)
 }
 
-/// The id goes into logs and into other systems: nothing that could be taken for more than a name.
+/// The id goes into logs and other systems: only characters without a special meaning are accepted.
 fn is_sane(id: &HeaderValue) -> bool {
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
     (1..=MAX_BYTES).contains(&id.len()) && id.as_bytes().iter().all(allowed)

@@ -1,5 +1,5 @@
-//! The routes' handlers, one file a resource. Thin: parse, ask the store, show. Where a route hangs
-//! is [`crate::router`]'s.
+//! The handlers of the routes, one file for each resource. They only parse, call the store and
+//! render. [`crate::router`] registers them.
 
 #![expect(unused_qualifications, reason = "utoipa's path macro qualifies the types of parameters")]
 

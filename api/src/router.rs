@@ -1,4 +1,4 @@
-//! Every route, and what every request passes through.
+//! All routes, and the middleware of every request.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::openapi::{Reference, complete};
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
 
-/// The longest that any request takes: the longest wait, the longest upload, and the store's bound.
-/// Handlers bound themselves; this is for what they forget.
+/// The time limit of any request: the longest wait, the longest upload and the store's limit
+/// together. Handlers have their own limits; this is a safety net.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// The routes and their reference.
@@ -70,7 +70,7 @@ pub fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(route::problems::get))
 }
 
-/// The reference as it is served.
+/// The reference that is served.
 pub fn reference() -> utoipa::openapi::OpenApi {
     let mut reference = routes().into_openapi();
     complete(&mut reference);
@@ -81,7 +81,7 @@ pub fn reference() -> utoipa::openapi::OpenApi {
 pub fn router(services: Services) -> Router {
     let reference = reference();
     let known = query::known_parameters(&reference);
-    // Written once: a handler is cloned for every request that it serves.
+    // Serialised once: a handler is cloned for every request.
     let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
     let (routes, _) = routes().split_for_parts();
     let routes = routes
@@ -92,7 +92,8 @@ pub fn router(services: Services) -> Router {
     guard(routes, known, REQUEST_TIMEOUT)
 }
 
-/// What every request passes through. One layer: each costs every request some allocations.
+/// The middleware of every request, as one layer: each layer costs some allocations for every
+/// request.
 fn guard(routes: Router, known: KnownParameters, most: Duration) -> Router {
     let layer = from_fn_with_state(known, move |State(known), request, next| serve(known, most, request, next));
     routes.fallback(|| async { ApiError::UnknownRoute }).layer(layer)
@@ -107,9 +108,9 @@ async fn serve(known: KnownParameters, most: Duration, request: Request, next: N
     observe::observe(request, |request| drain::drain(request, bounded)).await
 }
 
-/// The response, whether its handler panics or never ends.
+/// The response, also if its handler panics or takes too long.
 async fn limit_time(most: Duration, response: impl Future<Output = Response>) -> Response {
-    // Nothing is left half changed for others to see: what a handler shares locks itself.
+    // Unwind safe: state that handlers share has its own locks.
     let response = AssertUnwindSafe(response).catch_unwind();
     match timeout(most, response).await {
         Ok(response) => response.unwrap_or_else(problem::of_panic),
@@ -128,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A route behind the guard, which gives up soon.
+    /// A route behind the guard with a short time limit.
     fn guarded(path: &str, route: MethodRouter) -> Router {
         guard(Router::new().route(path, route), KnownParameters::default(), Duration::from_millis(50))
     }

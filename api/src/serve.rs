@@ -1,5 +1,4 @@
-//! Connections: takes them, and bounds the time for which one may say nothing. What is answered is
-//! the router's.
+//! Accepts connections, and limits how long one may be silent. The router answers the requests.
 
 use std::time::Duration;
 
@@ -14,25 +13,25 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tower::Service;
 
-/// How long a connection may take to send the next request's head, its idle time included. Longer
-/// than the minute for which load balancers keep idle connections, so that none of them sends a
-/// request into a connection that is being closed.
+/// How long a connection may take to send the next request's head, including its idle time. It is
+/// longer than the minute for which load balancers keep idle connections, so that none sends a
+/// request on a connection that is being closed.
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(75);
 
-/// Serves until `stop`. Then takes no more connections, and returns once those that are there have
-/// been answered what they had asked.
+/// Serves until `stop`. Then accepts no more connections, and returns once all pending requests are
+/// answered.
 pub(crate) async fn serve(mut listener: TcpListener, app: Router, head_time: Duration, stop: impl Future<Output = ()>) {
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_time);
     let mut stop = std::pin::pin!(stop);
     loop {
-        // Waits out what cannot be helped, such as a lack of file descriptors.
+        // Retries errors of the system, such as a lack of file descriptors.
         let (stream, _) = tokio::select! {
             accepted = Listener::accept(&mut listener) => accepted,
             () = &mut stop => break,
         };
-        // An answer is one small write: waiting for more to send with it only delays it.
+        // An answer is one small write: waiting for more data would only delay it.
         let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request: Request<Incoming>| app.clone().call(request));

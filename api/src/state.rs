@@ -1,4 +1,4 @@
-//! What the handlers work with, and the bound on the time that a client waits for the store.
+//! The services of the handlers, and the limit on how long a client waits for the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +23,13 @@ use crate::hasten::Hastener;
 use crate::loads::Counter;
 use crate::read::Reader;
 
-/// A client waits this long for the store at most. Long enough for one retry after a restart of
-/// Postgres, short enough that a client learns that it is away.
+/// The longest that a client waits for the store: long enough for one retry after a restart of
+/// Postgres, short enough to tell the client that Postgres is unavailable.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The knowledge indexes that this process keeps, in bytes.
 const KNOWLEDGE_BUDGET_BYTES: usize = 128 * 1024 * 1024;
 
-/// What the handlers work with. Cheap to clone.
+/// The services of the handlers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Services(Arc<Parts>);
 
@@ -40,27 +40,27 @@ pub struct Parts {
     pub store: Store,
     /// Redis.
     pub redis: Redis,
-    /// A queue a kind of job.
+    /// One queue for each kind of job.
     pub queues: Vec<Queue>,
     /// Tells the workers of committed jobs.
     pub announcer: Announcer,
     /// Commits new jobs.
     pub acceptor: Acceptor,
-    /// Counts what the jobs are doing.
+    /// Counts the jobs for operators.
     pub counter: Counter,
-    /// Lets waiting jobs ask their provider again.
+    /// Makes waiting jobs ask their provider again.
     pub hastener: Hastener,
-    /// Reads jobs as they stand.
+    /// Reads jobs.
     pub reader: Reader,
-    /// What the workers are allowed to call, by `provider/model`.
+    /// The quotas that the workers share, by `provider/model`.
     pub quotas: Vec<(String, Quota)>,
     /// The models whose calls count as free because no price is known, by `provider/model`.
     pub unpriced: Vec<String>,
-    /// Tells of jobs that are changed here.
+    /// Publishes hints of jobs that are changed here.
     pub notifier: Notifier,
-    /// Hints that a job changed.
+    /// Receives hints of changed jobs.
     pub listener: Listener,
-    /// Tells the workers which jobs are followed here.
+    /// Announces followed jobs to the workers.
     pub followers: Followers,
     /// The passages of every business.
     pub knowledge: Knowledge,
@@ -68,11 +68,11 @@ pub struct Parts {
     pub max_body_bytes: usize,
     /// Which optional variables are set.
     pub environment: Environment,
-    /// The process is leaving: who waits is answered now.
+    /// Cancelled at shutdown: waiting requests are answered at once.
     pub closing: CancellationToken,
 }
 
-/// Which of the variables that a working installation needs are set. Never their values.
+/// Which of the variables of a working installation are set. Never their values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Environment {
     /// `GROQ_API_KEY`.
@@ -92,8 +92,8 @@ impl std::ops::Deref for Services {
 }
 
 impl Services {
-    /// Puts the parts together. Connects to nothing yet. Work that outlives requests is tracked by
-    /// `work`, and ends soon after the last clone of this is gone.
+    /// Builds the services. Connects to nothing yet. Work that outlives requests is tracked by
+    /// `work`, and ends soon after the last clone is dropped.
     pub fn new(config: &Config, store: Store, redis: Redis, closing: CancellationToken, work: &TaskTracker) -> Self {
         let queues: Vec<_> = JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect();
         let announcer = Announcer::new(&queues, work);
@@ -127,7 +127,7 @@ impl Services {
         }))
     }
 
-    /// Runs an operation of the store for as long as a client waits.
+    /// Runs an operation of the store within the time that a client waits.
     pub async fn within<T, E: Into<ApiError>>(
         &self,
         operation: impl Future<Output = Result<T, E>>,
@@ -154,7 +154,8 @@ impl Services {
     }
 }
 
-/// The search in documents: by words, since no provider is called here, or as a worker has found before.
+/// The search in documents: by words, since the API calls no provider, or with results that a
+/// worker has shared.
 fn knowledge(config: &Config, store: &Store, redis: &Redis) -> Knowledge {
     let knowledge = Knowledge::new(store.clone(), KNOWLEDGE_BUDGET_BYTES).sharing_results(redis.clone());
     match config.providers.embeddings.target() {

@@ -1,5 +1,5 @@
-//! What fields of requests take: validators that say it, and the trimming before them. The reference
-//! has the same figures as schema; a test compares the two.
+//! Validators for the fields of requests, and the trimming before them. The reference has the same
+//! limits in its schema; a test compares the two.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Text of so many characters, not bytes.
+/// Text with a number of characters, not bytes, within these limits.
 pub fn chars(limits: RangeInclusive<usize>) -> impl FnOnce(&str, &()) -> garde::Result {
     move |text, ()| {
         let chars = text.chars().count();
@@ -27,12 +27,12 @@ pub fn number<T: PartialOrd + Display + Copy>(limits: RangeInclusive<T>) -> impl
     }
 }
 
-/// A list of at most so many items.
+/// A list of at most `most` items.
 pub fn items<T>(most: usize) -> impl FnOnce(&[T], &()) -> garde::Result {
     move |items, ()| ensure(items.len() <= most, || format!("must have at most {most} items, not {}", items.len()))
 }
 
-/// A JSON object of at most so many bytes.
+/// A JSON object of at most `most` bytes.
 pub fn json_bytes(most: usize) -> impl FnOnce(&BTreeMap<String, Value>, &()) -> garde::Result {
     move |object, ()| {
         let bytes = serde_json::to_string(object).map_or(usize::MAX, |text| text.len());
@@ -40,7 +40,8 @@ pub fn json_bytes(most: usize) -> impl FnOnce(&BTreeMap<String, Value>, &()) -> 
     }
 }
 
-/// A BCP 47 language tag, such as `en` or `pt-BR`. Its shape only: the registry changes.
+/// A BCP 47 language tag, such as `en` or `pt-BR`. Checks only the form, since the registry
+/// changes.
 pub fn language(tag: &str, (): &()) -> garde::Result {
     let mut subtags = tag.split('-');
     let primary =
@@ -56,7 +57,7 @@ pub fn web_url(url: &str, (): &()) -> garde::Result {
     ensure(web, || "must be an http:// or https:// URL".to_owned())
 }
 
-/// Text without NUL: a body's is looked for by its extractor, a query's here.
+/// Text without NUL, for queries. In bodies, the extractor looks for it.
 pub fn no_nul(text: &str, (): &()) -> garde::Result {
     ensure(!text.contains('\0'), || "must not hold the character U+0000".to_owned())
 }
@@ -70,7 +71,7 @@ pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
     Ok(String::deserialize(deserializer)?.trim().to_owned())
 }
 
-/// The same where the text may be missing; blank text is none.
+/// The same for an optional text; blank text counts as missing.
 pub fn trimmed_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))

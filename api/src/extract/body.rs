@@ -1,5 +1,6 @@
-//! JSON bodies: read once into their type, then checked. A body that is no JSON is a 400; one with
-//! wrong values is a 422 that names all of them, wrong types, unknown and missing fields included.
+//! JSON bodies: read once into their type, then checked. A body that is not JSON is a 400. A body
+//! with invalid values is a 422 that names all of them, including wrong types and unknown or
+//! missing fields.
 
 use std::time::Duration;
 
@@ -18,19 +19,19 @@ use crate::state::Services;
 
 /// How long a client may take to send a JSON body.
 const MAX_TIME: Duration = Duration::from_secs(20);
-/// Wrong values told at once: nobody mends more in one go.
+/// The most invalid values in one answer.
 pub const MAX_PROBLEMS: usize = 50;
 
-/// A type that a JSON body can be read into. Denies unknown fields.
+/// A type for a JSON body. It must deny unknown fields.
 pub trait RequestBody: DeserializeOwned + garde::Validate<Context = ()> {
-    /// The largest body, in bytes, where that is not the configured limit.
+    /// The largest body in bytes, if it differs from the configured limit.
     const MAX_BYTES: Option<usize> = None;
 
-    /// Its parts are bodies of their own, checked when they are read.
+    /// Whether its parts are bodies themselves, which are checked when they are read.
     const HOLDS_BODIES: bool = false;
 
-    /// A body that is right, with every required field: shown in the reference, and the ground on
-    /// which the fields of a wrong body are judged one by one.
+    /// A valid body with every required field. The API reference shows it, and the fields of an
+    /// invalid body are checked one by one inside it.
     fn example() -> Value;
 }
 
@@ -66,7 +67,7 @@ pub async fn bytes(request: Request, limit_bytes: usize) -> Result<Bytes, ApiErr
     }
 }
 
-/// Whether the body is plain JSON: compressed ones are not taken.
+/// Whether the body is plain JSON. Compressed bodies are not accepted.
 fn is_json(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
@@ -87,7 +88,7 @@ pub fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
     }
     match deserialize(text) {
         Err(first) => Err(explain::<T>(text, first)),
-        // The escape is rare; where it is there, a full look tells whether it stands for a NUL.
+        // The escape is rare. If it occurs, a full check finds out whether it stands for a NUL.
         Ok(body) if !T::HOLDS_BODIES && text.contains(r"\u0000") => {
             none_or_invalid(problems::<T>(object(text)?)).and_then(|()| check(body))
         }
@@ -95,7 +96,7 @@ pub fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
     }
 }
 
-/// A body whose fields came in another way than as JSON.
+/// Parses a body whose fields did not come as JSON.
 pub fn of_fields<T: RequestBody>(fields: Map<String, Value>) -> Result<T, ApiError> {
     none_or_invalid(problems::<T>(fields.clone()))?;
     serde_json::from_value(Value::Object(fields))
@@ -103,7 +104,7 @@ pub fn of_fields<T: RequestBody>(fields: Map<String, Value>) -> Result<T, ApiErr
         .and_then(check)
 }
 
-/// Checks the values of a body that has the right shape.
+/// Checks the values of a body with the right shape.
 pub fn check<T: garde::Validate<Context = ()>>(body: T) -> Result<T, ApiError> {
     none_or_invalid(violations(&body)).map(|()| body)
 }
@@ -112,7 +113,7 @@ fn none_or_invalid(errors: Vec<FieldProblem>) -> Result<(), ApiError> {
     if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
 }
 
-/// The body, or where it is wrong. What is right is read without keeping track of where.
+/// The body, or its first error. Valid bodies are parsed without tracking positions.
 fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, FieldProblem> {
     if let Ok(body) = serde_json::from_str(text) {
         return Ok(body);
@@ -124,12 +125,12 @@ fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, FieldProblem> {
     Ok(body)
 }
 
-/// Why the body was refused: everything that is wrong with it. The parser stops at the first wrong
-/// value, `first`, so that the others are looked for here.
+/// All errors of a refused body. The parser stops at the first invalid value, `first`; this finds
+/// the others.
 fn explain<T: RequestBody>(text: &str, first: FieldProblem) -> ApiError {
     match object(text).map(problems::<T>) {
         Err(error) => error,
-        // What no field alone is guilty of, such as a field that is there twice.
+        // An error that is not in a single field, such as a duplicate field.
         Ok(errors) if errors.is_empty() => ApiError::Invalid(vec![first]),
         Ok(errors) => ApiError::Invalid(errors),
     }
@@ -143,7 +144,7 @@ fn object(text: &str) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// What is wrong with each of the fields, judged one by one in a body that is right otherwise.
+/// The errors of each field, checked one by one in an otherwise valid body.
 fn problems<T: RequestBody>(fields: Map<String, Value>) -> Vec<FieldProblem> {
     let Value::Object(example) = T::example() else { return Vec::new() };
     let missing = example.keys().filter(|name| !fields.contains_key(*name)).filter_map(|name| {
@@ -171,7 +172,7 @@ fn problems<T: RequestBody>(fields: Map<String, Value>) -> Vec<FieldProblem> {
     errors
 }
 
-/// Postgres stores no NUL, in text or in JSON.
+/// Finds NULs, which Postgres cannot store in text or JSON.
 fn nul_problems(value: &Value, pointer: String, errors: &mut Vec<FieldProblem>) {
     const DETAIL: &str = "must not hold the character U+0000";
     match value {
@@ -195,11 +196,11 @@ fn nul_problems(value: &Value, pointer: String, errors: &mut Vec<FieldProblem>) 
     }
 }
 
-/// The limits that a value of the right shape breaks.
+/// The limits that a value of the right shape violates.
 pub fn violations<T: garde::Validate<Context = ()>>(value: &T) -> Vec<FieldProblem> {
     let Err(report) = value.validate() else { return Vec::new() };
     let broken = report.iter().map(|(path, error)| {
-        // `keywords[3].text`: names of ours, which hold none of these characters.
+        // Such as `keywords[3].text`: our own field names contain none of these characters.
         let path = path.to_string().replace(['.', '['], "/").replace(']', "");
         let pointer = if path.is_empty() { path } else { format!("/{path}") };
         FieldProblem { pointer, detail: error.to_string() }
@@ -217,7 +218,7 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
     segments.collect()
 }
 
-/// A pointer to a field of the body, or the name of a parameter in the same form.
+/// A pointer to a field of the body, or to a parameter in the same form.
 pub fn escaped(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

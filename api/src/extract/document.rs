@@ -1,4 +1,4 @@
-//! A document that a client adds, as JSON or as a form. [`super::upload`] reads either.
+//! A document that a client adds, as JSON or as a form. [`super::upload`] reads both.
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::{Body, MediaType, NewDocument};
@@ -26,7 +26,7 @@ pub struct DocumentBody {
     #[garde(custom(not_blank))]
     #[schema(min_length = 1)]
     pub text: String,
-    /// What the text is written in; `text/markdown` where it is missing.
+    /// The media type of the text; `text/markdown` if it is missing.
     #[garde(skip)]
     pub media_type: Option<MediaType>,
     /// Your own name for it: another document of this name replaces it.
@@ -34,7 +34,7 @@ pub struct DocumentBody {
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 200)]
     external_id: Option<String>,
-    /// The format it speaks of, where it speaks of one: a format's name or slug.
+    /// The format that it is about, if it is about one: a format's name or slug.
     #[garde(skip)]
     #[schema(value_type = Option<String>)]
     content_type: Option<Format>,
@@ -43,7 +43,7 @@ pub struct DocumentBody {
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 2000)]
     url: Option<String>,
-    /// The file, where it is no text.
+    /// The file, if it is not text.
     #[garde(skip)]
     #[serde(skip)]
     #[schema(ignore)]
@@ -62,7 +62,7 @@ impl RequestBody for DocumentBody {
 }
 
 impl DocumentBody {
-    /// The document of this business that it becomes.
+    /// The document of this business.
     pub fn into_document(self, business_id: BusinessId) -> NewDocument {
         NewDocument {
             id: DocumentId::new(),
@@ -81,22 +81,22 @@ fn not_blank(text: &str, (): &()) -> garde::Result {
     if text.trim().is_empty() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
 }
 
-/// A document to be added, as a form. Fields that are missing are as in the JSON request.
+/// A document to be added, as a form. Missing fields have the same defaults as in JSON.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the form's shape for the reference; its parts are read one by one")]
 pub struct DocumentForm {
     /// A file of at most 10 MiB: `.md`, `.txt` or `.html` as UTF-8, `.pdf` with text, or `.docx`.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// Its title; the file's name where it is missing.
+    /// Its title; the file's name if it is missing.
     #[schema(max_length = 300)]
     title: Option<String>,
-    /// What the file is written in; by its extension where it is missing.
+    /// The media type of the file; derived from its extension if it is missing.
     media_type: Option<MediaType>,
     /// Your own name for it.
     #[schema(max_length = 200)]
     external_id: Option<String>,
-    /// The format it speaks of, a format's name or slug.
+    /// The format that it is about: a format's name or slug.
     content_type: Option<String>,
     /// Where it can be read.
     #[schema(max_length = 2000)]

@@ -1,5 +1,5 @@
-//! `Idempotency-Key`: the client's own name for a request, so that sending it again creates nothing
-//! new. What a key does is the store's.
+//! `Idempotency-Key`: a repeated request with the same key creates nothing new. The store enforces
+//! it.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, Method};
@@ -21,17 +21,17 @@ const MAX_CHARS: usize = 255;
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "the header's description; its value is read from the request")]
 pub struct IdempotencyHeader {
-    /// Your own name for this request, such as a UUID. Sent again within 24 hours, the same request is
-    /// answered as it was at first, with `Idempotency-Replayed: true`, and nothing is done twice;
-    /// another request with the same key is a 422.
+    /// Your own name for this request, such as a UUID. If the same request is sent again within 24
+    /// hours, it gets the first answer again, with `Idempotency-Replayed: true`, and nothing is
+    /// done twice. Another request with the same key is a 422.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     idempotency_key: Option<String>,
 }
 
-/// A JSON body, with the key under which it is to be served once.
+/// A JSON body with its idempotency key.
 #[derive(Debug)]
 pub struct Keyed<T> {
-    /// The key, where the client gave one.
+    /// The key, if the client gave one.
     pub key: Option<IdempotencyKey>,
     /// The body.
     pub body: T,
@@ -59,7 +59,7 @@ impl FromRequest<Services> for Key {
     }
 }
 
-/// A key whose request's body is not known yet.
+/// A key before the request's body is read.
 #[derive(Debug)]
 pub struct Name {
     key: String,
@@ -68,13 +68,13 @@ pub struct Name {
 }
 
 impl Name {
-    /// The request's key, where it has one.
+    /// The request's key, if it has one.
     pub fn of(request: &Request) -> Result<Option<Self>, ApiError> {
         let key = key(request.headers())?;
         Ok(key.map(|key| Self { key, method: request.method().clone(), path: request.uri().path().to_owned() }))
     }
 
-    /// The key of the request with this body.
+    /// The key, bound to the request with this body.
     pub fn of_body(self, body: &[u8]) -> IdempotencyKey {
         let request = Sha256::new()
             .chain_update(self.method.as_str())

@@ -1,6 +1,5 @@
-//! Names in paths. An id that cannot be one, or that is not even UTF-8, names nothing: 404. A
-//! `business_id` is the client's own string, so that one which breaks the rules is told about them:
-//! 422.
+//! Names in paths. An invalid id, or one that is not UTF-8, is a 404. A `business_id` is the
+//! client's own string, so an invalid one is a 422 that states the rules.
 
 use std::str::FromStr;
 
@@ -30,9 +29,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Business {
 #[derive(Debug)]
 pub struct Id<T>(pub T);
 
-/// What an `{id}` can name.
+/// A type of id that `{id}` can be.
 pub trait Named: FromStr {
-    /// How people call it.
+    /// Its name in error messages.
     const WHAT: &'static str;
 }
 
@@ -96,7 +95,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
     }
 }
 
-/// A parameter, percent-decoded; `None` where the path is not UTF-8 then.
+/// A parameter, percent-decoded; `None` if the result is not UTF-8.
 async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;
     parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())

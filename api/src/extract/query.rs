@@ -1,5 +1,4 @@
-//! Query strings: typed and checked. Names that a route does not know are refused by
-//! [`refused`], for all routes in one place.
+//! Query strings: typed and checked. [`refused`] refuses unknown parameters for all routes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,7 +39,7 @@ where
 /// The query parameters that each operation of the reference takes.
 pub type KnownParameters = Arc<HashMap<(Method, String), HashSet<String>>>;
 
-/// Reads the known parameters off the reference: what it does not name is not taken.
+/// The parameters in the API reference: others are refused.
 pub fn known_parameters(reference: &OpenApi) -> KnownParameters {
     let mut known = HashMap::new();
     for (path, item) in &reference.paths.paths {
@@ -67,8 +66,8 @@ fn names(operation: &Operation) -> HashSet<String> {
     parameters.collect()
 }
 
-/// Why the request is refused for query parameters that its route does not know, or that are there
-/// twice: a misspelt `?wiat=30` that were ignored would be found much later.
+/// The error of a request with unknown or duplicate query parameters: if a misspelt `?wiat=30` were
+/// ignored, the mistake would be found much later.
 pub fn refused(known: &KnownParameters, request: &Request) -> Option<ApiError> {
     let query = request.uri().query()?;
     let route = request.extensions().get::<MatchedPath>()?.as_str();
@@ -83,7 +82,7 @@ fn misused(query: &str, names: &HashSet<String>) -> Vec<FieldProblem> {
         let detail = if !names.contains(&*name) {
             format!("unknown query parameter {name:?}")
         } else if !seen.insert(name.clone()) {
-            "must be there once".to_owned()
+            "must occur only once".to_owned()
         } else {
             return None;
         };

@@ -1,5 +1,5 @@
 //! Uploaded documents: a JSON body, or a multipart form with one file. Both become the same
-//! [`DocumentBody`] and obey the same limits; reading what the text says is the worker's.
+//! [`DocumentBody`] with the same limits. The worker extracts the text.
 
 use std::time::Duration;
 
@@ -20,15 +20,16 @@ use crate::state::Services;
 
 /// The largest document, in bytes of text.
 pub const DOCUMENT_BYTES: usize = 10 * 1024 * 1024;
-/// The largest body that brings a document, in bytes: as JSON, a text grows by its escapes.
+/// The largest body with a document, in bytes. It is larger than a document, because escapes make a
+/// text longer in JSON.
 pub const UPLOAD_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// How long a client may take to send a form.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// A document in the request's body, with the key under which it is to be added once.
+/// A document in the request's body, with its idempotency key.
 #[derive(Debug)]
 pub struct Upload {
-    /// The key, where the client gave one.
+    /// The key, if the client gave one.
     pub key: Option<IdempotencyKey>,
     /// The document.
     pub document: DocumentBody,
@@ -72,7 +73,8 @@ async fn of_json(request: Request, name: Option<Name>) -> Result<Upload, ApiErro
 async fn of_form(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
     let form = Multipart::from_request(request, &()).await?;
     let document = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
-    // Clients put another boundary into every form: the same document is the same request.
+    // The fingerprint uses the document, not the body: clients put another boundary into every
+    // form.
     let key = name.map(|name| {
         let mut request = serde_json::to_vec(&document)?;
         request.extend(document.file.iter().flatten());
@@ -105,7 +107,7 @@ async fn read(mut form: Multipart) -> Result<DocumentBody, ApiError> {
                 return Err(ApiError::invalid("/file", "must be one file"));
             }
         } else if fields.insert(name.clone(), text_of(&name, field).await?.into()).is_some() {
-            return Err(ApiError::invalid(format!("/{name}"), "must be there once"));
+            return Err(ApiError::invalid(format!("/{name}"), "must occur only once"));
         }
     }
     if fields.contains_key("text") {
@@ -139,7 +141,7 @@ impl File {
         }
     }
 
-    /// The document, of the file and the form's other fields.
+    /// Builds the document from the file and the form's other fields.
     fn into_document(self, mut fields: Map<String, Value>) -> Result<DocumentBody, ApiError> {
         let (stem, extension) = self.name.rsplit_once('.').unwrap_or((&self.name, ""));
         if !fields.contains_key("media_type") {
@@ -150,7 +152,7 @@ impl File {
         if !fields.contains_key("title") && !stem.trim().is_empty() {
             fields.insert("title".to_owned(), stem.trim().into());
         }
-        // Checked below, and too large to be copied about.
+        // The text is checked below; it is too large to copy.
         fields.insert("text".to_owned(), "checked".into());
         let mut document = body::of_fields::<DocumentBody>(fields)?;
         match document.media_type.filter(|kind| !kind.is_text()) {
@@ -166,13 +168,13 @@ impl File {
         }
         let text = str::from_utf8(&self.bytes).map_err(|error| {
             self.wrong(&format!(
-                "must be UTF-8 text, and is none from byte {} on: save it as UTF-8",
+                "must be UTF-8 text, and is invalid from byte {} on: save it as UTF-8",
                 error.valid_up_to()
             ))
         })?;
         let text = text.trim_start_matches('\u{feff}');
         if text.contains('\0') {
-            return Err(self.wrong("must be text, and holds the character U+0000"));
+            return Err(self.wrong("must be text, and contains the character U+0000"));
         }
         if text.trim().is_empty() {
             return Err(self.wrong("must not be empty"));
@@ -183,21 +185,21 @@ impl File {
     fn file(self, kind: MediaType) -> Result<Vec<u8>, ApiError> {
         let head = &self.bytes[..self.bytes.len().min(1024)];
         match kind {
-            // The mark may stand a little later: mail programs and printers put lines before it.
+            // The mark may come a little later: mail programs and printers put lines before it.
             MediaType::Pdf if !head.windows(PDF_MARK.len()).any(|mark| mark == PDF_MARK) => {
-                Err(self.wrong("must be a PDF, and does not begin as one"))
+                Err(self.wrong("must be a PDF, and does not begin like one"))
             }
             MediaType::Docx if head.starts_with(OLE_MARK) => Err(self.wrong(
                 "must be a .docx without a password, and is a protected or an old Word file: save it as .docx without one",
             )),
             MediaType::Docx if !head.starts_with(ZIP_MARK) => {
-                Err(self.wrong("must be a .docx file, and does not begin as one"))
+                Err(self.wrong("must be a .docx file, and does not begin like one"))
             }
             _ => Ok(self.bytes.into()),
         }
     }
 
-    /// What is wrong with the file, which is named: clients send many.
+    /// An error about the file, with its name: clients send many files.
     fn wrong(&self, what: &str) -> ApiError {
         const MAX_NAME_CHARS: usize = 100;
         let name: String = self.name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
@@ -205,14 +207,14 @@ impl File {
     }
 }
 
-/// How PDF files begin.
+/// The beginning of PDF files.
 const PDF_MARK: &[u8] = b"%PDF-";
-/// How zip files begin, such as .docx.
+/// The beginning of zip files, such as .docx.
 const ZIP_MARK: &[u8] = b"PK\x03\x04";
-/// How Microsoft's older and its encrypted files begin.
+/// The beginning of Microsoft's older and encrypted files.
 const OLE_MARK: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
-/// What a file is that calls itself text.
+/// The actual type of a binary file that is named as text.
 fn disguised(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         _ if bytes.starts_with(PDF_MARK) => Some("PDF: name it .pdf"),
@@ -222,7 +224,7 @@ fn disguised(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// By the file's extension; by the part's content type where that says nothing.
+/// The media type by the file's extension, else by the part's content type.
 fn media_type(extension: &str, kind: &str) -> Option<MediaType> {
     match extension.to_ascii_lowercase().as_str() {
         "md" | "markdown" => Some(MediaType::Markdown),

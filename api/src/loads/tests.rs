@@ -1,5 +1,5 @@
-//! Who gets which count. Whether counting takes long is said by the pace; while a test holds the table,
-//! nobody can count.
+//! Which request gets which count. The pace defines what takes long. While a test locks the table,
+//! no count can be made.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sqlx::{PgPool, Postgres, Transaction};
@@ -16,7 +16,7 @@ fn counter(pool: &PgPool, pace: Pace) -> Counter {
     Counter::at(pace, &Store::from_pool(pool.clone()), CancellationToken::new())
 }
 
-/// Nobody reads a job until this is dropped.
+/// Blocks all reads of jobs until it is dropped.
 async fn hold(pool: &PgPool) -> Transaction<'_, Postgres> {
     let mut lock = pool.begin().await.unwrap();
     sqlx::query("lock table jobs in access exclusive mode").execute(&mut *lock).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_count_that_takes_long_is_kept_fresh_in_the_background(pool: PgPool) {
     let counter = counter(&pool, SLOW);
     let mut counts = counter.0.last.subscribe();
     let first = read(&counter).await;
-    // Nobody asks any more.
+    // There are no more requests.
     let later = counts.wait_for(|count| count.as_ref().is_some_and(|count| count.began > first.began));
     assert!(timeout(PATIENCE, later).await.unwrap().is_ok());
 }

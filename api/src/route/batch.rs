@@ -1,5 +1,5 @@
-//! `POST /api/generate/batch`: many texts are asked for in one call, each accepted or refused on its
-//! own line.
+//! `POST /api/generate/batch`: requests many texts in one call; each is accepted or refused by
+//! itself.
 
 use std::sync::Arc;
 
@@ -28,18 +28,17 @@ use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
 use crate::state::Services;
 
-/// Requests in one call.
+/// The most requests in one call.
 const MAX_REQUESTS: usize = 1_000;
 /// The largest body, in bytes: room for a thousand requests of the longest kind.
 pub const BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Ask for many texts.
+/// Request many texts.
 ///
-/// Up to 1,000 requests, each as `POST /api/generate` takes it. The answer is 200 also where some, or
-/// all, of them were refused: each has a line of its own, in the order of the requests, with the
-/// `status` and the body that it would have had alone. The `errors` of a refused one point into the
-/// whole body, such as `/requests/7/topic`. All that are accepted are stored in one step before this
-/// answers.
+/// Up to 1,000 requests, each like `POST /api/generate`. The answer is 200 even if some or all of
+/// them were refused: each has its own entry, in the order of the requests, with the `status` and
+/// the body that it would have had alone. The `errors` of a refused one point into the whole body,
+/// such as `/requests/7/topic`. All accepted jobs are stored in one step before the answer.
 #[utoipa::path(
     post,
     path = "/api/generate/batch",
@@ -59,17 +58,17 @@ pub async fn generate_batch(
 ) -> Result<Response, ApiError> {
     let batch = Batch::read(&body, trace);
     match key {
-        // Where nothing can be accepted, nothing can be done twice.
+        // Without a job to accept, the key has nothing to protect.
         _ if batch.jobs.is_empty() => Ok(Json(batch.answer).into_response()),
         None => batch.store_each(&services).await,
         Some(key) => batch.store_once(&services, &key).await,
     }
 }
 
-/// A batch, read line by line.
+/// A batch, parsed entry by entry.
 struct Batch {
     answer: BatchAnswer,
-    /// What can be accepted, and the lines where its answers stand.
+    /// The jobs to accept, and the positions of their answers.
     jobs: Vec<NewJob>,
     lines: Vec<usize>,
 }
@@ -93,7 +92,7 @@ impl Batch {
         batch
     }
 
-    /// Stores what can be stored: a job that the database refuses is refused on its line.
+    /// Stores the jobs. A job that the database refuses is refused in its own entry.
     async fn store_each(mut self, services: &Services) -> Result<Response, ApiError> {
         let submissions: Vec<_> = self.jobs.into_iter().map(|job| Submission { job, key: None }).collect();
         let stored = async { Ok::<_, ApiError>(services.acceptor.accept_each(&submissions).await) };
@@ -111,10 +110,11 @@ impl Batch {
         Ok(Json(self.answer).into_response())
     }
 
-    /// Stores all jobs and the answer under the key, or answers as before.
+    /// Stores all jobs and the answer under the key, or returns the earlier answer.
     async fn store_once(self, services: &Services, key: &IdempotencyKey) -> Result<Response, ApiError> {
         let answer = serde_json::to_value(&self.answer).map_err(|error| ApiError::Internal(error.into()))?;
-        // There is a first job; its business's name keeps the keys of different businesses apart.
+        // The key belongs to the business of the first job, so that keys of different businesses do
+        // not collide.
         let Some(first) = self.jobs.first() else { return Ok(Json(answer).into_response()) };
         let once = store::job::accept_batch(&services.store, &self.jobs, &first.business_id, key, &answer);
         match services.within(once).await? {
@@ -129,12 +129,12 @@ impl Batch {
     }
 }
 
-/// Many texts to be written.
+/// Requests for many texts.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = GenerateBatchRequest, example = <BatchBody as RequestBody>::example)]
 pub struct BatchBody {
-    /// 1 to 1,000 requests. They may be of several businesses.
+    /// 1 to 1,000 requests. They may be for several businesses.
     #[garde(custom(some_requests))]
     #[schema(value_type = Vec<GenerateBody>, min_items = 1, max_items = 1000)]
     requests: Vec<Box<RawValue>>,
@@ -161,21 +161,21 @@ fn some_requests(requests: &[Box<RawValue>], (): &()) -> garde::Result {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = GenerateBatchAnswer)]
 pub struct BatchAnswer {
-    /// A line a request.
+    /// One entry for each request.
     data: Vec<BatchLine>,
 }
 
-/// One request's own answer: the job where it was accepted, else the error.
+/// The answer of one request: the job if it was accepted, else the error.
 #[derive(Debug, Serialize, ToSchema)]
 struct BatchLine {
-    /// The request's place in the batch, from 0.
+    /// The request's position in the batch, from 0.
     index: usize,
-    /// The status that the request would have been answered with alone: 202 where it was accepted.
+    /// The status that the request would have had alone: 202 if it was accepted.
     status: u16,
     /// The job.
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobBody>,
-    /// Why there is none.
+    /// Why there is no job.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Problem>,
 }

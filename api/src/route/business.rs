@@ -1,4 +1,4 @@
-//! `PUT` and `GET /api/businesses/{business_id}`: what a business tells us about itself.
+//! `PUT` and `GET /api/businesses/{business_id}`: a business's profile.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,7 +20,7 @@ const DEFAULT_LANGUAGE: &str = "en";
 
 /// Store a business's profile.
 ///
-/// The whole profile is replaced: what is missing here is empty afterwards.
+/// The whole profile is replaced: missing fields become empty.
 #[utoipa::path(
     put,
     path = "/api/businesses/{business_id}",
@@ -60,7 +60,7 @@ pub async fn get(
     profile.map(Json).ok_or(ApiError::NotFound("business"))
 }
 
-/// What a business tells us about itself. Every field may be missing.
+/// A business's profile. Every field may be missing.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = BusinessRequest, example = <BusinessBody as RequestBody>::example)]
@@ -68,7 +68,7 @@ pub struct BusinessBody {
     /// The same as in the path, so that a profile can be sent back as it was read.
     #[garde(skip)]
     business_id: Option<BusinessId>,
-    /// How the business is called in texts.
+    /// The name of the business, as texts use it.
     #[garde(inner(custom(chars(0..=200))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 200)]
@@ -78,27 +78,27 @@ pub struct BusinessBody {
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 5000)]
     description: Option<String>,
-    /// The voice used where a request names none.
+    /// The voice used if a request names none.
     #[garde(inner(custom(chars(0..=1000))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000)]
     voice: Option<String>,
-    /// Whom its texts address where a request does not say.
+    /// The audience used if a request names none.
     #[garde(inner(custom(chars(0..=1000))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000)]
     audience: Option<String>,
-    /// Rules that every text keeps.
+    /// Rules that every text must follow.
     #[garde(inner(custom(chars(0..=10_000))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 10_000)]
     guidelines: Option<String>,
-    /// Words and phrases that no text may hold: at most 200, of 1 to 100 characters each.
+    /// Words and phrases that no text may contain: at most 200, of 1 to 100 characters each.
     #[garde(custom(items(200)), inner(custom(chars(1..=100))))]
     #[serde(default, deserialize_with = "validate::trimmed_items")]
     #[schema(value_type = Option<Vec<String>>, max_items = 200)]
     banned_phrases: Vec<String>,
-    /// BCP 47 tag of the language used where a request names none.
+    /// BCP 47 tag of the language used if a request names none.
     #[garde(inner(custom(validate::language)))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", default = "en")]

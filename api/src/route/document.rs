@@ -1,4 +1,4 @@
-//! `/api/businesses/{business_id}/documents`: what a business gives us to write from.
+//! `/api/businesses/{business_id}/documents`: the sources that a business uploads.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -29,8 +29,9 @@ use crate::validate::number;
 
 /// Add a document.
 ///
-/// Text as JSON, or a form with one file of at most 10 MiB: Markdown, text, HTML, PDF or Word. A job
-/// makes it searchable; its `error` says what to do where it cannot. A document with the `external_id` of another replaces that one.
+/// Text as JSON, or a form with one file of at most 10 MiB: Markdown, text, HTML, PDF or Word. A
+/// job makes it searchable; if that fails, the job's `error` says what to do. A document replaces
+/// an earlier one with the same `external_id`.
 #[utoipa::path(
     post,
     path = "/api/businesses/{business_id}/documents",
@@ -137,7 +138,7 @@ pub async fn get(
     document.map(Json).ok_or(ApiError::NotFound("document"))
 }
 
-/// Delete a document and all that was made of it.
+/// Delete a document and everything made from it.
 #[utoipa::path(
     delete,
     path = "/api/businesses/{business_id}/documents/{id}",

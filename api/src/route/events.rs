@@ -1,5 +1,5 @@
-//! `/api/jobs/{id}/events`: what happens to a job, as server-sent events, until it ends. Tells where
-//! the job stands first, so that who comes late or again has missed nothing but time.
+//! `/api/jobs/{id}/events`: a job's events as server-sent events, until it ends. The first events
+//! give the current state, so that a client that connects late or again misses nothing.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -31,19 +31,19 @@ use crate::representation::{JobBody, Whereabouts};
 use crate::route::job;
 use crate::state::Services;
 
-/// A comment is sent after so long without an event, so that no proxy takes the connection for dead.
+/// A comment is sent after this long without an event, so that proxies keep the connection open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a client waits before it connects again, where the connection broke.
+/// How long a client waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);
-/// What is read no more often than this, however many hints come.
+/// The shortest interval between reads, however many hints come.
 const PACE: Duration = Duration::from_millis(50);
-/// A draft is read within this time, or later.
+/// The time-out of reading a draft; after it, the next read gets the pieces.
 const DRAFT_TIMEOUT: Duration = Duration::from_millis(500);
-/// The id of the last event: who comes back with it has seen all.
+/// The id of the last event: a client that sends it has seen everything.
 const END: &str = "end";
-/// Where a client left off.
+/// The position where a client left off.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// nginx holds answers back until it has a buffer full, unless it is told.
+/// Tells nginx not to buffer the answer.
 const BUFFERING: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
@@ -54,23 +54,25 @@ pub struct Token {
     stage: &'static str,
     /// The round of revision, 0 for the draft.
     round: u16,
-    /// Whether a text begins here: what came before is void.
+    /// Whether a new text begins here: earlier pieces are void.
     reset: bool,
-    /// The piece, to be put behind those before it: some words of Markdown.
+    /// The piece, to be appended to those before it: some words of Markdown.
     text: String,
 }
 
 /// Follow a job.
 ///
-/// Server-sent events until the job ends: `status` (where it stands, its place in the line), `progress` (its stage),
-/// `token` (a piece of the text that is being written) and, last, `done` with the job as `GET /api/jobs/{id}` tells it.
-/// The first ones tell where the job stands now. A connection that breaks is taken up again with `Last-Event-ID`, as
-/// browsers do by themselves: pieces that were seen are not sent again. After `done` close the connection; who comes back
-/// with the id of `done` gets 204, which ends a browser's reconnecting.
+/// Server-sent events until the job ends: `status` (its state and position), `progress` (its
+/// stage), `token` (a piece of the text that is being written) and, last, `done` with the job as in
+/// `GET /api/jobs/{id}`. The first events give the current state. A broken connection is resumed
+/// with `Last-Event-ID`, as browsers do automatically: pieces that were seen are not sent again.
+/// After `done`, close the connection. A client that reconnects with the id of `done` gets 204,
+/// which stops a browser from reconnecting.
 ///
-/// Pieces are a draft: they are checked only for what must not be seen (refusals, repeated instructions, markup, foreign
-/// links), citations are not, and reviews may change everything. A piece with `reset: true` begins a text anew. Pieces
-/// are sent while somebody follows the job: a text whose writing began before that comes whole, as soon as it is written.
+/// Pieces are a draft. They are checked only for what must not be shown (refusals, repeated
+/// instructions, markup, foreign links); citations are not checked, and reviews may change
+/// everything. A piece with `reset: true` starts a new text. Pieces are sent only while the job is
+/// followed: a text that was begun before is sent whole, once it is written.
 #[utoipa::path(
     get,
     path = "/api/jobs/{id}/events",
@@ -96,7 +98,7 @@ pub async fn events(
     Id(id): Id<JobId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    // Before the first look: a change after it is heard.
+    // Subscribes before the first read, so that no later change is missed.
     let hints = services.listener.subscribe(id);
     let standing = job::look(&services, id).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
@@ -119,24 +121,25 @@ pub async fn events(
     Ok(([BUFFERING], events).into_response())
 }
 
-/// What was told last: nothing is told twice.
+/// What was sent last: nothing is sent twice.
 #[derive(Debug, Default)]
 struct Told {
     whereabouts: Option<Whereabouts>,
     progress: Option<Progress>,
 }
 
-/// What a client has seen of the text. The ids of events are made of it: `cursor` or `cursor.round`.
+/// What a client has seen of the text. It is encoded in the ids of events: `cursor` or
+/// `cursor.round`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Seen {
-    /// How far the draft was read.
+    /// The position in the draft.
     cursor: Cursor,
-    /// The round of the text that is seen; `None` for no text.
+    /// The round of the text that was seen; `None` for no text.
     round: Option<u16>,
 }
 
 impl Seen {
-    /// Nothing, where the id is none of ours.
+    /// Nothing seen if the id is invalid.
     fn of(id: &str) -> Self {
         let (cursor, round) = id.split_once('.').unwrap_or((id, ""));
         cursor.parse().map(|cursor| Self { cursor, round: round.parse().ok() }).unwrap_or_default()
@@ -150,7 +153,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// One who follows a job.
+/// A client that follows a job.
 struct Follower {
     services: Services,
     id: JobId,
@@ -158,7 +161,7 @@ struct Follower {
     _following: Following,
     seen: Seen,
     told: Told,
-    /// The job, read but not told yet.
+    /// The job, read but not sent yet.
     standing: Option<Arc<Standing>>,
     /// Events that wait to be sent.
     pending: VecDeque<Event>,
@@ -166,8 +169,8 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next event, as soon as there is one; `None` after the last, or where this process leaves:
-    /// the client comes back, to another one.
+    /// Waits for the next event; `None` after the last one, or when this process shuts down: the
+    /// client then reconnects to another process.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
             if let Some(event) = self.pending.pop_front() {
@@ -183,8 +186,8 @@ impl Follower {
         }
     }
 
-    /// Waits for a hint, or a while, and reads the job. Where that fails it is tried again: a client
-    /// that follows can do nothing else either.
+    /// Waits for a hint or a short time, and reads the job. Failures are retried: a client could do
+    /// nothing else.
     async fn look_again(&mut self) {
         let patience = job::look_again();
         tokio::select! {
@@ -198,7 +201,7 @@ impl Follower {
         }
     }
 
-    /// Puts into events what is new.
+    /// Makes events from what is new.
     async fn tell(&mut self, standing: &Standing) {
         let job = &standing.body;
         let outlook = outlook::of(&self.services, job).await.unwrap_or_default();
@@ -207,7 +210,7 @@ impl Follower {
         if was_told.as_ref() != Some(&whereabouts) {
             self.push("status", &whereabouts);
         }
-        // Who comes after the end needs no draft: the text is in the result.
+        // A client that comes after the end needs no draft: the text is in the result.
         let came_late = was_told.is_none() && job.status.is_final();
         let went_on = self.told.progress.as_ref() != Some(&job.progress);
         if job.kind == JobKind::Generate && !came_late {
@@ -216,7 +219,7 @@ impl Follower {
                 self.tell_finished_text(job).await;
             }
         }
-        // Behind the pieces that the stage before it has written.
+        // Sent after the pieces of the stage before.
         if went_on {
             self.push("progress", &job.progress);
             self.told.progress = Some(job.progress.clone());
@@ -226,7 +229,7 @@ impl Follower {
         }
     }
 
-    /// Pieces of the draft that came since. Without Redis there are none.
+    /// Sends the new pieces of the draft. Without Redis there are none.
     async fn tell_draft(&mut self, job: &JobBody) {
         let pieces = draft::read(&self.services.redis, &job.business_id, self.id, self.seen.cursor);
         let Ok(Ok(pieces)) = timeout(DRAFT_TIMEOUT, pieces).await else { return };
@@ -236,8 +239,8 @@ impl Follower {
         }
     }
 
-    /// The text that is under review or in revision, where none of its pieces came: it was written before
-    /// anybody followed, or without a model, or Redis lost it.
+    /// Sends the text under review or revision if none of its pieces was sent: it was written
+    /// before the job was followed, or without a model, or Redis lost it.
     async fn tell_finished_text(&mut self, job: &JobBody) {
         let has_text = [Stage::Review, Stage::Revise].iter().any(|stage| stage.as_str() == job.progress.stage);
         if !has_text {
@@ -253,7 +256,7 @@ impl Follower {
 
     fn tell_piece(&mut self, piece: Piece) {
         let Piece { stage, round, reset, text } = piece;
-        // What was taken back is not seen.
+        // A withdrawn text counts as not seen.
         self.seen.round = Some(round).filter(|_| !(reset && text.is_empty()));
         self.push("token", &Token { stage: stage.as_str(), round, reset, text });
     }

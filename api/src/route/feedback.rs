@@ -25,7 +25,7 @@ use crate::representation::JobBody;
 use crate::state::Services;
 use crate::validate::{self, chars, number};
 
-/// Say what a human thinks of a text.
+/// Give a human's verdict on a text.
 ///
 /// A second verdict on the same generation replaces the first.
 #[utoipa::path(
@@ -65,12 +65,13 @@ pub async fn feedback(
     }
 }
 
-/// A human's verdict. At least one of `human_approved`, `human_score` and `human_feedback` is there.
+/// A human's verdict. At least one of `human_approved`, `human_score` and `human_feedback` is
+/// required.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = FeedbackRequest, example = <FeedbackBody as RequestBody>::example)]
 pub struct FeedbackBody {
-    /// The generation it speaks of.
+    /// The generation that it is about.
     #[garde(skip)]
     generation_id: GenerationId,
     /// The business whose generation it is.
@@ -105,7 +106,7 @@ impl RequestBody for FeedbackBody {
 impl FeedbackBody {
     fn says_something(&self) -> Result<(), ApiError> {
         if self.human_approved.is_none() && self.human_score.is_none() && self.human_feedback.is_none() {
-            return Err(ApiError::invalid("", "must hold human_approved, human_score or human_feedback"));
+            return Err(ApiError::invalid("", "must have human_approved, human_score or human_feedback"));
         }
         Ok(())
     }

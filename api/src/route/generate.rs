@@ -1,4 +1,4 @@
-//! `POST /api/generate`: a text is asked for.
+//! `POST /api/generate`: requests a text.
 
 use std::collections::BTreeMap;
 
@@ -29,9 +29,9 @@ use crate::validate::{self, chars, items, json_bytes, number};
 /// How far ahead a job can be scheduled, in days.
 const MAX_SCHEDULE_DAYS: i64 = 30;
 
-/// Ask for a text.
+/// Request a text.
 ///
-/// The job is stored before this answers: no crash loses it. Follow `Location` until the job ends;
+/// The job is stored before the answer: no crash loses it. Follow `Location` until the job ends;
 /// `?wait=` there saves polling.
 #[utoipa::path(
     post,
@@ -55,7 +55,7 @@ pub async fn generate(
 #[serde(deny_unknown_fields)]
 #[schema(as = GenerateRequest, example = <GenerateBody as RequestBody>::example)]
 pub struct GenerateBody {
-    /// For whom.
+    /// The business.
     #[garde(skip)]
     business_id: BusinessId,
     /// What it is about, in 1 to 500 characters without white space around them.
@@ -63,56 +63,56 @@ pub struct GenerateBody {
     #[serde(deserialize_with = "validate::trimmed")]
     #[schema(min_length = 1, max_length = 500, example = "AI in Healthcare")]
     topic: String,
-    /// The kind of text, by name or slug, whatever the case: Blog Article (`blog`), LinkedIn Post
+    /// The kind of text, by name or slug, in any case: Blog Article (`blog`), LinkedIn Post
     /// (`linkedin`), Social Thread (`thread`), Newsletter (`newsletter`), Email (`email`), Product
     /// Description (`product`), Ad Copy (`ad`), Press Release (`press_release`), Landing Page
     /// (`landing_page`), Case Study (`case_study`), FAQ (`faq`) or Video Script (`video_script`).
-    /// `blog` where it is missing.
+    /// `blog` if it is missing.
     #[garde(skip)]
     #[schema(value_type = Option<String>, default = "blog", example = "Blog Article")]
     format: Option<Format>,
-    /// How it should sound; the business's own voice where it is missing.
+    /// Its voice; the business's own if it is missing.
     #[garde(inner(custom(chars(0..=1000))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000, example = "professional")]
     voice: Option<String>,
-    /// Whom it addresses; the business's own audience where it is missing.
+    /// Its audience; the business's own if it is missing.
     #[garde(inner(custom(chars(0..=1000))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 1000)]
     audience: Option<String>,
-    /// Words that it should hold: at most 20, of 1 to 100 characters each.
+    /// Words that it should contain: at most 20, of 1 to 100 characters each.
     #[garde(custom(items(20)), inner(custom(chars(1..=100))))]
     #[serde(default, deserialize_with = "validate::trimmed_items")]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
     keywords: Vec<String>,
-    /// BCP 47 tag of the language; the business's own where it is missing.
+    /// BCP 47 tag of the language; the business's own if it is missing.
     #[garde(inner(custom(validate::language)))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "en")]
     language: Option<String>,
-    /// How long it should be, in words; the format's usual length where it is missing.
+    /// Its length in words; the format's default if it is missing.
     #[garde(inner(custom(number(20..=5000))))]
     #[schema(minimum = 20, maximum = 5000)]
     length_words: Option<i64>,
-    /// Further wishes.
+    /// Further instructions.
     #[garde(inner(custom(chars(0..=5000))))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 5000)]
     instructions: Option<String>,
-    /// `interactive` jobs start first, `bulk` jobs are never starved. `interactive` where it is
+    /// `interactive` jobs start first, `bulk` jobs are never starved. `interactive` if it is
     /// missing.
     #[garde(skip)]
     priority: Option<Priority>,
-    /// Not before this, at most 30 days ahead; a moment in the past is now.
+    /// The earliest start, at most 30 days ahead. A time in the past means now.
     #[garde(inner(custom(soon)))]
     run_at: Option<DateTime<Utc>>,
-    /// The job fails where it has not ended by then, in seconds from its acceptance or its `run_at`;
-    /// a day where it is missing.
+    /// The deadline, in seconds from its acceptance or its `run_at`: the job fails if it has not
+    /// ended by then. A day if it is missing.
     #[garde(inner(custom(number(1..=604_800))))]
     #[schema(minimum = 1, maximum = 604_800, default = 86_400)]
     deadline_seconds: Option<i64>,
-    /// Revisions at most.
+    /// The most revisions.
     #[garde(inner(custom(number(0..=5))))]
     #[schema(minimum = 0, maximum = 5, default = 2)]
     max_rounds: Option<i64>,
@@ -120,7 +120,7 @@ pub struct GenerateBody {
     #[garde(inner(custom(number(0.0..=10.0))))]
     #[schema(minimum = 0, maximum = 10, default = 7.5)]
     min_score: Option<f64>,
-    /// Your own words, echoed back with the job: an object of at most 2,048 bytes as JSON.
+    /// Your own data, echoed back with the job: an object of at most 2,048 bytes as JSON.
     #[garde(inner(custom(json_bytes(2048))))]
     #[schema(value_type = Option<Object>)]
     metadata: Option<BTreeMap<String, Value>>,
@@ -138,7 +138,7 @@ impl RequestBody for GenerateBody {
 }
 
 impl GenerateBody {
-    /// The job that it becomes.
+    /// The job for this request.
     pub fn into_job(self, trace: TraceParent) -> NewJob {
         let created_at = clock::now();
         let deadline_seconds = self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);

@@ -23,10 +23,10 @@ use crate::state::Services;
 use crate::validate::number;
 use crate::{entity_tag, page};
 
-/// A business's finished texts, the last ones asked for first.
+/// A business's finished texts, the last requested first.
 ///
-/// With `degraded`, a page looks at 2,000 texts that lack anything. It can be short then, or empty, although more
-/// follow: the list ends where `next_cursor` is null.
+/// With `degraded`, a page reads at most 2,000 degraded texts. It can then be short or empty
+/// although more follow: the list ends when `next_cursor` is null.
 #[utoipa::path(
     get,
     path = "/api/generations",
@@ -61,14 +61,14 @@ pub struct GenerationPage {
     next_cursor: Option<GenerationId>,
 }
 
-/// Whose, and which page.
+/// The business, a filter and the page.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct GenerationsQuery {
     /// The business.
     #[garde(skip)]
     business_id: BusinessId,
-    /// Those only that had to do without this.
+    /// Only texts with this degradation.
     #[garde(skip)]
     degraded: Option<Degradation>,
     /// Generations on a page.
@@ -81,9 +81,9 @@ pub struct GenerationsQuery {
     cursor: Option<GenerationId>,
 }
 
-/// A finished text, with the verdict that holds for it.
+/// A finished text, with its current verdict.
 ///
-/// 404 also while its job has not ended: the job tells how far it is.
+/// 404 also until its job has ended; the job shows its progress.
 #[utoipa::path(
     get,
     path = "/api/generations/{id}",
@@ -112,10 +112,11 @@ pub async fn get(
     Ok(entity_tag::respond(&headers, &generation.ok_or(ApiError::NotFound("generation"))?)?)
 }
 
-/// Make a text anew.
+/// Regenerate a text.
 ///
-/// A new job with the same request, whatever the first one's text lacks: as much time as at first, from now on, and a
-/// generation of its own. It is paid for again. The first text stays as it is.
+/// Makes a new job with the same request, whether or not the first text was degraded. The job has
+/// its own generation and as much time as at first, from now on. It is paid for again. The first
+/// text stays as it is.
 #[utoipa::path(
     post,
     path = "/api/generations/{id}/regenerate",

@@ -1,4 +1,5 @@
-//! `/health`, `/health/live`, `/health/ready`: how the service does, for people and orchestrators.
+//! `/health`, `/health/live`, `/health/ready`: the health of the service, for people and
+//! orchestrators.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +18,12 @@ use utoipa::ToSchema;
 
 use crate::state::{Environment, Services};
 
-/// A part that has not answered by then is away.
+/// The time-out of a check; after it, the part counts as down.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the service does.
 ///
-/// 503 where nothing works (Postgres is away); 200 otherwise, also where it is degraded.
+/// 503 if nothing works (Postgres is unavailable); else 200, also if it is degraded.
 #[utoipa::path(
     get,
     path = "/health",
@@ -51,7 +52,7 @@ pub async fn live() -> Json<Probe> {
     Json(Probe { status: "live" })
 }
 
-/// Whether requests should be sent here: it is not leaving, and Postgres answers.
+/// Whether requests should be sent here: the process is not shutting down, and Postgres answers.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -59,7 +60,7 @@ pub async fn live() -> Json<Probe> {
     tag = "Operators",
     responses(
         (status = 200, description = "They should.", body = Probe),
-        (status = 503, description = "They should not.", body = Probe),
+        (status = 503, description = "Requests should not be sent here.", body = Probe),
     )
 )]
 pub async fn ready(State(services): State<Services>) -> (StatusCode, Json<Probe>) {
@@ -79,15 +80,16 @@ pub struct Probe {
     status: &'static str,
 }
 
-/// How the service does as a whole.
+/// The overall health of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Condition {
-    /// All of it works.
+    /// Everything works.
     Healthy,
-    /// Jobs are accepted, but are slower or poorer: Redis is away, or a provider's breaker is open.
+    /// Jobs are accepted, but are slower or give degraded texts: Redis is unavailable, or a
+    /// provider's breaker is open.
     Degraded,
-    /// Nothing works: Postgres is away.
+    /// Nothing works: Postgres is unavailable.
     Unhealthy,
 }
 
@@ -95,38 +97,38 @@ enum Condition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Answer {
-    /// It does.
+    /// It answers.
     Up,
-    /// It does not, or not in time.
+    /// It does not answer, or not in time.
     Down,
 }
 
 /// How the service does.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// As a whole.
+    /// The overall health.
     status: Condition,
-    /// When this was found.
+    /// When this was checked.
     timestamp: DateTime<Utc>,
     /// Which variables are set.
     environment: Environment,
-    /// Part by part.
+    /// The health of each part.
     checks: Checks,
 }
 
-/// How the parts do.
+/// The health of the parts.
 #[derive(Debug, Serialize, ToSchema)]
 struct Checks {
     /// The database.
     postgres: PostgresCheck,
     /// The coordination.
     redis: RedisCheck,
-    /// The breakers, by `provider/model`. Empty while Redis is away.
+    /// The breakers, by `provider/model`. Empty while Redis is unavailable.
     #[schema(value_type = BTreeMap<String, String>, example = json!({"groq/llama-3.3-70b-versatile": "closed"}))]
     breakers: BTreeMap<String, BreakerState>,
-    /// The providers' limits. Empty while Redis is away.
+    /// The providers' limits. Empty while Redis is unavailable.
     limits: Vec<LimitCheck>,
-    /// The queues, by kind of job. Empty while Redis is away.
+    /// The queues, by kind of job. Empty while Redis is unavailable.
     queue: BTreeMap<String, QueueCheck>,
 }
 
@@ -135,7 +137,7 @@ struct Checks {
 struct PostgresCheck {
     /// Whether it answers.
     status: Answer,
-    /// This process' breaker: while it is open, requests that need Postgres are refused at once.
+    /// This process's breaker: while it is open, requests that need Postgres are refused at once.
     #[schema(value_type = String, example = "closed")]
     breaker: BreakerState,
     /// The pool of connections to it.
@@ -152,7 +154,7 @@ struct RedisCheck {
 /// A pool of connections.
 #[derive(Debug, Serialize, ToSchema)]
 struct Pool {
-    /// Connections kept in normal times.
+    /// Connections of the pool in normal operation.
     size: u32,
     /// In use.
     checked_out: u32,
@@ -178,16 +180,16 @@ struct LimitCheck {
 /// The jobs of one queue.
 #[derive(Debug, Serialize, ToSchema)]
 struct QueueCheck {
-    /// Could run now.
+    /// Can run now.
     ready: u64,
-    /// Come later.
+    /// Become ready later.
     delayed: u64,
-    /// In some worker's hands.
+    /// Leased to a worker.
     running: u64,
 }
 
 impl Health {
-    /// Asks every part at once.
+    /// Checks all parts concurrently.
     async fn check(services: &Services) -> Self {
         let ((postgres, redis), (quotas, queue)) =
             tokio::join!(async { tokio::join!(postgres(services), redis(services)) }, async {
@@ -232,7 +234,7 @@ fn answer(up: bool) -> Answer {
     if up { Answer::Up } else { Answer::Down }
 }
 
-/// Each quota by `provider/model`, as far as Redis tells.
+/// Each quota by `provider/model`, as far as Redis answers.
 pub async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
     let asked = services.quotas.iter().map(|(name, quota): &(String, Quota)| async move {
         let status = timeout(CHECK_TIMEOUT, quota.status()).await.ok()?.ok()?;

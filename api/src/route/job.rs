@@ -1,5 +1,4 @@
-//! `/api/jobs`: where jobs stand, now or as soon as they have ended; and how they are stopped and
-//! tried again.
+//! `/api/jobs`: the state of jobs, now or as soon as they have ended; cancelling and retrying them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,16 +29,16 @@ use crate::state::Services;
 use crate::validate::number;
 use crate::{announce, entity_tag, outlook, page};
 
-/// A hint that a job changed can be lost: who waits looks again after about this long.
+/// A waiting request reads again after about this long, because a hint can be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long a request waits for its hints to be sent.
+/// How long a request waits until its hints are sent.
 const HINT_TIMEOUT: Duration = Duration::from_millis(500);
-/// A page of running jobs waits no longer to be told what workers hold.
+/// How long a page of running jobs waits for the list of leases.
 const LEASES_TIMEOUT: Duration = Duration::from_millis(250);
-/// Jobs of a kind in workers' hands, at most, that a page of running jobs looks up one by one.
+/// The most leased jobs of a kind that a page of running jobs looks up one by one.
 const MAX_LEASED: u16 = 2_000;
 
-/// Where a job stands.
+/// The state of a job.
 #[utoipa::path(
     get,
     path = "/api/jobs/{id}",
@@ -79,17 +78,17 @@ pub async fn get(
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WaitQuery {
-    /// Answer when the job has ended, or after so many seconds.
+    /// Answer when the job has ended, or after this many seconds.
     #[garde(inner(custom(number(0..=60))))]
     #[param(minimum = 0, maximum = 60, default = 0)]
     wait: Option<i64>,
 }
 
-/// The job once it has ended, or as it stands when the time is over or this process is leaving.
-/// Holds no connection while it waits; dropping it frees everything.
+/// Waits until the job has ended, and returns its state. Also returns when the time is over or this
+/// process shuts down. Holds no database connection while it waits; dropping it frees everything.
 async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Arc<Standing>, ApiError> {
     let deadline = Instant::now() + wait;
-    // Before the first look: a change after it is heard.
+    // Subscribes before the first read, so that no later change is missed.
     let mut hints = services.listener.subscribe(id);
     loop {
         let job = look(services, id).await?;
@@ -105,27 +104,27 @@ async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Arc<Sta
     }
 }
 
-/// How long who waits does so before looking again, without a hint. Spread, so that many who wait do
-/// not look at once.
+/// How long a waiting request waits for a hint before it reads again. Jittered, so that many
+/// requests do not read at once.
 pub(super) fn look_again() -> Duration {
     LOOK_AGAIN.mul_f64(0.8 + 0.4 * rand::random::<f64>())
 }
 
-/// The job as it stands, with its representation.
+/// The current state of a job, with its representation.
 pub(super) async fn look(services: &Services, id: JobId) -> Result<Arc<Standing>, ApiError> {
     services.within(services.reader.read(id)).await?.ok_or(ApiError::NotFound("job"))
 }
 
-/// The job as it stands.
+/// The current state of a job.
 pub async fn read(services: &Services, id: JobId) -> Result<JobBody, ApiError> {
     look(services, id).await.map(|job| job.body.clone())
 }
 
 /// A business's jobs, newest first.
 ///
-/// A page of open jobs of one `status` looks at 2,000 open jobs of each kind. Where a business has more of
-/// them, it can be short, or empty, although more follow: the list ends where `next_cursor` is null. Running
-/// jobs are found further back too, there those only that a worker holds at that moment.
+/// A page of open jobs with one `status` reads at most 2,000 open jobs of each kind. If a business
+/// has more, the page can be short or empty although more follow: the list ends when `next_cursor`
+/// is null. Older running jobs are found too if a worker holds them at that moment.
 #[utoipa::path(
     get,
     path = "/api/jobs",
@@ -148,8 +147,9 @@ pub async fn list(
     Ok(Json(JobPage::of(page)))
 }
 
-/// Completes a page of running jobs that could not look at all open ones: further back, those run that
-/// are under some worker's lease. Where Redis is away, or there are too many, the next page looks further.
+/// Completes a page of running jobs that did not read all open jobs: among the older ones, the
+/// leased jobs are those that run. If Redis is unavailable, or there are too many leases, the next
+/// page continues the search.
 async fn complete(services: &Services, query: &JobsQuery, page: &mut Page, limit: u16) -> Result<(), StoreError> {
     let queues = services.queues.iter().filter(|queue| query.kind.is_none_or(|kind| kind == queue.kind()));
     let leased = try_join_all(queues.map(|queue| queue.leased(MAX_LEASED)));
@@ -157,7 +157,7 @@ async fn complete(services: &Services, query: &JobsQuery, page: &mut Page, limit
     let Some(leased) = leased.into_iter().collect::<Option<Vec<_>>>() else { return Ok(()) };
     let room = limit.saturating_sub(u16::try_from(page.jobs.len()).unwrap_or(u16::MAX));
     let further = running_among(&services.store, &query.business_id, &leased.concat(), page.next, room).await?;
-    // Where it tells of none, such as a Redis that was flushed, the next page looks further.
+    // If there are none, for example after a flush of Redis, the next page continues the search.
     if !further.jobs.is_empty() {
         page.jobs.extend(further.jobs);
         page.next = further.next;
@@ -165,17 +165,17 @@ async fn complete(services: &Services, query: &JobsQuery, page: &mut Page, limit
     Ok(())
 }
 
-/// Whose jobs, which of them, and which page.
+/// The business, filters and the page.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct JobsQuery {
     /// The business.
     #[garde(skip)]
     business_id: BusinessId,
-    /// Those only that stand like this.
+    /// Only jobs with this status.
     #[garde(skip)]
     status: Option<JobStatus>,
-    /// Those of this kind only.
+    /// Only jobs of this kind.
     #[garde(skip)]
     kind: Option<JobKind>,
     /// Jobs on a page.
@@ -188,10 +188,10 @@ pub struct JobsQuery {
     cursor: Option<JobId>,
 }
 
-/// Stop a job.
+/// Cancel a job.
 ///
-/// It ends at once, whether it is queued, waiting or running; a worker that has it in hand drops its
-/// call within a second, and whatever it would still write is refused.
+/// It ends at once, whether it is queued, waiting or running. A worker that runs it drops its call
+/// within a second, and its later writes are refused.
 #[utoipa::path(
     post,
     path = "/api/jobs/{id}/cancel",
@@ -209,14 +209,14 @@ pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Resu
     if !cancelled {
         return Err(ApiError::Conflict(format!("the job has ended: it is {}", job.status)));
     }
-    // Where Redis is away, the worker learns it from its next write.
+    // Without Redis, the worker learns it from its next write.
     let _ = timeout(HINT_TIMEOUT, services.notifier.cancelled(id)).await;
     Ok(Json(job))
 }
 
-/// Try a failed job again.
+/// Retry a failed job.
 ///
-/// It goes on after its last finished stage, with all its attempts and as much time as it had at first.
+/// It resumes after its last finished stage, with a full retry budget and as much time as at first.
 #[utoipa::path(
     post,
     path = "/api/jobs/{id}/retry",
@@ -235,7 +235,7 @@ pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Resul
     Ok(Accepted::of_job(job))
 }
 
-/// Makes jobs that are open again known to the workers, and to who follows them.
+/// Announces reopened jobs to the workers and to their followers.
 pub async fn reopened(services: &Services, jobs: &[OpenJob]) {
     services.announcer.announce(jobs.iter().map(announce::of_open).collect());
     let hints = join_all(jobs.iter().map(|job| services.notifier.publish(job.id)));

@@ -16,7 +16,7 @@ use crate::state::Services;
 
 /// What people thought of a business's texts.
 ///
-/// Without enough verdicts the figures are stated defaults: `basis` tells.
+/// Without enough verdicts the figures are defaults: see `basis`.
 #[utoipa::path(
     get,
     path = "/api/learning/stats/{business_id}",
@@ -34,11 +34,11 @@ pub async fn stats(
     services.within(stats).await.map(Json)
 }
 
-/// Of which texts.
+/// Filters of texts.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct StatsQuery {
-    /// One format only, by slug or name; all of them where it is missing.
+    /// Only one format, by slug or name; all formats if it is missing.
     #[garde(skip)]
     #[param(value_type = Option<String>, example = "blog")]
     content_type: Option<Format>,

@@ -1,4 +1,4 @@
-//! `/api/ops`: what operators see and do.
+//! `/api/ops`: views and interventions for operators.
 
 pub mod breakers;
 pub mod dead;
@@ -10,7 +10,7 @@ pub mod share;
 
 use crate::state::Services;
 
-/// Lets the jobs that wait for a provider ask it again, behind the answer.
+/// Makes the jobs that wait for a provider ask again, after the answer.
 fn ask_again(services: &Services, provider: &str) {
     // Models of one provider share its line.
     if let Some((_, quota)) = services.quotas_of(provider).next() {

@@ -1,4 +1,4 @@
-//! `GET /problems` and `/problems/{slug}`: what the types of errors mean, as pages for people. They are the
+//! `GET /problems` and `/problems/{slug}`: pages that explain the types of errors. They are the
 //! sections of `docs/problems.md`, which is compiled in.
 
 use std::collections::HashMap;
@@ -13,16 +13,16 @@ use crate::error::ApiError;
 use crate::extract::Slug;
 use crate::refusal::UnknownType;
 
-/// All types, a section each: `## <slug>`.
+/// All types, one section each: `## <slug>`.
 const TYPES: &str = include_str!("../../../docs/problems.md");
-/// The style of a page: it needs nothing else.
+/// The style of a page.
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:45rem;margin:2rem auto;padding:0 1rem}\
     code{background:#8882;padding:.1em .3em}table{border-collapse:collapse}td,th{border:1px solid #8888;\
     padding:.3em .6em;text-align:left;vertical-align:top}:root{color-scheme:light dark}";
 
 /// The types of problems.
 ///
-/// For people: a table of all types, each with a page of its own.
+/// For people: a table of all types with links to their pages.
 #[utoipa::path(
     get,
     path = "/problems",
@@ -36,7 +36,7 @@ pub async fn list() -> Response {
 
 /// A type of problem: its cause, and what to do about it.
 ///
-/// For people. It is at the path that the `type` of a problem names.
+/// For people. Its path is the `type` of a problem.
 #[utoipa::path(
     get,
     path = "/problems/{slug}",
@@ -56,7 +56,7 @@ fn page(html: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
 }
 
-/// Every type that there is a page of.
+/// Every type with a page.
 pub fn types() -> impl Iterator<Item = &'static str> {
     PAGES.types.keys().copied()
 }
@@ -76,7 +76,7 @@ static PAGES: LazyLock<Pages> = LazyLock::new(|| {
     Pages { index: rendered("Problem types", index, is_type), types: types.collect() }
 });
 
-/// A page. Names in code that are types become links to their pages.
+/// Renders a page. Types in code spans become links to their pages.
 fn rendered(title: &str, markdown: &str, is_type: impl Fn(&str) -> bool) -> Bytes {
     let events = Parser::new_ext(markdown, Options::ENABLE_TABLES).flat_map(|event| match event {
         Event::Code(name) if is_type(&name) => linked(name),

@@ -1,4 +1,4 @@
-//! `GET /api/businesses/{business_id}/search`: the passages that the writer would be given.
+//! `GET /api/businesses/{business_id}/search`: the passages that the writer would get.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,14 +15,15 @@ use crate::extract::{Business, Parameters};
 use crate::state::Services;
 use crate::validate::{self, chars, number};
 
-/// Passages where the client does not say.
+/// The default number of passages.
 const DEFAULT_LIMIT: i64 = 10;
 
 /// Search a business's documents.
 ///
-/// Shows what the writer would be given for this topic, best first: by words. Where a search by meaning is set
-/// up, the writer is also given passages that say the same in other words, and so is who asks here for what a
-/// text was written about within the last hour; all else is searched by words alone, and `degraded` says so.
+/// Shows the passages that the writer would get for this topic, best first. This search is by
+/// words. If search by meaning is configured, the writer also gets passages that say the same in
+/// other words; this search shows those too for a topic of a text from the last hour. Other queries
+/// are searched by words only, and `degraded` says so.
 #[utoipa::path(
     get,
     path = "/api/businesses/{business_id}/search",
@@ -53,7 +54,7 @@ pub struct SearchQuery {
     #[serde(default, deserialize_with = "validate::trimmed")]
     #[param(required = true, min_length = 1, max_length = 500)]
     q: String,
-    /// Passages at most.
+    /// The most passages.
     #[garde(inner(custom(number(1..=50))))]
     #[param(minimum = 1, maximum = 50, default = 10)]
     limit: Option<i64>,
@@ -64,8 +65,8 @@ pub struct SearchQuery {
 pub struct SearchResult {
     /// The passages.
     data: Vec<Passage>,
-    /// What was done without: `embeddings_unavailable` where passages were looked for by their words alone although
-    /// a search by meaning is set up.
+    /// What was missing: `embeddings_unavailable` if the search was by words only although search
+    /// by meaning is configured.
     degraded: Vec<Degradation>,
 }
 
@@ -74,7 +75,7 @@ pub struct SearchResult {
 pub struct Passage {
     /// The document.
     document_id: DocumentId,
-    /// The passage's place in the document, from 0.
+    /// The passage's position in the document, from 0.
     chunk: i32,
     /// The document's title.
     title: String,
@@ -85,7 +86,7 @@ pub struct Passage {
     /// Where the document can be read.
     #[schema(required = true)]
     url: Option<String>,
-    /// How well it fits: comparable within one answer only.
+    /// The score; comparable only within one answer.
     score: f32,
 }
 

@@ -1,4 +1,4 @@
-//! Accepting a generation: what a 202 promises.
+//! Accepting a generation: the guarantees of a 202.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! No input, however broken, is answered with anything but a problem that names what is wrong.
+//! Any invalid input is answered with a problem that names what is wrong.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::service::{Answer, Service, generate, with, without};
 
-/// Every operation that takes a body, with one that it takes.
+/// Every operation with a body, and a valid body for it.
 fn operations() -> Vec<(Method, &'static str, Value)> {
     let generation = Uuid::now_v7().to_string();
     vec![
@@ -22,7 +22,7 @@ fn operations() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
-/// The same and the batch, whose lines are refused one by one.
+/// The same and the batch, whose entries are refused one by one.
 fn operations_and_batch() -> Vec<(Method, &'static str, Value)> {
     let mut operations = operations();
     operations.push((Method::POST, "/api/generate/batch", json!({"requests": [generate()]})));
@@ -88,13 +88,13 @@ async fn a_body_of_another_kind_or_size_is_refused(pool: PgPool) {
         let large = json!({"topic": "x".repeat(20_000_000)}).to_string();
         let request = service.request(method.clone(), path).header("content-type", "application/json");
         answer(request.body(large.clone())).await.expect_problem(413);
-        // Its length unknown beforehand.
+        // Chunked, so that its length is not known beforehand.
         let chunks =
             large.into_bytes().chunks(100_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
         let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
         let request = service.request(method.clone(), path).header("content-type", "application/json");
         answer(request.body(stream)).await.expect_problem(413);
-        // Nobody reads this one, and still the answer arrives.
+        // No handler reads this body, and still the answer arrives.
         let request = service.request(method.clone(), path).header("content-type", "text/plain");
         answer(request.body(vec![b'x'; 20_000_000])).await.expect_problem(415);
         answer(service.request(method, "/nowhere").body(vec![b'x'; 20_000_000])).await.expect_problem(404);

@@ -38,7 +38,7 @@ async fn each_line_is_accepted_or_refused_on_its_own(pool: PgPool) {
     assert_eq!(pointers(&lines[5]), ["/requests/5/topic"]);
     for line in [&lines[0], &lines[2]] {
         let seen = service.get(line["job"]["links"]["self"].as_str().unwrap()).await.expect(200);
-        // Its place is known once it is announced.
+        // Its position is known once it is announced.
         assert_eq!(with(seen.body, "position", json!(null)), line["job"]);
     }
     service.queue_has(JobKind::Generate, Depth { ready: 2, ..Depth::default() }).await;

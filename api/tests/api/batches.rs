@@ -1,4 +1,4 @@
-//! Accepting many jobs at once: they share statements, and nothing else.
+//! Accepting many jobs at once: they share statements but do not affect each other.
 
 use axum::response::IntoResponse;
 use copydesk_api::accept::{AcceptError, AcceptedJob, Acceptor};

@@ -1,4 +1,4 @@
-//! The program: its arguments, its exit codes, its end.
+//! The program: its arguments, exit codes and shutdown.
 
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};

@@ -67,7 +67,8 @@ async fn a_cancellation_is_heard_by_workers_and_by_who_waits(pool: PgPool) {
     let service = Service::start(&pool).await;
     let stop = CancellationToken::new();
     let listener = Listener::of_cancellations(service.redis(), stop.clone());
-    // The subscription may not stand yet: another job's word is repeated until it is heard.
+    // The subscription may not be active yet: hints of another job are repeated until one is
+    // received.
     let (probe, notifier) = (JobId::new(), Notifier::new(&service.redis()));
     let mut hears = listener.subscribe(probe);
     let repeat = async {
@@ -123,7 +124,7 @@ async fn a_failed_job_goes_on_with_all_its_attempts_and_time(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    // Redis has forgotten it, as it forgets every job that has ended.
+    // Redis forgets every job that has ended.
     let service = Service::start(&pool).await;
     let retried = service.post(&path(&job, "retry"), &json!({})).await.expect(202);
     assert_eq!(retried.header("location"), job["links"]["self"].as_str().unwrap());

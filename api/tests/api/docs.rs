@@ -1,5 +1,5 @@
-//! What the documents name is there: links and their anchors, files, endpoints, types of problems, variables and
-//! metrics.
+//! Everything that the documents name exists: links and anchors, files, endpoints, types of
+//! problems, variables and metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,23 +11,23 @@ use copydesk_common::config::Config;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
 
-/// What is made here, is no document of ours, or is nobody's.
+/// Folders with build output or with texts that are not documentation.
 const PASSED_OVER: [&str; 4] = ["target", "node_modules", "samples", "fixtures"];
 /// Endings of the names of files.
 const ENDINGS: [&str; 12] = ["rs", "lua", "md", "sql", "toml", "yaml", "txt", "json", "j2", "html", "py", "js"];
-/// Files that our programs write.
+/// Files that the programs write.
 const WRITTEN: [&str; 1] = ["verdicts.json"];
-/// Variables that are no configuration of the programs: of tests, and of the build.
+/// Variables of tests and of the build, which are not configuration of the programs.
 const OF_TESTS: [&str; 3] = ["DATABASE_URL", "REDIS_SERVER", "SQLX_OFFLINE"];
 
-/// A document, as far as it names things.
+/// What a document names.
 #[derive(Default)]
 struct Document {
     anchors: BTreeSet<String>,
     links: Vec<String>,
-    /// What is in backticks.
+    /// The code spans.
     spans: Vec<String>,
-    /// Lines of blocks of code.
+    /// The lines of code blocks.
     lines: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ impl Document {
         document
     }
 
-    /// As GitHub makes them.
+    /// Adds the anchor that GitHub makes for a heading.
     fn add_anchor(&mut self, heading: &str) {
         let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         let anchor = kept.collect::<String>().to_lowercase().replace(' ', "-");
@@ -94,14 +94,14 @@ impl Document {
         self.anchors.extend(free);
     }
 
-    /// Words of letters, digits and `_` in whatever is written as code.
+    /// The words of letters, digits and `_` in all code.
     fn words(&self) -> impl Iterator<Item = &str> {
         let is_between = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
         self.spans.iter().chain(&self.lines).flat_map(move |text| text.split(is_between))
     }
 }
 
-/// Holds what each document names, and tells all that is wrong at once.
+/// Checks every document, and reports all errors at once.
 fn hold(check: impl Fn(&str, &Document) -> Vec<String>, least: usize, count: impl Fn(&Document) -> usize) {
     let documents = documents(&files());
     let wrong: Vec<_> = documents
@@ -134,7 +134,7 @@ fn links_and_anchors_lead_somewhere() {
     );
 }
 
-/// A path that is relative to a document, from the root.
+/// The path from the root for a path relative to a document.
 fn beside(name: &str, path: &str) -> String {
     let mut parts: Vec<_> = name.split('/').collect();
     parts.pop();
@@ -147,7 +147,8 @@ fn beside(name: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// Whether a text is the path of a file or folder of ours: by its ending, or by the folder it begins with.
+/// Whether a text is the path of a file or folder in the repository: by its ending, or by its first
+/// folder.
 fn is_path(span: &str, files: &BTreeSet<String>) -> bool {
     let is_plain = span.chars().all(|c| c.is_ascii_alphanumeric() || "_-./<>".contains(c));
     let (first, _) = span.split_once('/').unwrap_or_default();
@@ -157,7 +158,7 @@ fn is_path(span: &str, files: &BTreeSet<String>) -> bool {
     is_plain && !span.starts_with(['/', '.']) && first != "target" && (named || in_folder)
 }
 
-/// Whether there is such a file or folder, anywhere. `<name>` stands for any name, or a part of one.
+/// Whether such a file or folder exists anywhere. `<name>` stands for any name or part of one.
 fn is_there(span: &str, files: &BTreeSet<String>) -> bool {
     let parts: Vec<_> = span.trim_end_matches('/').split('/').collect();
     files.iter().any(|file| {
@@ -190,7 +191,7 @@ fn files_are_there() {
     );
 }
 
-/// Every operation, as `METHOD /path`, and what is served beside them.
+/// Every operation, as `METHOD /path`, and the other paths that are served.
 fn operations() -> BTreeSet<String> {
     let reference = serde_json::to_value(reference()).unwrap();
     let paths = reference["paths"].as_object().unwrap().clone();
@@ -202,7 +203,7 @@ fn operations() -> BTreeSet<String> {
     paths.into_iter().flat_map(of_path).chain(beside).collect()
 }
 
-/// What is named as an endpoint: the method, where there is one, and the path.
+/// Parses an endpoint: the method, if there is one, and the path.
 fn endpoint(span: &str) -> Option<(Option<&str>, &str)> {
     let (method, path) = match span.split_once(' ') {
         Some((method, path)) if ["GET", "POST", "PUT", "DELETE"].contains(&method) => (Some(method), path),
@@ -214,8 +215,8 @@ fn endpoint(span: &str) -> Option<(Option<&str>, &str)> {
     is_one.then_some((method, path))
 }
 
-/// Whether a path, or the beginning of one where no method is named, is served: `{names}` as the reference has them,
-/// and any value in their places.
+/// Whether a path is served, or without a method, the beginning of a path. `{names}` must be those
+/// of the reference; any value may replace them.
 fn is_served(operations: &BTreeSet<String>, method: Option<&str>, path: &str) -> bool {
     let parts: Vec<_> = path.split('/').collect();
     operations.iter().any(|operation| {
@@ -229,7 +230,7 @@ fn is_served(operations: &BTreeSet<String>, method: Option<&str>, path: &str) ->
     })
 }
 
-/// Endpoints that commands ask: what follows the address of the API, up to the end of the word.
+/// The endpoints in commands: what follows the address of the API, up to the end of the word.
 fn asked(line: &str) -> Vec<&str> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '?' | '`' | ')');
     let after = |address: &'static str| line.split(address).skip(1).map(move |rest| rest.split(ends).next().unwrap());

@@ -1,4 +1,4 @@
-//! What every request passes through: names, routes, methods.
+//! What applies to every request: ids, routes, methods.
 
 use reqwest::Method;
 use sqlx::PgPool;

@@ -1,4 +1,4 @@
-//! `GET /api/jobs/{id}/events`: what happens to a job, as it happens.
+//! `GET /api/jobs/{id}/events`: the events of a job.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Client {
         Self { response, unread: String::new() }
     }
 
-    /// The next event; `None` once there are no more.
+    /// The next event; `None` after the last one.
     async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, rest)) = self.unread.split_once("\n\n") {
@@ -150,7 +150,7 @@ async fn who_comes_back_sees_what_is_new_and_nothing_twice(pool: PgPool) {
     assert_eq!(late.next().await, None, "the text is in the result, the draft is not told again");
 }
 
-/// Stores a text, as the stage that wrote it does, and shows that it is under review.
+/// Stores a text like the stage that writes it, with the job's stage set to the review.
 async fn written(pool: &PgPool, job: &Value, stage: &str, round: i16, text: Option<&str>) {
     let id: uuid::Uuid = id_of(job).parse().unwrap();
     sqlx::query(

@@ -1,4 +1,4 @@
-//! Verdicts and what comes of them.
+//! Verdicts and their effects.
 
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row};

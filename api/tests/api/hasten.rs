@@ -1,4 +1,4 @@
-//! Which waiting jobs ask a provider again once an operator has changed what it was that they waited for.
+//! Which waiting jobs ask a provider again after an operator has changed what they wait for.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn in_an_hour() -> chrono::DateTime<chrono::Utc> {
     clock::now() + chrono::TimeDelta::hours(1)
 }
 
-/// A job that comes in an hour, in Postgres and in Redis.
+/// A job scheduled in an hour, in Postgres and in Redis.
 async fn scheduled(service: &Service) -> JobId {
     let body = with(generate(), "run_at", in_an_hour().to_rfc3339());
     service.post("/api/generate", &body).await.expect(202).body["id"].as_str().unwrap().parse().unwrap()
@@ -28,7 +28,7 @@ async fn waits_for(pool: &PgPool, id: JobId, provider: &str) {
     sqlx::query(sql).bind(id.0).bind(provider).execute(pool).await.unwrap();
 }
 
-/// Claims until this many jobs were due, and once more.
+/// Claims until this many jobs are due, and once more.
 async fn due(queue: &Queue, jobs: usize) -> Vec<Leased> {
     let claimer = Claimant { name: "test", was_idle: false };
     let mut leased = Vec::new();

@@ -1,4 +1,4 @@
-//! `/health` and what orchestrators ask.
+//! `/health` and the probes of orchestrators.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request twice is one request.
+//! `Idempotency-Key`: a repeated request is done once.
 
 use copydesk_common::store::{Store, idempotency};
 use futures_util::future::join_all;
@@ -23,7 +23,7 @@ async fn count(pool: &PgPool, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 
-/// Every request that creates, with another body for the same business.
+/// Every request that creates something, with a second body for the same business.
 async fn creations(service: &Service, pool: &PgPool) -> Vec<(&'static str, Value, Value)> {
     let job = service.post("/api/generate", &generate()).await.expect(202).body;
     finish(pool, job["id"].as_str().unwrap()).await;
@@ -46,7 +46,7 @@ async fn a_request_sent_again_is_answered_as_at_first_and_does_nothing(pool: PgP
         assert!(first.status.is_success(), "{path}: {first:?}");
         assert_eq!(first.header("idempotency-replayed"), "", "{path}");
         let jobs = count(&pool, "select count(*) from jobs").await;
-        // What has become of the work since changes nothing.
+        // Later changes of the job do not change the answer.
         sqlx::query("update jobs set stage = 'draft', metadata = '{\"later\": true}'").execute(&pool).await.unwrap();
         for _ in 0..2 {
             let again = post(&service, path, &body, "order-7").await;
@@ -124,7 +124,7 @@ async fn a_form_is_the_same_whatever_its_boundary(pool: PgPool) {
     let again = form("Short sentences.").await.expect(202);
     assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
     form("Long ones.").await.expect_problem(422);
-    // The answer stays what it was, also when the document is gone.
+    // The answer stays the same after the document is deleted.
     service.delete(&format!("{DOCUMENTS}/{}", first.body["document"]["id"].as_str().unwrap())).await.expect(204);
     assert_eq!(form("Short sentences.").await.expect(202).body, first.body);
 }

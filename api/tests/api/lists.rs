@@ -1,4 +1,4 @@
-//! Lists of more open jobs than a page looks at.
+//! Lists of more open jobs than a page reads.
 
 use copydesk_common::queue::message::Message;
 use copydesk_common::queue::{Claimant, Depth, Entry, Intake, Queue};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::control::pages;
 use crate::service::{NOBODY, Service, database_url, generate, moved, with};
 
-/// What a page looks at.
+/// The most jobs that a page reads.
 const LOOKED_AT: i32 = 2_000;
 
 /// Open jobs that were accepted after all others.
@@ -35,7 +35,7 @@ fn ids(jobs: &[Value]) -> Vec<Value> {
     jobs.iter().map(|job| job["id"].clone()).collect()
 }
 
-/// Of which there is no row.
+/// A job without a row.
 fn unknown_job() -> NewJob {
     new_job(JobKind::Generate, "other", json!({}))
 }
@@ -52,12 +52,12 @@ async fn running_jobs_behind_very_many_open_ones_are_found_by_their_leases(pool:
     queue.set_intake(Intake::Open, 0).await.unwrap();
     let claimer = Claimant { name: "test", was_idle: false };
     assert_eq!(queue.claim(claimer, 10, 600_000, 0).await.unwrap().leased.len(), 5);
-    // The last one is claimed and has not begun.
+    // The last one is claimed but has not begun.
     for job in &jobs[..4] {
         moved(&pool, job, "running").await;
     }
     newer(&pool, LOOKED_AT).await;
-    // One that the page finds by itself has a lease, too.
+    // A job that the page finds without the leases also has a lease.
     let newest: Uuid = sqlx::query_scalar("select max(id::text)::uuid from jobs").fetch_one(&pool).await.unwrap();
     let message = Message::of(&NewJob { id: JobId(newest), ..unknown_job() });
     queue.push(&[Entry { message, not_before: None, begun: None }]).await.unwrap();
@@ -77,7 +77,7 @@ async fn running_jobs_behind_very_many_open_ones_are_found_by_their_leases(pool:
     let none = service.get(&format!("{list}&kind=feedback")).await.expect(200).body;
     assert_eq!((&none["data"], &none["next_cursor"]), (&json!([]), &json!(null)));
 
-    // Where nobody tells what is leased, or that is too much, the next page looks further.
+    // Without a list of leases, or with too many, the next page continues the search.
     let alone = Service::start_on(&database_url(&pool), &format!("redis://{NOBODY}")).await;
     let empty = Service::start(&pool).await;
     let entry = || Entry { message: Message::of(&unknown_job()), not_before: None, begun: None };

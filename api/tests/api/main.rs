@@ -1,5 +1,5 @@
-//! The API through its public edge: real HTTP, real Postgres (a database a test), real Redis (a
-//! prefix a test). `DATABASE_URL` and `REDIS_URL` say where the servers are.
+//! Tests of the API by HTTP, with a real Postgres (one database for each test) and a real Redis
+//! (one prefix for each test). `DATABASE_URL` and `REDIS_URL` name the servers.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod accept;

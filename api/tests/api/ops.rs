@@ -1,4 +1,4 @@
-//! The operator's view, dead letters, and queues that are held back.
+//! The operator's overview, dead letters, and paused queues.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ async fn dead_letters_are_handled_by_what_they_have_in_common(pool: PgPool) {
     for business in ["a", "b", "a", "b", "a"] {
         failed(&service, &pool, business).await;
     }
-    // Redis has forgotten them, as it forgets every job that has ended.
+    // Redis forgets every job that has ended.
     let service = Service::start(&pool).await;
     let bulk = async |action: &str, body: Value| service.post(&format!("/api/ops/dead/{action}"), &body).await;
     let answer = bulk("retry", json!({"business_id": "a", "limit": 2})).await.expect(200).body;

@@ -1,4 +1,4 @@
-//! A job's place in the line, and when it will be done.
+//! A job's position, and when it will be done.
 
 use copydesk_common::clock;
 use copydesk_common::queue::{Depth, Intake, Queue};

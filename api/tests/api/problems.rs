@@ -1,4 +1,4 @@
-//! The pages of the types of problems, held against the types that the code can make.
+//! Compares the pages of the types of problems with the types that the code can make.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The types that are written where a problem is made; and where they are not, the files that do so.
+/// The types that are literals where a problem is made, and the files where they are not.
 fn made() -> (BTreeSet<String>, Vec<String>) {
     let (mut files, mut kinds, mut elsewhere) = (Vec::new(), BTreeSet::new(), Vec::new());
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);

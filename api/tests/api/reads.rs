@@ -1,11 +1,11 @@
-//! Polls that come together are read together, and answered each for itself.
+//! Concurrent polls share a read, and each gets its own answer.
 
 use futures_util::future::join_all;
 use sqlx::PgPool;
 
 use crate::service::{Hold, Service, finish, generate, with};
 
-/// Polls each of these, many times at once, with all of it held up until it has come.
+/// Polls each of these many times at once; all reads are blocked until all requests have arrived.
 async fn poll_at_once(service: &Service, pool: &PgPool, ids: &[String]) -> Vec<(u16, serde_json::Value)> {
     let hold = Hold::jobs(pool).await;
     let polls = ids.iter().cycle().take(ids.len() * 10).map(|id| async move {

@@ -1,4 +1,4 @@
-//! The reference tells the truth: about the routes, and about the limits of every field.
+//! The reference matches the service: its routes, and the limits of every field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ fn object<'a>(value: &'a Value, pointer: &str) -> &'a Map<String, Value> {
     value.pointer(pointer).and_then(Value::as_object).unwrap_or_else(|| panic!("no {pointer} in {value}"))
 }
 
-/// The path with names in it that can be there.
+/// The path with valid values for its parameters.
 fn concrete(path: &str) -> String {
     path.replace("{business_id}", "acme")
         .replace("{id}", &Uuid::now_v7().to_string())
@@ -136,7 +136,7 @@ async fn every_answer_is_described(pool: PgPool) {
     assert!(!text.contains("webhook"));
 }
 
-/// Every list of words in the reference, by the place where it stands.
+/// Every enum in the reference, by its position.
 fn enums<'a>(value: &'a Value, at: &str, found: &mut BTreeMap<String, &'a Value>) {
     match value {
         Value::Object(members) => {
@@ -160,7 +160,7 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
     let reference = reference(&service).await;
     let mut found = BTreeMap::new();
     enums(&reference["components"]["schemas"], "", &mut found);
-    // All that there are: a new one has to be named here.
+    // All enums: a new one must be added here.
     let expected = json!({
         "/Answer": ["up", "down"],
         "/Basis": [Basis::Measured, Basis::Default],
@@ -180,8 +180,8 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
     assert_eq!(json!(found), expected);
 }
 
-/// Holds an answer against its schema, as far as its words go: each place that has a list of words holds
-/// one of them. Notes which lists were met.
+/// Checks the enums in an answer against its schema: each place with an enum must have one of its
+/// values. Records which enums occurred.
 fn hold(reference: &Value, schema: &Value, value: &Value, met: &mut BTreeSet<String>) -> Result<(), String> {
     if let Some(name) = schema["$ref"].as_str() {
         let schema = reference.pointer(name.trim_start_matches('#')).unwrap();
@@ -194,7 +194,7 @@ fn hold(reference: &Value, schema: &Value, value: &Value, met: &mut BTreeSet<Str
         return Err(format!("{value} is none of {words:?}"));
     }
     for choices in ["oneOf", "anyOf"].iter().filter_map(|kind| schema[kind].as_array()) {
-        // Null is a choice of its own.
+        // Null is a separate choice.
         let choices = choices.iter().filter(|choice| (choice["type"] == "null") == value.is_null());
         let held: Vec<_> = choices.map(|choice| hold(reference, choice, value, met)).collect();
         if !held.iter().any(Result::is_ok) {

@@ -1,4 +1,4 @@
-//! The service under test, served on a free port, and what the tests do to its database.
+//! The service under test on a free port, and changes that tests make in its database.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// On the test's own database and the shared Redis.
+    /// Starts it on the test's own database and the shared Redis.
     pub(crate) async fn start(pool: &PgPool) -> Self {
         Self::start_on(&database_url(pool), &redis_url()).await
     }
@@ -54,7 +54,7 @@ impl Service {
         Redis::new(&self.config.redis).unwrap()
     }
 
-    /// Waits until the queue has jobs standing like this: they are announced after the answer.
+    /// Waits until the queue has this depth: jobs are announced after the answer.
     pub(crate) async fn queue_has(&self, kind: JobKind, wanted: Depth) {
         let queue = Queue::new(&self.redis(), kind);
         let mut depth = Depth::default();
@@ -113,7 +113,7 @@ impl Answer {
         self
     }
 
-    /// The answer is a problem of this status, as the contract has it.
+    /// Asserts that the answer is a problem with this status, in the documented form.
     pub(crate) fn expect_problem(self, status: u16) -> Self {
         let answer = self.expect(status);
         assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
@@ -145,7 +145,7 @@ fn client() -> reqwest::Client {
         .unwrap()
 }
 
-/// The original's request.
+/// A request in the form of the original service.
 pub(crate) fn generate() -> Value {
     json!({"business_id": "company_123", "topic": "AI in Healthcare", "format": "Blog Article", "voice": "professional"})
 }
@@ -160,7 +160,7 @@ pub(crate) fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Val
     body
 }
 
-/// Ends a generate job with a text, as a worker does.
+/// Ends a generate job with a text, like a worker.
 pub(crate) async fn finish(pool: &PgPool, job_id: &str) {
     let id: Uuid = job_id.parse().unwrap();
     sqlx::query(
@@ -192,7 +192,7 @@ pub(crate) async fn finish(pool: &PgPool, job_id: &str) {
     .unwrap();
 }
 
-/// Moves a job on, as a worker does; `status` is `running`, `waiting` or `failed`.
+/// Moves a job to a status, like a worker; `status` is `running`, `waiting` or `failed`.
 pub(crate) async fn moved(pool: &PgPool, job: &Value, status: &str) {
     let id: Uuid = job["id"].as_str().unwrap().parse().unwrap();
     sqlx::query(
@@ -212,7 +212,7 @@ pub(crate) async fn moved(pool: &PgPool, job: &Value, status: &str) {
     .unwrap();
 }
 
-/// Holds every read of a job up until dropped.
+/// Blocks every read of a job until dropped.
 pub(crate) struct Hold<'a> {
     pool: &'a PgPool,
     lock: sqlx::Transaction<'a, sqlx::Postgres>,
@@ -225,12 +225,12 @@ impl<'a> Hold<'a> {
         Self { pool, lock }
     }
 
-    /// Lets go as soon as a reader is held up: the server has its request in hand.
+    /// Releases the block as soon as a reader is blocked: then the server has received the request.
     pub(crate) async fn until_somebody_waits(self) {
         self.until_somebody_waits_and(async {}).await;
     }
 
-    /// The same, once something more has happened while the reader is held up.
+    /// The same, after `meanwhile` has completed while the reader is blocked.
     pub(crate) async fn until_somebody_waits_and(self, meanwhile: impl Future<Output = ()>) {
         let waiters =
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";

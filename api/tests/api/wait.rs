@@ -11,7 +11,7 @@ use sqlx::PgPool;
 
 use crate::service::{Answer, Hold, NOBODY, Service, database_url, finish, generate};
 
-/// Looks that hints bring about.
+/// The number of reads that hints trigger.
 const LOOKS: u32 = 20;
 
 #[sqlx::test(migrations = "../migrations")]
@@ -26,12 +26,12 @@ async fn a_wait_ends_with_the_job_by_a_hint(pool: PgPool) {
         hold.until_somebody_waits().await;
         let looked = Instant::now();
         for _ in 0..LOOKS {
-            // The look before is over, and the next one has not begun.
+            // The last read is over, and the next one has not begun.
             let hold = Hold::jobs(&pool).await;
             notifier.publish(job_id).await;
             hold.until_somebody_waits().await;
         }
-        // Without hints, so many looks take 0.8 seconds each at the least.
+        // Without hints, each of these reads would take at least 0.8 seconds.
         assert!(looked.elapsed() < LOOKS * Duration::from_millis(800), "{:?}", looked.elapsed());
         finish(&pool, id).await;
         notifier.publish(job_id).await;
@@ -50,13 +50,13 @@ async fn a_wait_needs_no_hint(pool: PgPool) {
     let hold = Hold::jobs(&pool).await;
     let end = async {
         hold.until_somebody_waits().await;
-        // The first look is over: it cannot have seen the end.
+        // The first read is over: it cannot have seen the end.
         Hold::jobs(&pool).await.let_go().await;
         finish(&pool, id).await;
     };
     let (answer, ()) = tokio::join!(service.get(&path), end);
     assert_eq!(answer.expect(200).body["status"], "succeeded");
-    // At the end of its wait, whoever waits looks in any case.
+    // At the end of its wait, a request reads in any case.
     assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
 }
 
@@ -111,7 +111,7 @@ async fn what_has_not_changed_is_not_sent_again(pool: PgPool) {
     let service = Service::start(&pool).await;
     let job = service.post("/api/generate", &generate()).await.expect(202);
     let path = job.header("location").to_owned();
-    // Until then its place in the line may change.
+    // Until then its position may change.
     service.queue_has(JobKind::Generate, Depth { ready: 1, ..Depth::default() }).await;
     let tag = service.get(&path).await.expect(200).header("etag").to_owned();
     let again = |tag: String| {

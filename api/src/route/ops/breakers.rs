@@ -1,5 +1,5 @@
-//! `POST /api/ops/breakers/{provider}/open` and `/close`: nobody calls a provider, or everybody may
-//! again, whatever its calls said of its health, and whatever it said itself.
+//! `POST /api/ops/breakers/{provider}/open` and `/close`: stops all calls to a provider, or allows
+//! them again, whatever the results of its calls and its own answers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,15 +19,14 @@ use crate::refusal::UnknownProvider;
 use crate::state::Services;
 use crate::validate::number;
 
-/// How long a breaker stays open where nothing else is said, in seconds: as long as one that failures
-/// opened.
+/// The default time for which a breaker stays open, in seconds: the same as after failures.
 const DEFAULT_SECONDS: u64 = 60;
 
-/// Let no calls through to a provider.
+/// Stop calls to a provider.
 ///
-/// Holds for all of its models and for every worker, from its next call on: jobs wait as
-/// `breaker_open`. When the time is over, one call probes the provider; its success closes the breaker. A
-/// flush of Redis closes it too.
+/// Applies to all of its models and to every worker, from its next call on: jobs wait with the
+/// reason `breaker_open`. When the time is over, one call probes the provider; if it succeeds, the
+/// breaker closes. A flush of Redis also closes it.
 #[utoipa::path(
     post,
     path = "/api/ops/breakers/{provider}/open",
@@ -53,14 +52,14 @@ pub async fn open(
     Ok(Json(BreakersAnswer { until, ..answer }))
 }
 
-/// Let calls through to a provider again.
+/// Allow calls to a provider again.
 ///
-/// Closes its breakers, and opens the provider where it closed itself: by its own `Retry-After`, or because an
-/// answer said that nothing is left. Jobs that wait for it ask again within a second. What it says from then on
-/// counts again.
+/// Closes its breakers, and ends a pause that the provider itself asked for, by a `Retry-After` or
+/// because an answer said that its limit is used up. Jobs that wait for it ask again within a
+/// second. Later answers of the provider count as usual.
 ///
-/// A provider that is closed because Redis lost its memory stays closed until `closed_until`: the calls of the last
-/// minute are not known, and would be made a second time.
+/// A provider that is closed because Redis was flushed stays closed until `closed_until`: the calls
+/// of the last minute are not known, and the limit could be exceeded.
 #[utoipa::path(
     post,
     path = "/api/ops/breakers/{provider}/close",
@@ -84,14 +83,14 @@ pub async fn close(
     Ok(Json(BreakersAnswer { closed_until, ..answer }))
 }
 
-/// What was done, and says so in the log.
+/// Logs the change and makes the answer.
 fn answer(provider: String, quotas: &[&(String, Quota)], state: BreakerState) -> BreakersAnswer {
     tracing::info!(provider.name = provider, breaker = %state, "an operator set a provider's breakers");
     let breakers = quotas.iter().map(|(name, _)| (name.clone(), state)).collect();
     BreakersAnswer { provider, breakers, until: None, closed_until: None }
 }
 
-/// For how long.
+/// The duration.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OpenQuery {
@@ -106,14 +105,14 @@ pub struct OpenQuery {
 pub struct BreakersAnswer {
     /// The provider.
     provider: String,
-    /// How they stand, by `provider/model`.
+    /// Their states, by `provider/model`.
     #[schema(value_type = BTreeMap<String, String>)]
     breakers: BTreeMap<String, BreakerState>,
-    /// Until when they are open; null where they are closed.
+    /// Until when they are open; null if they are closed.
     #[schema(required = true)]
     until: Option<DateTime<Utc>>,
-    /// Where they were closed: until when the provider takes no calls all the same, since Redis lost its
-    /// memory of the last minute's. Null elsewhere.
+    /// After closing: until when the provider still gets no calls, because Redis lost the calls of
+    /// the last minute. Else null.
     #[schema(required = true)]
     closed_until: Option<DateTime<Utc>>,
 }

@@ -1,5 +1,5 @@
-//! `/api/ops/dead`: failed jobs that nobody has looked after yet, with the error and the stage that
-//! failed. They can be tried again or put aside, one by one or by what they have in common.
+//! `/api/ops/dead`: dead letters, with the error and the stage that failed. They can be retried or
+//! discarded, one by one or by a filter.
 
 use axum::Json;
 use axum::extract::State;
@@ -24,15 +24,17 @@ use crate::route::job::{read, reopened};
 use crate::state::Services;
 use crate::validate::{self, chars, number};
 
-/// Dead letters that one bulk call takes at most.
+/// The most dead letters in one bulk call.
 const MAX_BULK: i64 = 1_000;
 
 /// Dead letters, newest first.
 ///
-/// Jobs of every business that failed and were not put aside. `error` tells why, `progress.stage` where.
+/// Jobs of every business that failed and were not discarded. `error` says why, `progress.stage`
+/// where.
 ///
-/// With a filter, a page looks at 2,000 dead letters (of a business, of each kind, also those put aside). It can
-/// be short then, or empty, although more follow: the list ends where `next_cursor` is null.
+/// With a filter, a page reads at most 2,000 dead letters (with a business: of each kind, including
+/// discarded ones). It can then be short or empty although more follow: the list ends when
+/// `next_cursor` is null.
 #[utoipa::path(
     get,
     path = "/api/ops/dead",
@@ -57,9 +59,9 @@ pub async fn list(
     Ok(Json(JobPage::of(services.within(found).await?)))
 }
 
-/// Try a dead letter again.
+/// Retry a dead letter.
 ///
-/// As `POST /api/jobs/{id}/retry` does.
+/// Like `POST /api/jobs/{id}/retry`.
 #[utoipa::path(
     post,
     path = "/api/ops/dead/{id}/retry",
@@ -78,7 +80,7 @@ pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Resul
     Ok(Accepted::of_job(read(&services, id).await?))
 }
 
-/// Put a dead letter aside.
+/// Discard a dead letter.
 ///
 /// The job stays failed, and can still be retried by its client.
 #[utoipa::path(
@@ -88,7 +90,7 @@ pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Resul
     tag = "Operators",
     params(("id" = JobId, Path, description = "The job.")),
     responses(
-        (status = 204, description = "It is no dead letter any more."),
+        (status = 204, description = "The job is no longer a dead letter."),
         NoDeadLetter,
     )
 )]
@@ -102,12 +104,12 @@ pub async fn discard(State(services): State<Services>, Id(id): Id<JobId>) -> Res
 
 fn no_dead_letter(job: &JobBody) -> ApiError {
     ApiError::Conflict(match job.status {
-        JobStatus::Failed => "the job was put aside: its client can still retry it".to_owned(),
+        JobStatus::Failed => "the job was discarded: its client can still retry it".to_owned(),
         status => format!("only failed jobs are dead letters: this one is {status}"),
     })
 }
 
-/// Try many dead letters again.
+/// Retry many dead letters.
 ///
 /// The oldest first, up to `limit` in one call: `more` says whether to call again.
 #[utoipa::path(
@@ -125,11 +127,11 @@ pub async fn retry_many(
     let (filter, limit) = body.into_filter();
     let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, limit)).await?;
     reopened(&services, &opened).await;
-    tracing::info!(jobs = opened.len(), "dead letters were opened again");
+    tracing::info!(jobs = opened.len(), "an operator retried dead letters");
     Ok(Json(BulkAnswer::of(opened.len(), limit)))
 }
 
-/// Put many dead letters aside.
+/// Discard many dead letters.
 ///
 /// The oldest first, up to `limit` in one call: `more` says whether to call again.
 #[utoipa::path(
@@ -138,7 +140,7 @@ pub async fn retry_many(
     operation_id = "discard_many_dead",
     tag = "Operators",
     request_body = BulkBody,
-    responses((status = 200, description = "They are no dead letters any more.", body = BulkAnswer))
+    responses((status = 200, description = "The jobs are no longer dead letters.", body = BulkAnswer))
 )]
 pub async fn discard_many(
     State(services): State<Services>,
@@ -146,11 +148,11 @@ pub async fn discard_many(
 ) -> Result<Json<BulkAnswer>, ApiError> {
     let (filter, limit) = body.into_filter();
     let discarded = services.within(store::job::intervene::discard_dead(&services.store, &filter, limit)).await?;
-    tracing::info!(jobs = discarded, "dead letters were put aside");
+    tracing::info!(jobs = discarded, "an operator discarded dead letters");
     Ok(Json(BulkAnswer::of(discarded, limit)))
 }
 
-/// Which dead letters, and which page of them.
+/// Filters of dead letters, and the page.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeadQuery {
@@ -179,7 +181,7 @@ pub struct DeadQuery {
     cursor: Option<JobId>,
 }
 
-/// What the dead letters have in common: all of them where nothing is given.
+/// Filters of dead letters. Without any, all of them.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DeadLettersRequest, example = <BulkBody as RequestBody>::example)]
@@ -198,7 +200,7 @@ pub struct BulkBody {
     #[garde(inner(custom(chars(1..=50))))]
     #[schema(min_length = 1, max_length = 50)]
     stage: Option<String>,
-    /// Jobs at most.
+    /// The most jobs.
     #[garde(inner(custom(number(1..=MAX_BULK))))]
     #[schema(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<i64>,
@@ -224,10 +226,10 @@ impl BulkBody {
     }
 }
 
-/// What became of many dead letters.
+/// The result of a bulk call.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkAnswer {
-    /// How many jobs it were.
+    /// The number of changed jobs.
     jobs: usize,
     /// Whether there may be more of them.
     more: bool,

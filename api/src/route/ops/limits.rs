@@ -1,5 +1,5 @@
-//! `PUT /api/ops/limits/{provider}`: limits in place of the configured ones, without a restart. They
-//! are kept in Postgres; the sweep tells a Redis that forgot them.
+//! `PUT /api/ops/limits/{provider}`: replaces the configured limits without a restart. They are
+//! stored in Postgres; the sweep restores them in Redis after a flush.
 
 use std::collections::BTreeMap;
 
@@ -30,9 +30,9 @@ const MOST: i64 = 1_000_000_000;
 
 /// Set a provider's limits.
 ///
-/// They hold for every worker from its next call on, in place of the configured ones, until they are
-/// set again. All of them are set: a limit that is null or missing is the configured one afterwards.
-/// While Redis is away they are stored all the same, and in force as soon as it is back.
+/// They apply to every worker from its next call on and replace the configured ones, until they are
+/// set again. All limits are set: one that is null or missing falls back to the configured one.
+/// While Redis is unavailable, they are stored and come into force as soon as it is back.
 #[utoipa::path(
     put,
     path = "/api/ops/limits/{provider}",
@@ -57,7 +57,7 @@ pub async fn put(
     Ok(Json(LimitsAnswer { provider, set: LimitsView::of_set(&set), in_force }))
 }
 
-/// The limits in force after that; `None` while Redis is away.
+/// Sets the limits in Redis and returns those in force; `None` while Redis is unavailable.
 async fn enforce(services: &Services, provider: &str, set: &SetLimits, version: i64) -> Option<LimitsView> {
     limits::enforce(&services.redis, provider, set, version).await.ok()?;
     ask_again(services, provider);
@@ -65,7 +65,7 @@ async fn enforce(services: &Services, provider: &str, set: &SetLimits, version: 
     Some(LimitsView::in_force(&status.limits))
 }
 
-/// Limits. Null or missing for the configured one, 0 for no limit.
+/// Limits. Null or missing means the configured one, 0 means no limit.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LimitsRequest, example = <LimitsBody as RequestBody>::example)]
@@ -86,7 +86,7 @@ pub struct LimitsBody {
     #[garde(inner(custom(number(0..=MOST))))]
     #[schema(minimum = 0, maximum = 1_000_000_000)]
     calls_at_once: Option<i64>,
-    /// Money on any day (UTC), in US dollars, as far as prices are known.
+    /// Cost on any day (UTC), in US dollars, as far as prices are known.
     #[garde(inner(custom(number(0.0..=1e9))))]
     #[schema(minimum = 0, maximum = 1_000_000_000)]
     usd_per_day: Option<f64>,
@@ -129,7 +129,7 @@ pub struct LimitsAnswer {
     provider: String,
     /// What an operator set; null for the configured limit, 0 for no limit.
     set: LimitsView,
-    /// What holds; null for no limit, and as a whole while Redis is away.
+    /// The limits in force; null for no limit, and null as a whole while Redis is unavailable.
     #[schema(required = true)]
     in_force: Option<LimitsView>,
 }
@@ -149,7 +149,7 @@ pub struct LimitsView {
     /// Calls at once.
     #[schema(required = true)]
     calls_at_once: Option<i64>,
-    /// Money on any day (UTC), in US dollars.
+    /// Cost on any day (UTC), in US dollars.
     #[schema(required = true)]
     usd_per_day: Option<f64>,
 }
@@ -186,14 +186,14 @@ pub struct LimitView {
     waiting: u64,
     /// Calls made today (UTC).
     calls_today: u64,
-    /// Money spent today (UTC), in US dollars, as far as prices are known.
+    /// Cost of today (UTC), in US dollars, as far as prices are known.
     usd_today: f64,
-    /// Until when the provider takes no calls, by its own word; null where it does.
+    /// Until when the provider gets no calls because it asked for a pause; null if it gets calls.
     #[schema(required = true)]
     closed_until: Option<DateTime<Utc>>,
     /// What an operator set; null for the configured limit, 0 for no limit.
     set: LimitsView,
-    /// What holds; null for no limit.
+    /// The limits in force; null for no limit.
     in_force: LimitsView,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /api/ops/overview`: queues, workers, limits and breakers at a glance.
+//! `GET /api/ops/overview`: an overview of queues, workers, limits and breakers.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +24,14 @@ use crate::state::Services;
 
 /// The operator's view.
 ///
-/// Counts of jobs are Postgres', as of `counted_at`; what only Redis knows is null or empty while it is away.
+/// Counts of jobs come from Postgres, as of `counted_at`. What only Redis knows is null or empty
+/// while it is unavailable.
 #[utoipa::path(
     get,
     path = "/api/ops/overview",
     operation_id = "get_overview",
     tag = "Operators",
-    responses((status = 200, description = "How it stands now.", body = Overview))
+    responses((status = 200, description = "The current state.", body = Overview))
 )]
 pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>, ApiError> {
     let count = services.within(services.counter.read());
@@ -55,16 +56,16 @@ pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>
 /// The operator's view.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Overview {
-    /// When this was found.
+    /// When this was read.
     timestamp: DateTime<Utc>,
-    /// When the jobs in Postgres were counted: now, or where there are so many that counting takes long,
-    /// up to about ten times as long ago as it takes.
+    /// When the jobs in Postgres were counted. If there are so many that counting takes long, the
+    /// count can be older, up to about ten times the duration of counting.
     counted_at: DateTime<Utc>,
     /// Whether Redis answers.
     redis: bool,
-    /// A queue a kind of job.
+    /// One queue for each kind of job.
     queues: Vec<QueueView>,
-    /// The workers that are there, or hold jobs.
+    /// The workers with a recent heartbeat or with jobs.
     workers: Vec<WorkerView>,
     /// The providers' limits.
     limits: Vec<LimitView>,
@@ -78,40 +79,42 @@ pub struct Overview {
 struct QueueView {
     /// The kind.
     kind: JobKind,
-    /// Whether an operator paused it; null while Redis is away.
+    /// Whether an operator paused it; null while Redis is unavailable.
     #[schema(required = true)]
     paused: Option<bool>,
-    /// Which jobs workers are handed: all, those that were under way, or none; null while Redis is away.
+    /// Which jobs it hands out: all, those that were under way, or none; null while Redis is
+    /// unavailable.
     #[schema(required = true)]
     intake: Option<Intake>,
-    /// Accepted, and in no worker's hands.
+    /// Accepted, and not claimed by a worker.
     queued: i64,
     /// Waiting until a known time.
     waiting: i64,
-    /// In some worker's hands.
+    /// Run by a worker.
     running: i64,
-    /// How long the oldest queued job has been there, in seconds; null where there is none.
+    /// The age of the oldest queued job, in seconds; null if there is none.
     #[schema(required = true)]
     oldest_age_seconds: Option<i64>,
     /// Ended with a result within the last minute.
     succeeded_last_minute: i64,
     /// Failed within the last minute.
     failed_last_minute: i64,
-    /// How Redis sees the queue; null while it is away. What it does not know yet, the sweep tells it.
+    /// The queue's state in Redis; null while Redis is unavailable. Jobs that Redis does not know
+    /// yet are pushed by the sweep.
     #[schema(required = true)]
     redis: Option<DepthView>,
 }
 
-/// How Redis sees a queue.
+/// A queue's state in Redis.
 #[derive(Debug, Serialize, ToSchema)]
 struct DepthView {
-    /// Could run now.
+    /// Can run now.
     ready: u64,
-    /// Come later.
+    /// Become ready later.
     delayed: u64,
-    /// Under some worker's lease.
+    /// Leased to a worker.
     leased: u64,
-    /// Could run, but their businesses have as many under way as they may.
+    /// Could run, but their businesses have reached their concurrency caps.
     capped: u64,
 }
 
@@ -120,7 +123,8 @@ impl QueueView {
         let kind = queue.kind();
         let asked = timeout(CHECK_TIMEOUT, async { tokio::try_join!(queue.depth(), queue.intake()) }).await;
         let (depth, intake) = asked.ok().and_then(Result::ok).unzip();
-        // Where Redis was not told, it will be by the next worker, of what an operator set: mostly nothing.
+        // If Redis does not know the intake, a worker will soon set it to what an operator chose:
+        // mostly the default.
         let intake = intake.map(|intake| intake.unwrap_or(Intake::Open));
         let load = loads.iter().find(|load| load.kind == kind);
         let oldest = load.and_then(|load| load.oldest_queued_at);
@@ -144,7 +148,7 @@ impl QueueView {
 struct WorkerView {
     /// Its name.
     id: String,
-    /// The machine; null for a worker that has not been heard of lately.
+    /// The machine; null for a worker without a recent heartbeat.
     #[schema(required = true)]
     host: Option<String>,
     /// Its release.
@@ -156,10 +160,10 @@ struct WorkerView {
     /// When it started.
     #[schema(required = true)]
     started_at: Option<DateTime<Utc>>,
-    /// When it was last heard of.
+    /// The time of its last heartbeat.
     #[schema(required = true)]
     last_seen_at: Option<DateTime<Utc>>,
-    /// Jobs in its hands. One that has not been heard of loses them when their leases end.
+    /// The jobs that it runs. A worker without heartbeats loses them when their leases end.
     in_flight: i64,
 }
 

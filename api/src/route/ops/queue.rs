@@ -1,5 +1,5 @@
-//! `POST /api/ops/queues/{kind}/pause`, `/drain` and `/resume`: a kind of job is held back. That is
-//! kept in Postgres; the sweep tells a Redis that forgot it.
+//! `POST /api/ops/queues/{kind}/pause`, `/drain` and `/resume`: sets which jobs of a kind are
+//! handed out. This is stored in Postgres; the sweep restores it in Redis after a flush.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,11 +15,11 @@ use crate::extract::Kind;
 use crate::route::health::CHECK_TIMEOUT;
 use crate::state::Services;
 
-/// Hand out no more jobs of a kind.
+/// Pause a queue: hand out no more jobs of a kind.
 ///
-/// Jobs are accepted and gather; what runs goes on until it ends or waits.
-/// Holds for every worker at once, until it is changed, and outlives a flush of Redis. While Redis is
-/// away it is stored all the same, and in force soon after it is back.
+/// Jobs are still accepted and pile up; running jobs continue until they end or wait. Applies to
+/// every worker at once, until it is changed, and survives a flush of Redis. While Redis is
+/// unavailable, it is stored and comes into force soon after Redis is back.
 #[utoipa::path(
     post,
     path = "/api/ops/queues/{kind}/pause",
@@ -32,12 +32,12 @@ pub async fn pause(State(services): State<Services>, Kind(kind): Kind) -> Result
     set(&services, kind, Intake::Paused).await
 }
 
-/// Begin no new jobs of a kind.
+/// Drain a queue: start no new jobs of a kind.
 ///
-/// Jobs that were begun go on to their end, also those that wait in between; new ones are accepted and
-/// gather. The queue is drained once `running` and `waiting` are 0 in the overview, but for scheduled jobs.
-/// Holds for every worker at once, until it is changed, and outlives a flush of Redis. While Redis is
-/// away it is stored all the same, and in force soon after it is back.
+/// Jobs that have begun are finished, also those that wait in between. New ones are accepted and
+/// pile up. The queue is drained once `running` and `waiting` are 0 in the overview, not counting
+/// scheduled jobs. Applies to every worker at once, until it is changed, and survives a flush of
+/// Redis. While Redis is unavailable, it is stored and comes into force soon after Redis is back.
 #[utoipa::path(
     post,
     path = "/api/ops/queues/{kind}/drain",
@@ -50,10 +50,10 @@ pub async fn drain(State(services): State<Services>, Kind(kind): Kind) -> Result
     set(&services, kind, Intake::Draining).await
 }
 
-/// Hand out jobs of a kind again.
+/// Resume a queue: hand out jobs of a kind again.
 ///
-/// Holds for every worker at once, until it is changed, and outlives a flush of Redis. While Redis is
-/// away it is stored all the same, and in force soon after it is back.
+/// Applies to every worker at once, until it is changed, and survives a flush of Redis. While Redis
+/// is unavailable, it is stored and comes into force soon after Redis is back.
 #[utoipa::path(
     post,
     path = "/api/ops/queues/{kind}/resume",
@@ -68,7 +68,7 @@ pub async fn resume(State(services): State<Services>, Kind(kind): Kind) -> Resul
 
 async fn set(services: &Services, kind: JobKind, intake: Intake) -> Result<Json<QueueState>, ApiError> {
     let version = services.within(store::intake::set(&services.store, kind, intake)).await?;
-    tracing::info!(job.kind = %kind, queue.intake = %intake, "an operator changed which jobs are handed out");
+    tracing::info!(job.kind = %kind, queue.intake = %intake, "an operator changed which jobs a queue hands out");
     let told = timeout(CHECK_TIMEOUT, services.queue(kind)?.set_intake(intake, version)).await;
     Ok(Json(QueueState { kind, intake, paused: intake == Intake::Paused, in_force: matches!(told, Ok(Ok(_))) }))
 }
@@ -78,10 +78,11 @@ async fn set(services: &Services, kind: JobKind, intake: Intake) -> Result<Json<
 pub struct QueueState {
     /// The kind of its jobs.
     kind: JobKind,
-    /// All of them, those that were under way, or none.
+    /// All jobs, those that were under way, or none.
     intake: Intake,
-    /// Whether it hands out none.
+    /// Whether it hands out no jobs.
     paused: bool,
-    /// Whether Redis knows. Where it is away, the workers are told soon after it is back.
+    /// Whether this is set in Redis. If Redis is unavailable, this comes into force soon after it
+    /// is back.
     in_force: bool,
 }

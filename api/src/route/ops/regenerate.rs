@@ -1,4 +1,4 @@
-//! `POST /api/ops/regenerate`: texts that lack something are made anew, many at once.
+//! `POST /api/ops/regenerate`: regenerates many degraded texts.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -16,26 +16,26 @@ use crate::error::ApiError;
 use crate::extract::{Body, RequestBody};
 use crate::state::Services;
 
-/// Texts that one call makes anew at most.
+/// The most texts that one call regenerates.
 const MAX_BULK: u16 = 1_000;
-/// Texts that are counted at most.
+/// The most texts that are counted.
 const MAX_COUNTED: u32 = 100_000;
 
-/// Make many texts anew.
+/// Regenerate many texts.
 ///
-/// Those that had to do without something and were not made anew yet, the oldest first, up to 1,000 in one call: each
-/// becomes a new job with the same request, of `bulk` priority, with a day at least, and is paid for again. `left` says
-/// whether to call again. No text is made anew twice, however often this is called; one that becomes degraded again is
-/// another text.
+/// Regenerates degraded texts that were not regenerated before, oldest first, up to 1,000 in one
+/// call. Each becomes a new job with the same request, `bulk` priority and a deadline of at least a
+/// day, and is paid for again. `left` says whether to call again. No text is regenerated twice,
+/// however often this is called; if the new text is degraded too, it counts as another text.
 ///
-/// Without `"confirm": true` nothing is changed: `left` says how many there are.
+/// Without `"confirm": true` nothing is changed: `left` is the number of such texts.
 #[utoipa::path(
     post,
     path = "/api/ops/regenerate",
     operation_id = "regenerate_many",
     tag = "Operators",
     request_body = RegenerateBody,
-    responses((status = 200, description = "How many are made anew, and how many are left.", body = RegenerateAnswer))
+    responses((status = 200, description = "How many texts are regenerated, and how many are left.", body = RegenerateAnswer))
 )]
 pub async fn regenerate_many(
     State(services): State<Services>,
@@ -49,27 +49,27 @@ pub async fn regenerate_many(
         let jobs = services.within(regenerate::many(&services.store, &filter, MAX_BULK, trace)).await?;
         services.announcer.announce_new(jobs.iter());
         accepted = jobs.len();
-        tracing::info!(jobs = accepted, degraded = %degraded, "an operator has texts made anew");
+        tracing::info!(jobs = accepted, degraded = %degraded, "an operator started the regeneration of texts");
     }
     let left = services.within(regenerate::count(&services.store, &filter, MAX_COUNTED)).await?;
     Ok(Json(RegenerateAnswer { accepted, left }))
 }
 
-/// Which texts are to be made anew.
+/// Which texts to regenerate.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RegenerateRequest, example = <RegenerateBody as RequestBody>::example)]
 pub struct RegenerateBody {
-    /// Those that had to do without this.
+    /// Texts with this degradation.
     #[garde(skip)]
     degraded: Degradation,
-    /// Those of this business only.
+    /// Only texts of this business.
     #[garde(skip)]
     business_id: Option<BusinessId>,
-    /// Those only that were written since.
+    /// Only texts written since.
     #[garde(skip)]
     since: Option<DateTime<Utc>>,
-    /// Without `true` they are only counted.
+    /// Without `true`, texts are only counted.
     #[garde(skip)]
     confirm: Option<bool>,
 }
@@ -80,11 +80,11 @@ impl RequestBody for RegenerateBody {
     }
 }
 
-/// What became of them.
+/// The result of a bulk regeneration.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RegenerateAnswer {
     /// How many jobs were accepted.
     accepted: usize,
-    /// How many texts are left to be made anew: counted up to 100,000.
+    /// How many texts are left to regenerate, counted up to 100,000.
     left: u64,
 }

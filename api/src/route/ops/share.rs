@@ -1,5 +1,5 @@
-//! `PUT` and `GET /api/ops/businesses/{business_id}/share`: how much of the workers one business may
-//! have. It is kept in Postgres; the sweep tells a Redis that forgot it.
+//! `PUT` and `GET /api/ops/businesses/{business_id}/share`: a business's weight and concurrency
+//! cap. They are stored in Postgres; the sweep restores them in Redis after a flush.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,9 +20,9 @@ use crate::validate::number;
 
 /// Set a business's share of the workers.
 ///
-/// Holds for every worker at once, until it is set again, and outlives a flush of Redis. All of it is
-/// set: what is null or missing is the default afterwards. While Redis is away it is stored all the
-/// same, and in force soon after it is back.
+/// Applies to every worker at once, until it is set again, and survives a flush of Redis. All
+/// fields are set: one that is null or missing falls back to the default. While Redis is
+/// unavailable, the share is stored and comes into force soon after Redis is back.
 #[utoipa::path(
     put,
     path = "/api/ops/businesses/{business_id}/share",
@@ -40,7 +40,7 @@ pub async fn put(
     let share = Share { weight: body.weight, jobs_at_once: body.jobs_at_once };
     let version = services.within(store::share::set(&services.store, &business_id, share)).await?;
     tracing::info!(business.id = %business_id, ?share, "an operator set a business's share");
-    // A Redis that is away hears of it from the sweep.
+    // If Redis is unavailable, the sweep sets it later.
     let _ = timeout(CHECK_TIMEOUT, enforce(&services, &business_id, share, version)).await;
     Ok(Json(ShareView::of(business_id, share)))
 }
@@ -52,7 +52,7 @@ pub async fn put(
     operation_id = "get_share",
     tag = "Operators",
     params(("business_id" = BusinessId, Path, description = "The business.")),
-    responses((status = 200, description = "The share; all null where none was set.", body = ShareView))
+    responses((status = 200, description = "The share; all fields are null if none was set.", body = ShareView))
 )]
 pub async fn get(
     State(services): State<Services>,
@@ -66,23 +66,26 @@ async fn enforce(services: &Services, business_id: &BusinessId, share: Share, ve
     let shares = [(business_id.clone(), share, version)];
     for queue in &services.queues {
         if let Err(error) = queue.set_shares(&shares).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a share is in force once Redis is back");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a share could not be set in Redis: it comes into force once Redis is back"
+            );
         }
     }
 }
 
-/// A share. Null or missing for the default.
+/// A share. Null or missing means the default.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ShareRequest, example = <ShareBody as RequestBody>::example)]
 pub struct ShareBody {
-    /// Its turns for each turn of another business, where both have jobs waiting; 1 by default. Holds
-    /// for jobs that are accepted from now on.
+    /// Its weight: the number of turns for each turn of another business while both have a backlog;
+    /// 1 by default. Applies to jobs that are accepted from now on.
     #[garde(inner(custom(number(1..=1_000))))]
     #[schema(minimum = 1, maximum = 1_000)]
     weight: Option<u32>,
-    /// The most of its jobs of each kind that all workers have in their hands at once; 0 for any number,
-    /// `COPYDESK_BUSINESS_JOBS_AT_ONCE` by default.
+    /// Its concurrency cap: the most of its jobs of each kind that run at once in all workers; 0
+    /// for no cap, `COPYDESK_BUSINESS_JOBS_AT_ONCE` by default.
     #[garde(inner(custom(number(0..=1_000_000))))]
     #[schema(minimum = 0, maximum = 1_000_000)]
     jobs_at_once: Option<u32>,
@@ -99,10 +102,11 @@ impl RequestBody for ShareBody {
 pub struct ShareView {
     /// The business.
     business_id: BusinessId,
-    /// Its turns for each turn of a business of weight 1.
+    /// Its weight: the number of turns for each turn of a business of weight 1.
     #[schema(required = true)]
     weight: Option<u32>,
-    /// The most of its jobs of each kind that workers have in their hands at once; 0 for any number.
+    /// Its concurrency cap: the most of its jobs of each kind that run at once in all workers; 0
+    /// for no cap.
     #[schema(required = true)]
     jobs_at_once: Option<u32>,
 }
