@@ -72,7 +72,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (
             true,
             StatusCode::SERVICE_UNAVAILABLE,
-            "The database, or another service that the request needs, is unavailable: try again after `Retry-After` seconds.",
+            "A service that the request needs is unavailable: try again after `Retry-After` seconds.",
         ),
         (true, StatusCode::INTERNAL_SERVER_ERROR, "An internal error; it was logged with the `x-request-id`."),
     ];

@@ -35,7 +35,7 @@ const MAX_COUNTED: u32 = 100_000;
     operation_id = "regenerate_many",
     tag = "Operators",
     request_body = RegenerateBody,
-    responses((status = 200, description = "How many texts are regenerated, and how many are left.", body = RegenerateAnswer))
+    responses((status = 200, description = "The numbers of accepted jobs and of texts left.", body = RegenerateAnswer))
 )]
 pub async fn regenerate_many(
     State(services): State<Services>,
