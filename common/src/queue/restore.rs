@@ -26,7 +26,7 @@ impl Queue {
             let found = try_join_all(ids.chunks(BATCH).map(|batch| self.recover(batch))).await?;
             let put_back: u64 = found.iter().map(|found| found.put_back).sum();
             if put_back > 0 {
-                tracing::warn!(job.kind = %self.kind, jobs = put_back, "jobs that were in no set of the queue were made ready again");
+                tracing::warn!(job.kind = %self.kind, jobs = put_back, "jobs in no set of the queue were made ready again");
             }
             let mut unknown = found.into_iter().flat_map(|found| found.unknown).peekable();
             // Both have the same order.
