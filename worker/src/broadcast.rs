@@ -1,5 +1,5 @@
-//! Tells those who follow a job what happens to it, and shows them its text while it is being written.
-//! Nothing is sent for jobs that nobody follows, and no job waits for it: what cannot be sent is lost.
+//! Publishes hints and drafts for followed jobs. Nothing is sent for other jobs, and no job waits
+//! for it: what cannot be sent is lost.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Sends to those who follow, over one task a process, until the last clone is dropped.
+/// Sends to followers by one task for each process, until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Broadcast {
     followed: Followed,
@@ -25,7 +25,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// Starts the task, and to hear of who follows.
+    /// Starts the task and the subscription to followed jobs.
     pub fn start(redis: &Redis) -> Self {
         let stop = CancellationToken::new();
         let followed = Followed::listen(redis.clone(), stop.clone());
@@ -35,21 +35,21 @@ impl Broadcast {
         Self { followed, notifier: Notifier::new(redis), outbox, _stop: Arc::new(stop.drop_guard()) }
     }
 
-    /// Hints to who follows the job that its row changed.
+    /// Tells the job's followers that its row changed.
     pub fn changed(&self, id: JobId) {
         if self.followed.contains(id) {
             self.notifier.publish_soon(id);
         }
     }
 
-    /// Where to write the job's text as it comes; `None` where nobody follows.
+    /// Where to write the job's text while it is made; `None` if the job is not followed.
     pub fn audience(&self, job: &StartedJob) -> Option<Audience> {
         let audience = || Audience { key: (job.business_id.clone(), job.id), outbox: Arc::clone(&self.outbox) };
         self.followed.contains(job.id).then(audience)
     }
 }
 
-/// Those who follow one job.
+/// The followers of one job.
 #[derive(Debug)]
 pub struct Audience {
     key: DraftKey,
@@ -57,7 +57,7 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Shows a piece, soon: pieces arrive in order.
+    /// Sends a piece in the background. Pieces arrive in order.
     pub fn show(&self, piece: Piece) {
         self.outbox.add(self.key.clone(), piece);
     }
@@ -65,7 +65,7 @@ impl Audience {
 
 #[cfg(test)]
 impl Audience {
-    /// An audience, and what was sent to it since that was last asked.
+    /// An audience, and a function that returns what was sent since the last call.
     #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub(crate) fn of_test() -> (Self, impl Fn() -> Option<Piece>) {
         let key = (BusinessId::parse("acme").expect("an id"), JobId::new());
@@ -80,7 +80,7 @@ impl Audience {
 
 type DraftKey = (BusinessId, JobId);
 
-/// What waits to be sent: a piece a job.
+/// The pieces to be sent, one for each job.
 #[derive(Debug, Default)]
 struct Outbox {
     waiting: Mutex<HashMap<DraftKey, Piece>>,
@@ -88,7 +88,7 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Puts a piece behind the one that waits; where a text begins, in its place.
+    /// Appends a piece to the waiting one, or replaces it if a new text begins.
     fn add(&self, key: DraftKey, piece: Piece) {
         let mut waiting = self.waiting();
         match waiting.get_mut(&key) {
@@ -104,7 +104,7 @@ impl Outbox {
     }
 }
 
-/// Empties the outbox.
+/// Sends the pieces of the outbox.
 struct Sender {
     redis: Redis,
     followed: Followed,
@@ -113,7 +113,7 @@ struct Sender {
 
 impl Sender {
     async fn run(self) {
-        // Jobs of which a piece was lost: what follows it would leave a gap, until a text begins anew.
+        // Jobs with a lost piece: later pieces would leave a gap, until a new text begins.
         let mut broken = HashSet::new();
         loop {
             self.outbox.filled.notified().await;
@@ -121,7 +121,7 @@ impl Sender {
         }
     }
 
-    /// Sends what waits: the pieces of all jobs at once, those of one job one after the other.
+    /// Sends the waiting pieces: those of different jobs concurrently, those of one job in order.
     async fn run_once(&self, broken: &mut HashSet<JobId>) {
         broken.retain(|id| self.followed.contains(*id));
         let waiting = std::mem::take(&mut *self.outbox.waiting());

@@ -1,12 +1,12 @@
-//! Cancelled jobs: hears at once that a client cancelled one, so that its call under way is dropped.
-//! A word that is lost costs time only: the row has ended, and refuses every later write.
+//! Cancelled jobs: a hint says at once that a client cancelled a job, so that its current call is
+//! dropped. A lost hint costs only time: the row has ended, and refuses every later write.
 
 use copydesk_common::notify::{Listener, Subscription};
 use copydesk_common::redis::Redis;
 use copydesk_domain::id::JobId;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Hears of cancelled jobs, over one connection a process, until dropped.
+/// Receives hints of cancelled jobs, over one connection for each process, until dropped.
 #[derive(Debug)]
 pub struct Cancellations {
     listener: Listener,
@@ -20,7 +20,7 @@ impl Cancellations {
         Self { listener: Listener::of_cancellations(redis.clone(), stop.clone()), _stop: stop.drop_guard() }
     }
 
-    /// Hears from now on whether the job is cancelled.
+    /// Watches from now on whether the job is cancelled.
     pub fn of(&self, id: JobId) -> Cancellation {
         Cancellation(self.listener.subscribe(id))
     }
@@ -31,7 +31,7 @@ impl Cancellations {
 pub struct Cancellation(Subscription);
 
 impl Cancellation {
-    /// Returns once it is.
+    /// Returns once it is cancelled.
     pub async fn requested(&mut self) {
         self.0.changed().await;
     }

@@ -1,5 +1,5 @@
-//! The apalis workers of this process, one a kind of job, on our own backend. The only place
-//! besides the backend itself that knows apalis.
+//! The apalis workers of this process, one for each kind of job, on Copydesk's own backend. Only
+//! this module and the backend use apalis.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,14 +23,14 @@ impl Receiving {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(reachability);
     }
 
-    /// True once every kind's worker has had an answer from its queue, and lately.
+    /// True if every kind's worker has had a recent answer from its queue.
     pub fn can_receive(&self) -> bool {
         let workers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         !workers.is_empty() && workers.iter().all(Reachability::can_receive)
     }
 }
 
-/// Every kind's worker, ready to run until the context's worker leaves.
+/// The workers of every kind, ready to run until this process shuts down.
 pub(crate) fn workers(
     context: &Arc<Context>,
     handler: &Arc<dyn Handler>,
@@ -53,7 +53,7 @@ pub(crate) fn workers(
     })
 }
 
-/// A task of its own for each job: apalis polls all handlers of a worker in one.
+/// Runs each job in its own task: apalis polls all handlers of a worker in one.
 async fn handle(
     claim: Claim,
     context: Data<Arc<Context>>,

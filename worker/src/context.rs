@@ -1,4 +1,4 @@
-//! What every handler of this process shares. Made once, at the start.
+//! The context that all handlers of this process share. Made once, at the start.
 
 use std::time::Duration;
 
@@ -11,43 +11,43 @@ use crate::broadcast::Broadcast;
 use crate::cancel::Cancellations;
 use crate::journal::Journal;
 
-/// What every handler of this process shares.
+/// The context of all handlers.
 #[derive(Debug)]
 pub struct Context {
     /// Postgres.
     pub store: Store,
-    /// What jobs write there together.
+    /// Batches the jobs' writes to Postgres.
     pub journal: Journal,
     /// Redis.
     pub redis: Redis,
     /// Wakes clients that wait for a job.
     pub notifier: Notifier,
-    /// Tells those who follow a job what happens to it.
+    /// Publishes hints and drafts to followers of jobs.
     pub broadcast: Broadcast,
-    /// Hears of jobs that were cancelled.
+    /// Receives hints of cancelled jobs.
     pub cancellations: Cancellations,
-    /// Names this process in leases: host, process and a random part, so that no two are alike.
+    /// The unique name of this process in leases: host, process id and a random part.
     pub owner: String,
     /// The wait before the second attempt of a job.
     pub first_backoff: Duration,
-    /// The longest that a call to a provider may take: what a job needs before its deadline to end
-    /// with a fallback.
+    /// The longest that a call to a provider may take. A job needs this much time before its
+    /// deadline to end with a fallback.
     pub longest_call: Duration,
-    /// How the worker leaves.
+    /// The shutdown of the worker.
     pub leaving: Leaving,
 }
 
-/// The two steps in which a worker leaves.
+/// The two steps of a worker's shutdown.
 #[derive(Debug, Clone, Default)]
 pub struct Leaving {
-    /// No new jobs, and none goes on to its next stage.
+    /// Claims no new jobs, and no job starts its next stage.
     pub draining: CancellationToken,
-    /// The grace is over: what still runs is given back as it is.
+    /// The grace period is over: jobs that still run are given back.
     pub grace_over: CancellationToken,
 }
 
 impl Context {
-    /// The name of this process: host, process id, and a part that no restart repeats.
+    /// The name of this process: host, process id, and a part that differs after a restart.
     pub fn process_name() -> String {
         format!("{}-{}-{:08x}", Self::host_name(), std::process::id(), rand::random::<u32>())
     }

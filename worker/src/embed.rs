@@ -1,6 +1,6 @@
-//! Makes vectors of passages that have none, and stores them: what was once paid for is kept by what it was
-//! made from, so that neither a crash nor the same passage in another document is paid for again. How they
-//! are compared is `copydesk_knowledge`'s.
+//! Makes vectors of passages that have none, and stores them by the hash of their input, so that
+//! nothing is paid for again after a crash or for the same passage in another document.
+//! `copydesk_knowledge` compares them.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::provider::{EMBEDDINGS, ProviderError};
 /// Why passages have no vectors yet.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
-    /// The provider gave none.
+    /// The provider returned none.
     #[error(transparent)]
     Provider(#[from] ProviderError),
     /// They could not be stored.
@@ -34,13 +34,13 @@ pub struct Embedder {
     embeddings: Arc<Embeddings>,
     /// The longest that a call may take.
     call_timeout: Duration,
-    /// The businesses whose missing vectors a generation of this process is asking for: the others need
-    /// not pay for the same.
+    /// The businesses for which a generation of this process is making missing vectors, so that
+    /// others do not pay for the same ones.
     filling: Arc<Mutex<HashSet<BusinessId>>>,
 }
 
 impl Embedder {
-    /// Asks `embeddings` and stores in `store`.
+    /// Makes vectors with `embeddings` and stores them in `store`.
     pub fn new(store: Store, embeddings: Arc<Embeddings>, call_timeout: Duration) -> Self {
         Self { store, embeddings, call_timeout, filling: Arc::default() }
     }
@@ -50,8 +50,8 @@ impl Embedder {
         self.embeddings.model()
     }
 
-    /// Makes vectors of all these passages that have none, a call after the other. Each call's are stored before
-    /// the next one: an interruption costs none of them.
+    /// Makes the missing vectors of these passages, one call after the other. The vectors of each
+    /// call are stored before the next call, so an interruption loses none.
     pub async fn all(&self, rank: &Rank, business_id: &BusinessId, passages: &[Unembedded]) -> Result<(), EmbedError> {
         let mut missing = self.without_vector(business_id, None, passages).await?;
         while !missing.is_empty() {
@@ -64,8 +64,9 @@ impl Embedder {
         Ok(())
     }
 
-    /// Makes vectors of as many of these passages as one call takes, by `embed`, and makes them known to the
-    /// searches. Does nothing while another job of this process does the same for the business.
+    /// Makes vectors of as many of these passages as fit into one call of `embed`, and announces
+    /// them to searches by a new version. Does nothing while another job of this process does this
+    /// for the business.
     pub async fn some<E: From<StoreError>>(
         &self,
         business_id: &BusinessId,
@@ -74,7 +75,7 @@ impl Embedder {
         embed: impl AsyncFnOnce(&[String]) -> Result<Embedded, E>,
     ) -> Result<(), E> {
         let Some(_turn) = Turn::take(&self.filling, business_id) else { return Ok(()) };
-        // Where all are stored, a process ended before it could make them known.
+        // If all are stored, a process ended before it could announce them.
         let mut missing = self.without_vector(business_id, Some(dimension), passages).await?;
         if !missing.is_empty() {
             let batch = self.first_of(&mut missing);
@@ -95,7 +96,7 @@ impl Embedder {
         Ok(passages.iter().filter(|passage| !known.contains(&passage.hash)).cloned().collect())
     }
 
-    /// Takes what one call takes off the front.
+    /// Removes and returns as many passages from the front as fit into one call.
     fn first_of(&self, missing: &mut Vec<Unembedded>) -> Vec<Unembedded> {
         let rest = missing.split_off(embeddings::batch(missing.iter().map(|passage| passage.input.as_str())));
         std::mem::replace(missing, rest)
@@ -116,7 +117,7 @@ fn inputs(batch: &[Unembedded]) -> Vec<String> {
     batch.iter().map(|passage| passage.input.clone()).collect()
 }
 
-/// The turn to fill a business's missing vectors, given back when dropped.
+/// The right to make a business's missing vectors, given back when dropped.
 struct Turn<'a> {
     filling: &'a Mutex<HashSet<BusinessId>>,
     business_id: &'a BusinessId,

@@ -1,5 +1,5 @@
-//! One claimed job, from its begin to what follows for its message. The only place that moves jobs
-//! between their states; what a handler does with one is the handler's.
+//! Runs one claimed job and decides what follows for its message. Only this module makes the
+//! transitions of running jobs; the handlers do the work.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -20,21 +20,25 @@ use crate::outcome::{Interruption, STORE_AWAY};
 use crate::queue::Claim;
 use crate::{metric, problem, retry};
 
-/// A job that lost its worker so often in a row, without finishing another stage, is what kills
-/// the workers: it ends as dead.
+/// The most takeovers in a row without another finished stage. After more, the job counts as poison
+/// and fails.
 const MAX_TAKEOVERS: u16 = 5;
 
-/// Handles a claimed job. Answers what follows for its message.
+/// Runs a claimed job. Returns what follows for its message.
 pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Claim) -> Next {
     let id = claim.message().job_id;
-    // Before the job begins: a cancellation after it is heard.
+    // Subscribed before the job begins, so that no later cancellation is missed.
     let cancellation = context.cancellations.of(id);
     let job = match context.journal.begin(claim.lease()).await {
         Ok(Some(job)) => job,
-        // It ended, or a later lease holds it: this message is one too many.
+        // The job has ended, or a later lease holds it: this message is obsolete.
         Ok(None) => return Next::Done,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, job.id = %id, "a job could not be begun");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                job.id = %id,
+                "a job could not be started: it is tried again later"
+            );
             return Next::Later(clock::now() + STORE_AWAY);
         }
     };
@@ -44,7 +48,7 @@ pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Cl
     let handled = handle(context, handler, claim, &job, cancellation).instrument(span.clone()).await;
     let (next, outcome) = conclude(context, &job, handled).instrument(span).await;
     metric::job_handled(job.kind, outcome, begun.elapsed());
-    // Who waits for a job waits for its end; who follows it hears of all else too.
+    // The end of a job is published to all who wait for it; other changes only to followers.
     if next == Next::Done {
         context.notifier.publish_soon(id);
     } else {
@@ -53,7 +57,7 @@ pub(crate) async fn execute(context: &Context, handler: &dyn Handler, claim: &Cl
     next
 }
 
-/// The first attempt continues the request's trace; a later one is a trace of its own that names it.
+/// The first attempt continues the request's trace. Later ones start a new trace that links to it.
 fn span(job: &StartedJob) -> tracing::Span {
     let first = job.attempt == 1 && job.takeovers == 0;
     let trace = if first { job.trace.child() } else { TraceParent::start() };
@@ -68,8 +72,8 @@ fn span(job: &StartedJob) -> tracing::Span {
     )
 }
 
-/// Runs the handler of the job's kind until it ends, the lease is lost, the job is cancelled, or the
-/// worker must leave.
+/// Runs the handler until it ends, the lease is lost, the job is cancelled, or the worker must shut
+/// down.
 async fn handle(
     context: &Context,
     handler: &dyn Handler,
@@ -90,11 +94,11 @@ async fn handle(
     tokio::select! {
         biased;
         () = claim.lost().cancelled() => Err(Interruption::Superseded),
-        // Before another call is paid for that somebody else may be making.
+        // Checked before another call is paid for: another worker may run the job now.
         () = claim.lapsed() => Err(Interruption::Lapsed),
         () = cancellation.requested() => Err(Interruption::Superseded),
         () = context.leaving.grace_over.cancelled() => Err(Interruption::Draining),
-        // A panic is the attempt's failure, not the worker's.
+        // A panic fails the attempt, not the worker.
         handled = AssertUnwindSafe(handler.handle(context, job)).catch_unwind() => {
             handled.unwrap_or_else(|panic| Err(Interruption::Retry(panic_message(&*panic).into())))
         }
@@ -107,7 +111,8 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     format!("the handler panicked: {}", text.as_deref().unwrap_or("no message"))
 }
 
-/// Moves the job's row on, and says what follows for its message, with a name for the metrics.
+/// Writes the job's next state. Returns what follows for its message, and the outcome for the
+/// metrics.
 async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Interruption>) -> (Next, &'static str) {
     let store = &context.store;
     let (moved, next, outcome) = match handled {
@@ -118,14 +123,17 @@ async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Inter
             (moved, Next::Later(waiting.until), "waiting")
         }
         Err(Interruption::Retry(error)) if job.attempt < job.max_attempts => {
-            tracing::warn!(error = &*error as &dyn std::error::Error, "an attempt failed");
+            tracing::warn!(
+                error = &*error as &dyn std::error::Error,
+                "an attempt failed: the job is retried after a backoff"
+            );
             let until = clock::now() + retry::backoff(context.first_backoff, job.attempt);
             let until = before_deadline(context, job, until);
             let waiting = Waiting { reason: WaitReason::Backoff, provider: None, until };
             (store::job::wait(store, job, &waiting, job.attempt + 1).await, Next::Later(until), "retried")
         }
         Err(Interruption::Retry(error)) => {
-            tracing::error!(error = &*error as &dyn std::error::Error, "the last attempt failed");
+            tracing::error!(error = &*error as &dyn std::error::Error, "the last attempt failed: the job fails");
             (store::job::fail(store, job, &problem::exhausted(job)).await, Next::Done, "failed")
         }
         Err(Interruption::Fail(problem)) => {
@@ -133,22 +141,25 @@ async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Inter
             (store::job::fail(store, job, &problem).await, Next::Done, "failed")
         }
         Err(Interruption::Draining) => (store::job::release(store, job).await, Next::Back, "drained"),
-        // Where nobody has taken it over yet, it is anybody's.
+        // If it was not taken over yet, any worker may claim it.
         Err(Interruption::Lapsed) => (store::job::release(store, job).await, Next::Back, "lapsed"),
-        // Where our lease is the latest all the same, the job has ended and its message may go.
+        // If this lease is still the latest, the job has ended and its message can be removed.
         Err(Interruption::Superseded) => (Ok(()), Next::Done, "superseded"),
     };
     match moved {
         Ok(()) => (next, outcome),
         Err(StoreError::Superseded) => (Next::Done, "superseded"),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a job's row could not be moved on");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a job's next state could not be stored: the job runs again later"
+            );
             (Next::Later(clock::now() + STORE_AWAY), "store_away")
         }
     }
 }
 
-/// A job wakes early enough before its deadline to end with a fallback rather than with nothing.
+/// The end of a wait, early enough before the deadline for the job to end with a fallback.
 fn before_deadline(context: &Context, job: &StartedJob, until: DateTime<Utc>) -> DateTime<Utc> {
     match job.deadline_at {
         Some(deadline) => until.min((deadline - context.longest_call).max(clock::now())),

@@ -1,4 +1,4 @@
-//! The handler of feedback jobs: a human's verdict becomes part of what is known of a generation.
+//! The handler of feedback jobs: applies a human's verdict to a generation.
 
 use copydesk_common::store::{self, Store};
 use copydesk_domain::feedback::Verdict;

@@ -1,6 +1,6 @@
-//! What is done with a job once it has begun: one handler for each kind. Claiming it, and moving it
-//! between its states, is [`crate::execute`]'s.
+//! The handlers of running jobs, one for each kind. [`crate::execute`] makes the jobs' transitions.
 
+use std::error::Error;
 use std::fmt;
 use std::future::ready;
 
@@ -21,8 +21,8 @@ use crate::provider::ClientError;
 
 /// Does the work of jobs.
 pub trait Handler: fmt::Debug + Send + Sync {
-    /// Runs a job that has begun to its end: with `Ok`, its end is stored. May be dropped at any moment,
-    /// and called again for the same job under a later lease.
+    /// Runs a started job to its end; on `Ok`, its end is stored. The future may be dropped at any
+    /// moment, and the handler may be called again for the same job under a later lease.
     fn handle<'a>(&'a self, context: &'a Context, job: &'a StartedJob) -> BoxFuture<'a, Result<(), Interruption>>;
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    /// Sets them up; calls nobody.
+    /// Creates the handlers. Makes no calls.
     pub(crate) fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
         let pipeline = PipelineDeps::new(config, context)?;
         let ingest = Ingest::new(context.store.clone(), pipeline.embedder.clone());
@@ -48,8 +48,11 @@ impl Handler for Handlers {
             Ok(Work::Generate(request)) => pipeline::run(&self.pipeline, job, request).boxed(),
             Ok(Work::Feedback(verdict)) => feedback::run(&context.store, job, verdict).boxed(),
             Ok(Work::Ingest(payload)) => self.ingest.run(job, payload.document_id).boxed(),
-            // Another attempt would read the same.
-            Err(_) => ready(Err(problem::unreadable(job).into())).boxed(),
+            // Not retried: another attempt would read the same payload.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "a job's payload cannot be read: the job fails");
+                ready(Err(problem::unreadable(job).into())).boxed()
+            }
         }
     }
 }

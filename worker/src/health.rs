@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consume::Receiving;
 
-/// A check that has no answer by then has failed.
+/// The time-out of a check.
 const CHECK: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
@@ -47,8 +47,8 @@ async fn metrics() -> Result<String, StatusCode> {
     telemetry::metrics().map(|handle| handle.render()).ok_or(StatusCode::NOT_FOUND)
 }
 
-/// Ready: every queue can hand jobs to this worker, their rows can be read, and it is not leaving.
-/// While Postgres' breaker is open it takes none.
+/// Ready if every queue can hand jobs to this worker, rows can be read, and the worker is not
+/// shutting down. While Postgres' breaker is open, it is not ready: it claims no jobs then.
 async fn ready(State(service): State<Arc<Service>>) -> (StatusCode, Json<serde_json::Value>) {
     let queue = service.receiving.can_receive();
     let postgres = matches!(tokio::time::timeout(CHECK, service.store.ping()).await, Ok(Ok(())));

@@ -1,8 +1,8 @@
-//! The handler of ingest jobs: a document becomes passages. Each kind of file has its reader, which
-//! makes Markdown of it; `passages` cuts that. Ranking passages is `copydesk_knowledge`'s.
+//! The handler of ingest jobs: turns a document into passages. Each type of file has a reader that
+//! converts it to Markdown; `passages` cuts that into passages. `copydesk_knowledge` ranks them.
 //!
-//! Files come from strangers: readers bound what they unpack, run apart from everything else, and a
-//! panic or a stall in one is that job's failure.
+//! Files are untrusted: readers limit what they unpack and run on separate threads, and a panic or
+//! a stall in one fails only that job.
 
 mod docx;
 mod html;
@@ -28,30 +28,32 @@ use crate::embed::{EmbedError, Embedder};
 use crate::outcome::Interruption;
 use crate::provider::ProviderError;
 
-/// How long reading a document may take. The limits of the readers end it within seconds.
+/// The time limit for reading a document. The readers' own limits normally end it within seconds.
 const MAX_READING_TIME: Duration = Duration::from_secs(60);
-/// Documents that are read at once: reading one takes up to some hundred MiB.
+/// The most documents that are read at once: reading one can take a few hundred MiB.
 const READERS: usize = 2;
-/// A reader's stack, in bytes: parsers call themselves as deep as a document nests.
+/// A reader's stack, in bytes: parsers recurse as deep as a document nests.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
-/// The share of control characters from which on a text is none, in percent.
+/// The highest share of control characters in a text, in percent.
 const MAX_CONTROL_PERCENT: usize = 5;
 
-/// Why a document cannot be used. Shows as what its owner can do about it.
+/// Why a document cannot be used: its ingest fails. The message tells its owner what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unusable {
-    #[error("the document holds no text: add some")]
+    #[error("the document contains no text: add some")]
     NoText,
     #[error(
-        "the PDF holds no text that can be read: it may be a scan. Make its text readable with OCR, or send the text itself"
+        "the PDF contains no readable text: it may be a scan. Make its text readable with OCR, or send the text itself"
     )]
     NoTextInPdf,
-    #[error("the document is no text: it holds binary data. Send the text itself, or the .pdf or .docx file as a form")]
+    #[error(
+        "the document is not text: it contains binary data. Send the text itself, or the .pdf or .docx file as a form"
+    )]
     Binary,
     #[error("the {0} is protected by a password: save it without one")]
     Encrypted(&'static str),
-    #[error("the file is no {0}: send the file as it was saved, under its own extension")]
+    #[error("the file is not a {0}: send the file as it was saved, under its own extension")]
     NotTheFormat(&'static str),
     #[error("the {0} is damaged ({1}): open it, save it again and send that")]
     Damaged(&'static str, #[source] Box<dyn Error + Send + Sync>),
@@ -59,15 +61,15 @@ pub enum Unusable {
     TooManyPages(usize),
     #[error("the document has more than {0} passages: split it")]
     TooManyPassages(usize),
-    #[error("the document unpacks to more than is allowed ({} KiB at the place where it was stopped): split it", .0 / 1024)]
+    #[error("the document unpacks to more than is allowed ({} KiB when it was stopped): split it", .0 / 1024)]
     TooLarge(u64),
     #[error("the document nests its elements more than {0} deep: simplify it")]
     TooDeep(usize),
-    #[error("the Word file declares entities, as no editor does: open it, save it again and send that")]
+    #[error("the Word file declares entities, which no editor does: open it, save it again and send that")]
     Entities,
     #[error("reading the document took more than {} seconds: split it", MAX_READING_TIME.as_secs())]
     TooSlow,
-    #[error("the document could not be read: its reader failed at it. Save it in another format and send that")]
+    #[error("the document could not be read: its reader failed. Save it in another format and send that")]
     Panicked,
 }
 
@@ -80,17 +82,17 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Stores what it makes in `store`.
+    /// Makes a handler that stores passages in `store`.
     pub fn new(store: Store, embedder: Option<Embedder>) -> Self {
         Self { store, readers: Arc::new(Semaphore::new(READERS)), embedder }
     }
 
     /// Indexes the document and ends the job.
     pub async fn run(&self, job: &StartedJob, id: DocumentId) -> Result<(), Interruption> {
-        // Before the document is in memory: those that wait hold nothing.
+        // Acquired before the document is read into memory, so that waiting jobs hold nothing.
         let permit = self.readers.clone().acquire_owned().await.map_err(|error| Interruption::Retry(error.into()))?;
         let Some(source) = ingest::source(&self.store, &job.business_id, id).await? else {
-            // Deleted meanwhile: no revision of it is left to be changed.
+            // The document was deleted meanwhile: no revision of it is left to change.
             let gone = Ingested::Unusable("The document was deleted before it was indexed.".into());
             return Ok(ingest::settle(&self.store, job, id, 0, &gone).await?);
         };
@@ -98,14 +100,14 @@ impl Ingest {
         self.report(job, "read", 0).await?;
         let read = apart(move || {
             let read = ingest(&source);
-            // A reader that takes too long keeps its place until it ends.
+            // A reader that takes too long keeps its permit until it ends.
             drop(permit);
             read
         });
         let ingested = outcome(id, &title, read.await);
         if let (Some(embedder), Ingested::Ready { chunks, .. }) = (&self.embedder, &ingested) {
             self.report(job, "embed", 1).await?;
-            // On the heap, apart from the state of every job.
+            // Boxed, to keep it out of every job's future.
             Box::pin(embed(embedder, job, chunks)).await?;
         }
         self.report(job, "store", self.stages() - 1).await?;
@@ -122,9 +124,10 @@ impl Ingest {
     }
 }
 
-/// Makes vectors of passages before they are stored, so that they are found by meaning at once. A full quota is
-/// waited for, and what is there already is not asked for again; whatever else fails, the document is stored
-/// and found by its words, and its vectors are made with the business's next texts.
+/// Makes vectors of passages before the passages are stored, so that they are found by meaning at
+/// once. Waits for a full quota; vectors that exist are not requested again. If anything else
+/// fails, the document is stored and found by its words, and its vectors are made with the
+/// business's next texts.
 async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Result<(), Interruption> {
     let passages: Vec<_> = chunks.iter().map(|chunk| Unembedded::of(&chunk.heading_path, &chunk.text)).collect();
     let rank = Rank::new_job(job.id, job.business_id.clone(), job.created_at);
@@ -136,14 +139,14 @@ async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Re
         }
         Err(EmbedError::Provider(error)) => {
             let error = &error as &dyn Error;
-            tracing::warn!(error, "a document is stored without vectors: they follow with the next texts");
+            tracing::warn!(error, "a document is stored without vectors: they are made with the business's next texts");
             Ok(())
         }
         Err(EmbedError::Store(error)) => Err(error.into()),
     }
 }
 
-/// What a document becomes that is uploaded as plain text.
+/// The passages of a document that is uploaded as plain text, and its language.
 ///
 /// # Errors
 /// Why it cannot be used.
@@ -152,13 +155,13 @@ pub fn read_text(title: &str, text: &str) -> Result<(Vec<NewChunk>, Option<Langu
     ingest(&Source { title: title.to_owned(), media_type: MediaType::Plain, body, revision: 1 })
 }
 
-/// What a document became.
+/// The passages and language of a document.
 type Read = Result<(Vec<NewChunk>, Option<Language>), Unusable>;
 
 fn outcome(id: DocumentId, title: &str, read: Read) -> Ingested {
     match read {
         Ok((chunks, language)) => {
-            tracing::info!(document.id = %id, chunks = chunks.len(), "a document is indexed");
+            tracing::info!(document.id = %id, chunks = chunks.len(), "a document was indexed");
             Ingested::Ready { chunks, language }
         }
         Err(reason) => {
@@ -168,11 +171,11 @@ fn outcome(id: DocumentId, title: &str, read: Read) -> Ingested {
     }
 }
 
-/// Runs a reader on a thread of its own, with stack enough.
+/// Runs a reader on a separate thread with a large stack.
 async fn apart(read: impl FnOnce() -> Read + Send + 'static) -> Read {
     let (done, outcome) = oneshot::channel();
     let thread = std::thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES);
-    // Where nobody waits any more, the outcome is dropped.
+    // If the caller is gone, the result is dropped.
     let started = thread.spawn(move || drop(done.send(read())));
     if let Err(error) = started {
         return Err(Unusable::Damaged("document", error.into()));
@@ -204,8 +207,8 @@ fn markdown(source: &Source) -> Result<String, Unusable> {
     }
 }
 
-/// Drops the YAML that many Markdown tools keep between two lines of `---` at the top: it speaks to
-/// them, not to readers.
+/// Drops the YAML front matter between two lines of `---` at the top: it is for Markdown tools, not
+/// for readers.
 fn without_front_matter(markdown: &str) -> &str {
     let Some(rest) = markdown.trim_start_matches('\u{feff}').strip_prefix("---\n") else { return markdown };
     let Some((yaml, text)) = rest.split_once("\n---\n") else { return markdown };

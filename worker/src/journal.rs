@@ -1,5 +1,5 @@
-//! The writes that jobs of this process make together: many share a statement and its commit, and each
-//! keeps its own fencing and its own answer. The statements are the store's.
+//! Batches the writes of this process's jobs: many share a statement and its commit, and each has
+//! its own fencing and result. The statements are in the store.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::outcome::Interruption;
 
-/// Of each kind of statement, some at once, so that their commits overlap. What waits is bounded by the
-/// jobs in hand, and for how long by the store's own patience: a result that was paid for is not given
-/// up sooner.
+/// Several concurrent batches for each kind of statement, so that their commits overlap. The number
+/// of waiting writes is bounded by the running jobs, and their wait by the store's patience: a
+/// result that is paid for is not given up earlier.
 const LIMITS: Limits = Limits { lanes: 4, batch: 256, waiting: usize::MAX, patience: Duration::MAX };
 
-/// Writes together what jobs of this process begin, finish and end. Cheap to clone.
+/// Batches the begins, checkpoints and ends of this process's jobs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Journal {
     begins: Batcher<LeaseRef, Option<StartedJob>>,
@@ -27,8 +27,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts the lanes; they end with the last clone of this. `owner` names this process in leases.
-    /// Needs a tokio runtime.
+    /// Starts the lanes; they end with the last clone of the handle. `owner` is the name of this
+    /// process in leases. Needs a tokio runtime.
     pub fn start(store: &Store, owner: &str) -> Self {
         let (lanes, owner) = (TaskTracker::new(), owner.to_owned());
         Self {

@@ -1,8 +1,8 @@
 //! Copydesk's worker: takes jobs from the queue and runs them to their end.
 //!
-//! [`consume`] claims, [`execute`] moves a job between its states, [`handler`] does its work:
-//! [`pipeline`] writes a text, [`ingest`] and [`feedback`] handle the other kinds. [`sweep`] makes
-//! jobs known that Redis forgot.
+//! [`consume`] claims jobs, [`execute`] makes their transitions, [`handler`] does their work:
+//! [`pipeline`] writes a text, [`ingest`] and [`feedback`] handle the other kinds. [`sweep`] pushes
+//! jobs that Redis does not know.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -49,34 +49,35 @@ use journal::Journal;
 use queue::backend::BackendOptions;
 use sweep::Sweep;
 
-/// How long a job's write waits for a Postgres that is away, before the stage's result is given up: a
-/// restart takes seconds, a failover up to a minute.
+/// How long a job's write waits while Postgres is unavailable before the stage's result is given
+/// up: a restart takes seconds, a failover up to a minute.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a worker that leaves waits until that is told: without Redis its silence tells the same.
+/// How long a worker that shuts down waits until its entry in the overview is removed. Without
+/// Redis, the missing heartbeats have the same effect.
 const TELLING_TIME: Duration = Duration::from_secs(2);
 
 /// The worker cannot be started, or ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// `POSTGRES_URI` is no URI of Postgres.
+    /// `POSTGRES_URI` is not a valid URI.
     #[error("POSTGRES_URI cannot be used")]
     Postgres(#[source] sqlx::Error),
-    /// `REDIS_URL` is no URL of Redis.
+    /// `REDIS_URL` is not a valid URL.
     #[error("REDIS_URL cannot be used")]
     Redis(#[from] RedisError),
-    /// `REDIS_URL` names another kind of Redis than there is.
+    /// `REDIS_URL` does not match the kind of Redis server.
     #[error(transparent)]
     RedisMode(#[from] WrongMode),
-    /// The clients of the providers cannot be made.
-    #[error("the clients of the providers cannot be made")]
+    /// The clients of the providers cannot be created.
+    #[error("the clients of the providers cannot be created")]
     Providers(#[from] provider::ClientError),
-    /// The port of `/metrics` and `/health` cannot be listened at.
-    #[error("COPYDESK_WORKER_LISTEN: {address} cannot be listened at")]
+    /// The port of `/metrics` and `/health` cannot be opened.
+    #[error("COPYDESK_WORKER_LISTEN: cannot listen at {address}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -101,8 +102,8 @@ pub fn build(config: Config) -> Result<Worker, WorkerError> {
     Ok(Worker { config, context: Arc::new(context), handler, receiving: Receiving::default() })
 }
 
-/// The same with another handler in the place of those of all kinds: it claims, begins, renews and
-/// settles jobs as ever. What a job costs beside its work is measured so.
+/// The same with another handler for all kinds; jobs are claimed, begun, renewed and settled as
+/// usual. Used to measure the overhead of a job.
 pub fn build_with(config: Config, handler: Arc<dyn Handler>) -> Result<Worker, WorkerError> {
     let context = Arc::new(context(&config)?);
     Ok(Worker { config, context, handler, receiving: Receiving::default() })
@@ -134,8 +135,8 @@ impl Worker {
         self.receiving.clone()
     }
 
-    /// Works until `signal`, then leaves: no new jobs, running stages end within the grace or are
-    /// given back, and no attempt is spent on it.
+    /// Works until `signal`, then shuts down: it claims no new jobs; running stages end within the
+    /// grace period or their jobs are given back. This spends no attempt.
     pub async fn run(self, signal: impl Future<Output = ()> + Send + 'static) -> Result<(), WorkerError> {
         self.context.redis.check_mode().await?;
         timekeeping::begin(&self.context.redis).await;
@@ -159,7 +160,7 @@ impl Worker {
             lease_ms: self.config.worker.lease_ms,
             business_jobs_at_once: self.config.worker.business_jobs_at_once,
             stop: draining.clone(),
-            // A job that was claimed could not even be begun.
+            // While the breaker is open, a claimed job could not even be started.
             hold: self.context.store.watch_breaker(),
         };
         let grace = Duration::from_millis(self.config.worker.drain_ms);
@@ -167,7 +168,7 @@ impl Worker {
         tracing::info!(worker.name = self.context.owner, "the worker has started");
         let leave = async move {
             signal.await;
-            tracing::info!("the worker is leaving");
+            tracing::info!("the worker is shutting down");
             draining.cancel();
             tokio::spawn(stopped.run_until_cancelled_owned(async move {
                 tokio::time::sleep(grace).await;
@@ -179,10 +180,11 @@ impl Worker {
             ended = workers.run_with_signal(leave) => ended?,
             Err(error) = ops => return Err(error),
         }
-        // Operators are told before the process ends, or would see it for half a minute more.
+        // Waits for the removal from the overview: else operators would see the worker for half a
+        // minute more.
         self.context.leaving.draining.cancel();
         let _ = tokio::time::timeout(TELLING_TIME, presence).await;
-        tracing::info!("the worker has left");
+        tracing::info!("the worker has shut down");
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! `copydesk-worker`: runs jobs until it is told to leave.
+//! `copydesk-worker`: runs jobs until it is told to shut down.
 
 use std::process::ExitCode;
 
@@ -9,11 +9,11 @@ use copydesk_common::config::Config;
 use copydesk_common::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs Copydesk's jobs: generations, feedback and documents. Start as many as you like.
+/// Runs Copydesk's jobs: generations, feedback and documents. Start as many workers as you need.
 #[derive(Parser)]
 #[command(version, after_long_help = Config::describe_variables())]
 struct Arguments {
-    /// Check the configuration, then exit: 0 where it can be used.
+    /// Check the configuration and exit, with 0 if it is valid.
     #[arg(long)]
     check: bool,
 }
@@ -46,7 +46,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let _ = telemetry::metrics();
     clock::pretend_ahead(config.worker.clock_ahead_seconds);
     for name in Config::unknown_variables() {
-        tracing::warn!(variable = name, "an environment variable is not known: is it a typing error?");
+        tracing::warn!(variable = name, "an unknown variable is set and has no effect: --help lists the known ones");
     }
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;

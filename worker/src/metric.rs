@@ -1,4 +1,4 @@
-//! The worker's metrics: every name and label, once.
+//! The names and labels of the worker's metrics.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use metrics::{counter, gauge, histogram};
 
 /// Counter: jobs handled, by kind and outcome.
 const JOBS_HANDLED: &str = "copydesk_jobs_handled_total";
-/// Histogram, seconds: the time between a job's begin and its end or pause.
+/// Histogram, seconds: the time from a job's start to its end or wait.
 const JOB_DURATION: &str = "copydesk_job_duration_seconds";
-/// Counter: jobs that the sweep made known to Redis again, by kind.
+/// Counter: jobs that the sweep pushed to Redis again, by kind.
 const JOBS_SWEPT: &str = "copydesk_jobs_swept_total";
 /// Gauge: jobs of a queue, by kind and state.
 const QUEUE_DEPTH: &str = "copydesk_queue_jobs";
 /// Gauge: connections to Postgres, by state.
 const DATABASE_CONNECTIONS: &str = "copydesk_database_connections";
-/// Counter: calls to a provider that a grant was given for, by provider and outcome.
+/// Counter: calls to a provider that got a grant, by provider and outcome.
 const PROVIDER_CALLS: &str = "copydesk_provider_calls_total";
 /// Histogram, seconds: how long these calls took, by provider.
 const PROVIDER_CALL_DURATION: &str = "copydesk_provider_call_duration_seconds";
-/// Counter: calls that were not made, by provider and by what said no: the quota or a breaker.
+/// Counter: calls that were refused, by provider and by the cause: the quota or a breaker.
 const PROVIDER_REFUSALS: &str = "copydesk_provider_refusals_total";
 /// Counter: tokens as providers counted them, by provider and direction.
 const PROVIDER_TOKENS: &str = "copydesk_provider_tokens_total";
 /// Histogram, seconds: how long a stage took, by stage.
 const STAGE_DURATION: &str = "copydesk_stage_duration_seconds";
-/// Counter: stages that fell back on what needs no provider, by stage.
+/// Counter: stages that used a fallback without a provider, by stage.
 const STAGE_FALLBACKS: &str = "copydesk_stage_fallbacks_total";
-/// Counter: answers of a model that could not be used and were asked for once more, by stage.
+/// Counter: unusable answers of a model that were asked for again, by stage.
 const REPAIRS: &str = "copydesk_repairs_total";
 /// Counter: answers of a fallback model in place of the configured one, by model.
 const FALLBACK_MODEL_ANSWERS: &str = "copydesk_fallback_model_answers_total";

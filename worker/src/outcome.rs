@@ -1,5 +1,5 @@
-//! How the handling of a job can stop short of its end, in the words of what happens next. Knows
-//! nothing of queues and stores: [`crate::execute`] turns it into their moves.
+//! Why the handling of a job can stop before its end, by what happens next. Independent of queue
+//! and store: [`crate::execute`] makes the transitions.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,36 +10,38 @@ use copydesk_common::store::StoreError;
 use copydesk_domain::job::{WaitReason, Waiting};
 use copydesk_domain::problem::Problem;
 
-/// The wait before a job goes on whose row could not be read or written.
+/// The wait before a job continues after its row could not be read or written.
 pub const STORE_AWAY: Duration = Duration::from_secs(5);
 
 /// Why a handler stopped before its job had ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Interruption {
-    /// It must wait, and nobody is to blame: it gives its slot back and no attempt is spent.
+    /// It must wait: it gives its slot back, and no attempt is spent.
     #[error("the job waits: {}", .0.reason)]
     Wait(Waiting),
-    /// This attempt failed; another one, later, may not.
+    /// This attempt failed; a later one may succeed.
     #[error("the attempt failed")]
     Retry(#[source] Box<dyn Error + Send + Sync>),
-    /// It fails, and would fail again.
+    /// The job fails, and would fail again.
     #[error("the job fails: {}", .0.detail)]
     Fail(Box<Problem>),
-    /// Another lease runs the job, or it has ended: there is nothing left to do.
+    /// Another lease runs the job, or the job has ended: there is nothing left to do.
     #[error("the job ended or runs under another lease")]
     Superseded,
-    /// Nobody said that the lease is lost, but it has run out: another one may run the job.
+    /// The lease has expired by the local clock, without a report that it is lost: another worker
+    /// may run the job.
     #[error("the lease ran out")]
     Lapsed,
-    /// The worker is leaving: another one goes on at the first unfinished stage.
-    #[error("the worker is leaving")]
+    /// The worker is shutting down: another one continues at the first unfinished stage.
+    #[error("the worker is shutting down")]
     Draining,
 }
 
 impl Interruption {
-    /// Postgres is away, which is no failure of the job's: it goes on under the attempt that it has.
+    /// Postgres is unavailable. This is not a failure of the job: it continues later with the same
+    /// attempt.
     pub fn store_away(error: &StoreError) -> Self {
-        tracing::warn!(error = error as &dyn Error, "Postgres is away: the job goes on later");
+        tracing::warn!(error = error as &dyn Error, "Postgres is unavailable: the job continues later");
         Self::Wait(Waiting { reason: WaitReason::Backoff, provider: None, until: clock::now() + STORE_AWAY })
     }
 }

@@ -1,17 +1,20 @@
-//! Tells operators that this worker is there, until it leaves.
+//! Sends this worker's heartbeats for the operators' overview.
 
 use copydesk_common::presence::{self, BEAT, WorkerInfo};
 use copydesk_common::redis::Redis;
 use tokio_util::sync::CancellationToken;
 
-/// Tells it every few seconds, and at the end that the worker has left.
+/// Sends a heartbeat every few seconds, and removes the worker at shutdown.
 pub(crate) async fn tell(redis: Redis, worker: WorkerInfo, leaving: CancellationToken) {
     let mut beat = tokio::time::interval(BEAT);
     while leaving.run_until_cancelled(beat.tick()).await.is_some() {
         if let Err(error) = presence::beat(&redis, &worker).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "operators were not told of this worker");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a heartbeat for the operators' overview could not be sent"
+            );
         }
     }
-    // Where this fails, its silence tells the same a little later.
+    // If this fails, the missing heartbeats have the same effect a little later.
     let _ = presence::leave(&redis, &worker).await;
 }

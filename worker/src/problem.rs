@@ -1,5 +1,4 @@
-//! The problems that jobs of every kind can end with. What only one kind can meet is told by its own
-//! handler.
+//! The problems that jobs of every kind can end with. Problems of one kind are in its handler.
 
 use copydesk_domain::job::StartedJob;
 use copydesk_domain::problem::Problem;
@@ -15,7 +14,7 @@ pub(crate) fn too_late(job: &StartedJob) -> Problem {
 }
 
 pub(crate) fn poisoned(job: &StartedJob) -> Problem {
-    let detail = format!("Workers vanished {} times in a row while they ran this job.", job.takeovers);
+    let detail = format!("Workers were lost {} times in a row while they ran this job.", job.takeovers);
     Problem::new("poisoned", "The job ends its workers", 500, detail).of_job(job.id)
 }
 

@@ -1,5 +1,5 @@
-//! A worker's side of the queue: claims jobs, keeps their leases, and hands them to apalis
-//! ([`backend`]). What the queue does with them is its scripts' (`common/src/queue`).
+//! A worker's side of the queue: claims jobs, renews their leases, and passes them to apalis
+//! ([`backend`]). The queue itself is in its scripts (`common/src/queue`).
 
 pub mod backend;
 mod claim;

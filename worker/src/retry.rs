@@ -1,23 +1,22 @@
-//! The one retry loop: the job's. How long a job waits after its attempts failed.
+//! The only retry loop, that of the job: how long a job waits after a failed attempt.
 
 use std::time::Duration;
 
-/// Waits never grow beyond this.
+/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(600);
-/// How much the wait grows from attempt to attempt.
+/// The factor by which the wait grows with each attempt.
 const GROWTH: u32 = 4;
 
 /// The wait after `failed` attempts (from 1): `first`, then four times as long each, at most 10
-/// minutes, and by chance up to a quarter more or less, so that jobs that failed together do not come
-/// back together.
+/// minutes. Jitter of up to a quarter keeps jobs that failed together from coming back together.
 pub(crate) fn backoff(first: Duration, failed: u16) -> Duration {
     let factor = GROWTH.saturating_pow(u32::from(failed.saturating_sub(1)));
     first.saturating_mul(factor).min(LONGEST).mul_f64(0.75 + rand::random::<f64>() / 2.0)
 }
 
-/// The wait before a job runs again whose workers vanished `takeovers` times in a row, once that is
-/// more than chance. One of the jobs that ran there ends its workers; apart from each other, the
-/// others finish a stage and are cleared of it.
+/// The wait before a suspect runs again, after `takeovers` in a row that are more than chance. One
+/// of the suspects kills its workers. Run apart from it, the others finish a stage, which sets
+/// their count to 0.
 pub(crate) fn suspicion(takeovers: u16) -> Option<Duration> {
     let beyond_chance = u32::from(takeovers.checked_sub(2)?);
     Some(

@@ -1,12 +1,11 @@
-//! The sweep: makes every open job known to Redis that it does not know. What was committed in
-//! Postgres is thus never lost, whatever happens to Redis, or to an API process between its commit
-//! and its push. On the way, idempotency keys that are a day old are freed, and Redis is told of the
-//! limits and shares that operators set and of the queues that they hold back, which it forgets in a
-//! flush.
+//! The sweep: pushes every open job that Redis does not know. So no committed job is lost, whatever
+//! happens to Redis, or to an API process between its commit and its push. It also frees
+//! idempotency keys that are a day old, and sets in Redis the limits, shares and intakes that
+//! operators chose, because Redis forgets them in a flush.
 //!
-//! One worker sweeps at a time. A mark in Redis says that it lacks no job: a flush removes it, and so
-//! does every worker that found Redis away. Where it is gone, every open job is looked at ([`pass`]);
-//! otherwise the latest ones, and a page of the others a turn.
+//! One worker sweeps at a time. A mark in Redis says that no job is missing. A flush removes it,
+//! and so does every worker that found Redis unavailable. If it is gone, every open job is checked
+//! ([`pass`]); otherwise each turn checks the latest jobs and a page of the others.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -34,21 +33,22 @@ mod tests;
 
 use pass::{Advance, Pass};
 
-/// Open jobs that one query of a usual turn reads.
+/// The most open jobs that one query of a usual turn reads.
 const PAGE: u16 = 2_000;
-/// Jobs accepted within this time are all looked at in every turn: their push may have failed.
+/// Every turn checks all jobs accepted within this time: their push may have failed.
 const RECENT: Duration = Duration::from_secs(10);
-/// Jobs accepted within this time are looked at by a page a turn: their rows may be committed late.
+/// Every turn checks a page of the jobs accepted within this time: their rows may be committed
+/// late.
 const LATEST: Duration = Duration::from_secs(120);
-/// A job that was just accepted is about to be pushed by the process that accepted it.
+/// Younger jobs are not checked: the accepting process is about to push them.
 const PUSH_GRACE: Duration = Duration::from_millis(500);
 
 /// How often idempotency keys that are a day old are freed.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
-/// Keys that one statement frees.
+/// The most keys that one statement frees.
 const KEYS: u16 = 1_000;
 
-/// The sweep failed; it is tried again in the next turn.
+/// A duty of the sweep failed. It is retried in the next turn.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// Postgres.
@@ -63,24 +63,24 @@ pub enum SweepError {
     /// Redis.
     #[error("the sweep could not reach Redis")]
     Redis(#[from] RedisError),
-    /// Another worker sweeps by now.
+    /// Another worker has the lock now.
     #[error("the sweep's lock was lost")]
     LockLost,
 }
 
-/// What a turn did.
+/// The result of a turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// Jobs that it made known.
+    /// The number of jobs that were pushed.
     pub pushed: u64,
-    /// Whether there is more to do at once.
+    /// Whether there is more work to do at once.
     pub goes_on: bool,
-    /// Duties that failed. The others were done.
+    /// The number of failed duties. The others were done.
     pub failed: u32,
 }
 
 impl Turn {
-    /// What a duty came to; where it failed, it is tried again in the next turn.
+    /// Records the result of a duty. A failed one is retried in the next turn.
     fn note<T>(&mut self, duty: &'static str, result: Result<T, SweepError>) -> Option<T> {
         result
             .inspect_err(|error| {
@@ -91,7 +91,7 @@ impl Turn {
     }
 }
 
-/// Sweeps, in turns.
+/// Runs the sweep, in turns.
 #[derive(Debug)]
 pub struct Sweep {
     store: Store,
@@ -99,23 +99,24 @@ pub struct Sweep {
     queues: BTreeMap<JobKind, Queue>,
     owner: String,
     every: Duration,
-    /// The whole pass that is under way.
+    /// The current whole pass.
     pass: Option<Pass>,
-    /// Where the walk through the latest jobs has come.
+    /// The position of the walk over the latest jobs.
     latest: JobId,
-    /// Where the walk through the older jobs has come.
+    /// The position of the walk over the older jobs.
     walked: JobId,
-    /// The outages that Redis was told of.
+    /// The number of outages that have been recorded in Redis.
     outages_told: u64,
     /// When this sweep last freed old idempotency keys.
     keys_forgotten: Option<Instant>,
 }
 
 impl Sweep {
-    /// A sweep that takes a turn `every` so often.
+    /// A sweep that takes a turn every `every`.
     pub fn new(store: Store, redis: Redis, owner: String, every: Duration) -> Self {
         let queues = JobKind::ALL.iter().map(|&kind| (kind, Queue::new(&redis, kind))).collect();
-        // Not patient: while Postgres is away, what needs Redis alone is still to be done.
+        // Without patience: while Postgres is unavailable, the duties that need only Redis must
+        // still be done.
         let store = store.patient(Duration::ZERO, CancellationToken::new());
         Self {
             store,
@@ -131,7 +132,7 @@ impl Sweep {
         }
     }
 
-    /// Takes turns for ever.
+    /// Takes turns forever.
     pub async fn run(mut self) {
         let mut turn = tokio::time::interval(self.every);
         turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -150,8 +151,8 @@ impl Sweep {
         }
     }
 
-    /// Takes one turn: what each worker does, and, where no other worker sweeps, what one does for all.
-    /// Fails where Redis is away.
+    /// Takes one turn: the duties of every worker, and, if no other worker sweeps, those that one
+    /// worker does for all. Fails if Redis is unavailable.
     pub async fn run_once(&mut self) -> Result<Turn, SweepError> {
         let mut turn = Turn::default();
         turn.note("flush", self.look_for_flush().await);
@@ -162,7 +163,7 @@ impl Sweep {
             return Ok(turn);
         }
         turn.note("depths", self.tell_depths().await);
-        // Postgres' breaker says so, once: five duties need not.
+        // The open breaker was logged once: the duties that need Postgres are skipped.
         if self.store.is_breaker_open() {
             return Ok(turn);
         }
@@ -180,17 +181,18 @@ impl Sweep {
         Ok(turn)
     }
 
-    /// Holds the sweep's lock for some turns from now: false where another worker does.
+    /// Takes or extends the sweep's lock for some turns. False if another worker has it.
     async fn hold_lock(&self) -> Result<bool, RedisError> {
         self.redis.hold(&self.redis.keys().sweeper(), &self.owner, self.every * 3).await
     }
 
-    /// The same, in the midst of the work.
+    /// The same during the work; fails if the lock was lost.
     async fn keep_lock(&self) -> Result<(), SweepError> {
         if self.hold_lock().await? { Ok(()) } else { Err(SweepError::LockLost) }
     }
 
-    /// Every worker does: what it remembers tells a flush from a new installation.
+    /// A duty of every worker: the generation that it remembers distinguishes a flush from a new
+    /// installation.
     async fn look_for_flush(&self) -> Result<(), SweepError> {
         if memory::look(&self.redis).await? == Seen::Flushed {
             tracing::warn!("Redis has lost its memory: no provider takes calls for a minute after that was first seen");
@@ -198,8 +200,9 @@ impl Sweep {
         Ok(())
     }
 
-    /// Where this worker found Redis away, others may have failed to push: it says so, and remembers
-    /// until it could. Whoever sweeps, then or later, makes a whole pass.
+    /// If this worker found Redis unavailable, other processes may have failed to push jobs. It
+    /// requests a whole pass, and retries until Redis has recorded that. The sweeping worker then
+    /// makes the pass.
     async fn tell_of_outages(&mut self) -> Result<(), SweepError> {
         let outages = self.redis.outages();
         if outages != self.outages_told {
@@ -219,7 +222,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// Tells each queue which of its jobs it hands out.
+    /// Sets the intake of each queue.
     async fn enforce_intake(&self) -> Result<(), SweepError> {
         let kept = store::intake::all(&self.store).await?;
         for (kind, queue) in &self.queues {
@@ -229,8 +232,9 @@ impl Sweep {
         Ok(())
     }
 
-    /// Workers that do not sweep do, where a queue does not know: until then it hands out nothing, and
-    /// whoever sweeps may be of an earlier release, which tells nothing of a queue that was never paused.
+    /// The same for workers that do not sweep, if a queue does not know its intake: until then it
+    /// hands out nothing, and the sweeping worker may be of an earlier release, which sets no
+    /// intake for a queue that was never paused.
     async fn enforce_forgotten_intake(&self) -> Result<(), SweepError> {
         let known = try_join_all(self.queues.values().map(Queue::intake)).await?;
         if known.iter().any(Option::is_none) && !self.store.is_breaker_open() {
@@ -254,7 +258,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// Frees old idempotency keys, now and then, as many as a part of the turn allows.
+    /// Frees old idempotency keys from time to time, for a part of the turn.
     async fn forget_keys(&mut self) -> Result<(), SweepError> {
         if self.keys_forgotten.is_some_and(|forgotten| forgotten.elapsed() < FORGET_EVERY) {
             return Ok(());
@@ -270,7 +274,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// Looks for jobs that Redis does not know.
+    /// Checks for jobs that Redis does not know.
     async fn look(&mut self) -> Result<Advance, SweepError> {
         let deadline = Instant::now() + self.every / 2;
         if self.needs_pass().await? {
@@ -301,7 +305,7 @@ impl Sweep {
         Ok(pushed + page.pushed)
     }
 
-    /// Looks at the jobs of one page that were accepted before `settled`.
+    /// Checks the jobs of one page that were accepted before `settled`.
     async fn look_at_page(&self, after: JobId, settled: JobId) -> Result<Page, SweepError> {
         let mut page = store::job::open_after(&self.store, after, PAGE).await?;
         let next = page.last().filter(|_| page.len() == usize::from(PAGE)).map(|job| job.id);
@@ -309,7 +313,7 @@ impl Sweep {
         Ok(Page { next, pushed: self.restore(page, Likely::Known).await? })
     }
 
-    /// Makes those jobs known that Redis does not know. Returns how many these were.
+    /// Pushes the jobs that Redis does not know. Returns how many.
     async fn restore(&self, jobs: Vec<OpenJob>, likely: Likely) -> Result<u64, SweepError> {
         let mut by_kind: BTreeMap<JobKind, Vec<Entry>> = BTreeMap::new();
         for job in jobs {
@@ -329,12 +333,12 @@ impl Sweep {
     }
 }
 
-/// A page of open jobs that was looked at.
+/// A page of open jobs that was checked.
 #[derive(Debug, Clone, Copy)]
 struct Page {
-    /// Its last job, where others may follow.
+    /// Its last job, if more may follow.
     next: Option<JobId>,
-    /// Jobs that it made known.
+    /// The number of jobs that were pushed.
     pushed: u64,
 }
 
@@ -342,10 +346,10 @@ fn entry(job: &OpenJob) -> Entry {
     Entry { message: Message::of_open(job), not_before: job.not_before, begun: job.begun }
 }
 
-/// Sorts before every job.
+/// An id that sorts before every job.
 const FIRST: JobId = JobId(Uuid::nil());
 
-/// The least id that a job accepted at `time` can have: ids of version 7 begin with their time.
+/// The smallest id of a job accepted at `time`: ids of version 7 begin with their time.
 fn first_accepted_at(time: DateTime<Utc>) -> JobId {
     let seconds = u64::try_from(time.timestamp()).unwrap_or(0);
     let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, time.timestamp_subsec_nanos()));

@@ -1,8 +1,8 @@
-//! How many tokens a text is, as OpenAI's models and gpt-oss count (`o200k_base`). Those of others
-//! count somewhat differently: who plans by it leaves a margin. Knows of no prompt and no model.
+//! Counts the tokens of a text, like OpenAI's models and gpt-oss (`o200k_base`). Other models count
+//! somewhat differently: callers must leave a margin. Independent of prompts and models.
 
-/// The tokens of a text: half a millisecond for 24 kB, and never more than linear. The first call in
-/// a process loads the tokenizer (some 50 ms, 35 MB): see [`load`].
+/// The number of tokens of a text. Takes half a millisecond for 24 kB, and grows at most linearly.
+/// The first call in a process loads the tokenizer (about 50 ms, 35 MB): see [`load`].
 pub fn count(text: &str) -> usize {
     bpe_openai::o200k_base().count(text)
 }

@@ -1,6 +1,6 @@
-//! Word files as Markdown: paragraphs, headings by their styles, lists and tables. Reads two parts of
-//! the archive by their names, within a limit, and writes nothing to disk: what else it holds, and
-//! wherever that wants to be, does not matter. Declared entities are refused, not followed.
+//! Converts Word files to Markdown: paragraphs, headings by their styles, lists and tables. Reads
+//! two parts of the archive by name, within a limit, and writes nothing to disk, so other parts and
+//! their paths do not matter. Declared entities are refused, not expanded.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Cursor, Read};
@@ -15,7 +15,7 @@ use super::Unusable;
 
 /// The most that one part may unpack to, in bytes: about a thousand pages.
 const MAX_PART_BYTES: u64 = 16 * 1024 * 1024;
-/// Elements that nest deeper are not written by any editor.
+/// The deepest nesting of elements: no editor writes deeper ones.
 const MAX_DEPTH: usize = 500;
 const FORMAT: &str = "Word file";
 
@@ -43,11 +43,11 @@ fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Unusab
 type Part<'a, 'f> = Reader<BufReader<std::io::Take<zip::read::ZipFile<'a, Cursor<&'f [u8]>>>>>;
 
 fn part<'a, 'f>(archive: &'a mut ZipArchive<Cursor<&'f [u8]>>, name: &str) -> Result<Part<'a, 'f>, ZipError> {
-    // One byte more than is allowed: so that too much is told from just enough.
+    // Reads one byte more than is allowed, to detect that the limit is exceeded.
     Ok(Reader::from_reader(BufReader::new(archive.by_name(name)?.take(MAX_PART_BYTES + 1))))
 }
 
-/// Gives every event of a part to `visit`, within the limits.
+/// Calls `visit` with every event of a part, within the limits.
 fn events(mut part: Part<'_, '_>, mut visit: impl FnMut(&Event<'_>)) -> Result<(), Unusable> {
     let (mut buffer, mut depth) = (Vec::new(), 0_usize);
     loop {
@@ -75,8 +75,7 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     Some(attribute.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned())
 }
 
-/// The heading level of each style that is a heading's. Ids are of the author's language, names are
-/// English.
+/// The heading level of each heading style. Ids are in the author's language, names are English.
 fn styles(part: Part<'_, '_>) -> Result<HashMap<String, usize>, Unusable> {
     let mut levels = HashMap::new();
     let mut id = None;
@@ -122,18 +121,18 @@ fn text(part: Part<'_, '_>, styles: &HashMap<String, usize>) -> Result<String, U
     Ok(body.markdown)
 }
 
-/// The text under way.
+/// The text being built.
 #[derive(Debug, Default)]
 struct Body {
     markdown: String,
     paragraph: String,
     heading: Option<usize>,
     in_list: bool,
-    /// Within a run's text: all other text is the file's own.
+    /// Whether the position is within a run's text: other text is not content.
     in_text: bool,
-    /// Tables about the paragraph.
+    /// The number of tables around the paragraph.
     tables: usize,
-    /// Stands for what another part says already, such as the picture of a text box.
+    /// The depth inside elements that duplicate other content, such as the picture of a text box.
     skipped: usize,
 }
 

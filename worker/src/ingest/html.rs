@@ -1,22 +1,22 @@
-//! HTML as Markdown, without what stands around its text: menus, headers and footers of pages, forms,
-//! scripts. Fetches nothing.
+//! Converts HTML to Markdown, without menus, page headers and footers, forms and scripts. Fetches
+//! nothing.
 
 use htmd::options::{BulletListMarker, Options};
 
 use super::Unusable;
 
-/// What holds no text of the page.
+/// Elements without text of the page.
 const SKIPPED: &[&str] = &[
     "script", "style", "noscript", "template", "head", "nav", "iframe", "object", "svg", "canvas", "form", "button",
     "select", "dialog", "footer", "aside", "img", "video", "audio",
 ];
-/// Elements that hold themselves, and those whose end may be left out: they nest only within others.
+/// Void elements, and elements whose end tag is optional: they nest only within others.
 const NOT_NESTED: &[&str] = &[
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "p", "li",
     "dt", "dd", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "optgroup", "colgroup", "html", "body", "head",
 ];
-/// The deepest nesting that is read. Pages have some dozens; the parser's time grows with the square
-/// of the depth, and its stack with the depth.
+/// The deepest nesting that is read. Pages have a few dozen levels. The parser's time grows with
+/// the square of the depth, and its stack with the depth.
 const MAX_DEPTH: usize = 500;
 
 pub(super) fn markdown(html: &str) -> Result<String, Unusable> {
@@ -28,8 +28,9 @@ pub(super) fn markdown(html: &str) -> Result<String, Unusable> {
     converter.build().convert(main_text(html)).map_err(|error| Unusable::Damaged("HTML", error.into()))
 }
 
-/// The part within `<main>` or else `<article>`, where there is exactly one: around it stands the
-/// site, not the page. A header outside of it goes with it; within it, it is often the title.
+/// The contents of `<main>`, or else `<article>`, if there is exactly one: around it are parts of
+/// the site, not of the page. A header outside it is dropped too; inside it, a header often
+/// contains the title.
 fn main_text(html: &str) -> &str {
     let lower = html.to_ascii_lowercase();
     let part = |name: &str| {

@@ -1,9 +1,9 @@
-//! The language of a text, where it is one whose words can be compared without their endings.
+//! Detects the language of a text, if it is one with stemming.
 
 use copydesk_domain::language::Language;
 use whatlang::{Detector, Lang};
 
-/// What is looked at, in bytes: more tells no more.
+/// The size of the sample in bytes; a larger one gives no better result.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
 pub(super) fn detect(text: &str) -> Option<Language> {

@@ -1,5 +1,5 @@
-//! Markdown as passages: cut at headings and at a length, each once, under the headings that it
-//! stands under. Where the Markdown comes from is the readers'.
+//! Cuts Markdown into passages, at headings and at a length. Each passage is kept once, with the
+//! headings above it. The readers provide the Markdown.
 
 use std::collections::HashSet;
 
@@ -12,18 +12,18 @@ use super::Unusable;
 
 /// A passage's length, in characters: about 400 tokens.
 pub(super) const PASSAGE_CHARS: usize = 1_600;
-/// What a passage repeats of the one before, in characters, so that no thought is cut in two.
+/// The overlap of a passage with the one before, in characters, so that no thought is cut in two.
 const OVERLAP_CHARS: usize = 160;
 /// The longest heading in a heading path, in characters.
 const MAX_HEADING_CHARS: usize = 120;
-/// Passages of one document: more is a library, and nobody's context.
+/// The most passages of one document.
 const MAX_PASSAGES: usize = 20_000;
 /// The longest text that is cut at once, in bytes: the splitter's time grows faster than the text.
 const MAX_CUT_BYTES: usize = 16 * 1024;
-/// Between the parts of a heading path.
+/// The separator in a heading path.
 const SEPARATOR: &str = " › ";
 
-/// The passages of a text in order, each once, under the headings that it stands under.
+/// The passages of a text in order, each once, with the headings above them.
 pub(super) fn passages(title: &str, markdown: &str) -> Result<Vec<NewChunk>, Unusable> {
     let title = one_line(title, MAX_HEADING_CHARS);
     let mut known = HashSet::new();
@@ -46,8 +46,8 @@ pub(super) fn passages(title: &str, markdown: &str) -> Result<Vec<NewChunk>, Unu
     if passages.is_empty() { Err(Unusable::NoText) } else { Ok(passages) }
 }
 
-/// A text in parts of at most [`MAX_CUT_BYTES`], cut at paragraphs, lines, words or, where there are
-/// none, anywhere between two characters.
+/// Splits a text into parts of at most [`MAX_CUT_BYTES`], between paragraphs, lines or words, else
+/// between any two characters.
 fn blocks(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         if text.is_empty() {
@@ -61,7 +61,7 @@ fn blocks(mut text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where to cut a text: behind its last paragraph, line or word, in its second half.
+/// Where to cut a text: after the last paragraph, line or word in its second half.
 fn last_break(text: &str) -> usize {
     let breaks = ["\n\n", "\n", " "].into_iter().filter_map(|mark| Some(text.rfind(mark)? + mark.len()));
     breaks.into_iter().find(|&at| at > text.len() / 2).unwrap_or(text.len())
@@ -69,7 +69,7 @@ fn last_break(text: &str) -> usize {
 
 fn cut(text: &str) -> Vec<&str> {
     let config = ChunkConfig::new(PASSAGE_CHARS);
-    // The overlap is less than the length, so that it is always taken.
+    // The overlap is less than the length, so this never fails.
     let config = config.with_overlap(OVERLAP_CHARS).unwrap_or_else(|_| ChunkConfig::new(PASSAGE_CHARS));
     let says_something = |text: &&str| text.chars().any(char::is_alphanumeric);
     MarkdownSplitter::new(config).chunks(text).filter(says_something).collect()
@@ -82,8 +82,8 @@ struct Section {
     text: String,
 }
 
-/// Cuts a text at its headings, those in code not counted. Knows `# ` headings and those underlined
-/// with `===` or `---`.
+/// Splits a text at its headings, ignoring those in code. Recognises `# ` headings and those
+/// underlined with `===` or `---`.
 fn sections(markdown: &str) -> Vec<Section> {
     let mut sections = vec![Section::default()];
     let mut path: Vec<(usize, String)> = Vec::new();
@@ -117,7 +117,7 @@ fn heading(line: &str) -> Option<(usize, &str)> {
     (1..=6).contains(&level).then(|| line[level..].strip_prefix([' ', '\t']).map(|text| (level, text)))?
 }
 
-/// The level of the heading that `line` is by the line under it.
+/// The level of the heading `line` if it is underlined by the next line.
 fn underlined(line: &str, next: &str) -> Option<usize> {
     let is_text = line.starts_with(|c: char| c.is_alphanumeric());
     let next = next.trim_end();
@@ -129,7 +129,7 @@ fn underlined(line: &str, next: &str) -> Option<usize> {
     }
 }
 
-/// Of the text without regard to case and spaces: the same passage of two documents is one.
+/// The hash of the text, ignoring case and spaces: the same passage in two documents counts as one.
 fn digest(text: &str) -> [u8; 32] {
     let normal = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     Sha256::digest(normal).into()

@@ -1,6 +1,6 @@
-//! PDF files as Markdown: the text that is written on the pages, line by line, with what is set larger
-//! as headings and without what every page repeats. Knows no layout beyond lines: columns come in the
-//! order in which the file draws them. Reads no pictures of text.
+//! Converts PDF files to Markdown: the text on the pages, line by line, with larger text as
+//! headings, and without running heads and feet. There is no layout analysis beyond lines: columns
+//! come in the order in which the file draws them. Images of text are not read.
 
 mod page;
 mod running;
@@ -12,18 +12,18 @@ use lopdf::{DecompressError, Document, Error, LoadOptions};
 use super::Unusable;
 use page::{Fonts, Line};
 
-/// Pages that are read.
+/// The most pages.
 const MAX_PAGES: usize = 2_000;
-/// The most that the pages may unpack to, in bytes: one, and all together.
+/// The most that one page, and all pages together, may unpack to, in bytes.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 const MAX_PAGES_BYTES: usize = 32 * 1024 * 1024;
-/// The most that the file's packed objects may unpack to, in bytes, all together; and the least that
-/// one of their containers is allowed.
+/// The most that all packed objects of the file together may unpack to, in bytes, and the least
+/// limit for one container of them.
 const MAX_OBJECTS_BYTES: usize = 128 * 1024 * 1024;
 const MIN_CONTAINER_BYTES: usize = 64 * 1024;
 /// The most text, in bytes.
 const MAX_TEXT_BYTES: usize = 10 * 1024 * 1024;
-/// How much larger than most of the text a heading is set.
+/// How much larger than the body text a heading is.
 const HEADING_RATIO: f32 = 1.15;
 /// The longest heading, in characters.
 const MAX_HEADING_CHARS: usize = 120;
@@ -60,8 +60,8 @@ fn load(file: &[u8]) -> Result<Document, Unusable> {
     if document.is_encrypted() { Err(Unusable::Encrypted(FORMAT)) } else { Ok(document) }
 }
 
-/// How many containers of packed objects a file may hold. All are unpacked at once, so that each may
-/// only become a share of the whole. A name may be written with escapes, as no program does: then
+/// The number of containers of packed objects that a file may have. All are unpacked at once, so
+/// each gets only a share of the limit. If a name is written with escapes, which no program does,
 /// every stream counts.
 fn containers(file: &[u8]) -> usize {
     let count = |word: &[u8]| file.windows(word.len()).filter(|window| *window == word).count();
@@ -98,7 +98,7 @@ fn written(pages: &[Vec<Line>]) -> String {
     markdown
 }
 
-/// Adds a line; a word that was cut at the end of the line before becomes one again.
+/// Adds a line, and joins a word that was hyphenated at the end of the line before.
 fn join(markdown: &mut String, text: &str) {
     let is_cut = markdown.ends_with("-\n")
         && markdown[..markdown.len() - 2].ends_with(char::is_alphabetic)
@@ -106,7 +106,7 @@ fn join(markdown: &mut String, text: &str) {
     if is_cut {
         markdown.truncate(markdown.len() - 2);
     }
-    // What would be markup at the start of a line is none here.
+    // Escapes characters that would be markup at the start of a line.
     if text.starts_with(['#', '>']) {
         markdown.push('\\');
     }
@@ -114,7 +114,7 @@ fn join(markdown: &mut String, text: &str) {
     markdown.push('\n');
 }
 
-/// The sizes that headings are set in, largest first, at most three; in half points.
+/// The font sizes of headings in half points, largest first, at most three.
 fn heading_sizes(pages: &[Vec<Line>]) -> Vec<u16> {
     let mut chars: BTreeMap<u16, usize> = BTreeMap::new();
     for line in pages.iter().flatten() {

@@ -1,4 +1,4 @@
-//! Documents as their readers see them: good ones, and those that would harm. Files are made here.
+//! Tests of the readers, with valid and malicious documents. The files are made here.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -119,7 +119,7 @@ fn the_language_is_told_and_doubt_is_none() {
     assert_eq!(language("42 1,000.50"), None);
 }
 
-/// A PDF with a page for each list of lines; a line is its size in points and its text.
+/// A PDF with a page for each list of lines. A line has a size in points and a text.
 fn pdf(pages: &[Vec<(i64, String)>]) -> Document {
     let mut document = Document::with_version("1.5");
     let tree = document.new_object_id();
@@ -219,7 +219,7 @@ fn a_pdf_with_a_password_is_told_from_one_that_only_forbids() {
     assert_eq!(locked("").unwrap().0.len(), 3);
 }
 
-/// What makes `bytes` of the same character.
+/// A stream that unpacks to `n` equal bytes.
 fn packed(n: usize) -> Stream {
     let mut stream = Stream::new(dictionary! {}, vec![b' '; n]);
     stream.compress().unwrap();

@@ -1,9 +1,9 @@
-//! The apalis `Backend` over our queue.
+//! The apalis `Backend` over Copydesk's queue.
 //!
-//! Two spawned tasks do the work: one claims (never more than there are free slots), one renews and
-//! settles; both go on when Redis is away. `poll_next` only receives from a channel, and a small
-//! tower layer reports each handler's [`Next`] back. An error of Redis thus never ends a worker
-//! and never drops a running handler.
+//! Two spawned tasks do the work: one claims jobs (never more than there are free slots), one
+//! renews and settles leases. Both continue while Redis is unavailable. `poll_next` only receives
+//! from a channel, and a small tower layer reports each handler's [`Next`]. So an error of Redis
+//! never ends a worker and never drops a running handler.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -28,21 +28,21 @@ use super::lease::{Keeper, Leases};
 /// How a worker takes jobs from a queue.
 #[derive(Debug, Clone)]
 pub struct BackendOptions {
-    /// Jobs in hand at once.
+    /// The most concurrent jobs.
     pub concurrency: usize,
-    /// Length of a lease, in milliseconds. Renewed every 2 s, or at every third of it where that is
-    /// shorter.
+    /// The length of a lease, in milliseconds. It is renewed every 2 s, or after a third of its
+    /// length if that is shorter.
     pub lease_ms: u64,
-    /// Jobs that one business may have in all workers' hands at once, where no operator gave it another
-    /// number; 0 for any number.
+    /// The concurrency cap of businesses without one of their own; 0 for none.
     pub business_jobs_at_once: u32,
-    /// Cancelled when the worker is to take no more jobs.
+    /// Cancelled when the worker should claim no more jobs.
     pub stop: CancellationToken,
-    /// While true, the worker takes none: what they all need is away.
+    /// While true, the worker claims no jobs, because a service that all of them need is
+    /// unavailable.
     pub hold: watch::Receiver<bool>,
 }
 
-/// Whether the queue can be reached: what a worker's readiness goes by.
+/// Whether the queue is reachable, for a worker's readiness.
 #[derive(Debug, Clone)]
 pub struct Reachability {
     answered: LastAnswer,
@@ -51,18 +51,18 @@ pub struct Reachability {
 }
 
 impl Reachability {
-    /// A worker that is idle hears from it every four seconds; one that did not get an answer for this long cannot
-    /// receive work.
+    /// An idle worker gets an answer at least every four seconds. Without an answer for this long,
+    /// a worker cannot receive work.
     const STALE: Duration = Duration::from_secs(10);
 
-    /// Whether the queue can hand jobs to this worker: it answered lately, or the worker had nothing to
-    /// ask, because every slot is taken or it is told to take none.
+    /// Whether the queue can hand jobs to this worker: it answered recently, or the worker had no
+    /// reason to ask, because every slot is taken or it should claim no jobs.
     pub fn can_receive(&self) -> bool {
         self.slots.available_permits() == 0 || *self.hold.borrow() || self.answered.age() < Self::STALE
     }
 }
 
-/// The apalis backend over a [`Queue`]. One a worker.
+/// The apalis backend over a [`Queue`]. One for each worker.
 #[derive(Debug)]
 pub struct QueueBackend {
     options: BackendOptions,
@@ -70,13 +70,13 @@ pub struct QueueBackend {
     settled: mpsc::UnboundedSender<Settled>,
     close_keeper: CancellationToken,
     reachability: Reachability,
-    // A backend that is dropped without being closed is as good as dead: its leases run out.
+    // A backend that is dropped without being closed counts as dead: its leases expire.
     claimer: Option<AbortOnDropHandle<()>>,
     keeper: Option<AbortOnDropHandle<()>>,
 }
 
 impl QueueBackend {
-    /// Starts to claim at once.
+    /// Starts claiming at once.
     pub fn start(queue: &Queue, options: BackendOptions) -> Self {
         let slots = Arc::new(Semaphore::new(options.concurrency));
         let leases = Leases::default();
@@ -116,7 +116,7 @@ impl QueueBackend {
         self.reachability.clone()
     }
 
-    /// Gives back what was claimed but not begun.
+    /// Gives back jobs that were claimed but not begun.
     fn give_back(&mut self) {
         while let Ok(task) = self.tasks.try_recv() {
             let _ = self.settled.send(Settled { lease: task.args.lease(), next: Next::Back });
@@ -143,7 +143,7 @@ impl Backend for QueueBackend {
     fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Never>> {
         self.options.stop.cancel();
         if let Some(claimer) = &mut self.claimer {
-            // An aborted or panicked claimer claims no more either.
+            // An aborted or panicked claimer does not claim any more either.
             let _ = ready!(claimer.poll_unpin(cx));
             self.claimer = None;
         }
@@ -160,8 +160,8 @@ impl Backend for QueueBackend {
 impl BackendConfig for QueueBackend {
     type Args = Claim;
     type Id = copydesk_domain::id::JobId;
-    // The claims are decoded here: one unreadable message must not end the worker, as it would
-    // with apalis' own decoding of a durable backend.
+    // Claims are decoded by the claimer: with apalis' own decoding, one unreadable message would
+    // end the worker.
     type Kind = Ephemeral;
     type Config = BackendOptions;
     type Layer = Report;
@@ -215,8 +215,8 @@ where
         let settled = self.settled.clone();
         let handled = self.inner.call(task);
         async move {
-            // An error means that the handler could not even say what follows: the lease runs out, and
-            // the job comes again.
+            // On an error, the handler could not return what follows: the lease expires, and the
+            // job is claimed again.
             if let Ok(next) = handled.await {
                 let _ = settled.send(Settled { lease, next });
             }

@@ -1,4 +1,4 @@
-//! A job in this worker's hands.
+//! A job that this worker has claimed.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::lease::Tenure;
 
-/// A job in this worker's hands: what its handler is called with. Cheap to clone; its slot is free
-/// again once the last clone is gone.
+/// A claimed job, the argument of its handler. Cheap to clone; its slot is free again once the last
+/// clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Claim(Arc<InHand>);
 
@@ -35,25 +35,25 @@ impl Claim {
         Self(Arc::new(InHand { message, lease, lost, tenure, _slot: slot }))
     }
 
-    /// What travelled through the queue.
+    /// The job's message.
     pub fn message(&self) -> &MessageV1 {
         let Message::V1(message) = &*self.0.message;
         message
     }
 
-    /// The lease under which it is.
+    /// The job's lease.
     pub fn lease(&self) -> LeaseRef {
         self.0.lease
     }
 
-    /// Cancelled when the lease is lost: whatever is done after that is done for nothing.
+    /// Cancelled when the lease is lost: later work would be wasted.
     pub fn lost(&self) -> &CancellationToken {
         &self.0.lost
     }
 
-    /// Ready once the lease has run out without a word from Redis: this process stood still, or could
-    /// not renew it. Looked at whenever the task is woken, and by no timer: polled before what the
-    /// worker would do next, it keeps a worker that was away from doing it.
+    /// Ready once the lease has expired by the local clock: this process was stopped, or could not
+    /// renew it. There is no timer: it is checked whenever the task is woken. If it is polled
+    /// before the next step, a worker that was stopped does not take that step.
     pub async fn lapsed(&self) {
         std::future::poll_fn(|_| if self.0.tenure.is_over() { Poll::Ready(()) } else { Poll::Pending }).await;
     }

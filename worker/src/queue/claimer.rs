@@ -1,5 +1,5 @@
-//! Claiming: takes at most what there are free slots for, wakes when the bell rings or when it has
-//! promised to look, and goes on for ever when Redis is away.
+//! Claiming: claims at most as many jobs as there are free slots, wakes when the bell rings or at
+//! the promised time, and keeps trying while Redis is unavailable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 use super::claim::Claim;
 use super::lease::{Leases, Tenure};
 
-/// The longest time that a connection blocks: whoever has long to wait waits again.
+/// The longest time that a connection blocks; a longer wait is split.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// When the queue last answered, for the worker's readiness.
+/// The time of the queue's last answer, for the worker's readiness.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastAnswer(Arc<AtomicI64>);
 
@@ -37,16 +37,16 @@ impl LastAnswer {
     }
 }
 
-/// Claims: one task a worker.
+/// The claimer: one task for each worker.
 #[derive(Debug)]
 pub(super) struct Claimer {
     pub(super) queue: Queue,
-    /// What it is called on the roster of idle claimers.
+    /// Its name on the roster of idle claimers.
     pub(super) name: String,
     pub(super) slots: Arc<Semaphore>,
     pub(super) leases: Leases,
     pub(super) lease_ms: u64,
-    /// Jobs of one business at once, where no operator gave it another number; 0 for any.
+    /// The concurrency cap of businesses without one of their own; 0 for none.
     pub(super) cap: u32,
     pub(super) tasks: mpsc::Sender<Task<Claim>>,
     pub(super) settled: mpsc::UnboundedSender<Settled>,
@@ -55,11 +55,11 @@ pub(super) struct Claimer {
     pub(super) hold: watch::Receiver<bool>,
 }
 
-/// What one step of claiming found.
+/// The result of one claim.
 enum Step {
-    /// More may be there: ask again at once.
+    /// There may be more jobs: claim again at once.
     Again,
-    /// Nothing is left: wait for the bell, at most so long.
+    /// Nothing is left: wait for the bell, at most this long.
     Idle(Duration),
 }
 
@@ -81,10 +81,10 @@ impl Claimer {
         self.leave().await;
     }
 
-    /// Waits for a free slot and until nothing holds the worker back, claims what fits, and waits for
-    /// the bell where nothing is left: says whether it did. The waits end when the worker is told to
-    /// stop; a claim that was sent to Redis does not: its answer is handed on whole, so that nothing is
-    /// leased unseen.
+    /// Waits for a free slot and until the worker is not on hold, claims what fits, and waits for
+    /// the bell if nothing is left. Returns whether it waited for the bell. The waits end when the
+    /// worker is told to stop. A claim that was sent to Redis is always completed and its jobs are
+    /// handed on, so that no job is leased without the worker's knowledge.
     async fn step(&self, was_idle: bool) -> Result<bool, QueueError> {
         let Some(Ok(slot)) = self.stop.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await else {
             return Ok(was_idle);
@@ -101,9 +101,9 @@ impl Claimer {
         }
     }
 
-    /// Ready while nothing holds the worker back.
+    /// Ready while the worker is not on hold.
     async fn released(&self) {
-        // Whoever held it back and is gone does so no more.
+        // If the sender is gone, the worker is no longer on hold.
         let _ = self.hold.clone().wait_for(|held| !held).await;
     }
 
@@ -127,8 +127,12 @@ impl Claimer {
         let message = match Message::decode(&leased.message) {
             Ok(message) => Arc::new(message),
             Err(error) => {
-                // The row is open and Redis forgets the message: the sweep writes it anew.
-                tracing::error!(error = &error as &dyn std::error::Error, job.id = %leased.lease.id, "a message was dropped");
+                // The row is open and Redis forgets the message, so the sweep pushes it again.
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    job.id = %leased.lease.id,
+                    "an unreadable message was dropped: the sweep will push its job again"
+                );
                 let _ = self.settled.send(Settled { lease: leased.lease, next: Next::Done });
                 return;
             }
@@ -136,7 +140,7 @@ impl Claimer {
         let task_id = TaskId::from_string(leased.lease.id.to_string());
         let lost = self.leases.hold(leased.lease, Arc::clone(&message), tenure.clone());
         let claim = Claim::new(message, leased.lease, lost, tenure, permit);
-        // A closed channel means that the worker is gone; its leases run out.
+        // A closed channel means that the worker is gone: its leases expire.
         let _ = self.tasks.send(TaskBuilder::new(claim).task_id(task_id).build()).await;
     }
 
@@ -153,12 +157,15 @@ impl Claimer {
         }
     }
 
-    /// Tells the queue that this claimer keeps no promise any more, and has others woken instead.
+    /// Removes this claimer from the roster, which wakes others in its place.
     async fn leave(&self) {
         let claimer = Claimant { name: &self.name, was_idle: false };
         if let Err(error) = self.queue.claim(claimer, 0, self.lease_ms, self.cap).await {
-            // Others notice within two seconds.
-            tracing::debug!(error = &error as &dyn std::error::Error, "a leaving claimer was not taken off the roster");
+            // Other claimers notice within two seconds.
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a claimer that shuts down could not be removed from the roster"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The leases that this worker holds: renewed on a timer, given up when lost, ended in batches.
+//! The leases of this worker: renewed on a timer, given up when lost, settled in batches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +11,14 @@ use copydesk_domain::job::LeaseRef;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Leases are renewed at least this often: a flush is noticed, and the jobs taken back, before the
+/// The longest interval of renewals: short enough to notice a flush and readopt the jobs before the
 /// sweep hands them to others.
 const RENEWAL: Duration = Duration::from_secs(2);
-/// The wait before a failed settlement is tried again. The lease bounds how long that makes sense.
+/// The wait before a failed settlement is retried. Retries end with the length of the lease.
 const SETTLE_RETRY: Duration = Duration::from_millis(200);
 
-/// Until when a lease is ours for certain, by the clock of this process: a worker that stood still, or
-/// was cut off from Redis, for longer finds that out before it hears it from anybody.
+/// Until when a lease is certainly this worker's own, by the clock of this process. A worker that
+/// was stopped or cut off from Redis for longer notices it by this, before Redis reports it.
 #[derive(Debug, Clone)]
 pub(super) struct Tenure(Arc<Mutex<Instant>>);
 
@@ -36,7 +36,7 @@ impl Tenure {
     }
 }
 
-/// One job in this worker's hands.
+/// One job of this worker.
 #[derive(Debug)]
 struct Held {
     lease: LeaseRef,
@@ -51,7 +51,7 @@ impl Held {
     }
 }
 
-/// Every job in this worker's hands.
+/// All jobs of this worker.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Leases(Arc<Mutex<HashMap<JobId, Held>>>);
 
@@ -65,7 +65,7 @@ impl Leases {
         let lost = CancellationToken::new();
         let held = Held { lease, lost: lost.clone(), message, tenure };
         if let Some(previous) = self.lock().insert(lease.id, held) {
-            // Redis leased us the same job again, so the earlier lease has run out.
+            // Redis leased the same job to this worker again, so the earlier lease has expired.
             previous.lost.cancel();
         }
         lost
@@ -93,7 +93,7 @@ impl Leases {
     }
 }
 
-/// The job in hand whose lease is still this one.
+/// The held job, if its lease is still this one.
 fn still(held: &HashMap<JobId, Held>, lease: LeaseRef) -> Option<&Held> {
     held.get(&lease.id).filter(|held| held.lease == lease)
 }
@@ -103,19 +103,19 @@ fn remove(held: &mut HashMap<JobId, Held>, lease: LeaseRef) -> Option<Held> {
     held.remove(&lease.id)
 }
 
-/// Renews and settles: one task a worker.
+/// The task that renews and settles leases: one for each worker.
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) queue: Queue,
     pub(super) leases: Leases,
     pub(super) lease_ms: u64,
     pub(super) settled: mpsc::UnboundedReceiver<Settled>,
-    /// Cancelled once no handler runs any more: what has been reported is all there will be.
+    /// Cancelled once no handler runs any more, so nothing more will be reported.
     pub(super) close: CancellationToken,
 }
 
 impl Keeper {
-    /// Works until it is closed and the last settlement is made.
+    /// Runs until it is closed and the last settlement is made.
     pub(super) async fn run(mut self) {
         let mut renewal = tokio::time::interval(RENEWAL.min(Duration::from_millis(self.lease_ms / 3)));
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -125,7 +125,7 @@ impl Keeper {
                 () = self.close.cancelled(), if !self.settled.is_closed() => self.settled.close(),
                 _ = renewal.tick() => {
                     if let Err(error) = self.renew_once().await {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "leases were not renewed");
+                        tracing::warn!(error = &error as &dyn std::error::Error, "could not renew the leases");
                     }
                 }
                 received = self.settled.recv_many(&mut batch, BATCH) => {
@@ -138,14 +138,13 @@ impl Keeper {
         }
     }
 
-    /// Renews every lease; gives up those that were lost, and takes back those that a flush made
-    /// Redis forget.
+    /// Renews every lease, gives up lost ones, and readopts those that Redis forgot in a flush.
     async fn renew_once(&self) -> Result<(), QueueError> {
         let held = self.leases.snapshot();
         if held.is_empty() {
             return Ok(());
         }
-        // From when we ask, not from the answer: Redis counts from somewhere in between.
+        // Counted from the request, not from the answer: Redis counts from a moment in between.
         let end = Instant::now() + Duration::from_millis(self.lease_ms);
         let renewals = self.queue.renew(&held, self.lease_ms).await?;
         let mut forgotten = Vec::new();
@@ -178,13 +177,13 @@ impl Keeper {
 
     fn give_up(&self, lease: LeaseRef) {
         if let Some(held) = self.leases.drop_lease(lease) {
-            tracing::warn!(job.id = %lease.id, "the lease was lost: the job is left to another worker");
+            tracing::warn!(job.id = %lease.id, "the lease was lost: this worker stops running the job");
             held.lost.cancel();
         }
     }
 
-    /// Tells Redis of ended leases. While Redis is away it tries again for the length of a lease;
-    /// after that they have run out by themselves, and the rows say where the jobs stand.
+    /// Settles ended leases. While Redis is unavailable, it retries for the length of a lease.
+    /// After that the leases have expired, and the rows have the jobs' states.
     async fn settle(&self, batch: &mut Vec<Settled>) {
         let ended = std::mem::take(batch);
         self.leases.drop_all(&ended);
@@ -193,7 +192,7 @@ impl Keeper {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 jobs = ended.len(),
-                "ended leases were not settled"
+                "could not settle ended leases: they expire by themselves"
             );
             if tokio::time::Instant::now() >= give_up_at {
                 return;

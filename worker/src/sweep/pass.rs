@@ -1,5 +1,6 @@
-//! The whole pass: every open job is looked at, page by page, after Redis was flushed or away. It goes
-//! on from turn to turn, each for a limited time, as long as its worker has the sweep's lock.
+//! The whole pass: checks every open job, page by page, after Redis was flushed or unavailable. It
+//! continues from turn to turn, each time for a limited time, as long as its worker has the sweep's
+//! lock.
 
 use std::time::{Duration, Instant};
 
@@ -12,43 +13,44 @@ use uuid::Uuid;
 
 use super::{FIRST, Sweep, SweepError};
 
-/// Open jobs that one query reads: large, since the next page is read while one is pushed.
+/// The most open jobs that one query reads. It is large, because the next page is read while one is
+/// pushed.
 pub(super) const PAGE: u16 = 4_000;
-/// After a flush the workers themselves take back what they run, within this time: it would be a
-/// waste to hand it to others.
+/// How long running jobs are left to their workers after a flush: the workers readopt them within
+/// this time.
 const READOPTION: Duration = Duration::from_secs(5);
 
-/// A whole pass that is under way.
+/// A whole pass in progress.
 #[derive(Debug)]
 pub(super) struct Pass {
-    /// What it left in Redis: a flush removes it.
+    /// Its name, which is stored in Redis until a flush.
     name: String,
     pub(super) began: Instant,
-    /// The outages that this process had seen before.
+    /// The number of outages that this process had seen before it.
     outages: u64,
-    /// The last job that was looked at.
+    /// The last job that was checked.
     after: JobId,
-    /// Whether all were, but for those that were left out.
+    /// Whether all jobs were checked, except for those that were left out.
     is_through: bool,
-    /// Jobs that some worker may run, and take back by itself.
+    /// Jobs that a worker may be running and may readopt.
     left_out: Vec<JobId>,
-    /// Whether Redis lacked most jobs of the last page.
+    /// Whether most jobs of the last page were missing from Redis.
     likely: Likely,
-    /// Jobs that it made known.
+    /// The number of jobs that were pushed.
     pushed: u64,
 }
 
-/// What a pass did in a turn.
+/// The progress of a pass in a turn.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Advance {
     pub(super) pushed: u64,
-    /// Whether there is more to do now.
+    /// Whether there is more work to do now.
     pub(super) goes_on: bool,
 }
 
 impl Sweep {
-    /// Whether a whole pass is to be made: a queue has lost the mark of the last one. All of them
-    /// have, or those of one node of a cluster. Begins one where none goes on.
+    /// Whether a whole pass is needed: a queue has lost the mark of the last one. That can be all
+    /// queues, or those on one node of a cluster. Begins a pass if none is in progress.
     pub(super) async fn needs_pass(&mut self) -> Result<bool, SweepError> {
         let (mut is_whole, mut goes_on) = (true, self.pass.is_some());
         for &kind in JobKind::ALL {
@@ -69,7 +71,7 @@ impl Sweep {
         for &kind in JobKind::ALL {
             self.redis.begin_pass(kind, &name).await?;
         }
-        tracing::info!(pass = name, "Redis was flushed or away: every open job is looked at");
+        tracing::info!(pass = name, "Redis was flushed or unavailable: a whole pass over all open jobs begins");
         Ok(Pass {
             name,
             began: Instant::now(),
@@ -82,14 +84,14 @@ impl Sweep {
         })
     }
 
-    /// Goes on with the pass until the deadline, and completes it where it comes to its end.
+    /// Continues the pass until the deadline, and completes it if it reaches its end.
     pub(super) async fn advance_pass(&mut self, deadline: Instant) -> Result<Advance, SweepError> {
         let Some(mut pass) = self.pass.take() else { return Ok(Advance::default()) };
         let before = pass.pushed;
         let advanced = self.advance(&mut pass, deadline).await;
         let pushed = pass.pushed - before;
         let goes_on = match advanced {
-            // Another worker has the lock: it begins its own.
+            // Another worker has the lock and begins its own pass.
             Err(SweepError::LockLost) => return Err(SweepError::LockLost),
             Err(error) => {
                 self.pass = Some(pass);
@@ -105,7 +107,8 @@ impl Sweep {
         Ok(Advance { pushed, goes_on })
     }
 
-    /// Whether every open job was looked at, or left to a worker that had the time to take it back.
+    /// Continues the pass. Returns whether every open job was checked, or left to a worker that had
+    /// the time to readopt it.
     async fn advance(&self, pass: &mut Pass, deadline: Instant) -> Result<bool, SweepError> {
         if !pass.is_through {
             self.walk(pass, deadline).await?;
@@ -123,7 +126,7 @@ impl Sweep {
         Ok(true)
     }
 
-    /// Looks at page after page until the deadline; the next one is read meanwhile.
+    /// Checks page after page until the deadline; the next page is read meanwhile.
     async fn walk(&self, pass: &mut Pass, deadline: Instant) -> Result<(), SweepError> {
         let mut page = store::job::open_after(&self.store, pass.after, PAGE).await?;
         while let Some(last) = page.last().map(|job| job.id) {
@@ -158,8 +161,8 @@ impl Sweep {
         Ok(())
     }
 
-    /// Leaves the mark: false where Redis was flushed or away since the pass began, so that another one
-    /// is to be made.
+    /// Sets the mark. False if Redis was flushed or unavailable since the pass began, so that
+    /// another pass is needed.
     async fn complete(&self, pass: Pass) -> Result<bool, SweepError> {
         let mut is_whole = self.redis.outages() == pass.outages;
         if is_whole {
@@ -168,7 +171,7 @@ impl Sweep {
             }
         }
         let took_ms = u64::try_from(pass.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(pass = pass.name, jobs = pass.pushed, took_ms, is_whole, "a whole pass has come to its end");
+        tracing::info!(pass = pass.name, jobs = pass.pushed, took_ms, is_whole, "a whole pass ended");
         Ok(is_whole)
     }
 }

@@ -17,7 +17,7 @@ fn the_least_id_of_a_moment_splits_earlier_from_later_jobs() {
     assert!(first_accepted_at(clock::now() - chrono::TimeDelta::milliseconds(5)) < before);
 }
 
-/// A database and a part of Redis, for processes that each sweep.
+/// A database and a key prefix in Redis, for several sweeping processes.
 struct Ground {
     pool: PgPool,
     link: Link,
@@ -33,13 +33,13 @@ impl Ground {
         Self { pool, link, config: RedisConfig::new(&url, &copydesk_testkit::prefix()) }
     }
 
-    /// Another process' sweep.
+    /// The sweep of another process.
     fn sweep(&self, owner: &str) -> Sweep {
         let redis = Redis::new(&self.config).unwrap();
         Sweep::new(Store::from_pool(self.pool.clone()), redis, owner.to_owned(), EVERY)
     }
 
-    /// Jobs that were accepted so long ago, of which Redis was told nothing.
+    /// Adds jobs that were accepted this long ago and not pushed to Redis.
     async fn accept(&self, jobs: i32, minutes_ago: i64, status: &str) {
         let at = clock::now() - chrono::TimeDelta::minutes(minutes_ago);
         sqlx::query(
@@ -58,7 +58,7 @@ impl Ground {
         .unwrap();
     }
 
-    /// Makes Redis forget all that this installation has there.
+    /// Deletes all keys of this installation.
     async fn flush(&self) {
         copydesk_testkit::forget(&self.config.prefix, |_| true).await;
     }
@@ -70,7 +70,7 @@ impl Sweep {
         depth.ready + depth.delayed + depth.leased + depth.capped
     }
 
-    /// Turns until there is nothing more to do at once; the jobs that they made known.
+    /// Takes turns until there is no more work at once. Returns how many jobs were pushed.
     async fn turns(&mut self) -> u64 {
         let mut pushed = 0;
         loop {
@@ -83,7 +83,7 @@ impl Sweep {
         }
     }
 
-    /// Breaks this process' link until it has noticed.
+    /// Breaks this process's link until it has noticed.
     async fn cut_off(&mut self, link: &Link) {
         link.cut();
         while self.run_once().await.is_ok() {}
@@ -92,7 +92,7 @@ impl Sweep {
     }
 }
 
-/// More jobs than a usual turn looks at.
+/// More jobs than a usual turn checks.
 const MANY: i32 = 4_500;
 
 #[sqlx::test(migrations = "../migrations")]
@@ -101,7 +101,7 @@ async fn what_was_committed_while_redis_was_away_is_known_again_in_the_next_turn
     let mut sweep = ground.sweep("one");
     ground.accept(MANY, 20, "queued").await;
     assert_eq!(sweep.turns().await, 4_500);
-    // Redis remembers all: only the outage says that it may lack some.
+    // Redis has all jobs: only the outage says that some may be missing.
     sweep.cut_off(&ground.link).await;
     ground.accept(10, 10, "queued").await;
     assert_eq!(sweep.turns().await, 10);
@@ -115,7 +115,7 @@ async fn an_outage_that_another_worker_saw_is_mended_by_whoever_sweeps(pool: PgP
     let (mut sweeping, mut other) = (ground.sweep("one"), ground.sweep("two"));
     ground.accept(MANY, 20, "queued").await;
     assert_eq!(sweeping.turns().await, 4_500);
-    // The one that sweeps starts anew after the outage, and knows nothing of it.
+    // The sweeping process starts after the outage, and has not seen it.
     other.cut_off(&ground.link).await;
     ground.accept(10, 10, "queued").await;
     let mut sweeping = ground.sweep("one");
@@ -217,7 +217,7 @@ async fn a_duty_that_fails_stops_no_other(pool: PgPool) {
 async fn a_queue_that_forgot_its_pause_is_told_by_any_worker(pool: PgPool) {
     let ground = Ground::of(pool).await;
     let (mut sweeping, mut other) = (ground.sweep("one"), ground.sweep("two"));
-    // A later release knows more kinds and states: what cannot be read holds its own queue back.
+    // A later release has more kinds and intakes: an unknown intake pauses its own queue.
     let sql = "alter table queue_intake drop constraint queue_intake_intake_check;
                insert into queue_intake (kind, intake)
                values ('generate', 'paused'), ('feedback', 'throttled'), ('translate', 'open')";
@@ -244,7 +244,7 @@ async fn old_idempotency_keys_are_freed_in_batches(pool: PgPool) {
     ground.accept(2_500, 25 * 60, "queued").await;
     ground.accept(7, 23 * 60, "queued").await;
     sqlx::query(sql).execute(&ground.pool).await.unwrap();
-    // A job's own write goes first.
+    // A job's own write has priority.
     let mut busy = ground.pool.begin().await.unwrap();
     sqlx::query("select from jobs order by id limit 1 for update").execute(&mut *busy).await.unwrap();
     assert_eq!(idempotency::forget(&store, 1_000).await.unwrap(), 1_000);

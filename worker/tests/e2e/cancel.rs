@@ -1,4 +1,4 @@
-//! Jobs that clients cancel and retry, and queues that operators hold back, with workers at work.
+//! Jobs that clients cancel and retry, and queues that operators pause, with running workers.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn a_retried_job_goes_on_after_its_last_finished_stage() {
     worker.leave().await;
     let stored = system.stages(id).await;
     assert!(stored.len() >= 4, "{stored:?}");
-    // It fails by its deadline, with its first stages paid for.
+    // It fails by its deadline after its first stages are paid for.
     sqlx::query("update jobs set deadline_at = now() where id = $1")
         .bind(id.0)
         .execute(system.store.pool())
@@ -79,7 +79,7 @@ async fn a_retried_job_goes_on_after_its_last_finished_stage() {
         .unwrap();
     system.simulator.set_faults(Vec::new()).unwrap();
     let (status, job) = act(&system, id, "retry").await;
-    // The worker may have it already.
+    // A worker may have claimed it already.
     assert!(status == 202 && ["queued", "running"].contains(&job["status"].as_str().unwrap()), "{job}");
     let job = system.ended(id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("succeeded"), &json!(1)), "{job:#}");
@@ -95,7 +95,7 @@ async fn a_paused_queue_hands_out_nothing_until_it_is_resumed() {
     assert_eq!(status, 200);
     let worker = system.worker();
     let id = system.generate("company_123", "Held back", "linkedin").await;
-    // Another kind is not held back, and a worker that is idle looks at least every second.
+    // Another kind is not paused, and an idle worker looks at least every second.
     system.with_knowledge("company_123", "Handbook", "# Handbook\n\nWe answer within two days.").await;
     let quiet = Instant::now();
     system.until(id, |job| job["status"] != "queued" || quiet.elapsed() > Duration::from_millis(1_500)).await;
@@ -104,7 +104,7 @@ async fn a_paused_queue_hands_out_nothing_until_it_is_resumed() {
     let give_up = Instant::now() + crate::system::PATIENCE;
     loop {
         let (_, overview) = system.get("/api/ops/overview").await;
-        // The worker was forgotten too, and tells of itself again.
+        // The worker was forgotten too, and sends a heartbeat again.
         if overview["queues"][0]["intake"] == "paused" && overview["workers"].as_array().unwrap().len() == 1 {
             break;
         }

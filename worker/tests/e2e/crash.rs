@@ -83,7 +83,7 @@ async fn a_crash_after_the_end_and_before_its_message_is_gone_changes_nothing() 
     worker.leave().await;
 }
 
-/// A verdict on a text, and a document: jobs that nobody has begun.
+/// A verdict on a text, and a document: jobs that have not begun.
 async fn verdict_and_document(system: &System) -> (JobId, JobId) {
     let worker = system.worker();
     let text = system.generate(BUSINESS, "A crash", "linkedin").await;
@@ -113,7 +113,7 @@ async fn every_row(system: &System) -> Vec<String> {
     sqlx::query_scalar("select jobs::text from jobs order by id").fetch_all(system.store.pool()).await.unwrap()
 }
 
-/// Puts the job's message back, as its lease's end does, and waits until a worker has dealt with it.
+/// Puts the job's message back, like the end of its lease, and waits until a worker has handled it.
 async fn handled_again(system: &System, kind: JobKind, id: JobId) {
     let queue = Queue::new(&system.redis(), kind);
     let message = Message::V1(MessageV1 {
@@ -123,7 +123,7 @@ async fn handled_again(system: &System, kind: JobKind, id: JobId) {
         priority: Priority::Interactive,
         trace: TraceParent::start(),
     });
-    // Unknown again as soon as the worker has told that the job ended.
+    // The job is unknown again as soon as the worker has settled its lease.
     let give_up = Instant::now() + PATIENCE;
     while queue.push(&[Entry { message: message.clone(), not_before: None, begun: None }]).await.unwrap() == 0 {
         assert!(Instant::now() < give_up, "the first message never went");
@@ -154,7 +154,7 @@ async fn calls_by_stage(system: &System, id: JobId) -> Vec<u64> {
     rows.into_iter().map(|(calls,)| u64::try_from(calls).unwrap()).collect()
 }
 
-/// A job whose worker died right after it had stored so many of the stages of `reference`.
+/// A job whose worker died right after it had stored this many of the stages of `reference`.
 async fn crashed_after(system: &System, reference: JobId, finished: usize) -> JobId {
     let id = submit(system).await;
     store::job::begin(&system.store, lease(id, 1), "dead").await.unwrap().unwrap();
@@ -242,7 +242,8 @@ async fn a_document_fails_with_the_job_that_was_to_index_it() {
     worker.leave().await;
 }
 
-/// A row whose payload is none of its kind, as another version or a slip of the hand leaves one.
+/// A row whose payload does not match its kind, as another version or a manual change may leave
+/// one.
 fn unreadable(kind: JobKind, payload: &Value) -> Submission {
     Submission { job: copydesk_testkit::new_job(kind, BUSINESS, payload.clone()), key: None }
 }

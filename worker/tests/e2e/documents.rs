@@ -1,5 +1,5 @@
-//! Documents of every kind from upload to search, and files that would harm: each ends in what its
-//! owner can do about it, and the worker's memory stays bounded.
+//! Documents of every type from upload to search, and malicious files: each of those ends with a
+//! message that tells its owner what to do, and the worker's memory stays bounded.
 
 use lopdf::content::{Content, Operation};
 use lopdf::{Document, Object, Stream, dictionary};
@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::system::System;
 
-/// The most that a worker may hold while it reads the files below, in KiB.
+/// The most memory that a worker may use while it reads the files below, in KiB.
 const MAX_RESIDENT_KIB: u64 = 256 * 1024;
 
 fn pdf(pages: usize, text: impl Fn(usize) -> String) -> Vec<u8> {
@@ -97,7 +97,7 @@ async fn hostile_files_end_in_what_to_do_and_in_bounded_memory() {
         let status = if why.is_empty() { "succeeded" } else { "failed" };
         assert!(job["status"] == status && detail.contains(why), "{name}: {job:#}");
     }
-    // What the first bytes betray is refused at once.
+    // Files with a wrong beginning are refused at once.
     for (name, file, why) in [
         ("renamed.docx", b"A text.".as_slice(), "renamed.docx must be a .docx file"),
         ("renamed.txt", b"%PDF-1.7", "must be text, and is a PDF"),
@@ -112,7 +112,7 @@ async fn hostile_files_end_in_what_to_do_and_in_bounded_memory() {
     worker.kill().await.unwrap();
 }
 
-/// The most memory that a process has held, in KiB.
+/// The peak memory of a process, in KiB.
 fn resident_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

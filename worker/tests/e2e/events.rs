@@ -1,4 +1,4 @@
-//! Jobs that are followed: what those who follow see, and that nobody else costs anything.
+//! Followed jobs: what followers see, and that other jobs have no cost.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::system::System;
 
-/// A word that no text may hold.
+/// A word that no text may contain.
 const MARK: &str = "zyzzyva";
 
 impl System {
-    /// Waits until a worker hears of followed jobs.
+    /// Waits until a worker receives announcements of followed jobs.
     async fn until_a_worker_listens(&self) {
         let mut connection = copydesk_testkit::redis().await;
         let channel = format!("{}:followed", self.config.redis.prefix);
@@ -74,12 +74,12 @@ fn request() -> Value {
     json!({ "business_id": "riverside", "topic": "Physiotherapy appointments", "format": "blog", "max_rounds": 0 })
 }
 
-/// Drafts take their time.
+/// Makes drafts slow.
 fn slowly() -> Value {
     json!({ "endpoint": "chat", "stage": "draft", "kind": { "delay": { "ms": 1_500 } } })
 }
 
-/// What a client sees once all pieces are put together, and how often the text began anew.
+/// The text that a client sees after joining all pieces, and how often a new text began.
 fn seen(events: &[(String, Value)]) -> (String, usize) {
     let mut seen = (String::new(), 0);
     for (_, piece) in events.iter().filter(|(name, _)| name == "token") {
@@ -95,7 +95,7 @@ fn seen(events: &[(String, Value)]) -> (String, usize) {
 async fn who_follows_sees_the_text_grow() {
     let system = System::start().await;
     let worker = system.worker();
-    // Less than the time after which who follows looks without a hint.
+    // Less than the time after which a follower reads without a hint.
     let waits = |stage| json!({ "endpoint": "chat", "stage": stage, "kind": { "delay": { "ms": 600 } } });
     system.faults(&[waits("outline"), slowly(), waits("review")]);
     let (id, events) = system.followed(&request()).await;

@@ -1,4 +1,4 @@
-//! Models that stand in while another is down, and give the work back.
+//! Fallback models that are used while another model is down, and no longer afterwards.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn a_fallback_model_writes_until_the_first_one_is_back() {
     assert_eq!(overview["breakers"][format!("groq/{FALLBACK}")], "closed", "{overview:#}");
     assert_eq!(overview["breakers"][format!("groq/{model}")], "open");
 
-    // It is well again, and its minute is over.
+    // It works again, and its minute is over.
     system.simulator.set_faults(Vec::new()).unwrap();
     writer.open_breaker(Duration::from_millis(1)).await.unwrap();
     let job = system.text("Four").await;

@@ -1,5 +1,5 @@
-//! Bad answers of models through a whole worker: whatever stage gets them, once or every time, nothing
-//! of them is in the text that a client reads, and what was done without is named.
+//! Bad answers of models in a whole worker. Whatever stage gets them, once or every time, no part
+//! of them is in the text that a client reads, and the degradations are named.
 
 use copydesk_domain::id::JobId;
 use copydesk_simulator::{Fault, FaultKind, Finish, Stage};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::system::System;
 
 const BUSINESS: &str = "riverside";
-/// A word of each bad answer that no text may hold.
+/// A word in each bad answer that no text may contain.
 const MARK: &str = "zyzzyva";
 /// A sentence of the system prompt.
 const RULE: &str = "Never mention this task, these rules, the tags or yourself.";
@@ -17,7 +17,7 @@ const HANDBOOK: &str = "# Riverside Clinics\n\n## Our promise\n\nEvery patient o
     physiotherapist for the whole course of treatment, and most courses end within six weeks.\n\n## Prices\n\nA first \
     appointment of 45 minutes costs 60 euros, and insured patients pay nothing for it at all.\n";
 
-/// What a model answered; `worker/src/pipeline/tests/hostile.rs` reads the same file.
+/// A model's answer; `worker/src/pipeline/tests/hostile.rs` reads the same file.
 #[derive(Deserialize)]
 struct Case {
     name: String,
@@ -27,15 +27,15 @@ struct Case {
     becomes: String,
     finish: Option<Finish>,
     times: Option<usize>,
-    /// The stage whose shape the answer has: there it is a good one.
+    /// The stage for which the answer has the right shape and is valid.
     fits: Option<Stage>,
-    /// The only stage that it is an answer for.
+    /// The only stage that it applies to.
     only: Option<Stage>,
     /// The whole body of the provider's answer.
     body: Option<String>,
 }
 
-/// Of the cases: all of them would take one worker too long.
+/// A part of the cases: all of them would take one worker too long.
 #[derive(Clone, Copy)]
 enum Half {
     First,
@@ -64,7 +64,7 @@ impl Case {
         FaultKind::Message { text: answer.repeat(self.times.unwrap_or(1)), finish: self.finish }
     }
 
-    /// At each of these stages that it is a bad answer for.
+    /// The faults at each of these stages for which it is a bad answer.
     fn faults(&self, stages: &[Stage]) -> Vec<Fault> {
         let is_bad = |stage: &&Stage| self.fits != Some(**stage) && self.only.is_none_or(|only| only == **stage);
         let stages = stages.iter().filter(is_bad);
@@ -106,7 +106,8 @@ async fn once(cases: Vec<Case>) {
         let once = case.faults(&[Stage::Outline, Stage::Draft, Stage::Review]).into_iter().map(|fault| fault.times(1));
         once.chain(case.faults(&[Stage::Revise])).chain([poor.clone()]).collect()
     };
-    // What is too long to be read is a failed call: each costs an attempt, and the last one the review.
+    // An answer that is too long to be read is a failed call: each one costs an attempt, and the
+    // last one costs the review.
     all_are_clean(cases, faults, |case| if case.times.is_some() { vec!["review_unavailable"] } else { Vec::new() })
         .await;
 }
@@ -128,8 +129,8 @@ async fn always(cases: Vec<Case>) {
     all_are_clean(cases, faults, degraded).await;
 }
 
-/// A job for each case, all in one worker: its calls fail as `faults` says, and its text lacks what
-/// `degraded` says.
+/// Runs a job for each case, all in one worker. Its calls fail as in `faults`, and its text has the
+/// degradations in `degraded`.
 async fn all_are_clean(
     cases: Vec<Case>,
     faults: impl Fn(&Case) -> Vec<Fault>,
@@ -164,7 +165,8 @@ async fn all_are_clean(
     worker.leave().await;
 }
 
-/// Whether a job ended with a text of which nothing is the bad answer's, and which says what it lacks.
+/// Checks that a job ended with a text that contains nothing of the bad answer and names its
+/// degradations.
 async fn judge(system: &System, id: JobId, case: &Case, degraded: &[&str]) -> Result<(), String> {
     let job = system.ended(id).await;
     let result = &job["result"];
@@ -177,7 +179,7 @@ async fn judge(system: &System, id: JobId, case: &Case, degraded: &[&str]) -> Re
 }
 
 impl System {
-    /// A remark on an earlier text, which the writer is given from then on.
+    /// Adds a remark on an earlier text, which the writer gets from then on.
     async fn with_lesson(&self) {
         let first = self.generate(BUSINESS, "Physiotherapy", "linkedin").await;
         let first = self.ended(first).await;

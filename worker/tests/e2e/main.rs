@@ -1,5 +1,5 @@
-//! The whole system through its public edge: real HTTP, real Postgres, real Redis, and providers
-//! that are real HTTP servers with scripted behaviour.
+//! Tests of the whole system by HTTP, with a real Postgres, a real Redis, and providers that are
+//! HTTP servers with scripted behaviour.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cancel;

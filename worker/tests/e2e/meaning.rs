@@ -1,4 +1,5 @@
-//! The search by meaning beside that by words: paid once, never needed, and filled in later.
+//! Search by meaning in addition to words: it is paid for once, is never required, and missing
+//! vectors are made later.
 
 use copydesk_common::config::Config;
 use serde_json::{Value, json};
@@ -124,7 +125,7 @@ async fn a_change_of_the_model_makes_all_vectors_anew() {
     let system = with_embeddings(|_| {}).await;
     let worker = system.worker();
     assert_eq!(system.add_handbook().await["status"], "succeeded");
-    // As if another model had made them: one of another dimension, behind the same name.
+    // The state after the model behind the name was replaced by one with another dimension.
     sqlx::query("update embeddings set dimension = 2, vector = '\\x0000803f00000000'")
         .execute(system.store.pool())
         .await

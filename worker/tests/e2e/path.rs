@@ -1,4 +1,4 @@
-//! The whole path: submit, work, poll, judge.
+//! The whole path: submit, run, poll, give a verdict.
 
 use copydesk_simulator::{Fault, FaultKind, Stage};
 use serde_json::{Value, json};
@@ -198,7 +198,7 @@ async fn a_text_that_no_reviewer_read_shows_its_checks_and_no_score() {
     let checks = review["checks"].as_array().unwrap();
     assert!(checks.iter().any(|check| check["name"] == "length"), "{review:#}");
     assert_eq!((&review["rounds"], &result["models"]["reviewer"]), (&json!(1), &Value::Null), "{review:#}");
-    // What a release before stored of such a text was null.
+    // An earlier release stored null for such a text.
     sqlx::query("update generations set review = null").execute(system.store.pool()).await.unwrap();
     let (status, stored) = system.get(&format!("/api/generations/{}", result["generation_id"].as_str().unwrap())).await;
     assert_eq!((status, &stored["review"]), (200, &Value::Null));

@@ -1,4 +1,4 @@
-//! Postgres away for long: nobody waits for it in vain, and no job pays for it.
+//! A long outage of Postgres: requests do not wait for it, and jobs lose no attempt.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::system::{PATIENCE, System};
 
-/// By when a process that Postgres is back for has noticed: a probe each 2 s, and a slow machine.
+/// The longest time until a process notices that Postgres is available again: a probe every 2 s, on
+/// a slow machine.
 const NOTICED: Duration = Duration::from_secs(6);
 
 fn request(topic: &str) -> Value {
@@ -45,7 +46,7 @@ async fn while_postgres_is_away_the_api_refuses_at_once_and_soon_after_it_serves
         assert!(refused.headers().contains_key("retry-after"), "{:?}", refused.headers());
         assert_eq!(refused.headers()["content-type"], "application/problem+json");
     }
-    // None of them asked Postgres, and so none waited for it: only the probes did, one each 2 s.
+    // None of them called Postgres, so none waited for it: only the probes did, one every 2 s.
     let (asked, probes) = (system.postgres_link.broken() - broken, began.elapsed().as_secs() / 2 + 2);
     assert!(asked <= probes, "{asked} connections in {:?}", began.elapsed());
 
@@ -61,7 +62,7 @@ async fn while_postgres_is_away_the_api_refuses_at_once_and_soon_after_it_serves
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_without_postgres_claims_nothing_and_says_why() {
     let system = System::start().await;
-    // A way of its own, so that the API goes on.
+    // A separate link, so that the API keeps working.
     let (worker, link) = system.worker_on_its_own_link().await;
     link.cut();
     let give_up = Instant::now() + PATIENCE;
@@ -82,7 +83,8 @@ async fn a_worker_without_postgres_claims_nothing_and_says_why() {
     while queue.depth().await.unwrap() != untouched {
         assert!(Instant::now() < give_up, "{:?}", queue.depth().await);
     }
-    // An idle worker that may claim does so as soon as the bell rings, and looks every half second.
+    // An idle worker that is not on hold claims as soon as the bell rings, and looks every half
+    // second.
     let watched = Instant::now();
     while watched.elapsed() < Duration::from_millis(1_500) {
         assert_eq!(queue.depth().await.unwrap(), untouched, "it was claimed");
@@ -94,7 +96,7 @@ async fn a_worker_without_postgres_claims_nothing_and_says_why() {
     worker.leave().await;
 }
 
-/// More calls are under way at once than there are connections, whatever the calls' time: none holds one.
+/// More concurrent calls than connections, however long they take: none holds a connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_connection_is_held_across_a_call_to_a_provider() {
     let system = System::start_with(|config| {
@@ -102,7 +104,7 @@ async fn no_connection_is_held_across_a_call_to_a_provider() {
         config.worker.drain_ms = 1;
     })
     .await;
-    // They end with the test, and none of them before.
+    // The calls end with the test, none of them before.
     system.fault(&json!({ "endpoint": "chat", "kind": "hang" }));
     let mut jobs = Vec::new();
     for n in 0..8 {

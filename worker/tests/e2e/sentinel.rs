@@ -22,7 +22,7 @@ use crate::system::{System, until};
 const KIND: JobKind = JobKind::Generate;
 const WINDOW: Duration = Duration::from_secs(3);
 
-/// As another process each time.
+/// A new process each time.
 fn connect(url: &str) -> Redis {
     Redis::new(&RedisConfig::new(url, "s")).unwrap()
 }
@@ -36,7 +36,7 @@ fn anybody() -> Rank {
     Rank::new_job(JobId::new(), BusinessId::parse("b").unwrap(), clock::now())
 }
 
-/// How many jobs have ended as they should.
+/// The number of jobs that succeeded.
 async fn done(system: &System) -> i64 {
     system.count("select count(*) from jobs where status = 'succeeded'").await
 }
@@ -98,11 +98,11 @@ async fn a_failover_is_treated_as_a_flush() {
         assert!(name != "whole" || knows.complete_pass(KIND, name).await.unwrap());
     }
     assert!(knows.swept(KIND).await.unwrap().is_whole);
-    // So the new primary lacks nothing, and nothing but its being another one tells of a failover.
+    // So nothing is missing on the new primary, and only its run id shows the failover.
     sentinels.are_alike().await;
     sentinels.first.kill();
 
-    // The first that is answered has never asked before.
+    // The first process that gets an answer has never asked before.
     let (before, newcomer) = (clock::now(), quota(&knows_nothing, "groq"));
     let mut first = None;
     until(async || {
@@ -176,7 +176,7 @@ async fn an_old_primary_that_comes_back_is_not_gone_back_to() {
     sentinels.first.kill();
     until(async || redis.set_mark(&mark).await.is_ok()).await;
     sentinels.start_first_again().await;
-    // It takes itself for a primary until the sentinels have told it.
+    // It acts as a primary until the sentinels have told it.
     let is_at_second =
         async |redis: &Redis| redis.set_mark(&mark).await.is_ok() && clients_of(&sentinels.first).await == 0;
     assert!(is_at_second(&redis).await);
@@ -196,7 +196,7 @@ async fn a_sentinel_that_is_down_is_skipped_and_a_wrong_name_is_told_at_the_star
         let redis = connect(&sentinels.url());
         assert_eq!(redis.check_mode().await, Ok(()));
         redis.ping().await.unwrap();
-        // The name is no part of another one.
+        // The name must match as a whole.
         for service in ["mai", "ain", "other"] {
             assert_eq!(wrong(&sentinels.url_of(service)).await, WrongMode::UnknownService(service.to_owned()));
             assert!(connect(&sentinels.url_of(service)).ping().await.is_err());

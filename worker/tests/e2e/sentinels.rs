@@ -1,4 +1,4 @@
-//! A primary and its replica, and three sentinels that make one of the other.
+//! A primary and its replica, and three sentinels that can promote the replica.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use copydesk_testkit::redis_server::RedisServer;
 
 use crate::system::until;
 
-/// What the sentinels call the primary.
+/// The sentinels' name of the primary.
 const SERVICE: &str = "main";
-/// Of the servers, and of the sentinels.
+/// The passwords of the servers and of the sentinels.
 const PASSWORD: &str = "of-servers";
 const SENTINELS_PASSWORD: &str = "of-sentinels";
 
@@ -38,7 +38,7 @@ impl Sentinels {
         started
     }
 
-    /// Names two of them.
+    /// A URL with two of them.
     pub(crate) fn url(&self) -> String {
         self.url_of(SERVICE)
     }
@@ -64,14 +64,14 @@ impl Sentinels {
         self.sentinels[0].kill();
     }
 
-    /// Waits until the replica has all that the primary has now.
+    /// Waits until the replica has all current data of the primary.
     pub(crate) async fn are_alike(&self) {
         let wanted = offset(&self.first).await;
         until(async || offset(&self.second).await >= wanted).await;
     }
 
-    /// Makes the second server the primary, and the first its replica: both go on, and so do the
-    /// connections to them.
+    /// Makes the second server the primary, and the first its replica. Both keep running and keep
+    /// their connections.
     pub(crate) async fn swap(&self) {
         let asked = async || self.sentinels[0].ask::<String>(&["SENTINEL", "FAILOVER", SERVICE]).await.is_some();
         until(asked).await;
@@ -96,7 +96,7 @@ impl Sentinels {
     }
 }
 
-/// How many connections of Copydesk's a server has.
+/// The number of Copydesk's connections to a server.
 pub(crate) async fn clients_of(server: &RedisServer) -> usize {
     let list: String = server.ask(&["CLIENT", "LIST", "TYPE", "NORMAL"]).await.unwrap();
     list.lines().filter(|line| line.contains(" db=2 ")).count()
@@ -133,7 +133,7 @@ async fn replication(server: &RedisServer) -> String {
     server.ask(&["INFO", "replication"]).await.unwrap_or_default()
 }
 
-/// Whether a server is a replica that has what its primary had at first.
+/// Whether a server is a replica that has finished its first synchronisation.
 async fn is_linked(server: &RedisServer) -> bool {
     replication(server).await.contains("master_link_status:up")
 }
@@ -143,7 +143,7 @@ async fn offset(server: &RedisServer) -> u64 {
     info.lines().find_map(|line| line.strip_prefix("master_repl_offset:")).unwrap().parse().unwrap()
 }
 
-/// The port of what a sentinel takes for the primary.
+/// The port of the primary, according to a sentinel.
 async fn primary_of(sentinel: &RedisServer) -> Option<String> {
     let address: Vec<String> = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]).await?;
     address.into_iter().nth(1)

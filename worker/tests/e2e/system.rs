@@ -1,4 +1,4 @@
-//! A Copydesk of a test's own: a database, a Redis prefix, a simulator, an API, and workers that the
+//! A Copydesk for one test: a database, a Redis prefix, a simulator, an API, and workers that the
 //! test starts and stops.
 
 use std::net::SocketAddr;
@@ -25,10 +25,10 @@ pub(crate) struct System {
     pub(crate) config: Config,
     pub(crate) simulator: Simulator,
     pub(crate) store: Store,
-    /// The way to Redis, for tests that break it.
+    /// The link to Redis, for tests that break it.
     pub(crate) redis_link: Link,
     pub(crate) postgres_link: Link,
-    /// Past the link.
+    /// The database's URI, without the link.
     database: String,
     postgres_uri: String,
     redis_url: String,
@@ -37,16 +37,16 @@ pub(crate) struct System {
     stop: CancellationToken,
 }
 
-/// A worker under way.
+/// A running worker.
 pub(crate) struct RunningWorker {
-    /// Where its `/health` and `/metrics` are, where it has them.
+    /// The address of its `/health` and `/metrics`, if it has them.
     listens: Option<SocketAddr>,
     leave: CancellationToken,
     ended: JoinHandle<Result<(), copydesk_worker::WorkerError>>,
 }
 
 impl RunningWorker {
-    /// SIGTERM, in effect: returns once the worker has left.
+    /// Shuts the worker down as SIGTERM does. Returns once it has shut down.
     pub(crate) async fn leave(self) {
         self.leave.cancel();
         let ended = tokio::time::timeout(PATIENCE, self.ended).await.expect("the worker leaves");
@@ -72,7 +72,7 @@ impl System {
         Self::start_with(|_| {}).await
     }
 
-    /// A system whose configuration differs. Its providers refuse nothing by themselves.
+    /// Starts a system with another configuration. Its providers enforce no limits.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let simulator = simulator(SimulatorConfig::unlimited()).await;
         let database = create_database(&store::MIGRATOR).await;
@@ -104,8 +104,8 @@ impl System {
         Self::worker_with(self.config.clone())
     }
 
-    /// A worker whose way to Postgres a test breaks without harm to the API, and which tells how it
-    /// does. Ready to work.
+    /// A worker with its own link to Postgres, which a test can break without affecting the API,
+    /// and with `/health`. It is ready to work.
     pub(crate) async fn worker_on_its_own_link(&self) -> (RunningWorker, Link) {
         let (link, uri) = linked(&self.database).await;
         let mut config = self.config.clone();
@@ -248,12 +248,12 @@ impl System {
         rows.into_iter().map(|(stage, round)| if round == 0 { stage } else { format!("{stage}:{round}") }).collect()
     }
 
-    /// Empties this system's part of Redis: a flush, as far as it can tell.
+    /// Deletes this system's keys in Redis: for the system, this is a flush.
     pub(crate) async fn flush_redis(&self) {
         forget(&self.config.redis.prefix, |_| true).await;
     }
 
-    /// All but the quotas: a flush of those closes the providers for a window.
+    /// The same without the quotas: a flush of those closes the providers for a window.
     pub(crate) async fn flush_all_but_quotas(&self) {
         forget(&self.config.redis.prefix, |key| !key.contains("quota")).await;
     }

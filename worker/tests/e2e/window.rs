@@ -1,4 +1,4 @@
-//! A model whose window has no room for all that a text is written from.
+//! A model whose context window is too small for all the material of a text.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The apalis backend's promises, through apalis, on a real Redis.
+//! The guarantees of the apalis backend, on a real Redis.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ async fn a_due_job_wakes_one_or_two_of_an_idle_fleet_and_not_all() {
     const FLEET: usize = 50;
     const JOBS: u64 = 20;
     let server = Alone::start().await;
-    // A process has 16 connections that block.
+    // A process has 16 blocking connections.
     let queues: Vec<Queue> = (0..FLEET.div_ceil(10)).map(|_| queue_at(&server.url(), "fleet")).collect();
     let workers: Vec<_> = (0..FLEET).map(|n| RunningWorker::start(&queues[n % queues.len()], 1)).collect();
     for worker in &workers {
@@ -117,9 +117,10 @@ async fn a_due_job_wakes_one_or_two_of_an_idle_fleet_and_not_all() {
     let calls = scripts_run(&server.ask::<String>(&["INFO", "commandstats"]).await);
     let handled: usize = workers.iter().map(|worker| worker.handler.handled.lock().unwrap().len()).sum();
     assert_eq!(handled, 20);
-    // For each job: the claim that finds it, the one after its end, a settlement, and the claim of another
-    // worker that is rung for. Beside them each worker looks once more after its start, and the fleet a few
-    // times a second. If all woke, it would be 50 claims a job.
+    // For each job: the claim that finds it, the one after its end, a settlement, and the claim of
+    // another worker that is woken. In addition, each worker looks once more after its start, and
+    // the fleet looks a few times a second. If all workers woke up, it would be 50 claims for each
+    // job.
     let most = 4 * JOBS + FLEET as u64 + 8 * (began.elapsed().as_secs() + 1);
     assert!(calls < most, "{calls} scripts were run, not {most}");
     for worker in workers {

@@ -1,5 +1,4 @@
-//! Everything that Copydesk does on Redis, on a Redis Cluster; and what it does when a server becomes
-//! a replica.
+//! All uses of Redis, on a Redis Cluster; and what happens when a server becomes a replica.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::nodes::{Alone, Nodes};
 use crate::worker::{RunningWorker, entries, until};
 
-/// A claim whose answer was lost with its node is over by then.
+/// Short, so that a lease whose answer was lost with its node expires soon.
 const LEASE_MS: u64 = 2_000;
 
 fn redis(nodes: &Nodes, prefix: &str) -> Redis {
@@ -41,7 +40,7 @@ async fn queues(nodes: &Nodes) -> Vec<Queue> {
     found.into_iter().flatten().collect()
 }
 
-/// Pushes jobs until the queue takes them.
+/// Pushes jobs until the queue accepts them.
 async fn push(queue: &Queue, count: usize) {
     let jobs = entries(count);
     until(async || queue.push(&jobs).await.is_ok()).await;
@@ -112,7 +111,8 @@ async fn quotas_hints_presence_and_marks_work_on_a_cluster() {
 
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
-    // It hears at whichever node it finds; what is published goes to the node of the channel's slot.
+    // The listener subscribes at any node; messages are published at the node of the channel's
+    // slot.
     let (listener, notifier, job) = (Listener::start(redis.clone(), stop), Notifier::new(&redis), JobId::new());
     let mut changed = listener.subscribe(job);
     until(async || {

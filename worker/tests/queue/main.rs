@@ -1,4 +1,5 @@
-//! The queue through apalis: on one Redis, and on a cluster, with all else that Copydesk does there.
+//! The queue with apalis, on one Redis and on a cluster; on the cluster also all other uses of
+//! Redis.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod backend;

@@ -1,4 +1,4 @@
-//! A server of our own, and a Redis Cluster of three, without replicas.
+//! A single server, and a Redis Cluster of three nodes without replicas.
 
 use copydesk_testkit::redis_server::RedisServer;
 
@@ -33,7 +33,7 @@ fn start(server: &mut RedisServer, cluster: &str) {
         cluster,
         "--cluster-node-timeout",
         "1000",
-        // What one node has is of use while another is away.
+        // The slots of a node stay usable while another node is down.
         "--cluster-require-full-coverage",
         "no",
         "--save",
@@ -66,7 +66,7 @@ impl Nodes {
             let slots = nodes.slots_of(number);
             let (first, last) = (slots.start.to_string(), (slots.end - 1).to_string());
             node.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await.unwrap();
-            // Otherwise two nodes that meet may both claim the first epoch, which takes seconds to settle.
+            // Otherwise two nodes may both claim the first epoch, which takes seconds to resolve.
             node.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]).await.unwrap();
             let (port, bus_port) = (nodes.0[0].port.to_string(), nodes.0[0].bus_port.to_string());
             if number > 0 {
@@ -88,7 +88,7 @@ impl Nodes {
         node * share..if node == 2 { SLOTS } else { (node + 1) * share }
     }
 
-    /// Names two of them: the third is found.
+    /// A URL with two of them: the third is discovered.
     pub(crate) fn url(&self) -> String {
         format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", self.0[0].port, self.0[1].port)
     }

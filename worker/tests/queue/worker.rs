@@ -1,4 +1,4 @@
-//! A worker of apalis over the queue whose handler waits until the test lets it end.
+//! An apalis worker over the queue, whose handler waits until the test lets it end.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ pub(crate) fn entries(count: usize) -> Vec<Entry> {
     (0..count).map(|_| Entry { message: Message::V1(message()), not_before: None, begun: None }).collect()
 }
 
-/// What the handler of these tests does and tells.
+/// The handler of these tests, and what it reports.
 #[derive(Clone)]
 pub(crate) struct Handler {
     started: mpsc::UnboundedSender<(JobId, Instant)>,
@@ -103,7 +103,7 @@ impl RunningWorker {
     }
 }
 
-/// As the sweep does, since Redis forgets it in a flush.
+/// Sets the intake again like the sweep, since Redis forgets it in a flush.
 async fn keep_open(queue: Queue) {
     loop {
         if let Ok(None) = queue.intake().await {

@@ -1,4 +1,4 @@
-//! The lines of text on one page of a PDF: what its drawing commands show, and where.
+//! Extracts the lines of text on one page of a PDF from its drawing commands.
 
 use std::collections::HashMap;
 
@@ -7,22 +7,23 @@ use lopdf::{Dictionary, Document, Encoding, Object, ObjectId};
 
 use super::Unusable;
 
-/// The most that a font's table of characters may unpack to, in bytes, and how many fonts are read.
+/// The most that a font's character table may unpack to, in bytes, and the most fonts that are
+/// read.
 const MAX_FONT_BYTES: usize = 1024 * 1024;
 const MAX_FONTS: usize = 500;
-/// A move down by this share of the size begins a line; by this much, a paragraph.
+/// A move down by this share of the font size begins a line; by the second one, a paragraph.
 const LINE_STEP: f32 = 0.4;
 const PARAGRAPH_STEP: f32 = 1.7;
-/// A gap of this share of the size is a space between words.
+/// A gap of this share of the font size is a space between words.
 const SPACE: f32 = 0.18;
-/// How wide a character is that a font does not tell the width of, as a share of the size.
+/// The width of a character that the font does not specify, as a share of the font size.
 const USUAL_WIDTH: f32 = 0.5;
 
 /// A line of text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Line {
     pub(super) text: String,
-    /// In points.
+    /// The font size in points.
     pub(super) size: f32,
     pub(super) begins_paragraph: bool,
 }
@@ -36,7 +37,7 @@ pub(super) struct Fonts<'a> {
 struct Font<'a> {
     encoding: Encoding<'a>,
     first_code: usize,
-    /// In thousandths of the size.
+    /// The widths of characters, in thousandths of the font size.
     widths: Vec<f32>,
 }
 
@@ -67,7 +68,7 @@ impl<'a> Font<'a> {
         })
     }
 
-    /// A string's text, and how wide it is as a share of the size.
+    /// A string's text, and its width as a share of the font size.
     fn show(&self, bytes: &[u8]) -> (String, f32) {
         let text = self.encoding.bytes_to_string(bytes).unwrap_or_default();
         let width = if self.widths.is_empty() {
@@ -80,7 +81,7 @@ impl<'a> Font<'a> {
     }
 }
 
-/// The lines of a page whose drawing commands are `content`. Stops at `max_bytes` of text.
+/// The lines of a page with the drawing commands `content`. Stops at `max_bytes` of text.
 pub(super) fn lines<'a>(
     fonts: &mut Fonts<'a>,
     page: ObjectId,
@@ -104,17 +105,17 @@ pub(super) fn lines<'a>(
 type Matrix = [f32; 6];
 const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
-/// `first`, then `then`.
+/// The product: applies `first`, then `then`.
 fn product(first: Matrix, then: Matrix) -> Matrix {
     let [a, b, c, d, e, f] = first;
     let [ta, tb, tc, td, te, tf] = then;
     [a * ta + b * tc, a * tb + b * td, c * ta + d * tc, c * tb + d * td, e * ta + f * tc + te, e * tb + f * td + tf]
 }
 
-/// Graphics states that are kept at once.
+/// The most graphics states on the stack.
 const MAX_SAVED: usize = 64;
 
-/// Follows the drawing commands.
+/// Interprets the drawing commands.
 struct Pen<'a, 'f> {
     fonts: &'f Fonts<'a>,
     by_name: HashMap<Vec<u8>, *const Dictionary>,
@@ -125,7 +126,7 @@ struct Pen<'a, 'f> {
     saved: Vec<Matrix>,
     line: Matrix,
     text: Matrix,
-    /// Where the last text ended, on the page.
+    /// The position on the page where the last text ended.
     end: Option<(f32, f32)>,
     lines: Vec<Line>,
     bytes: usize,
@@ -197,7 +198,7 @@ impl<'a, 'f> Pen<'a, 'f> {
         }
     }
 
-    /// Moves on in the line by a share of the size.
+    /// Moves along the line by a share of the font size.
     fn advance(&mut self, share: f32) {
         self.text = product([1.0, 0.0, 0.0, 1.0, share * self.size, 0.0], self.text);
     }
@@ -221,7 +222,7 @@ impl<'a, 'f> Pen<'a, 'f> {
         self.end = Some((end_x, end_y));
     }
 
-    /// Begins a line, or puts a space where one shows.
+    /// Begins a line, or adds a space if there is a gap.
     fn place(&mut self, x: f32, y: f32, size: f32) {
         let Some((end_x, end_y)) = self.end.filter(|_| !self.lines.is_empty()) else {
             self.lines.push(Line { text: String::new(), size, begins_paragraph: true });

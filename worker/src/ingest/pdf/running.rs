@@ -1,16 +1,16 @@
-//! What every page of a PDF repeats: running heads and feet, and page numbers.
+//! Removes what repeats on the pages of a PDF: running heads and feet, and page numbers.
 
 use std::collections::{HashMap, HashSet};
 
 use super::page::Line;
 
-/// Lines at the top and at the bottom of a page that may be running ones.
+/// The number of lines at the top and bottom of a page that may be running heads or feet.
 const EDGE_LINES: usize = 2;
-/// On how many pages a line must stand to be one, at least, and in percent of all pages.
+/// The fewest pages with a running line, as a number and in percent of all pages.
 const MIN_PAGES: usize = 3;
 const MIN_PERCENT: usize = 40;
 
-/// Removes them.
+/// Removes running heads and feet.
 pub(super) fn remove(pages: &mut [Vec<Line>]) {
     let mut on_pages: HashMap<String, usize> = HashMap::new();
     for page in pages.iter() {
@@ -34,7 +34,7 @@ fn edges(lines: usize) -> impl Iterator<Item = usize> {
     (0..lines).filter(move |&at| at < EDGE_LINES || at + EDGE_LINES >= lines)
 }
 
-/// A line without what differs from page to page: its numbers.
+/// A line without its numbers, which differ from page to page.
 fn shape(line: &str) -> String {
     let mut shape = String::new();
     for c in line.trim().chars() {
