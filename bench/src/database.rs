@@ -1,5 +1,4 @@
-//! A migrated database of a run's own. It stays for whoever wants to look into it: the server is a
-//! throwaway.
+//! A migrated database for one run. It is kept for inspection: the server is temporary.
 
 use anyhow::Context as _;
 use copydesk_common::store;
@@ -7,25 +6,25 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use url::Url;
 
-/// A database, and connections to it that pass no link.
+/// A database, and connections to it without a link.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    /// Where it is.
+    /// Its URI.
     pub(crate) uri: Url,
-    /// For looking into it.
+    /// Connections for inspecting it.
     pub(crate) pool: PgPool,
 }
 
 impl Database {
-    /// Makes a migrated database beside the one that `server` names. Its name begins with `name`: runs
-    /// at the same time, on one server, do not meet.
+    /// Makes a migrated database on the server of `server`. Its name begins with `name` and is
+    /// unique for concurrent runs.
     pub(crate) async fn make(server: &Url, name: &str) -> anyhow::Result<Self> {
         let database = Self::make_empty(server, name).await?;
         store::MIGRATOR.run(&database.pool).await.context("the migrations could not be applied")?;
         Ok(database)
     }
 
-    /// The same with nothing in it: for other software.
+    /// The same without migrations, for other software.
     pub(crate) async fn make_empty(server: &Url, name: &str) -> anyhow::Result<Self> {
         let name = format!("{name}_{}", std::process::id());
         let mut admin = PgConnection::connect(server.as_str()).await.context("Postgres cannot be reached")?;
@@ -37,12 +36,12 @@ impl Database {
         Ok(Self { uri, pool })
     }
 
-    /// What the server calls it.
+    /// Its name on the server.
     pub(crate) fn name(&self) -> &str {
         self.uri.path().trim_start_matches('/')
     }
 
-    /// Statements, past every link.
+    /// Executes statements without a link.
     pub(crate) async fn execute(&self, statements: &'static str) -> anyhow::Result<()> {
         sqlx::raw_sql(statements).execute(&self.pool).await?;
         Ok(())

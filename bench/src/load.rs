@@ -1,5 +1,5 @@
-//! Load over HTTP: a number of connections, each with one request at a time, for a while. Counts
-//! and times; what is asked for is the caller's.
+//! HTTP load: a number of connections, each with one request at a time, for a while. Counts and
+//! times the requests, which the caller makes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use tokio::net::TcpStream;
 
 use crate::measure::quantile;
 
-/// A request, made anew for every number.
+/// Makes the request with a number.
 type Make = Arc<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>;
 
-/// What load is put on.
+/// The target of the load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) connections: u64,
     pub(crate) time: Duration,
-    /// The only answer that counts; any other is an error.
+    /// The expected status; any other is an error.
     pub(crate) expects: StatusCode,
 }
 
-/// What the load met.
+/// The result of the load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Served {
     pub(crate) per_second: f64,
@@ -37,7 +37,7 @@ pub(crate) struct Served {
 }
 
 impl Load {
-    /// Puts it on, first for a quarter of its time without counting.
+    /// Runs the load; the first quarter of the time is not counted.
     pub(crate) async fn put(
         self,
         make: impl Fn(u64) -> Request<Full<Bytes>> + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! What a run's figures are figures of: the machine, how busy others keep it, and the versions of
-//! what ran.
+//! The context of a run's figures: the machine, its load by other processes, and the versions of
+//! the software.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::database::Database;
 use crate::peer;
 
-/// The machine, as the kernel describes it. What it does not say is empty or 0.
+/// The machine, as described by the kernel. Unknown values are empty or 0.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cores: usize,
@@ -31,7 +31,7 @@ impl Machine {
         }
     }
 
-    /// For people.
+    /// As text.
     pub(crate) fn render(&self) -> String {
         let Self { cores, cpu, memory_mib, kernel } = self;
         format!("{cores} cores ({cpu}), {memory_mib} MiB, Linux {kernel}")
@@ -44,14 +44,13 @@ fn field(text: &str, name: &str) -> String {
     line.and_then(|rest| rest.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
 }
 
-/// Processes that wanted to run in the last minute, on average; not a number where the system does
-/// not say.
+/// The load average of the last minute; NaN if unknown.
 pub(crate) fn load_average() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(f64::NAN)
 }
 
-/// Versions by name; those that cannot be found out are missing.
+/// Versions by name; unknown ones are left out.
 pub(crate) async fn versions(database: &Database, redis_server: &Path) -> BTreeMap<String, String> {
     let mut versions = own_versions();
     versions.extend(peer::versions());
@@ -62,7 +61,7 @@ pub(crate) async fn versions(database: &Database, redis_server: &Path) -> BTreeM
     versions
 }
 
-/// The same of Copydesk and what it is built and measured with.
+/// The versions of Copydesk and of what it is built and measured with.
 pub(crate) fn own_versions() -> BTreeMap<String, String> {
     let found = [
         ("copydesk", Some(env!("CARGO_PKG_VERSION").to_owned())),
@@ -78,7 +77,8 @@ fn first_line(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Optio
     String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned())
 }
 
-/// What the kernel counts of a process' memory, in KiB: `VmRSS` now, `VmHWM` at most until now.
+/// A process's memory in KiB, as counted by the kernel: `VmRSS` is the current value, `VmHWM` the
+/// peak.
 pub(crate) fn memory_kib(pid: u32, what: &str) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(field(&status, what).trim_end_matches(" kB").parse()?)

@@ -1,6 +1,6 @@
-//! `copydesk-bench`: measures how fast Copydesk is (`bench`) and how well it finds passages (`retrieval`),
-//! and breaks it on purpose and checks what it promised (`chaos`). The first and the last run the real
-//! programs on servers that they may harm: `cargo xtask` starts such.
+//! `copydesk-bench`: measures Copydesk's speed (`bench`) and the quality of its search
+//! (`retrieval`), and injects faults and checks the guarantees (`chaos`). `bench` and `chaos` run
+//! the real programs on servers that they may damage; `cargo xtask` starts such servers.
 
 mod bench;
 mod chaos;
@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
-/// Measures how fast Copydesk is, and breaks it on purpose and checks what it promised.
+/// Measures Copydesk's speed, and injects faults and checks its guarantees.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -33,19 +33,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure how fast Copydesk is, beside its limits
+    /// Measure Copydesk's speed and compare it with its limits
     Bench(bench::Bench),
-    /// Run jobs while something breaks, then check that nothing was lost, doubled or paid twice
+    /// Run jobs while faults are injected, then check that nothing was lost, duplicated or paid
+    /// twice
     Chaos(chaos::Chaos),
-    /// Measure how well and how fast the search in documents finds what people judged relevant
+    /// Measure the quality and speed of the search in documents, by human relevance judgements
     Retrieval(retrieval::Retrieval),
-    /// Serve what answers and does nothing: the benchmark's limit
+    /// Serve a no-op server: the benchmark's limit
     #[command(hide = true)]
     Bare { listen: std::net::SocketAddr },
-    /// Be many workers at once: what idle ones do to each other
+    /// Run many workers in one process, to measure how idle ones affect each other
     #[command(hide = true)]
     Fleet { workers: usize },
-    /// Call a simulator so often at once, and do nothing else: the limit of calls in flight
+    /// Only make this many concurrent calls to a simulator: the limit of calls in flight
     #[command(hide = true)]
     Callers { base_url: String, calls: usize },
 }
@@ -53,10 +54,10 @@ enum Command {
 /// The programs that runs start.
 const PROGRAMS: [&str; 2] = ["copydesk-api", "copydesk-worker"];
 
-/// What every run stands on.
+/// The options of every run.
 #[derive(Debug, Clone, clap::Args)]
 struct Ground {
-    /// A Postgres that may be harmed; every run makes a database of its own in it
+    /// A Postgres server that may be damaged; every run makes its own database there
     #[arg(long, value_name = "URI")]
     postgres: Url,
     /// The server program of Redis or Valkey
@@ -65,13 +66,13 @@ struct Ground {
     /// The folder of copydesk-api and copydesk-worker [default: this program's own]
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// Where logs and results are written [default: beside the folder of the programs]
+    /// Where logs and results are written [default: next to the folder of the programs]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 impl Ground {
-    /// Where the peers are kept once they are installed.
+    /// The folder of the installed peers.
     fn peers(&self) -> anyhow::Result<PathBuf> {
         Ok(peers_beside(&self.out("bench")?))
     }
@@ -80,7 +81,8 @@ impl Ground {
         self.programs.clone().map_or_else(own_folder, Ok)
     }
 
-    /// The same with copies of the programs in `folder`: a build meanwhile must not change what runs.
+    /// The same with copies of the programs in `folder`, so that a build during the run does not
+    /// change them.
     fn with_copies(&self, folder: &Path) -> anyhow::Result<Self> {
         let programs = self.programs()?;
         for name in PROGRAMS {
@@ -96,7 +98,7 @@ impl Ground {
         Ok(PROGRAMS.iter().try_for_each(|name| std::fs::remove_file(folder.join(name)))?)
     }
 
-    /// A folder for what a command writes, made where it is missing.
+    /// The folder for a command's output, created if missing.
     fn out(&self, name: &str) -> anyhow::Result<PathBuf> {
         let out = match &self.out {
             Some(out) => out.clone(),
@@ -112,20 +114,20 @@ fn own_folder() -> anyhow::Result<PathBuf> {
     Ok(own.parent().context("this program is in no folder")?.to_owned())
 }
 
-/// A folder, made where it is missing.
+/// A folder, created if missing.
 fn made(folder: &Path) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     folder.canonicalize().with_context(|| folder.display().to_string())
 }
 
-/// Where other software is kept once it is installed: beside the benchmark's results.
+/// The folder of the installed other software: next to the benchmark's results.
 fn peers_beside(results: &Path) -> PathBuf {
     results.with_file_name("peers")
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Clients need one even where they speak no TLS; whoever was first has installed it.
+    // Clients need a TLS provider even if they use no TLS; it fails if one is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let run = async {
         match Cli::parse().command {
@@ -139,7 +141,7 @@ async fn main() -> ExitCode {
             }
         }
     };
-    // Leaving drops the run, and with it every process that it started.
+    // Leaving the select drops the run, and with it every process that it started.
     let outcome = tokio::select! {
         outcome = run => outcome,
         outcome = interrupted() => outcome,
@@ -150,7 +152,7 @@ async fn main() -> ExitCode {
     })
 }
 
-/// What a shell reports for a command that ^C ended, once we were asked to end.
+/// Waits for a request to end, and returns the exit code of a command that ^C ended.
 async fn interrupted() -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,4 +1,4 @@
-//! Figures: what was measured in each round, its median, and the mark that it is held against.
+//! Figures: the measurement of each round, the median, and the target.
 
 pub(crate) mod growth;
 
@@ -15,7 +15,7 @@ pub(crate) struct Series {
     pub(crate) rounds: Vec<f64>,
 }
 
-/// A figure that has a mark.
+/// A figure with a target.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Marked {
     what: String,
@@ -24,7 +24,7 @@ pub(crate) struct Marked {
     met: bool,
 }
 
-/// Where a figure should lie.
+/// A figure's target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mark {
@@ -41,17 +41,17 @@ impl Mark {
     }
 }
 
-/// All that one row of the benchmark found.
+/// All figures of one row of the benchmark.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Findings {
     name: &'static str,
-    /// What was measured, how, and what is durable.
+    /// What was measured and how, and what is durable.
     about: &'static str,
     series: Vec<Series>,
     /// Figures at several sizes.
     tables: Vec<Lines>,
     marks: Vec<Marked>,
-    /// What could not be measured, and why.
+    /// Measurements that were not possible, and why.
     notes: Vec<String>,
 }
 
@@ -73,20 +73,20 @@ impl Findings {
         self.tables.push(lines);
     }
 
-    /// The median of a series; not a number where there is none.
+    /// The median of a series; NaN if there is none.
     pub(crate) fn median(&self, what: &str) -> f64 {
         let series = self.series.iter().find(|series| series.what == what);
         series.map_or(f64::NAN, |series| quantile(&mut series.rounds.clone(), 0.5))
     }
 
-    /// Says what is missing and why, once.
+    /// Adds a note, once.
     pub(crate) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
     }
 
-    /// The figures that have marks, for people: in one table with those of other rows.
+    /// The figures with targets, as rows of a table.
     pub(crate) fn summary(&self) -> Vec<Vec<String>> {
         let marked = self.marks.iter().map(|marked| {
             let met = if marked.met { "met" } else { "missed" };
@@ -95,7 +95,7 @@ impl Findings {
         marked.map(Vec::from).collect()
     }
 
-    /// Holds a figure against its mark.
+    /// Adds a figure with its target.
     pub(crate) fn mark(&mut self, what: &str, value: f64, mark: Mark) {
         let met = match mark {
             Mark::AtLeast(least) => value >= least,
@@ -104,7 +104,7 @@ impl Findings {
         self.marks.push(Marked { what: what.to_owned(), value, mark, met });
     }
 
-    /// For people.
+    /// As text.
     pub(crate) fn render(&self) -> String {
         let series: Vec<Vec<String>> = self.series.iter().map(Series::cells).collect();
         let marks: Vec<Vec<String>> = self.marks.iter().map(Marked::cells).collect();
@@ -133,12 +133,12 @@ impl Marked {
     }
 }
 
-/// As exact as it is meant: whole numbers from 100 on.
+/// A number with a sensible precision: whole from 100 on.
 fn number(value: f64) -> String {
     if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// The value below which a share of all lies. Sorts; not a number where there is none.
+/// The quantile at `share`. Sorts the values; NaN if there are none.
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);

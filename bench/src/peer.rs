@@ -1,6 +1,6 @@
-//! What Copydesk is measured beside: other software that does the same work, as short programs in
-//! `bench/peers` with the settings that its own docs advise. Starts them; what they are asked to do,
-//! and that a peer which cannot be had on this machine fails no run, is the rows' part.
+//! Peers: other software that does the same work, as short programs in `bench/peers` with the
+//! settings that its docs advise. This module starts them. The rows of the benchmark decide what
+//! they do, and skip peers that cannot be installed on this machine.
 
 mod install;
 
@@ -29,7 +29,8 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(180);
 pub(crate) enum Acceptor {
     /// Answers 202 once the job is in Redis; two processes on two cores.
     FastifyBullmq,
-    /// Answers 202 once the job's row is committed and the job is in Redis; a process a core.
+    /// Answers 202 once the job's row is committed and the job is in Redis; one process for each
+    /// core.
     FastapiCelery,
 }
 
@@ -44,7 +45,7 @@ impl Acceptor {
     }
 }
 
-/// A peer that accepts jobs. It ends, with all that it started, when it is dropped.
+/// A peer that accepts jobs. Dropping it ends it and everything that it started.
 #[derive(Debug)]
 pub(crate) struct Peer {
     acceptor: Acceptor,
@@ -55,8 +56,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts one with a Redis and, where it uses one, a database of its own; installs it first where
-    /// that was not done yet.
+    /// Starts a peer with its own Redis and, if it uses one, its own database. Installs it first if
+    /// necessary.
     pub(crate) async fn start(ground: &Ground, folder: &Path, acceptor: Acceptor) -> anyhow::Result<Self> {
         let folder = folder.join(format!("{acceptor:?}").to_lowercase());
         std::fs::create_dir_all(&folder)?;
@@ -104,7 +105,8 @@ async fn fastapi(
     let workers = std::thread::available_parallelism()?.to_string();
     command
         .args(["accept:app", "--host", "127.0.0.1", "--port", &address.port().to_string(), "--workers", &workers])
-        // As uvicorn's docs advise; a line for each request would cost more than the request.
+        // As uvicorn's docs advise. There is no access log: a line for each request would cost more
+        // than the request.
         .args(["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"])
         .env("POSTGRES_URI", database.uri.as_str())
         .env("REDIS_URL", format!("redis://{redis}/0"));
@@ -118,7 +120,8 @@ pub(crate) enum Drainer {
     ApalisRedis,
     /// A worker of 200 at a time, in one process; added in batches of 500.
     Bullmq,
-    /// A worker of a process a core; added one by one; acknowledged before they run.
+    /// A worker with one process for each core; jobs are added one by one and acknowledged before
+    /// they run.
     Celery,
 }
 
@@ -133,7 +136,7 @@ impl Drainer {
         }
     }
 
-    /// Jobs that it adds and runs in some seconds.
+    /// The number of jobs that it adds and runs in a few seconds.
     fn jobs(self) -> u32 {
         match self {
             Self::ApalisRedis | Self::Bullmq => 20_000,
@@ -141,7 +144,7 @@ impl Drainer {
         }
     }
 
-    /// Adds jobs that do nothing to an empty Redis, then runs them all.
+    /// Adds no-op jobs to an empty Redis, then runs them all.
     pub(crate) async fn drain(self, ground: &Ground, redis: &RedisServer) -> anyhow::Result<Drained> {
         let (installed, port) = (Installed::in_folder(ground.peers()?), redis.address().port().to_string());
         let url = format!("redis://{}/0", redis.address());
@@ -177,7 +180,7 @@ struct Took {
     draining: f64,
 }
 
-/// What a program says on its standard output until it ends.
+/// A program's standard output until it ends.
 async fn said(mut command: Command) -> anyhow::Result<String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.process_group(0).kill_on_drop(true).spawn()?;

@@ -1,4 +1,4 @@
-//! A program that runs beside us until we end it, one way or the other. Killed when dropped.
+//! A child process. Killed when dropped.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -32,15 +32,15 @@ impl Process {
         Self::spawn(name, command, logs)
     }
 
-    /// The same with a command that is made already.
+    /// The same with an existing command.
     pub(crate) fn spawn(name: &str, mut command: Command, logs: &Path) -> anyhow::Result<Self> {
         let path = logs.join(format!("{name}.log"));
-        // A program that is started again goes on in its log.
+        // A restarted program appends to its log.
         let log = File::options().create(true).append(true).open(&path).with_context(|| path.display().to_string())?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let program = command.as_std().get_program().to_owned();
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let pid = child.id().context("the program has ended before it began")?;
+        let pid = child.id().context("the program ended at its start")?;
         Ok(Self { name: name.to_owned(), child, pid })
     }
 
@@ -49,7 +49,7 @@ impl Process {
         self.pid
     }
 
-    /// An error where it has ended by itself.
+    /// Fails if it has ended by itself.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -57,23 +57,24 @@ impl Process {
         }
     }
 
-    /// Returns once it takes connections at `address`: an error where it ends, or does not within this time.
+    /// Waits until it accepts connections at `address`. Fails if it ends, or does not accept any
+    /// within this time.
     pub(crate) async fn listening(&mut self, address: SocketAddr, within: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
         while tokio::net::TcpStream::connect(address).await.is_err() {
             self.check()?;
-            ensure!(began.elapsed() < within, "{} was not there within {} s", self.name, within.as_secs());
+            ensure!(began.elapsed() < within, "{} did not accept connections within {} s", self.name, within.as_secs());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }
 
-    /// SIGKILL: it has no chance to say or save anything.
+    /// Ends it with SIGKILL.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// SIGTERM: an error where it does not end cleanly in time.
+    /// Ends it with SIGTERM. Fails if it does not end cleanly in time.
     pub(crate) async fn terminate(mut self, within: Duration) -> anyhow::Result<()> {
         self.signal(Signal::SIGTERM)?;
         let ended = tokio::time::timeout(within, self.child.wait()).await;
@@ -91,21 +92,22 @@ impl Process {
     }
 }
 
-/// A process group that is killed when this is dropped: a program and the processes that it started,
-/// which killing it alone would leave behind. Holds the id of the group's first process.
+/// A process group that is killed when this is dropped: a program and the processes that it
+/// started, which would survive if only the program were killed. Contains the id of the group's
+/// first process.
 #[derive(Debug)]
 pub(crate) struct Group(pub(crate) u32);
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Ok(leader) = i32::try_from(self.0) {
-            // It fails only where all of them have ended.
+            // It fails only if all of them have ended.
             let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
         }
     }
 }
 
-/// Sends a signal to any process of ours.
+/// Sends a signal to a process.
 pub(crate) fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
     Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
 }

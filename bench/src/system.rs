@@ -1,5 +1,5 @@
 //! A whole Copydesk: the real API and workers as processes, a simulator of the providers in this
-//! one, and Postgres and Redis, behind links that can be cut and slowed where that is wanted.
+//! process, and Postgres and Redis, optionally behind links that can be cut and slowed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,33 +17,34 @@ use crate::process::Process;
 use crate::redis_server::{self, RedisServer};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// A worker lets its stages finish for 20 s, then gives them back.
+/// How long a worker may take to shut down: it lets its stages finish for 20 s, then gives its jobs
+/// back.
 const LEAVES_WITHIN: Duration = Duration::from_secs(30);
 
-/// How a Copydesk is set up.
+/// The setup of a Copydesk.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
-    /// Workers.
+    /// The number of workers.
     pub(crate) workers: usize,
-    /// The limit that the workers keep, in calls to the LLM a minute. The simulator counts and
-    /// refuses nothing, so that a limit that is not kept shows.
+    /// The workers' limit of LLM calls a minute. The simulator counts calls but refuses none, so
+    /// that a violated limit shows.
     pub(crate) llm_requests_per_minute: u32,
-    /// What the programs are told beside that: names and values of their environment.
+    /// Further environment variables of the programs.
     pub(crate) environment: Vec<(&'static str, String)>,
     /// How the providers behave.
     pub(crate) providers: SimulatorConfig,
-    /// Whether Postgres and Redis are behind the links. Who measures goes without: what a link
-    /// costs would be counted against Copydesk.
+    /// Whether Postgres and Redis are behind links. Measurements use none: the cost of a link would
+    /// count against Copydesk.
     pub(crate) linked: bool,
     /// How far the workers' clocks are ahead, in seconds, in the order of their start.
     pub(crate) clocks_ahead: &'static [i64],
-    /// The folder of an earlier release's programs: every second worker is one of these.
+    /// The folder of an earlier release's programs, which every second worker uses.
     pub(crate) previous: Option<PathBuf>,
 }
 
-/// The names of an earlier release's processes end so.
+/// The ending of the names of an earlier release's processes.
 pub(crate) const PREVIOUS: &str = "-previous";
-/// And that of many workers in one so.
+/// The ending of the name of a process with many workers.
 pub(crate) const FLEET: &str = "-fleet";
 
 /// A running Copydesk. Its processes end when it is dropped.
@@ -60,15 +61,15 @@ pub(crate) struct System {
     programs: PathBuf,
     folder: PathBuf,
     setup: Setup,
-    /// Processes started so far: each writes to Postgres under a name of its own.
+    /// The number of processes started so far: each writes to Postgres under its own name.
     started: u32,
     workers_started: u32,
     wrong_clocks: Vec<String>,
 }
 
 impl System {
-    /// Starts everything, with a new database `name` and an empty Redis; returns once the API and
-    /// the workers are there.
+    /// Starts everything, with a new database `name` and an empty Redis. Returns once the API and
+    /// the workers are ready.
     pub(crate) async fn start(ground: &Ground, folder: &Path, name: &str, setup: Setup) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let database = Database::make(&ground.postgres, name).await?;
@@ -126,7 +127,8 @@ impl System {
         Ok(())
     }
 
-    /// Starts so many more workers in one process, each with few connections and one job in hand.
+    /// Starts this many more workers in one process, each with few connections and one job at a
+    /// time.
     pub(crate) fn start_fleet(&mut self, workers: usize) -> anyhow::Result<()> {
         self.started += 1;
         let name = format!("copydesk-worker-{}{FLEET}", self.started);
@@ -141,18 +143,18 @@ impl System {
         Ok(())
     }
 
-    /// The names of the processes whose clocks are off.
+    /// The names of the processes with wrong clocks.
     pub(crate) fn wrong_clocks(&self) -> &[String] {
         &self.wrong_clocks
     }
 
-    /// SIGKILL for a worker, and another one in its place.
+    /// Kills a worker with SIGKILL and starts another one.
     pub(crate) async fn kill_worker(&mut self, index: usize) -> anyhow::Result<()> {
         self.workers.remove(index).kill().await?;
         self.start_worker()
     }
 
-    /// SIGTERM for every worker, one after the other, each replaced before the next one leaves.
+    /// Ends every worker with SIGTERM, one after the other, and replaces each before the next one.
     pub(crate) async fn restart_workers(&mut self) -> anyhow::Result<()> {
         for _ in 0..self.workers.len() {
             self.start_worker()?;
@@ -161,7 +163,7 @@ impl System {
         Ok(())
     }
 
-    /// SIGKILL for the API, and another one at its address.
+    /// Kills the API with SIGKILL and starts another one at its address.
     pub(crate) async fn kill_api(&mut self) -> anyhow::Result<()> {
         if let Some(api) = self.api.take() {
             api.kill().await?;
@@ -169,7 +171,7 @@ impl System {
         self.start_api().await
     }
 
-    /// An error where a process that should run has ended.
+    /// Fails if a process that should run has ended.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         self.workers.iter_mut().chain(&mut self.api).try_for_each(Process::check)
     }
@@ -184,7 +186,7 @@ impl System {
         while client.get(&live).send().await.is_err() {
             api.check()?;
             if began.elapsed() > READY_WITHIN {
-                bail!("the API was not there within {} s", READY_WITHIN.as_secs());
+                bail!("the API was not ready within {} s", READY_WITHIN.as_secs());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -198,7 +200,7 @@ impl System {
         } else {
             (self.database.uri.clone(), self.redis.address())
         };
-        // Triggers read it: they tell the writes of one process from those of another.
+        // Triggers read it to record which process makes a write.
         postgres.query_pairs_mut().append_pair("options[copydesk.writer]", writer);
         command
             .env("POSTGRES_URI", postgres.as_str())
@@ -217,17 +219,17 @@ impl System {
     }
 }
 
-/// The server's address: what a link leads to.
+/// The server's address, for a link.
 async fn address_of(uri: &Url) -> anyhow::Result<SocketAddr> {
     let host = uri.host_str().unwrap_or("127.0.0.1").to_owned();
     let mut found = tokio::net::lookup_host((host, uri.port().unwrap_or(5432))).await?;
     found.next().context("the host of Postgres has no address")
 }
 
-/// The same database by way of a link.
+/// The URI of the same database through a link.
 fn through(uri: &Url, link: &Link) -> Url {
     let mut uri = uri.clone();
-    // Both only fail for URLs without a host, which a server's URI is not.
+    // Both fail only for URLs without a host, and a server's URI has one.
     let _ = uri.set_host(Some("127.0.0.1"));
     let _ = uri.set_port(Some(link.address().port()));
     uri

@@ -1,6 +1,6 @@
-//! Tables for people, on standard output.
+//! Text tables for standard output.
 
-/// Lines up columns: the first to the left, the others to the right.
+/// Aligns the columns: the first to the left, the others to the right.
 pub(crate) fn render(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
     for row in rows {

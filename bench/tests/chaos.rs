@@ -1,5 +1,5 @@
-//! The promises of delivery, on the real programs: jobs run while processes and servers are broken,
-//! and the checker reads the history afterwards. A few faults only; `cargo xtask chaos` runs all.
+//! The delivery guarantees, on the real programs: jobs run while processes and servers fail, and
+//! the checker verifies the history afterwards. Only a few faults; `cargo xtask chaos` runs all.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
@@ -15,5 +15,5 @@ fn nothing_is_lost_doubled_or_paid_twice_while_workers_and_redis_and_the_api_die
         .expect("the program starts");
     let said = format!("{}{}", String::from_utf8_lossy(&run.stderr), String::from_utf8_lossy(&run.stdout));
     assert!(run.status.success(), "{said}");
-    assert!(said.contains("every promise was kept"), "{said}");
+    assert!(said.contains("every guarantee held"), "{said}");
 }

@@ -1,5 +1,5 @@
-//! The history of a run, written by triggers in its database: what happened to every row, and which
-//! process did it. The programs under test know nothing of it.
+//! The history of a run, recorded by triggers in its database: every change of a row, and the
+//! process that made it. The programs under test are not changed for it.
 
 use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool};
@@ -13,32 +13,32 @@ pub(super) struct Write {
     pub(super) job_id: Uuid,
     /// The process.
     pub(super) writer: String,
-    /// `None` where the row was inserted.
+    /// `None` if the row was inserted.
     pub(super) old_status: Option<String>,
     pub(super) status: String,
     pub(super) old_epoch: Option<i64>,
     pub(super) epoch: i64,
-    /// Why the job waits from then on, where it does.
+    /// The reason for which the job waits from then on, if it waits.
     pub(super) waits_for: Option<String>,
-    /// And until when.
+    /// Until when it waits.
     pub(super) waits_until: Option<DateTime<Utc>>,
     pub(super) at: DateTime<Utc>,
 }
 
-/// A finished stage that a worker stored, or tried to store although it was stored before.
+/// A finished stage that a worker stored, or tried to store again.
 #[derive(Debug, Clone, FromRow)]
 pub(super) struct StageWrite {
     pub(super) job_id: Uuid,
     pub(super) stage: String,
     pub(super) round: i16,
     pub(super) at: DateTime<Utc>,
-    /// Tells a stage that ran twice from one whose storing was repeated.
+    /// Distinguishes a stage that ran twice from one whose storing was repeated.
     pub(super) started_at: DateTime<Utc>,
-    /// Calls to the LLM that it says it made.
+    /// The LLM calls in its usage.
     pub(super) llm_calls: i64,
     /// The process.
     pub(super) writer: String,
-    /// The job's at that time.
+    /// The job's epoch at that time.
     pub(super) epoch: i64,
 }
 
@@ -50,19 +50,19 @@ pub(super) struct ResultWrite {
     pub(super) operation: String,
 }
 
-/// A job as its row says in the end.
+/// The final state of a job's row.
 #[derive(Debug, Clone, FromRow)]
 pub(super) struct Row {
     pub(super) id: Uuid,
     pub(super) topic: String,
     pub(super) status: String,
-    /// The text, where there is one.
+    /// The text, if there is one.
     pub(super) content: Option<String>,
-    /// The type of the problem, where there is one.
+    /// The type of the problem, if there is one.
     pub(super) problem: Option<String>,
 }
 
-/// Begins the history: before the first job.
+/// Installs the triggers. Must be called before the first job.
 pub(super) async fn install(database: &Database) -> anyhow::Result<()> {
     database.execute(include_str!("audit.sql")).await
 }
@@ -85,7 +85,7 @@ pub(super) async fn results(pool: &PgPool) -> anyhow::Result<Vec<ResultWrite>> {
     Ok(sqlx::query_as("select job_id, operation from audit.results order by seq").fetch_all(pool).await?)
 }
 
-/// How every job stands.
+/// The state of every job.
 pub(super) async fn rows(pool: &PgPool) -> anyhow::Result<Vec<Row>> {
     let query = "select jobs.id, payload->>'topic' as topic, status, content, error->>'type' as problem
                  from jobs left join generations on job_id = jobs.id";

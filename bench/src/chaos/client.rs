@@ -1,5 +1,5 @@
-//! The client: submits jobs at a steady pace, asks for each until it has an end, and remembers what
-//! it was told. It knows the HTTP API and nothing else.
+//! The client: submits jobs at a steady pace, polls each until it has ended, and records the
+//! answers. It uses only the HTTP API.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,18 +16,18 @@ use uuid::Uuid;
 
 use super::Rng;
 
-/// Requests under way at once.
+/// The most concurrent requests that submit jobs.
 const SUBMITTING: usize = 48;
-/// Jobs that are asked for at once.
+/// The most concurrent polls.
 const POLLERS: usize = 48;
-/// Every so manieth of them asks for jobs that had an end, too.
+/// One in this many pollers also polls jobs that have ended.
 const LOOKS_BACK: usize = 8;
-/// How long jobs with a time of their own are asked for, and how much earlier the first ask is than the
-/// first of these times: before all workers are there.
+/// How long scheduled jobs are submitted, and how long before the first start time this begins:
+/// before all workers have started.
 const ASKING: Duration = Duration::from_secs(5);
 const ASKED_BEFORE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
-/// The business of the jobs that stand in a crowd: its cap is changed.
+/// The business with a long backlog, whose cap is changed.
 pub(super) const CROWDED: &str = "crowded";
 const FORMATS: [&str; 12] = [
     "blog",
@@ -52,24 +52,24 @@ pub(super) struct Request {
     body: Value,
 }
 
-/// What the client knows of a job that was accepted.
+/// What the client was told about an accepted job.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
     pub(super) id: Uuid,
-    /// How the job ended, as soon as the client was told so.
+    /// The job's end, once the client was told.
     pub(super) end: Option<End>,
-    /// What it was told after that, where that was something else.
+    /// A different answer after that, if there was one.
     pub(super) contradicted: Option<End>,
 }
 
-/// A job's end as the client saw it; or, later, its state.
+/// A job's end as the client saw it, or a later state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) status: String,
     pub(super) content: Option<String>,
 }
 
-/// Jobs of all kinds, spread over a time.
+/// Requests for jobs of all kinds, spread over a time.
 pub(super) fn requests(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request> {
     (0..jobs)
         .map(|number| {
@@ -85,7 +85,7 @@ pub(super) fn requests(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request>
         .collect()
 }
 
-/// Short texts of one business, spread over a time.
+/// Requests for short texts of one business, spread over a time.
 pub(super) fn crowded(jobs: u32, over: Duration) -> Vec<Request> {
     (0..jobs)
         .map(|number| {
@@ -95,7 +95,8 @@ pub(super) fn crowded(jobs: u32, over: Duration) -> Vec<Request> {
         .collect()
 }
 
-/// Short texts that are asked for at once, and due one after the other over a time.
+/// Requests for short texts that are submitted at once and become due one after the other over a
+/// time.
 pub(super) fn scheduled(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request> {
     let first = Utc::now() + ASKED_BEFORE;
     (0..jobs)
@@ -126,16 +127,16 @@ struct Shared {
     url: String,
     state: Mutex<State>,
     changed: Notify,
-    /// Requests to submit a job that broke off or were answered with an error.
+    /// Requests to submit a job that failed or were answered with an error.
     unanswered: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     told: BTreeMap<Uuid, Told>,
-    /// Jobs that nobody asks for at this moment and that have no end.
+    /// Jobs that have not ended and are not being polled at this moment.
     open: VecDeque<Uuid>,
-    /// Jobs that had an end, the one last asked for again at the back.
+    /// Jobs that have ended; the one polled last is at the back.
     ended: VecDeque<Uuid>,
 }
 
@@ -174,7 +175,7 @@ impl Client {
         Ok(Self { shared, _pollers: Arc::new(Pollers(pollers)) })
     }
 
-    /// Begins to make the requests, each again until it is accepted.
+    /// Starts making the requests. Each is repeated until it is accepted.
     pub(super) fn submit(&self, requests: Vec<Request>) -> JoinHandle<()> {
         let client = self.clone();
         tokio::spawn(async move {
@@ -193,8 +194,8 @@ impl Client {
         })
     }
 
-    /// Makes a request until it is accepted, under another topic each time: a request without an
-    /// answer may have been accepted all the same. The job's id.
+    /// Repeats a request until it is accepted, with another topic each time: a request without an
+    /// answer may have been accepted. Returns the job's id.
     pub(super) async fn accepted(&self, topic: &str, mut body: Value) -> Uuid {
         for attempt in 1.. {
             body["topic"] = Value::String(format!("{topic}, request {attempt}"));
@@ -210,7 +211,7 @@ impl Client {
         unreachable!("it goes on until a request is accepted")
     }
 
-    /// The job's id, where the answer was a whole 202.
+    /// The job's id, if the answer was a complete 202.
     async fn request(&self, body: &Value) -> Option<Uuid> {
         let url = format!("{}/api/generate", self.shared.url);
         let answer = self.shared.http.post(url).json(body).send().await.ok()?;
@@ -221,7 +222,7 @@ impl Client {
         job["id"].as_str()?.parse().ok()
     }
 
-    /// Waits until every job has an end, or until the patience is over.
+    /// Waits until every job has ended, or until the patience is over.
     pub(super) async fn ends(&self, patience: Duration) {
         let all = async {
             loop {
@@ -235,25 +236,25 @@ impl Client {
         let _ended = tokio::time::timeout(patience, all).await;
     }
 
-    /// Asks once more for every job that had an end: what was said of it must still be said. Then
-    /// what the client was told.
+    /// Polls every ended job once more: the answer must be the same. Returns what the client was
+    /// told.
     pub(super) async fn last_look(&self) -> Vec<Told> {
         let ended: Vec<Uuid> = self.shared.lock().ended.iter().copied().collect();
         stream::iter(ended).for_each_concurrent(POLLERS, |id| self.shared.look_again(id)).await;
         self.shared.lock().told.values().cloned().collect()
     }
 
-    /// Requests to submit a job so far that broke off or were answered with an error.
+    /// The number of requests to submit a job so far that failed or were answered with an error.
     pub(super) fn unanswered(&self) -> u64 {
         self.shared.unanswered.load(Ordering::Relaxed)
     }
 
-    /// Jobs that have no end yet.
+    /// The number of jobs that have not ended yet.
     pub(super) fn open(&self) -> u64 {
         self.shared.lock().told.values().filter(|told| told.end.is_none()).count() as u64
     }
 
-    /// Whether the client was told of the job's end.
+    /// Whether the client was told the job's end.
     pub(super) fn has_ended(&self, id: Uuid) -> bool {
         self.shared.lock().told.get(&id).is_some_and(|told| told.end.is_some())
     }
@@ -264,7 +265,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the API says of a job, where it says something: its state, or that there is none.
+    /// The API's answer about a job, if there is one: its state, or that there is no such job.
     async fn ask(&self, id: Uuid, wait_seconds: u32) -> Option<End> {
         let url = format!("{}/api/jobs/{id}?wait={wait_seconds}", self.url);
         let answer = self.http.get(url).send().await.ok()?;
@@ -280,7 +281,7 @@ impl Shared {
         self.ask(id, 2).await.filter(|end| matches!(end.status.as_str(), "succeeded" | "failed" | "cancelled"))
     }
 
-    /// Asks again for a job that had an end, and notes where something else is said now.
+    /// Polls an ended job again, and records a different answer.
     async fn look_again(&self, id: Uuid) {
         let Some(now) = self.ask(id, 0).await else { return };
         if let Some(told) = self.lock().told.get_mut(&id)
@@ -290,7 +291,7 @@ impl Shared {
         }
     }
 
-    /// The ended job that was not asked for for the longest time.
+    /// The ended job that was polled longest ago.
     fn next_ended(&self) -> Option<Uuid> {
         let mut state = self.lock();
         let id = state.ended.pop_front()?;
@@ -299,8 +300,8 @@ impl Shared {
     }
 }
 
-/// Asks for one open job after the other, and some pollers in between for those that had an end: it
-/// must stay.
+/// Polls one open job after the other. Some pollers also poll ended jobs, whose end must not
+/// change.
 async fn poll(shared: Arc<Shared>, looks_back: bool) {
     loop {
         if looks_back && let Some(id) = shared.next_ended() {

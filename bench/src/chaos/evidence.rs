@@ -1,5 +1,5 @@
-//! Everything that is known of a run once it is over: what the client was told, what the database's
-//! triggers saw, and what reached the providers. Judges nothing.
+//! The evidence of a run: what the client was told, what the database's triggers recorded, and what
+//! reached the providers. It makes no judgement.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::audit::{self, ResultWrite, Row, StageWrite, Write};
 use super::client::Told;
 use crate::system::System;
 
-/// A call to the LLM as it arrived at the provider.
+/// An LLM call as it arrived at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
-    /// When, in ms since the epoch.
+    /// Its time, in ms since the epoch.
     pub(super) at_ms: u64,
-    /// Whose: topics are unique.
+    /// Its job's topic: topics are unique.
     pub(super) topic: String,
     pub(super) stage: String,
     pub(super) round: i16,
@@ -30,33 +30,33 @@ pub(super) struct Evidence {
     pub(super) stages: Vec<StageWrite>,
     pub(super) results: Vec<ResultWrite>,
     pub(super) calls: Vec<Call>,
-    /// Calls to the LLM in any minute, at most.
+    /// The limit of LLM calls in any minute.
     pub(super) limit: u32,
-    /// Whether jobs want more than that.
+    /// Whether the jobs want more calls than that.
     pub(super) binds: bool,
-    /// The processes whose clocks are off.
+    /// The processes with wrong clocks.
     pub(super) wrong_clocks: Vec<String>,
-    /// What the blows hit, where that is not in the history.
+    /// How much the injected faults hit, if that is not in the history.
     pub(super) struck: u64,
-    /// After how long Redis knew all open jobs once it was back, where that was looked for.
+    /// How long after its return Redis knew all open jobs, if that was measured.
     pub(super) known_after: Option<Duration>,
 }
 
-/// What whoever ran the system knows of the run.
+/// What the runner knows of the run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
-    /// Calls to the LLM in any minute, at most.
+    /// The limit of LLM calls in any minute.
     pub(super) limit: u32,
-    /// Whether jobs want more than that.
+    /// Whether the jobs want more calls than that.
     pub(super) binds: bool,
-    /// What the blows hit.
+    /// How much the injected faults hit.
     pub(super) struck: u64,
-    /// After how long Redis knew all open jobs once it was back.
+    /// How long after its return Redis knew all open jobs.
     pub(super) known_after: Option<Duration>,
 }
 
 impl Evidence {
-    /// Reads it all.
+    /// Collects the evidence.
     pub(super) async fn collect(system: &System, told: Vec<Told>, run: &Run) -> anyhow::Result<Self> {
         let pool = &system.database.pool;
         Ok(Self {
@@ -75,10 +75,15 @@ impl Evidence {
     }
 }
 
-/// The provider's account of the calls beside their prompts: it keeps both in the order of arrival.
+/// The calls with their prompts: the provider keeps both in the order of arrival.
 fn calls(account: &Calls, prompts: &[String]) -> anyhow::Result<Vec<Call>> {
     let arrivals = &account.chat.accepted_at_ms;
-    ensure!(arrivals.len() == prompts.len(), "{} calls, but {} prompts were kept", arrivals.len(), prompts.len());
+    ensure!(
+        arrivals.len() == prompts.len(),
+        "{} calls arrived, but {} prompts were kept",
+        arrivals.len(),
+        prompts.len()
+    );
     Ok(arrivals.iter().zip(prompts).map(|(&at_ms, prompt)| call(at_ms, prompt)).collect())
 }
 

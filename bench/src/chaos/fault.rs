@@ -1,5 +1,5 @@
-//! The faults: what each is, what it needs of the system, and what proves that it hit. How a blow
-//! falls is [`blow`]'s.
+//! The faults: what each one is, what it needs, and what proves that it had an effect. [`blow`]
+//! injects them.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use copydesk_simulator::{Fault as Spoil, FaultKind, RetryAfter};
 pub(super) mod blow;
 pub(super) mod crowd;
 
-/// What breaks.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Fault {
-    /// Nothing: what the others are held against.
+    /// No fault: the baseline.
     None,
     WorkerKill,
     WorkerFreeze,
@@ -46,7 +46,8 @@ pub(super) enum Fault {
     ProviderDrips,
     ProviderHuge,
     Poison,
-    /// A worker is killed together with one of the blows to API, Redis and Postgres, by the seed.
+    /// A worker is killed together with one of the faults of API, Redis and Postgres, chosen by the
+    /// seed.
     Storm,
     /// Needs the programs of an earlier release.
     TwoVersions,
@@ -55,20 +56,20 @@ pub(super) enum Fault {
     IdleFleet,
 }
 
-/// Who is hit.
+/// The target of the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Our own processes.
+    /// Copydesk's processes.
     Ours,
     Redis,
     Postgres,
     Providers,
 }
 
-/// How far the clocks of some workers are ahead where clocks are off, in seconds. The first worker
-/// is the likely one to sweep: one that is behind would not see the latest jobs.
+/// How far the clocks of some workers are ahead in the fault with wrong clocks, in seconds. The
+/// first worker likely sweeps: a sweeping worker that is behind would not see the latest jobs.
 const CLOCKS_AHEAD: [i64; 2] = [-300, 300];
-/// An answer that nobody wants, in bytes.
+/// The size of a huge answer, in bytes.
 const HUGE_BYTES: u64 = 10_000_000;
 
 impl std::fmt::Display for Fault {
@@ -78,80 +79,83 @@ impl std::fmt::Display for Fault {
 }
 
 impl Fault {
-    /// All of them, in order. Two versions at once take the programs of an earlier release.
+    /// All faults, in order. Two versions at once need the programs of an earlier release.
     pub(super) fn all(with_previous: bool) -> Vec<Self> {
         Self::value_variants().iter().copied().filter(|fault| with_previous || *fault != Self::TwoVersions).collect()
     }
 
-    /// In words.
+    /// The description.
     pub(super) fn what(self) -> &'static str {
         match self {
             Self::None => "nothing breaks",
             Self::WorkerKill => "a worker is killed (SIGKILL) every 3 s",
-            Self::WorkerFreeze => "a worker stands still (SIGSTOP) for longer than its leases, and goes on",
+            Self::WorkerFreeze => "a worker is stopped (SIGSTOP) for longer than its leases, and then continued",
             Self::WorkerRestart => "all workers are replaced, one after the other (SIGTERM)",
             Self::ApiKill => "the API is killed (SIGKILL) under load",
-            Self::RedisFlush => "Redis loses everything (FLUSHALL)",
-            Self::RedisPause => "Redis answers nobody for 2 s (CLIENT PAUSE)",
+            Self::RedisFlush => "Redis is flushed (FLUSHALL)",
+            Self::RedisPause => "Redis does not answer for 2 s (CLIENT PAUSE)",
             Self::RedisKillClients => "Redis drops every connection (CLIENT KILL)",
-            Self::RedisRestart => "Redis is killed and started again",
-            Self::RedisGone => "Redis cannot be reached for a while",
-            Self::RedisFull => "Redis is out of memory and takes no writes",
-            Self::PostgresTerminate => "Postgres ends every connection",
+            Self::RedisRestart => "Redis is killed and restarted",
+            Self::RedisGone => "Redis is unreachable for a while",
+            Self::RedisFull => "Redis is out of memory and refuses writes",
+            Self::PostgresTerminate => "Postgres terminates every connection",
             Self::PostgresCrash => "Postgres crashes and recovers",
-            Self::PostgresGone => "Postgres cannot be reached for a while",
-            Self::PostgresReadOnly => "Postgres takes no writes",
-            Self::PostgresFull => "Postgres' disk is full: it refuses jobs, results and their changes (53100)",
-            Self::PostgresLocked => "the table of jobs is locked for 3 s, so that the pools run dry",
+            Self::PostgresGone => "Postgres is unreachable for a while",
+            Self::PostgresReadOnly => "Postgres is read-only",
+            Self::PostgresFull => "Postgres' disk is full: writes of jobs and results fail (53100)",
+            Self::PostgresLocked => "the table of jobs is locked for 3 s, which exhausts the pools",
             Self::LinksCut => "every connection to Postgres and Redis is cut for half a second",
-            Self::LinksSlow => "every packet to Postgres and Redis takes 50 ms longer",
+            Self::LinksSlow => "every packet to Postgres and Redis is delayed by 50 ms",
             Self::ClockOff => "one worker's clock is 5 minutes behind, another's 5 minutes ahead",
-            Self::MessagesUnreadable => "messages are of a version that the workers cannot read",
-            Self::ProviderErrors => "a tenth of the calls ends with a 500",
-            Self::ProviderLimits => "a tenth of the calls ends with a 429 and Retry-After",
-            Self::ProviderLimitsSilent => "a few calls end with a 429 that does not say until when",
-            Self::ProviderHangs => "a twentieth of the calls is never answered",
-            Self::ProviderResets => "a tenth of the answers breaks off",
-            Self::ProviderTruncates => "a tenth of the answers is half of a JSON text",
-            Self::ProviderEmpty => "a tenth of the answers is empty",
-            Self::ProviderWrongShape => "a tenth of the answers has another shape than asked for",
-            Self::ProviderDrips => "a tenth of the answers comes a few bytes at a time",
+            Self::MessagesUnreadable => "messages have a version that the workers cannot read",
+            Self::ProviderErrors => "a tenth of the calls fail with a 500",
+            Self::ProviderLimits => "a tenth of the calls fail with a 429 and Retry-After",
+            Self::ProviderLimitsSilent => "a few calls fail with a 429 without Retry-After",
+            Self::ProviderHangs => "a twentieth of the calls are never answered",
+            Self::ProviderResets => "a tenth of the answers are reset midway",
+            Self::ProviderTruncates => "a tenth of the answers are truncated JSON",
+            Self::ProviderEmpty => "a tenth of the answers are empty",
+            Self::ProviderWrongShape => "a tenth of the answers have the wrong shape",
+            Self::ProviderDrips => "a tenth of the answers arrive a few bytes at a time",
             Self::ProviderHuge => "some answers are 10 MB long",
-            Self::Poison => "one job ends every worker that runs it",
-            Self::Storm => "a worker is killed while API, Redis or Postgres break, by the seed",
-            Self::TwoVersions => "workers of this and of an earlier release work side by side and are replaced",
-            Self::CapsChanged => "the cap of a business with a long backlog is raised and lowered, over and over",
-            Self::RedisGoneBacklog => "Redis cannot be reached for a while, at very many open jobs, and forgets none",
-            Self::IdleFleet => "many workers are idle, and jobs become due one after the other",
+            Self::Poison => "one job kills every worker that runs it",
+            Self::Storm => "a worker is killed during a fault of API, Redis or Postgres, chosen by the seed",
+            Self::TwoVersions => "workers of this and of an earlier release run side by side and are replaced",
+            Self::CapsChanged => {
+                "the concurrency cap of a business with a long backlog is raised and lowered repeatedly"
+            }
+            Self::RedisGoneBacklog => "Redis is unreachable for a while with a very long backlog, and keeps its data",
+            Self::IdleFleet => "many workers are idle while jobs become due one after the other",
         }
     }
 
-    /// What is counted to prove that the fault hit. A run in which it did not proves nothing.
+    /// What is counted to prove that the fault had an effect. A run without an effect proves
+    /// nothing.
     pub(super) fn bites(self) -> Option<&'static str> {
         Some(match self {
             Self::None => return None,
             Self::WorkerKill | Self::WorkerFreeze | Self::Poison | Self::Storm => "takeovers",
             Self::WorkerRestart => "jobs under way at SIGTERM",
-            Self::ApiKill => "requests broken off",
+            Self::ApiKill => "requests aborted",
             Self::RedisFlush => "keys lost",
-            Self::RedisPause | Self::RedisRestart => "jobs open meanwhile",
+            Self::RedisPause | Self::RedisRestart => "jobs open during the fault",
             Self::RedisKillClients | Self::PostgresTerminate | Self::PostgresCrash => "connections lost",
             Self::RedisGone | Self::PostgresGone | Self::LinksCut => "connections broken",
             Self::RedisFull => "commands refused",
             Self::PostgresReadOnly | Self::PostgresFull => "statements refused",
-            Self::PostgresLocked => "statements held up",
-            Self::LinksSlow => "packets held up",
-            Self::ClockOff => "jobs parked by a wrong clock",
-            Self::MessagesUnreadable => "messages spoilt",
-            Self::TwoVersions => "jobs that both versions ran",
-            Self::CapsChanged => "jobs open meanwhile",
-            Self::RedisGoneBacklog => "jobs accepted meanwhile",
-            Self::IdleFleet => "jobs that the fleet began",
-            _ => "calls spoilt",
+            Self::PostgresLocked => "statements delayed",
+            Self::LinksSlow => "packets delayed",
+            Self::ClockOff => "jobs set to wait by a wrong clock",
+            Self::MessagesUnreadable => "messages made unreadable",
+            Self::TwoVersions => "jobs run by both versions",
+            Self::CapsChanged => "jobs open during the fault",
+            Self::RedisGoneBacklog => "jobs accepted during the outage",
+            Self::IdleFleet => "jobs started by the fleet",
+            _ => "calls affected",
         })
     }
 
-    /// Who is hit.
+    /// The target of the fault.
     pub(super) fn target(self) -> Target {
         match self {
             Self::RedisFlush
@@ -186,29 +190,29 @@ impl Fault {
         self.target() == Target::Providers
     }
 
-    /// Whether the limit is less than the jobs want: where what breaks keeps the quota's account, and
-    /// where jobs must wait for the fault to matter.
+    /// Whether the limit is lower than the jobs want: for faults of what stores the quota, and for
+    /// those that only matter while jobs wait.
     pub(super) fn binds_quota(self) -> bool {
         (self.target() == Target::Redis && self != Self::RedisGoneBacklog)
             || matches!(self, Self::ClockOff | Self::MessagesUnreadable | Self::Storm | Self::TwoVersions)
     }
 
-    /// Whether it hits the whole server of Postgres: such a fault has it to itself.
+    /// Whether it hits the whole Postgres server. Such a fault runs alone.
     pub(super) fn needs_the_server(self) -> bool {
         matches!(self, Self::PostgresCrash | Self::Storm)
     }
 
-    /// Whether its jobs have times at which they are to begin, and workers that are free to.
+    /// Whether its jobs have start times and free workers, so that they must begin in time.
     pub(super) fn begins_in_time(self) -> bool {
         self == Self::IdleFleet
     }
 
-    /// The time between two blows, about.
+    /// About the time between two injections.
     pub(super) fn rhythm(self) -> Duration {
         Duration::from_secs(3)
     }
 
-    /// How long a call to a provider takes: long enough for a blow to fall into one.
+    /// How long a call to a provider takes: long enough for a fault to hit one.
     pub(super) fn call_takes(self) -> Duration {
         Duration::from_millis(if self == Self::Poison { 400 } else { 50 })
     }
@@ -218,7 +222,7 @@ impl Fault {
         if self == Self::ClockOff { &CLOCKS_AHEAD } else { &[] }
     }
 
-    /// What the providers do while jobs are submitted.
+    /// The faults of the providers while jobs are submitted.
     pub(super) fn of_providers(self) -> Vec<Spoil> {
         let rule = |rate, kind| vec![Spoil::any(kind).rate(rate)];
         match self {

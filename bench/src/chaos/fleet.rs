@@ -1,5 +1,5 @@
-//! Many workers in one process: real ones, each with its own connections and claimers, where a process
-//! each would take more memory than a machine for tests has.
+//! Many real workers in one process, each with its own connections and claimers: separate processes
+//! would need more memory than a test machine has.
 
 use anyhow::Context as _;
 use copydesk_common::config::Config;
@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Runs so many workers of the environment's configuration until SIGTERM.
+/// Runs this many workers, configured by the environment, until SIGTERM.
 pub(crate) async fn run(workers: usize) -> anyhow::Result<()> {
     let config = Config::from_env()?;
     telemetry::init(&config.telemetry)?;

@@ -1,5 +1,5 @@
-//! The checker: holds the history of a run against what Copydesk promises. Pure: everything that it
-//! knows is in the evidence.
+//! The checker: verifies Copydesk's guarantees on the history of a run. A pure function of the
+//! evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,20 +15,21 @@ use super::fault::blow::POISON;
 use super::fault::crowd::STANDING;
 use crate::system::{FLEET, PREVIOUS};
 
-/// A stage that is cut off has made this many calls at most: the question, and the repair.
+/// The most calls of a stage that is cut off: the first one and the repair.
 const CALLS_OF_A_STAGE: u64 = 2;
-/// A call that arrives this much later than its stage was stored was made for a stored stage. The
-/// clocks are one; the provider's log and the trigger are only so exact.
+/// A call that arrives more than this after its stage was stored was made for a stored stage. Both
+/// times come from one clock; the margin allows for the inexactness of the provider's log and the
+/// trigger.
 const MARGIN_MS: u64 = 100;
 const MINUTE_MS: u64 = 60_000;
-/// A job with a time of its own begins within this, where workers are free.
+/// How soon a scheduled job must begin if workers are free.
 const BEGINS_WITHIN: TimeDelta = TimeDelta::seconds(10);
-/// Redis knows all open jobs so long after it was gone.
+/// How soon after an outage Redis must know all open jobs.
 const KNOWN_WITHIN: Duration = Duration::from_secs(10);
-/// Examples that are named of a broken promise.
+/// The number of examples of a violated guarantee.
 const EXAMPLES: usize = 3;
 
-/// What the checker found.
+/// The result of the checker.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Verdict {
     pub(super) fault: Fault,
@@ -36,11 +37,11 @@ pub(super) struct Verdict {
     accepted: usize,
     /// Jobs that ended with an error.
     failed: usize,
-    /// Jobs that have no end, or whose client was never told of it.
+    /// Jobs that have not ended, or whose client was never told their end.
     lost: usize,
-    /// Jobs that ended twice, or whose result changed after it was there.
+    /// Jobs that ended twice, or whose result changed after it was stored.
     doubles: usize,
-    /// Calls for stages that were stored already, and calls beyond those that were cut off.
+    /// Calls for stages that were already stored, and calls that lost leases do not explain.
     paid_twice: u64,
     /// Calls whose answers were lost with a worker, a lease or a connection.
     cut_off: u64,
@@ -48,17 +49,17 @@ pub(super) struct Verdict {
     over_quota: usize,
     /// Writes under a lease by another process than its holder, or after the job's end.
     zombies: usize,
-    /// Jobs whose client was told something else after their end.
+    /// Jobs whose client got a different answer after their end.
     backwards: usize,
-    /// Jobs that began too long after their time, where they have one.
+    /// Jobs that began too long after their start time, if they have one.
     late: Option<usize>,
-    /// After how many seconds Redis knew all open jobs once it was back.
+    /// The seconds after its return until Redis knew all open jobs.
     known_after_seconds: Option<f64>,
-    /// Jobs that a worker took over from one that vanished.
+    /// Jobs that were taken over from a lost worker.
     takeovers: usize,
     /// Times that a job waited for the quota.
     quota_waits: usize,
-    /// How much the fault hit, and in what.
+    /// How much the fault hit, and the unit.
     bit: u64,
     bites: Option<&'static str>,
     seconds: f64,
@@ -79,9 +80,9 @@ impl Verdict {
         broken.jobs("ended twice, or changed after their end", &doubles);
         broken.jobs("were written to by a worker that had lost them", &zombies);
         broken.jobs("were paid twice", &bill.twice_of);
-        broken.jobs("were something else to their client after their end", &backwards);
+        broken.jobs("were reported differently to their client after their end", &backwards);
         broken.when(over_quota > 0, || {
-            format!("{over_quota} calls too many within a minute; {} are allowed", evidence.limit)
+            format!("{over_quota} calls above the limit of {} within a minute", evidence.limit)
         });
         let late = fault.begins_in_time().then(|| late(evidence));
         broken.jobs("did not begin within 10 s of their time", late.as_deref().unwrap_or_default());
@@ -95,9 +96,9 @@ impl Verdict {
             broken.jobs("failed although their providers did not", &innocent);
         }
         let survivors = poisons.iter().filter(|row| row.problem.as_deref() != Some("/problems/poisoned"));
-        broken.jobs("are poison and did not end as such", &survivors.map(|row| row.id).collect::<Vec<_>>());
+        broken.jobs("are poison and did not end as poisoned", &survivors.map(|row| row.id).collect::<Vec<_>>());
         let (bit, quota_waits) = (bit(fault, evidence), quota_waits(evidence));
-        broken.when(fault.bites().is_some() && bit == 0, || "the fault did not bite: the run proves nothing".into());
+        broken.when(fault.bites().is_some() && bit == 0, || "the fault had no effect: the run proves nothing".into());
         broken.when(evidence.binds && quota_waits == 0, || "the quota did not bind: no job waited for it".into());
         Self {
             fault,
@@ -121,13 +122,14 @@ impl Verdict {
         }
     }
 
-    /// Of a run that could not be brought to its end, for instance because a worker did not leave.
+    /// The verdict on a run that could not be finished, for instance because a worker did not shut
+    /// down.
     pub(super) fn unknown(fault: Fault, error: &anyhow::Error, took: Duration) -> Self {
         let verdict = Self::of(fault, &Evidence::default(), took);
         Self { broken: vec![format!("the run could not be finished: {error:#}")], ..verdict }
     }
 
-    /// The broken promises, in words.
+    /// The violated guarantees, in words.
     pub(super) fn broken(&self) -> &[String] {
         &self.broken
     }
@@ -154,7 +156,7 @@ impl Verdict {
     }
 }
 
-/// Broken promises, with a few examples each.
+/// Violated guarantees, with a few examples each.
 #[derive(Debug, Default)]
 struct Broken(Vec<String>);
 
@@ -219,18 +221,18 @@ fn run_by_both(writes: &[Write]) -> usize {
     by_this.intersection(&by_previous).count()
 }
 
-/// Jobs without an end: rows of any kind, since one that was committed without an answer must end
-/// too; and what was answered with a 202 and has no row, or whose client heard nothing more.
+/// Jobs that have not ended: every row counts, since a job that was committed without an answer
+/// must end too. Also jobs with a 202 but without a row, or whose client was not told their end.
 fn lost(evidence: &Evidence) -> Vec<Uuid> {
     let ended: BTreeSet<Uuid> = evidence.rows.iter().filter(|row| is_final(&row.status)).map(|row| row.id).collect();
-    // A job that stands is lost where it does so no more: its time has not come.
+    // A job that is not due yet is lost only if it no longer waits.
     let stands = |row: &&Row| row.topic.starts_with(STANDING) && row.status == "waiting";
     let open = evidence.rows.iter().filter(|row| !stands(row)).map(|row| row.id).filter(|id| !ended.contains(id));
     let unheard = evidence.told.iter().filter(|told| told.end.is_none() || !ended.contains(&told.id));
     open.chain(unheard.map(|told| told.id)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Jobs that were accepted for a time, and begun too long after it or not at all.
+/// Scheduled jobs that began too late or not at all.
 fn late(evidence: &Evidence) -> Vec<Uuid> {
     let mut begun = BTreeMap::new();
     for write in evidence.writes.iter().filter(|write| is_begin(write)) {
@@ -241,8 +243,8 @@ fn late(evidence: &Evidence) -> Vec<Uuid> {
     due.filter(|(id, due)| begun.get(id).is_none_or(|at| *at > *due + BEGINS_WITHIN)).map(|(id, _)| id).collect()
 }
 
-/// Jobs that ended more than once, whose result was written more than once, or that are not any
-/// more what the client was first told.
+/// Jobs that ended more than once, whose result was written more than once, or whose end differs
+/// from what the client was first told.
 fn doubles(evidence: &Evidence) -> Vec<Uuid> {
     let mut doubled = BTreeSet::new();
     let mut ends: BTreeMap<Uuid, u32> = BTreeMap::new();
@@ -264,7 +266,7 @@ fn doubles(evidence: &Evidence) -> Vec<Uuid> {
     doubled.into_iter().collect()
 }
 
-/// Jobs with a write that was not the lease's holder's to make, or that came after the end.
+/// Jobs with a write by a process that did not hold the lease, or after the end.
 fn zombies(evidence: &Evidence) -> Vec<Uuid> {
     let mut holders: BTreeMap<(Uuid, i64), &str> = BTreeMap::new();
     let mut zombies = BTreeSet::new();
@@ -273,7 +275,7 @@ fn zombies(evidence: &Evidence) -> Vec<Uuid> {
         let after_the_end = write.old_status.as_deref().is_some_and(is_final);
         let begins = write.old_epoch.is_none() || write.old_epoch < Some(write.epoch);
         let holder = holders.entry((write.job_id, write.epoch)).or_insert(&write.writer);
-        // The row's insertion and every claim name a new holder; all other writes are the holder's.
+        // The insertion and every begin set a new holder; only the holder may make other writes.
         let stranger = !begins && *holder != write.writer;
         if went_back || after_the_end || stranger {
             zombies.insert(write.job_id);
@@ -287,7 +289,7 @@ fn zombies(evidence: &Evidence) -> Vec<Uuid> {
     zombies.into_iter().collect()
 }
 
-/// How many calls arrived beyond the limit in the worst minute.
+/// The number of calls above the limit in the worst minute.
 fn over_quota(evidence: &Evidence) -> usize {
     let mut arrivals: Vec<u64> = evidence.calls.iter().map(|call| call.at_ms).collect();
     arrivals.sort_unstable();
@@ -302,7 +304,7 @@ fn over_quota(evidence: &Evidence) -> usize {
     most.saturating_sub(evidence.limit as usize)
 }
 
-/// What was paid for, and for what.
+/// The calls that were paid for, and their purpose.
 #[derive(Debug, Default)]
 struct Bill {
     cut_off: u64,
@@ -317,7 +319,7 @@ struct Account {
     /// Calls for a stage that was stored before.
     late: u64,
     stored: u64,
-    /// Leases that ended before the job did: each may have cut off one stage.
+    /// Leases that ended before their job: each may have cut off one stage.
     interrupted: u64,
 }
 
@@ -343,7 +345,7 @@ fn accounts(evidence: &Evidence) -> BTreeMap<Uuid, Account> {
     for write in evidence.writes.iter().filter(|write| write.old_epoch.is_some_and(|old| old < write.epoch)) {
         accounts.entry(write.job_id).or_default().interrupted += 1;
     }
-    // A job that came to its end has one lease that was not cut off.
+    // A succeeded job has one lease that was not cut off.
     for row in evidence.rows.iter().filter(|row| row.status == "succeeded") {
         let account = accounts.entry(row.id).or_default();
         account.interrupted = account.interrupted.saturating_sub(1);
@@ -358,7 +360,8 @@ fn accounts(evidence: &Evidence) -> BTreeMap<Uuid, Account> {
         if *first == (at_ms, started) {
             account.stored += calls;
         } else if first.1 != started {
-            // It ran again after it was stored. Storing the same run again is none: an answer was lost.
+            // The stage ran again after it was stored. Storing the same run again does not count:
+            // an answer was lost.
             account.late += calls;
         }
     }

@@ -1,35 +1,35 @@
-//! Figures at several sizes, and how they grow with it.
+//! Figures at several sizes, and their growth with the size.
 
 use serde::Serialize;
 
 use super::number;
 use crate::table;
 
-/// How a figure grows over the last step of sizes, by [`Growth::of`].
+/// The growth of a figure over the last step of sizes: see [`Growth::of`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Growth {
     Flat,
     Logarithmic,
     Linear,
-    /// Faster than the size itself.
+    /// Faster than the size.
     Worse,
     /// A figure is missing.
     Unknown,
 }
 
-/// Up to this factor a figure has not grown: two runs differ as much.
+/// The factor up to which a figure counts as flat: two runs differ by as much.
 const FLAT: f64 = 1.3;
-/// How many times the growth of the logarithm, or of the size, still passes for it.
+/// The tolerance for logarithmic and linear growth, as a factor.
 const LOGARITHM: f64 = 2.0;
 const SIZE: f64 = 1.5;
 
 impl Growth {
-    /// For people: what the names mean.
+    /// The explanation of the names.
     pub(crate) const RULE: &str = "Growth is that of the last step of sizes alone: flat up to 1.3x, or by no more than the noise (20 us, 2 ms, 1 percent point, 2 a second); logarithmic up to 2x what the logarithm of the size grows (for a hundredfold from 10,000: 3x); linear up to 1.5x what the size grows; else worse.";
 
-    /// Of a figure that was `before` at one size and `after` at the larger one that follows. What is less
-    /// than the noise counts as the noise.
+    /// The growth of a figure that was `before` at one size and `after` at the next one. Values
+    /// below the noise count as the noise.
     fn of(sizes: (f64, f64), (before, after): (f64, f64), noise: f64) -> Self {
         if !before.is_finite() || !after.is_finite() {
             return Self::Unknown;
@@ -57,7 +57,7 @@ impl Growth {
     }
 }
 
-/// A figure at each size. Not a number where it was not measured, infinite where it did not come to an end.
+/// A figure at each size; NaN if it was not measured, infinite if the measurement did not finish.
 #[derive(Debug, Clone, Serialize)]
 struct Line {
     what: String,
@@ -69,7 +69,7 @@ struct Line {
 /// Figures at the same sizes: a table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Lines {
-    /// What the sizes are sizes of.
+    /// The unit of the sizes.
     of: &'static str,
     sizes: Vec<usize>,
     lines: Vec<Line>,
@@ -92,14 +92,14 @@ impl Lines {
         self.lines[at].growth = growth(&self.sizes, &self.lines[at]);
     }
 
-    /// A figure; not a number where there is none.
+    /// A figure; NaN if there is none.
     pub(crate) fn get(&self, what: &str, unit: &str, size: usize) -> f64 {
         let place = self.sizes.iter().position(|&known| known == size);
         let line = self.lines.iter().find(|line| line.what == what && line.unit == unit);
         line.zip(place).map_or(f64::NAN, |(line, place)| line.values[place])
     }
 
-    /// For people.
+    /// As text.
     pub(crate) fn render(&self) -> String {
         let sizes: Vec<String> = self.sizes.iter().map(|&size| grouped(size)).collect();
         let head: Vec<&str> =
@@ -115,7 +115,7 @@ fn growth(sizes: &[usize], line: &Line) -> Growth {
     }
 }
 
-/// What two measurements of the same differ by on a machine with other work.
+/// The difference between two equal measurements on a machine with other work.
 fn noise(unit: &str) -> f64 {
     match unit {
         "us" => 20.0,
@@ -137,7 +137,7 @@ impl Line {
     }
 }
 
-/// With a comma before every three digits.
+/// A number with commas between groups of three digits.
 pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = (0..digits.len().div_ceil(3))

@@ -1,6 +1,6 @@
-//! Installs the peers into a folder beside the benchmark's results: once, in exactly the versions of
-//! the lock files in `bench/peers`, by the package managers that this machine has. Installs no
-//! package manager.
+//! Installs the peers once into a folder next to the benchmark's results, in exactly the versions
+//! of the lock files in `bench/peers`, with this machine's package managers. Installs no package
+//! manager.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
-/// A program's sources: paths within its folder, and what is in them. They are part of this binary, so
-/// that what runs is what was built with it.
+/// A program's sources: paths within its folder and their contents. They are embedded in this
+/// binary, so that they match its build.
 type Sources = &'static [(&'static str, &'static str)];
 
 const NODE: Sources = &[
@@ -52,7 +52,8 @@ impl Installed {
         let folder = self.write("node", NODE)?;
         once(&folder, NODE, async || {
             needs("npm", "--version", (9, 0)).await?;
-            // What a package would run at its installation only compiles what it has compiled already.
+            // Install scripts are skipped: they would only compile what the packages contain in
+            // compiled form.
             run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]), &folder).await
         })
         .await?;
@@ -66,7 +67,7 @@ impl Installed {
         self.environment("python", PYTHON, program).await
     }
 
-    /// The model all-MiniLM-L6-v2 behind OpenAI's API; it takes a port.
+    /// The model all-MiniLM-L6-v2 with OpenAI's API; takes a port.
     pub(crate) async fn minilm(&self) -> anyhow::Result<Command> {
         let mut command = self.environment("minilm", MINILM, "venv/bin/python").await?;
         command.arg("serve.py");
@@ -106,7 +107,7 @@ impl Installed {
         let folder = self.root.join(name);
         for (path, text) in sources {
             let path = folder.join(path);
-            // Cargo builds anew what is newer than its build.
+            // An unchanged file is not written: cargo would rebuild it.
             if std::fs::read_to_string(&path).is_ok_and(|found| found == *text) {
                 continue;
             }
@@ -117,7 +118,7 @@ impl Installed {
     }
 }
 
-/// The versions that are pinned, by package.
+/// The pinned versions, by package.
 pub(crate) fn versions() -> BTreeMap<String, String> {
     let package: serde_json::Value = serde_json::from_str(NODE[0].1).unwrap_or_default();
     let node = package["dependencies"].as_object().into_iter().flatten();
@@ -129,7 +130,7 @@ pub(crate) fn versions() -> BTreeMap<String, String> {
     node.chain(others.map(|(name, version)| (name.to_owned(), version.trim_matches('"').to_owned()))).collect()
 }
 
-/// Installs where the same was not installed yet.
+/// Installs, unless the same version is already installed.
 async fn once(
     folder: &Path,
     sources: Sources,
@@ -145,7 +146,7 @@ async fn once(
     std::fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())
 }
 
-/// An error, which says what is needed, where a program is missing or too old.
+/// Fails if a program is missing or too old, and says what is needed.
 async fn needs(program: &str, argument: &str, least: (u32, u32)) -> anyhow::Result<()> {
     let output = Command::new(program).arg(argument).stdin(Stdio::null()).output().await;
     let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);

@@ -1,16 +1,16 @@
-//! The Cranfield collection's three files: abstracts, queries and judgements. They hold traps: judgements
-//! number the queries by their place in the file, not by the ids that stand there; -1 means not relevant
-//! while all other grades count as relevant; and two abstracts are empty.
+//! The Cranfield collection's three files: abstracts, queries and judgements. They have
+//! peculiarities: judgements number the queries by their position in the file, not by their ids; -1
+//! means not relevant, while all other grades count as relevant; and two abstracts are empty.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 
-/// A judgement of this grade says that the document is not relevant.
+/// The grade of a document that is not relevant.
 const NOT_RELEVANT: i32 = -1;
 
-/// Documents, and queries with what is relevant to each.
+/// Documents, and queries with their relevant documents.
 #[derive(Debug)]
 pub(crate) struct Collection {
     pub(crate) documents: Vec<Document>,
@@ -52,12 +52,12 @@ impl Collection {
     }
 }
 
-/// Takes up a line such as `1 184 2`: the query's place from 1, the document, the grade.
+/// Adds a line such as `1 184 2`: the query's position from 1, the document, the grade.
 fn judgement(line: &str, queries: &mut [Query]) -> anyhow::Result<()> {
     let numbers: Vec<i32> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let [place, number, grade] = numbers[..] else { bail!("{line:?} is no query, document and grade") };
+    let [place, number, grade] = numbers[..] else { bail!("{line:?} is not a query, a document and a grade") };
     let query = usize::try_from(place).ok().and_then(|place| queries.get_mut(place.checked_sub(1)?));
-    let query = query.with_context(|| format!("there is no query at place {place}"))?;
+    let query = query.with_context(|| format!("there is no query at position {place}"))?;
     if grade != NOT_RELEVANT {
         query.relevant.insert(usize::try_from(number)?);
     }
@@ -69,7 +69,7 @@ fn document(record: &Record<'_>) -> anyhow::Result<Document> {
     Ok(Document { number, title: one_line(record.field('T')), text: record.field('W').trim().to_owned() })
 }
 
-/// What stands between two lines of `.I`.
+/// The part between two lines with `.I`.
 struct Record<'a> {
     id: &'a str,
     body: &'a str,
@@ -84,8 +84,8 @@ fn records(file: &str) -> impl Iterator<Item = Record<'_>> {
 }
 
 impl<'a> Record<'a> {
-    /// What stands under the line `.W`, say, up to the next such line; empty where there is none. Abstracts
-    /// come last: no line of theirs ends them.
+    /// The text of a field, for example after the line `.W`, up to the next field; empty if there
+    /// is none. Abstracts come last and extend to the end.
     fn field(&self, name: char) -> &'a str {
         let is_mark = |line: &str, name: Option<char>| {
             let mark = line.trim_end().strip_prefix('.').unwrap_or_default();

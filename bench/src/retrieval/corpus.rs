@@ -1,4 +1,4 @@
-//! A collection's documents as the product takes them up: read, cut into passages, and known again by the
+//! A collection's documents, read and cut into passages by the product's code, with the
 //! collection's own numbers.
 
 use copydesk_domain::document::Chunk;
@@ -16,8 +16,8 @@ pub(crate) struct Corpus {
 }
 
 impl Corpus {
-    /// Reads and cuts each document as one that is uploaded as plain text; those without text are left out,
-    /// as they would be refused.
+    /// Reads and cuts each document like an upload of plain text. Documents without text are left
+    /// out, as they would be refused.
     pub(crate) fn read(collection: &Collection) -> Self {
         let (mut passages, mut numbers) = (Vec::new(), Vec::new());
         for document in &collection.documents {
@@ -38,7 +38,7 @@ impl Corpus {
         Self { passages, numbers }
     }
 
-    /// The collection's numbers of the documents that hits are of, each once, in order.
+    /// The collection's numbers of the hits' documents, each once, in order.
     pub(crate) fn documents(&self, hits: &[Hit]) -> Vec<usize> {
         let mut documents = Vec::new();
         for hit in hits {
@@ -51,7 +51,7 @@ impl Corpus {
         documents
     }
 
-    /// So many passages: these over and over.
+    /// This many passages, by repeating them.
     pub(crate) fn repeated(&self, size: usize) -> Vec<Chunk> {
         self.passages.iter().cycle().take(size).cloned().collect()
     }

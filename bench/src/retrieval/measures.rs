@@ -1,10 +1,9 @@
-//! The usual measures of a ranking against judgements, each relevant document counting the same:
-//! nDCG@10 (Järvelin, Kekäläinen 2002; log2 discount), recall in the first 100, and the reciprocal rank
-//! of the first relevant one of 10.
+//! Standard measures of a ranking by binary judgements: nDCG@10 (Järvelin, Kekäläinen 2002; log2
+//! discount), recall in the first 100, and the reciprocal rank of the first relevant one of 10.
 
 use std::collections::BTreeSet;
 
-/// How good one ranking is, or many are on average; each 0 to 1.
+/// The measures of one ranking, or means over many; each from 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Measures {
     pub(crate) ndcg_at_10: f64,
@@ -13,7 +12,7 @@ pub(crate) struct Measures {
 }
 
 impl Measures {
-    /// Of documents in their order, none of them twice. All 0 where nothing is relevant.
+    /// The measures of ranked documents, none of them twice. All 0 if nothing is relevant.
     pub(crate) fn of(ranked: &[usize], relevant: &BTreeSet<usize>) -> Self {
         if relevant.is_empty() {
             return Self::default();
@@ -42,7 +41,7 @@ impl Measures {
     }
 }
 
-/// What a relevant document counts at a rank from 0.
+/// The weight of a relevant document at a rank, from 0.
 fn discount(rank: usize) -> f64 {
     1.0 / ((rank + 2) as f64).log2()
 }

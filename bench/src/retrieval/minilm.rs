@@ -1,5 +1,5 @@
-//! all-MiniLM-L6-v2, a small model that many know, as a program of its own beside the evaluation: so that
-//! figures of the search by meaning can be had again by anybody, without a key.
+//! all-MiniLM-L6-v2, a small and well-known model, as a separate program: so that the figures of
+//! the search by meaning can be reproduced without an API key.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::peer::Installed;
 use crate::process::{Group, Process};
 use crate::redis_server;
 
-/// Weights are read from disk first.
+/// How long the start may take: it reads the weights from disk.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The running model. It ends when it is dropped.
@@ -22,7 +22,7 @@ pub(crate) struct MiniLm {
 }
 
 impl MiniLm {
-    /// Starts it, with its log in `logs`; installs it first where that was not done yet.
+    /// Starts it, with its log in `logs`. Installs it first if necessary.
     pub(crate) async fn start(installed: &Installed, logs: &Path) -> anyhow::Result<Self> {
         let mut command = installed.minilm().await?;
         let address = redis_server::free_address()?;
@@ -39,7 +39,7 @@ impl MiniLm {
         Ok(Self { config, _group: group, _process: process })
     }
 
-    /// Where it is.
+    /// Its configuration.
     pub(crate) fn config(&self) -> &EmbeddingsConfig {
         &self.config
     }

@@ -1,4 +1,5 @@
-//! apalis-redis: adds jobs that do nothing, then runs them all. Prints the seconds of both as JSON.
+//! apalis-redis: adds no-op jobs, then runs them all. Prints the duration of both in seconds, as
+//! JSON.
 //!
 //! `copydesk-bench-apalis-redis <URL of Redis> <jobs>`
 
@@ -10,11 +11,11 @@ use apalis::prelude::*;
 use apalis_redis::{Config, RedisStorage};
 use tokio::sync::Notify;
 
-/// As many as Copydesk's queue pushes and claims in one round trip.
+/// The number of jobs that Copydesk's queue pushes and claims in one round trip.
 const BATCH: usize = 500;
 const CONCURRENCY: usize = 1_000;
 
-/// What the handler counts down.
+/// The jobs left, counted down by the handler.
 struct Left {
     jobs: AtomicUsize,
     none: Notify,
@@ -26,7 +27,7 @@ async fn main() -> Result<(), BoxDynError> {
     let (url, jobs) = arguments.next().zip(arguments.next()).ok_or("<URL of Redis> <jobs>")?;
     let jobs: usize = jobs.parse()?;
     // As its docs advise for short tasks: large batches, no results, no events. Tasks are locked
-    // while they run (the default): so are Copydesk's.
+    // while they run (the default), as in Copydesk.
     let config = Config::default().queue("noop").batch_size(BATCH).persist_results(false).emit_events(false);
     let mut storage = RedisStorage::<String>::new(apalis_redis::connect(url).await?).with_config(config);
 

@@ -1,5 +1,5 @@
-//! How blows fall. Each ends with the broken thing mended, so that what follows shows whether
-//! Copydesk recovers, and says how much it hit.
+//! Injects faults. Each injection ends with a repair, so that the rest of the run shows whether
+//! Copydesk recovers, and returns how much it hit.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::chaos::{LEASE, Rng};
 use crate::process;
 use crate::system::System;
 
-/// What a storm draws from beside the workers: blows that are short.
+/// The faults that a storm chooses from, in addition to killed workers: short ones.
 const STORM: [Fault; 9] = [
     Fault::ApiKill,
     Fault::RedisFlush,
@@ -32,33 +32,33 @@ const STORM: [Fault; 9] = [
     Fault::PostgresLocked,
     Fault::LinksSlow,
 ];
-/// How long what is broken for a moment stays so.
+/// The length of a short fault.
 const MOMENT: Duration = Duration::from_secs(3);
-/// How long links are cut that are not gone for long.
+/// The length of a short cut of links.
 const BLINK: Duration = Duration::from_millis(500);
-/// The topic of a poison begins so.
+/// The beginning of a poison's topic.
 pub(in crate::chaos) const POISON: &str = "Poison";
-/// The poison ends its worker so long after it began a stage whose call takes longer than that.
+/// How long after the start of a stage the poison kills its worker; the stage's call takes longer.
 const POISON_WORKS: Duration = Duration::from_millis(100);
 
-/// What a blow falls on.
+/// What faults are injected into.
 pub(in crate::chaos) struct Scene<'a> {
     pub(in crate::chaos) system: &'a mut System,
     pub(in crate::chaos) client: &'a Client,
-    /// How long Redis or Postgres is gone, where it is.
+    /// The length of an outage of Redis or Postgres.
     pub(in crate::chaos) outage: Duration,
     pub(in crate::chaos) rng: &'a mut Rng,
-    /// Blows of a storm that are still to fall before one comes again.
+    /// The faults of a storm that are left before one is repeated.
     pub(in crate::chaos) deck: Vec<Fault>,
-    /// Jobs of the business whose cap changes.
+    /// The number of jobs of the business whose cap changes.
     pub(in crate::chaos) backlog: u32,
-    /// After how long Redis knew all open jobs, each time that it had been gone.
+    /// How long after each outage Redis knew all open jobs.
     pub(in crate::chaos) known_after: Vec<Duration>,
 }
 
 impl Scene<'_> {
-    /// One blow, mended again when this returns: how much it hit, in what [`Fault::bites`] names.
-    /// What only the history tells is 0 here.
+    /// Injects a fault once, and repairs it before this returns. Returns how much it hit, in the
+    /// unit of [`Fault::bites`]; 0 if only the history shows it.
     pub(in crate::chaos) async fn strike(&mut self, fault: Fault) -> anyhow::Result<u64> {
         match fault {
             Fault::WorkerKill => self.kill_a_worker().await,
@@ -76,7 +76,7 @@ impl Scene<'_> {
             Fault::LinksSlow => self.slow_links().await,
             Fault::LinksCut => cut(&[&self.system.redis_link, &self.system.postgres_link], BLINK).await,
             Fault::MessagesUnreadable => spoil_messages(self.system).await,
-            // Messages are spoilt so that the sweep, by a wrong clock, must find their jobs.
+            // Messages are made unreadable so that a sweep with a wrong clock must find their jobs.
             Fault::ClockOff => spoil_messages(self.system).await.map(|_| 0),
             _ if fault.target() == Target::Redis => self.strike_redis(fault).await,
             _ if fault.target() == Target::Postgres => self.strike_postgres(fault).await,
@@ -90,7 +90,7 @@ impl Scene<'_> {
         Ok(0)
     }
 
-    /// The worker finds its jobs in other hands when it goes on: it is a zombie.
+    /// When the worker continues, its jobs have been taken over: it is a zombie.
     async fn freeze_a_worker(&mut self) -> anyhow::Result<u64> {
         let index = self.rng.random_range(0..self.system.workers.len());
         let worker = &self.system.workers[index];
@@ -108,7 +108,8 @@ impl Scene<'_> {
         Ok(under_way.unsigned_abs())
     }
 
-    /// Kills a worker while something else breaks. All of the blows fall before one comes again.
+    /// Kills a worker during another fault. All faults of the storm are used before one is
+    /// repeated.
     async fn storm(&mut self) -> anyhow::Result<u64> {
         if self.deck.is_empty() {
             self.deck = STORM.to_vec();
@@ -129,7 +130,7 @@ impl Scene<'_> {
         Ok(delayed() - before)
     }
 
-    /// Submits a job and kills every worker that runs it, until it has an end.
+    /// Submits a job and kills every worker that runs it, until the job has ended.
     async fn poison(&mut self) -> anyhow::Result<u64> {
         let id = self.client.accepted(POISON, json!({ "business_id": "business-0", "format": "ad" })).await;
         while !self.client.has_ended(id) {
@@ -186,7 +187,7 @@ impl Scene<'_> {
     }
 }
 
-/// Breaks every connection, and lets none through for a while.
+/// Breaks every connection and refuses new ones for a while.
 pub(super) async fn cut(links: &[&Link], outage: Duration) -> anyhow::Result<u64> {
     let broken = || links.iter().map(|link| link.broken()).sum::<u64>();
     let before = broken();
@@ -196,8 +197,8 @@ pub(super) async fn cut(links: &[&Link], outage: Duration) -> anyhow::Result<u64
     Ok(broken() - before)
 }
 
-/// Turns the messages of jobs that nobody runs into ones of a version that is not known yet: what
-/// a newer release, or a damaged Redis, leaves for the workers.
+/// Changes the version in the messages of jobs that do not run to an unknown one, as a newer
+/// release or a damaged Redis may leave it.
 async fn spoil_messages(system: &System) -> anyhow::Result<u64> {
     let keys = Keys::new("copydesk").queue(JobKind::Generate);
     let script = redis::Script::new(include_str!("spoil_messages.lua"));
@@ -211,15 +212,15 @@ pub(super) async fn count(system: &System, query: &'static str) -> anyhow::Resul
     Ok(count.unsigned_abs())
 }
 
-/// Ends every session but our own ones. How many there were.
+/// Terminates every session except our own. Returns how many.
 async fn terminate(system: &System) -> anyhow::Result<u64> {
     let query = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                  where datname = current_database() and application_name = 'copydesk'";
     count(system, query).await
 }
 
-/// Kills one of Postgres' own processes: it ends all others, loses what it had in memory, and
-/// recovers from its log.
+/// Kills one of Postgres' processes: Postgres then ends all others, loses its memory, and recovers
+/// from its log.
 async fn crash(system: &System, rng: &mut Rng) -> anyhow::Result<u64> {
     let pool = &system.database.pool;
     let backends: Vec<i32> = sqlx::query_scalar(
@@ -238,7 +239,7 @@ async fn crash(system: &System, rng: &mut Rng) -> anyhow::Result<u64> {
     Ok(backends.len() as u64)
 }
 
-/// As in a failover that stops halfway: sessions end, new ones cannot write, and end again.
+/// Like a failover that stops halfway: sessions end, new ones cannot write, and end again.
 async fn read_only(system: &System) -> anyhow::Result<u64> {
     let (pool, name) = (&system.database.pool, system.database.name());
     let before = rollbacks(system).await?;
@@ -252,13 +253,13 @@ async fn read_only(system: &System) -> anyhow::Result<u64> {
     Ok(rollbacks(system).await?.saturating_sub(before))
 }
 
-/// Statements of this database that failed. Sessions that ended have told theirs.
+/// The number of failed statements in this database. Sessions report theirs when they end.
 async fn rollbacks(system: &System) -> anyhow::Result<u64> {
     count(system, "select xact_rollback from pg_stat_database where datname = current_database()").await
 }
 
-/// A trigger says what Postgres says when its disk is full. A disk of the server's own would have
-/// to be made and mounted by root, and clients could not tell the difference.
+/// A trigger raises the error of a full disk. A separate disk for the server would need root to be
+/// created and mounted, and clients could not see the difference.
 async fn full(system: &System) -> anyhow::Result<u64> {
     let refused = "select case when is_called then last_value else 0 end from audit.refused";
     let before = count(system, refused).await?;
@@ -268,7 +269,7 @@ async fn full(system: &System) -> anyhow::Result<u64> {
     Ok(count(system, refused).await? - before)
 }
 
-/// Locks the table of jobs: sessions wait, and hold their connections.
+/// Locks the table of jobs: sessions wait and keep their connections.
 async fn locked(system: &System) -> anyhow::Result<u64> {
     let mut transaction = system.database.pool.begin().await?;
     sqlx::query("lock table jobs in access exclusive mode").execute(&mut *transaction).await?;

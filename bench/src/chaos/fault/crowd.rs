@@ -1,5 +1,5 @@
-//! Faults that take a crowd to bite: a backlog of one business, jobs that stand open, idle workers. What
-//! stands before the first blow, what the blow is, and what is left to be done after the last.
+//! Faults that need a long backlog, many open jobs or many idle workers: the setup before the first
+//! injection, the injection, and the cleanup after the last.
 
 use std::time::{Duration, Instant};
 
@@ -20,21 +20,21 @@ use crate::chaos::Crowds;
 use crate::chaos::client::CROWDED;
 use crate::system::System;
 
-/// Topics of jobs that are not due before the run is over begin so.
+/// The beginning of the topics of jobs that are not due before the run is over.
 pub(in crate::chaos) const STANDING: &str = "Standing";
-/// What the API takes in one batch.
+/// The API's limit of requests in one batch.
 const BATCH: usize = 1_000;
 const LOW_CAP: u32 = 5;
-/// How long a cap stays raised: some jobs are taken, most of the backlog is not.
+/// How long a cap stays raised: enough for some jobs, but not for most of the backlog.
 const RAISED: Duration = Duration::from_millis(300);
-/// Changes of the cap once the whole backlog is there.
+/// The number of changes of the cap after the whole backlog is submitted.
 const CHANGES: usize = 4;
-/// Looked for so long; what is too long is the verdict's to say.
+/// How long this is measured; the verdict decides what is too long.
 const KNOWN_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Scene<'_> {
-    /// Before the first job is submitted.
+    /// The setup before the first job is submitted.
     pub(in crate::chaos) async fn set(&mut self, fault: Fault, crowds: &Crowds) -> anyhow::Result<()> {
         match fault {
             Fault::CapsChanged => cap(self.system, LOW_CAP).await,
@@ -44,7 +44,7 @@ impl Scene<'_> {
         }
     }
 
-    /// After the last job was submitted. As [`Scene::strike`], how much it hit.
+    /// The last step after all jobs are submitted. Returns how much it hit, like [`Scene::strike`].
     pub(in crate::chaos) async fn close(&mut self, fault: Fault, crowds: &Crowds) -> anyhow::Result<u64> {
         let mut struck = 0;
         if fault == Fault::CapsChanged {
@@ -52,13 +52,13 @@ impl Scene<'_> {
                 struck += self.change_cap(crowds.backlog).await?;
                 tokio::time::sleep(RAISED).await;
             }
-            // The rest must come to its end in the time of a run.
+            // The rest must end within the time of a run.
             cap(self.system, crowds.backlog).await?;
         }
         Ok(struck)
     }
 
-    /// The cap is raised over the whole backlog, and lowered again.
+    /// Raises the cap above the whole backlog, and lowers it again.
     pub(super) async fn change_cap(&mut self, backlog: u32) -> anyhow::Result<u64> {
         let open = self.client.open();
         cap(self.system, backlog).await?;
@@ -67,8 +67,8 @@ impl Scene<'_> {
         Ok(open)
     }
 
-    /// Redis is gone for a while and comes back with all that it had. How many jobs were accepted
-    /// meanwhile: it does not know them.
+    /// Cuts Redis off for a while; it keeps its data. Returns how many jobs were accepted
+    /// meanwhile, which Redis does not know.
     pub(super) async fn leave_redis_out(&mut self) -> anyhow::Result<u64> {
         let before = blow::count(self.system, "select count(*) from jobs").await?;
         blow::cut(&[&self.system.redis_link], self.outage).await?;
@@ -86,7 +86,7 @@ async fn cap(system: &System, jobs_at_once: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Jobs that are accepted, and due when all is over.
+/// Submits jobs that are due after the run.
 async fn stand(system: &System, jobs: usize) -> anyhow::Result<()> {
     let (http, url) = (Client::new(), format!("{}/api/generate/batch", system.url()));
     let run_at = Utc::now() + TimeDelta::days(1);
@@ -108,7 +108,7 @@ async fn stand(system: &System, jobs: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// After how long Redis knows every job that was open when it came back, and is open still.
+/// How long after its return Redis knows every job that was open then and is still open.
 async fn known_after(system: &System, back: Instant) -> anyhow::Result<Duration> {
     let config = RedisConfig::new(&format!("redis://{}/0", system.redis.address()), "copydesk");
     let queue = Queue::new(&Redis::new(&config)?, JobKind::Generate);
@@ -116,7 +116,7 @@ async fn known_after(system: &System, back: Instant) -> anyhow::Result<Duration>
     let mut left: Vec<Uuid> =
         sqlx::query_scalar("select id from jobs where finished_at is null").fetch_all(pool).await?;
     loop {
-        // By when they were looked at: looking takes a while itself.
+        // Measured before the check, which takes a while itself.
         let looked = back.elapsed();
         let ids: Vec<JobId> = left.iter().copied().map(JobId).collect();
         let unknown: Vec<Uuid> = queue.unknown(&ids).await?.iter().map(|id| id.0).collect();

@@ -1,9 +1,9 @@
--- Gives the messages of jobs that nobody runs a version that no worker knows.
+-- Changes the version in the messages of jobs that do not run to one that no worker knows.
 --
 -- KEYS   1 messages (hash)  2 ready:interactive (zset)  3 ready:bulk (zset)  4 delayed (zset)
--- RETURNS how many were spoilt
+-- RETURNS how many messages were changed
 --
--- Atomic, so that none is claimed meanwhile.
+-- Atomic: no job may be claimed meanwhile.
 
 local spoilt = 0
 for i = 2, 4 do

@@ -1,4 +1,4 @@
-//! The checker on histories that are made up: a sound one, and what each broken promise looks like.
+//! Tests of the checker on made-up histories: a sound one, and one for each violated guarantee.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 use sqlx::types::chrono::DateTime;
 
@@ -133,7 +133,7 @@ fn a_call_that_a_dead_worker_made_is_cut_off_and_a_second_one_of_the_living_is_n
     evidence.writes[3] = write("b", "running", 6, Some(("running", 6)));
     evidence.writes[4] = write("b", "succeeded", 6, Some(("running", 6)));
     assert_eq!((judge(&evidence).paid_twice, judge(&evidence).cut_off), (0, 1));
-    // A call for a stage that was stored before is paid twice whoever died.
+    // A call for a stored stage is paid twice, whichever worker died.
     evidence.calls.push(call(2_500));
     assert_eq!((judge(&evidence).paid_twice, judge(&evidence).cut_off), (1, 1));
 }
@@ -154,7 +154,7 @@ fn what_a_client_was_told_of_an_end_must_stay() {
 
 #[test]
 fn a_fault_or_a_quota_without_effect_proves_nothing() {
-    assert!(broken(|evidence| evidence.struck = 0)[0].contains("did not bite"));
+    assert!(broken(|evidence| evidence.struck = 0)[0].contains("had no effect"));
     assert!(broken(|evidence| evidence.binds = true)[0].contains("did not bind"));
     let waited = broken(|evidence| {
         evidence.binds = true;
@@ -162,7 +162,7 @@ fn a_fault_or_a_quota_without_effect_proves_nothing() {
     });
     assert!(waited.is_empty());
     let takeovers = Verdict::of(Fault::WorkerKill, &sound(), Duration::ZERO);
-    assert!(takeovers.broken[0].contains("did not bite"), "no worker took a job over");
+    assert!(takeovers.broken[0].contains("had no effect"), "no worker took a job over");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_job_begins_within_ten_seconds_of_its_time() {
     let mut evidence = sound();
     evidence.writes[0].waits_until = DateTime::from_timestamp_millis(-9_001);
     let verdict = Verdict::of(Fault::IdleFleet, &evidence, Duration::ZERO);
-    assert!(verdict.broken[0].contains("within 10 s") && verdict.broken[1].contains("did not bite"));
+    assert!(verdict.broken[0].contains("within 10 s") && verdict.broken[1].contains("had no effect"));
 }
 
 #[test]
