@@ -1,4 +1,5 @@
-//! Whom Postgres runs as where we are root, which it refuses: an unprivileged user of the system.
+//! The unprivileged system user that Postgres runs as if we are root, since it refuses to run as
+//! root.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -16,19 +17,19 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The user for a process that refuses root; none where we are not root.
+    /// The user for a process that refuses to run as root; `None` if we are not root.
     pub(crate) fn unprivileged() -> anyhow::Result<Option<Self>> {
         if !Uid::effective().is_root() {
             return Ok(None);
         }
         let known = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
         let Some(user) = known else {
-            bail!("Postgres refuses to run as root, and there is neither a user postgres nor nobody to run it as");
+            bail!("Postgres refuses to run as root, and neither of the users postgres and nobody exists");
         };
         Ok(Some(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
     }
 
-    /// Whether the user can enter the folder. Asked of the system: modes alone do not tell.
+    /// Whether the user can enter the folder. This is tried, since modes alone do not tell.
     pub(crate) fn can_enter(&self, folder: &Path) -> bool {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", r#"cd "$0""#]).arg(folder).current_dir("/");

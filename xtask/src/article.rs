@@ -1,4 +1,4 @@
-//! One article: asks for it, shows its stages as they happen, and prints it.
+//! One article: requests it, shows its stages as they happen, and prints it.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use crate::client::{Client, Job};
 use crate::interrupt;
 use crate::screen::{self, Step};
 
-/// A stage of a fast writer takes some ten milliseconds, and should be seen.
+/// The interval of polls: a stage of a fast writer takes a few tens of milliseconds, and should be
+/// visible.
 const POLL: Duration = Duration::from_millis(25);
 
 /// What to write.
@@ -33,7 +34,7 @@ impl Order {
     }
 }
 
-/// Has it written and follows the job to its end.
+/// Requests the article and follows the job to its end.
 pub(crate) fn write(client: &Client, order: &Order) -> anyhow::Result<Job> {
     let accepted: Job = client.post("/api/generate", &order.body())?;
     let mut stages = Stages::default();
@@ -51,7 +52,7 @@ pub(crate) fn write(client: &Client, order: &Order) -> anyhow::Result<Job> {
     }
 }
 
-/// The stage under way: one step on the screen.
+/// The current stage: one step on the screen.
 #[derive(Default)]
 struct Stages {
     current: Option<(String, u32, Step)>,
@@ -60,7 +61,7 @@ struct Stages {
 impl Stages {
     fn show(&mut self, job: &Job) {
         let Some(progress) = job.progress.as_ref().filter(|progress| !progress.stage.is_empty()) else { return };
-        // A revision comes back to a stage of the same name: the count tells them apart.
+        // A revision repeats a stage with the same name: the count distinguishes them.
         let same = self
             .current
             .as_ref()
@@ -91,7 +92,7 @@ fn waiting(job: &Job) -> Option<String> {
     Some(format!("{}{provider}{until}", waiting.reason.replace('_', " ")))
 }
 
-/// The article, its sources and what it took, as text.
+/// The article, its sources and its cost, as text.
 pub(crate) fn printed(job: &Job, took: Duration) -> String {
     let mut text = String::new();
     let result = job.result.as_ref().unwrap_or(&Value::Null);
@@ -116,7 +117,7 @@ fn printed_source(source: &Value) -> String {
     format!("[{}] {title} ({place})", source["n"])
 }
 
-/// One line: the reviewer's score, shortfalls, tokens, calls and time.
+/// One line: the reviewer's score, degradations, tokens, calls and time.
 fn summary(job: &Job, result: &Value, took: Duration) -> String {
     let mut parts = Vec::new();
     if let Some(score) = result["review"]["score"].as_f64() {
@@ -134,7 +135,7 @@ fn summary(job: &Job, result: &Value, took: Duration) -> String {
     parts.join(" · ")
 }
 
-/// Has it written, shows how, and prints it.
+/// Requests the article, shows the progress, and prints it.
 pub(crate) fn write_and_print(client: &Client, order: &Order, notice: Option<&str>) -> anyhow::Result<()> {
     screen::line(format_args!("\nWriting “{}” as {} for {}", order.topic, order.format, order.business_id));
     let began = Instant::now();

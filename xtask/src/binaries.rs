@@ -1,5 +1,4 @@
-//! Finds the installed programs that we run: Postgres (14 or newer) and Redis or Valkey. Installs
-//! nothing.
+//! Finds the installed programs: Postgres (14 or newer) and Redis or Valkey. Installs nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,13 +15,13 @@ pub(crate) struct Postgres {
     pub(crate) psql: PathBuf,
 }
 
-/// Folders of programs: those in PATH.
+/// The folders in PATH.
 fn path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Where packages put Postgres without putting it into PATH: Debian, the PostgreSQL project's own
-/// packages for Red Hat, and Homebrew.
+/// Where packages install Postgres outside PATH: Debian, the PostgreSQL project's packages for Red
+/// Hat, and Homebrew.
 fn postgres_homes() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for (parent, prefix) in [
@@ -64,9 +63,10 @@ pub(crate) fn postgres() -> Vec<Postgres> {
     found
 }
 
-/// The installation whose server is in the folder. Only servers count: a folder may have clients alone.
+/// The installation whose server is in the folder. A folder may have only clients, which do not
+/// count.
 fn postgres_in(folder: &Path) -> Option<Postgres> {
-    // A link in PATH leads to where the rest of the installation is.
+    // A link in PATH leads to the folder of the installation.
     let postgres = folder.join("postgres").canonicalize().ok()?;
     let home = postgres.parent()?;
     let initdb = Some(home.join("initdb")).filter(|path| path.is_file())?;
@@ -82,12 +82,12 @@ fn major_version(text: &str) -> Option<u32> {
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// A server that speaks Redis' protocol.
+/// The program of a Redis server.
 pub(crate) fn redis() -> Option<PathBuf> {
     in_folders(&redis_homes(), &["redis-server", "valkey-server"])
 }
 
-/// The first of the programs that one of the folders holds, by the programs' order.
+/// The first of the programs that is in one of the folders, in the order of the programs.
 pub(crate) fn in_folders(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()))
 }

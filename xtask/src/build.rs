@@ -1,4 +1,4 @@
-//! Builds the binaries by cargo, whose own progress the user sees.
+//! Builds the binaries with cargo, whose progress the user sees.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -20,11 +20,11 @@ pub(crate) struct Binaries {
     pub(crate) simulator: PathBuf,
 }
 
-/// The cargo that runs us.
+/// The cargo that runs this program.
 pub(crate) fn cargo(project: &Project) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&project.root);
-    // `cargo run` describes this package to us in variables that its child builds must not see.
+    // `cargo run` sets variables about this package, which child builds must not see.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR") {
             command.env_remove(name);
@@ -33,7 +33,7 @@ pub(crate) fn cargo(project: &Project) -> Command {
     command
 }
 
-/// Builds what `up` starts; the query data is read from .sqlx, never from a database.
+/// Builds the programs that `up` starts. The query data is read from .sqlx, never from a database.
 pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries> {
     screen::line("  building the API, the worker and the simulator (the first time takes some minutes)");
     let began = Instant::now();
@@ -55,7 +55,8 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     Ok(binaries)
 }
 
-/// Builds what measures and breaks Copydesk, and the packages whose programs it runs, with optimizations.
+/// Builds the benchmark and chaos program, and the packages whose programs it runs, with
+/// optimizations.
 pub(crate) fn harness(project: &Project, packages: &[&str]) -> anyhow::Result<PathBuf> {
     screen::line("  building with optimizations (the first time takes some minutes)");
     let began = Instant::now();
@@ -68,7 +69,7 @@ pub(crate) fn harness(project: &Project, packages: &[&str]) -> anyhow::Result<Pa
     Ok(program)
 }
 
-/// Builds the programs that tests start as processes, where cargo would not by itself.
+/// Builds the programs that tests start as processes and that cargo would not build by itself.
 pub(crate) fn programs_of_tests(project: &Project) -> anyhow::Result<()> {
     let mut command = cargo(project);
     command.args(["build", "--quiet", "-p", "copydesk-api", "-p", "copydesk-worker"]).env("SQLX_OFFLINE", "true");
@@ -78,7 +79,7 @@ pub(crate) fn programs_of_tests(project: &Project) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs cargo and collects what it tells programs on its standard output.
+/// Runs cargo and collects its JSON messages from its standard output.
 fn messages_of(command: &mut Command) -> anyhow::Result<String> {
     let (mut reader, writer) = std::io::pipe()?;
     command.stdout(writer);
@@ -87,12 +88,12 @@ fn messages_of(command: &mut Command) -> anyhow::Result<String> {
         reader.read_to_string(&mut text).map(|_| text)
     });
     let status = process::run(command);
-    // The command holds the pipe's other end: only without it the reader comes to an end.
+    // The command holds the pipe's other end: the reader ends only after it is closed.
     command.stdout(Stdio::null());
     if !status?.success() {
         bail!("the build failed");
     }
-    let text = reading.join().map_err(|_| anyhow::anyhow!("cargo's messages could not be read"))?;
+    let text = reading.join().map_err(|_| anyhow::anyhow!("the messages of cargo could not be read"))?;
     Ok(text?)
 }
 
@@ -107,7 +108,7 @@ struct Target {
     name: String,
 }
 
-/// The executables that cargo says it has made, by name.
+/// The executables in cargo's messages, by name.
 fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     messages.filter_map(|message| Some((message.target?.name, message.executable?))).collect()

@@ -1,4 +1,4 @@
-//! Copydesk's HTTP API as `up` uses it: a few calls, each bounded in time.
+//! A client of Copydesk's HTTP API for `up`: a few calls, each with a time limit.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Every answer is there within this time: the calls ask for no longer waits.
+/// The time-out of a call. No call asks for a longer wait.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of one API.
@@ -17,7 +17,7 @@ pub(crate) struct Client {
     base: String,
 }
 
-/// A job, as far as we look at it.
+/// The used parts of a job.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Job {
     pub(crate) id: String,
@@ -38,7 +38,7 @@ impl Job {
         self.status == "succeeded"
     }
 
-    /// Why it ended without success.
+    /// Why it did not succeed.
     pub(crate) fn failure(&self) -> String {
         self.error.as_ref().map_or_else(|| self.status.clone(), Problem::to_string)
     }
@@ -66,7 +66,7 @@ pub(crate) struct Usage {
     pub(crate) calls: std::collections::BTreeMap<String, u64>,
 }
 
-/// The API's answer where it refuses: RFC 9457.
+/// An error of the API: RFC 9457.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Problem {
@@ -89,14 +89,14 @@ impl std::fmt::Display for Problem {
 }
 
 impl Client {
-    /// A client of the server at `base`, such as `http://127.0.0.1:8080`. Proxies are for elsewhere.
+    /// A client of the server at `base`, such as `http://127.0.0.1:8080`. Proxies are ignored.
     pub(crate) fn new(base: String) -> Self {
         let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).proxy(None);
         let agent = config.http_status_as_error(false).build().into();
         Self { agent, base }
     }
 
-    /// Whether the path answers with success.
+    /// Whether a GET of the path succeeds.
     pub(crate) fn is_ok(&self, path: &str) -> bool {
         self.agent.get(self.url(path)).call().is_ok_and(|answer| answer.status().is_success())
     }
@@ -122,7 +122,7 @@ impl Client {
         parsed(call.send(&form(fields, file))).with_context(|| format!("POST {path} with {}", file.0))
     }
 
-    /// The job; waits up to `wait_seconds` for its end.
+    /// Reads the job; waits up to `wait_seconds` for its end.
     pub(crate) fn job(&self, id: &str, wait_seconds: u32) -> anyhow::Result<Job> {
         let path = format!("/api/jobs/{id}?wait={wait_seconds}");
         parsed(self.agent.get(self.url(&path)).call()).with_context(|| format!("GET {path}"))
@@ -133,7 +133,7 @@ impl Client {
     }
 }
 
-/// Parts the fields of a form: nothing that a document is likely to hold.
+/// The boundary of a form's fields: a document is unlikely to contain it.
 const BOUNDARY: &str = "copydesk-b7f1d0c2a6e94f58";
 
 /// A form's bytes (RFC 7578).
@@ -157,7 +157,7 @@ fn parsed<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<T> {
         let problem: Option<Problem> = serde_json::from_str(&text).ok();
         bail!("{}: {}", answer.status(), problem.map_or(text, |problem| problem.to_string()));
     }
-    serde_json::from_str(&text).with_context(|| format!("an answer that we do not know: {text}"))
+    serde_json::from_str(&text).with_context(|| format!("an unexpected answer: {text}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! `cargo xtask bench` and `cargo xtask chaos`: optimized builds of the real programs, on a private
-//! Postgres that commits to disk as in production, run by `copydesk-bench`. What is measured and
-//! broken is that program's; it also starts the Redis that it breaks. `cargo xtask retrieval-eval` runs
-//! it without any server.
+//! `cargo xtask bench` and `cargo xtask chaos`: run `copydesk-bench` with optimized builds of the
+//! real programs, on a private Postgres that commits to disk as in production. That program makes
+//! the measurements and injects the faults; it also starts its own Redis. `cargo xtask
+//! retrieval-eval` runs it without any server.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -11,26 +11,26 @@ use crate::services::{self, Durability};
 use crate::throwaway::Throwaway;
 use crate::{build, process, screen};
 
-/// Break Copydesk on purpose, then check that nothing was lost, doubled or paid twice.
+/// Inject faults into Copydesk, then check that nothing was lost, duplicated or paid twice.
 ///
-/// For each fault 2,000 jobs run while workers, API, Redis, Postgres, links or providers break; a
-/// checker reads the history afterwards. Prints a table and the seed, and ends with 1 where a promise
-/// was broken. All faults take about an hour.
+/// For each fault, 2,000 jobs run while workers, API, Redis, Postgres, links or providers fail. A
+/// checker verifies the history afterwards. Prints a table and the seed, and exits with 1 if a
+/// guarantee was violated. All faults take about an hour.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Chaos {
-    /// What every random choice comes from [default: a new one, which is printed]
+    /// The seed of all random choices [default: a new one, which is printed]
     #[arg(long)]
     seed: Option<u64>,
-    /// For how long jobs are submitted and blows fall, in seconds
+    /// How long jobs are submitted and faults injected, in seconds
     #[arg(long)]
     seconds: Option<u64>,
     /// Jobs for each fault
     #[arg(long)]
     jobs: Option<u32>,
-    /// The faults, such as worker-kill,redis-flush [default: all; a wrong name lists them]
+    /// The faults, such as worker-kill,redis-flush [default: all; an invalid name lists them]
     #[arg(long, value_name = "FAULTS")]
     faults: Option<String>,
-    /// For the program itself, such as `-- --outage 10`
+    /// Arguments for copydesk-bench, such as `-- --outage 10`
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
@@ -48,10 +48,10 @@ impl Chaos {
     }
 }
 
-/// Measure how fast Copydesk is, beside its limits and other software.
+/// Measure Copydesk's speed and compare it with its limits and other software.
 ///
-/// Each row is measured in three rounds, in turns with what limits it and with other software; tables
-/// show the medians, and target/bench keeps the figures of every round. Nothing else should run on the
+/// Each row is measured in three rounds, alternating with its limit and with other software. Tables
+/// show the medians; the figures of every round are in target/bench. Nothing else should run on the
 /// machine meanwhile. All rows take about a quarter of an hour.
 #[derive(Debug, clap::Args)]
 #[command(after_help = include_str!("../../bench/rows.txt"))]
@@ -62,19 +62,19 @@ pub(crate) struct Bench {
     /// Rounds of each measurement [default: 3]
     #[arg(long)]
     rounds: Option<u64>,
-    /// How long load is put on, in seconds [default: 5]
+    /// The duration of load, in seconds [default: 5]
     #[arg(long)]
     seconds: Option<u64>,
     /// The largest backlog and table, in jobs [default: 1000000]
     #[arg(long)]
     jobs: Option<u64>,
-    /// One short round, to see that it runs: its figures say little
+    /// One short round, to check that it runs: its figures mean little
     #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs"])]
     quick: bool,
-    /// Leave other software out, and install none
+    /// Skip other software, and install none
     #[arg(long)]
     no_peers: bool,
-    /// For the program itself
+    /// Arguments for copydesk-bench
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
@@ -98,11 +98,11 @@ impl Bench {
     }
 }
 
-/// Measure how well and how fast the search in documents finds what people judged relevant.
+/// Measure the quality and speed of the search in documents, by human relevance judgements.
 ///
-/// Takes the folder of the Cranfield collection (cran.all.1400, cran.qry, cranqrel), which is not part of
-/// this repository. Prints nDCG@10, R@100 and MRR@10, and the time of a query at 5,000 and 100,000 passages;
-/// target/bench keeps them.
+/// Needs the folder of the Cranfield collection (cran.all.1400, cran.qry, cranqrel), which is not
+/// part of this repository. Prints nDCG@10, R@100 and MRR@10, and the time of a query at 5,000 and
+/// 100,000 passages. The results are also in target/bench.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RetrievalEval {
     /// The folder of the collection

@@ -1,5 +1,5 @@
-//! Installs Postgres and Redis by the system's package manager where they are missing: says first
-//! what it runs, and runs nothing that would ask for a password.
+//! Installs Postgres and Redis with the system's package manager if they are missing. It prints the
+//! commands first, and runs none that would ask for a password.
 
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,7 @@ use crate::process;
 use crate::project::State;
 use crate::screen::{self, Step};
 
-/// What can be installed.
+/// A package that can be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Package {
     Postgres,
@@ -25,7 +25,7 @@ enum Manager {
     Brew,
 }
 
-/// How the package manager may be run.
+/// The rights with which the package manager can be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rights {
     Root,
@@ -43,7 +43,7 @@ impl Package {
         }
     }
 
-    /// The manager's own name of the package. Fedora's `redis` is Valkey by now; both serve.
+    /// The manager's name of the package. Fedora's `redis` is now Valkey; both work.
     fn of(self, manager: Manager) -> &'static str {
         match (self, manager) {
             (Self::Postgres, Manager::Apt) => "postgresql",
@@ -54,7 +54,7 @@ impl Package {
         }
     }
 
-    /// The variable that names a server of the user's own.
+    /// The variable that names the user's own server.
     fn variable(self) -> &'static str {
         match self {
             Self::Postgres => "POSTGRES_URI",
@@ -92,7 +92,7 @@ impl Rights {
     }
 }
 
-/// The commands that install the package, or one line that says what the user can do.
+/// The commands that install the package, or an error with what the user can do.
 fn plan(package: Package, manager: Option<Manager>, rights: Rights) -> anyhow::Result<Vec<Words>> {
     let or = format!("or set {} to a server of yours", package.variable());
     let Some(manager) = manager else {
@@ -128,7 +128,7 @@ fn shown(commands: &[Words]) -> String {
     commands.join(" && ")
 }
 
-/// Installs the package. Its system service, if it brings one, is left to the system.
+/// Installs the package. Its system service, if it has one, is not touched.
 pub(crate) fn install(package: Package, state: &State) -> anyhow::Result<()> {
     let commands = plan(package, Manager::find(), Rights::find())?;
     screen::line(format_args!("  {} is not installed. Running: {}", package.name(), shown(&commands)));

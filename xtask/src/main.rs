@@ -1,6 +1,6 @@
-//! Copydesk's own tasks: start it all, test it all, refresh what is generated. Knows the binaries
-//! and the HTTP API from outside only, and depends on none of the other crates, so that it is
-//! built within seconds.
+//! Copydesk's development tasks: start everything, run all tests, refresh generated files. It uses
+//! the binaries and the HTTP API from outside and depends on no other crate, so that it builds
+//! within seconds.
 
 mod accounts;
 mod article;
@@ -27,8 +27,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Copydesk's tasks. They need Rust and nothing else: Postgres and Redis are found, or installed
-/// (telling first), and run privately under .copydesk/, apart from any that the machine runs.
+/// Copydesk's tasks. They need only Rust: Postgres and Redis are found or, after an announcement,
+/// installed, and run privately under .copydesk/, separate from any others on the machine.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
@@ -40,15 +40,15 @@ struct Cli {
 enum Task {
     /// Start Copydesk, load a business, write one article and stay up until ^C
     Up(up::Up),
-    /// Check format, lints and query data, then run every test on throwaway Postgres and Redis
+    /// Check format, lints and query data, then run every test on a temporary Postgres and Redis
     Test(test::Test),
-    /// Measure how fast Copydesk is, beside its limits
+    /// Measure Copydesk's speed and compare it with its limits
     Bench(harness::Bench),
-    /// Break Copydesk on purpose and check what it promised
+    /// Inject faults into Copydesk and check its guarantees
     Chaos(harness::Chaos),
-    /// Measure how well and how fast the search in documents finds what people judged relevant
+    /// Measure the quality and speed of the search in documents, by human relevance judgements
     RetrievalEval(harness::RetrievalEval),
-    /// Rewrite .sqlx, the query data that builds without a database read
+    /// Update .sqlx, the query data for builds without a database
     Prepare(prepare::Prepare),
 }
 

@@ -1,4 +1,4 @@
-//! TCP ports on 127.0.0.1: whether one is free, and which one is.
+//! Free TCP ports on 127.0.0.1.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -9,7 +9,7 @@ pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// A port that nobody uses, out of those that the system gives to anyone: never a service's default.
+/// A free port from the system's ephemeral range: never a service's default port.
 pub(crate) fn any_free() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free TCP port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())

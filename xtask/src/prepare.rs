@@ -1,5 +1,5 @@
-//! `cargo xtask prepare`: the query data under .sqlx. sqlx's macros write a file for each query that
-//! they check against a database; with these files the project builds without one.
+//! `cargo xtask prepare`: updates the query data under .sqlx. sqlx's macros write a file for each
+//! query that they check against a database; with these files the project builds without one.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,13 +14,13 @@ use crate::services;
 use crate::throwaway::Throwaway;
 use crate::{build, process, screen};
 
-/// Rewrite .sqlx, the query data that builds without a database read.
+/// Update .sqlx, the query data for builds without a database.
 ///
-/// Run it after a change to a query or a migration, and commit what it wrote. It applies the
-/// migrations to a throwaway Postgres and has every query checked there.
+/// Run it after a change of a query or a migration, and commit the result. It applies the
+/// migrations to a temporary Postgres and checks every query there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Prepare {
-    /// Write nothing: fail and name the files where .sqlx is not what it should be
+    /// Write nothing: fail and list the files in .sqlx that are not up to date
     #[arg(long)]
     check: bool,
 }
@@ -39,7 +39,7 @@ impl Prepare {
     }
 }
 
-/// An error that names the files where .sqlx differs from what the queries and migrations give.
+/// Fails and lists the files in .sqlx that do not match the queries and migrations.
 pub(crate) fn check(project: &Project, state: &State) -> anyhow::Result<()> {
     let right = generate(project, state)?;
     let differences = differences(&right, &read(&project.root.join(".sqlx"))?);
@@ -66,14 +66,14 @@ fn rewrite(project: &Project, state: &State) -> anyhow::Result<()> {
 
 type Files = BTreeMap<String, String>;
 
-/// What .sqlx should hold, by the queries and the migrations as they are now.
+/// The contents of .sqlx for the current queries and migrations.
 fn generate(project: &Project, state: &State) -> anyhow::Result<Files> {
     let postgres = services::migrated_postgres(state, project)?;
     let folder = state.root().join("sqlx");
     project::remove_folder(&folder)?;
     std::fs::create_dir_all(&folder)?;
-    // Cargo does not know that the macros read a database: it must be led to expand them again. A
-    // cfg of its own gives this check artifacts of its own, so that nobody else's are outdated.
+    // Cargo does not know that the macros read a database, so a touched file makes it expand them
+    // again. A separate cfg gives this check separate artifacts, so that other builds stay valid.
     let _touched = Touched::touch(project.root.join("common/src/lib.rs"))?;
     let mut command = build::cargo(project);
     command.args(["rustc", "-p", "copydesk-common", "--lib", "--profile", "check", "--", "--cfg", "query_data"]);
@@ -84,7 +84,7 @@ fn generate(project: &Project, state: &State) -> anyhow::Result<Files> {
     read(&folder)
 }
 
-/// A source file that looks changed while this lives.
+/// A source file that looks changed while this value lives.
 struct Touched {
     path: PathBuf,
     modified: SystemTime,
@@ -113,7 +113,7 @@ impl Drop for Touched {
     }
 }
 
-/// The query files of a folder, by name; none where there is no folder.
+/// The query files of a folder, by name; empty if there is no folder.
 fn read(folder: &Path) -> anyhow::Result<Files> {
     let mut files = Files::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -126,7 +126,7 @@ fn read(folder: &Path) -> anyhow::Result<Files> {
     Ok(files)
 }
 
-/// One line a file: missing, stale, or with another content.
+/// One line for each file that is missing, stale or different.
 fn differences(right: &Files, written: &Files) -> Vec<String> {
     let named = right.iter().filter_map(|(name, text)| match written.get(name) {
         None => Some(format!("  missing: {name}")),

@@ -1,6 +1,6 @@
-//! Child processes: each in a process group of its own, so that ^C in the terminal reaches nobody
-//! but us and we end them in the right order; each on record, so that those of a killed run are
-//! found. Knows nothing of what they do.
+//! Child processes. Each is in its own process group, so that ^C in the terminal reaches only this
+//! program, which ends the others in the right order. Each is recorded in a file, so that the
+//! processes of a killed run are found.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
@@ -16,19 +16,19 @@ use serde::{Deserialize, Serialize};
 use crate::interrupt::{self, Patience};
 use crate::project::State;
 
-/// A worker lets its stages finish for 20 s when it is told to end; everyone else is faster.
+/// How long processes may take to end: a worker lets its stages finish for 20 s; others are faster.
 const GRACE: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_millis(25);
-/// How much of a log explains a failure.
+/// The number of log lines in an error.
 const TAIL_LINES: usize = 15;
 
-/// How a process is told to end.
+/// The signal that ends a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ending {
     /// SIGTERM.
     Terminate,
-    /// Postgres: SIGINT, since at a SIGTERM it would wait for its clients to leave.
+    /// SIGINT, for Postgres: on SIGTERM it would wait for its clients to disconnect.
     Disconnect,
 }
 
@@ -40,7 +40,7 @@ impl Ending {
         }
     }
 
-    /// Where asking did not help. Postgres takes its own children along at a SIGQUIT.
+    /// The signal for a process that did not end. On SIGQUIT, Postgres also ends its own children.
     fn forced(self) -> Signal {
         match self {
             Self::Terminate => Signal::SIGKILL,
@@ -49,11 +49,12 @@ impl Ending {
     }
 }
 
-/// What is written down of a process that runs, to find it again.
+/// The record of a running process, to find it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     pid: i32,
-    /// When it was started, as the system says it: the same pid of a later process is not it.
+    /// Its start time in the system's notation: distinguishes it from a later process with the same
+    /// pid.
     born: String,
     ending: Ending,
 }
@@ -64,18 +65,18 @@ impl Record {
     }
 
     fn signal(&self, signal: Signal) {
-        // The group, for the children of the child; it has none any more where it has just ended.
+        // Signals the group, for the child's own children. The group is gone if all have just
+        // ended.
         let _ = killpg(Pid::from_raw(self.pid), signal);
     }
 }
 
-/// When the process was started, in the system's own notation; `None` where it is gone or only
-/// waits to be reaped.
+/// The start time of the process, in the system's notation; `None` if it is gone or a zombie.
 fn birth(pid: i32) -> Option<String> {
     if cfg!(target_os = "linux") {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The command's name is in parentheses and may hold anything; the state follows it, and the
-        // start time is the 20th field from there.
+        // The command's name is in parentheses and may contain anything. The state follows it, and
+        // the start time is the 20th field from there.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
         let state = fields.next()?;
         return if state == "Z" { None } else { fields.nth(18).map(str::to_owned) };
@@ -86,7 +87,7 @@ fn birth(pid: i32) -> Option<String> {
     if born.is_empty() { None } else { Some(born) }
 }
 
-/// The program that a process runs; `None` where the process is gone.
+/// The program that a process runs; `None` if the process is gone.
 pub(crate) fn program_of(pid: i32) -> Option<String> {
     birth(pid)?;
     if let Ok(name) = std::fs::read_to_string(format!("/proc/{pid}/comm")) {
@@ -107,7 +108,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it with its output in its log and puts it on record.
+    /// Starts it with its output in its log, and records it.
     pub(crate) fn start(state: &State, name: &str, mut command: Command, ending: Ending) -> anyhow::Result<Self> {
         let log = state.log(name);
         let (out, err) = begin_log(&log)?;
@@ -123,7 +124,7 @@ impl Server {
         Ok(server)
     }
 
-    /// An error with the end of its log where it has ended.
+    /// Fails with the end of its log if it has ended.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -131,7 +132,7 @@ impl Server {
         }
     }
 
-    /// Waits until `ready` says so.
+    /// Waits until `ready` returns true.
     pub(crate) fn wait_until(&mut self, within: Duration, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
         let began = Instant::now();
         while !ready() {
@@ -144,7 +145,7 @@ impl Server {
         Ok(())
     }
 
-    /// The end of its log, and where the rest is.
+    /// The end of its log, and the path of the log.
     fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let tail = tail(&log, TAIL_LINES);
@@ -162,7 +163,7 @@ impl Drop for Server {
     }
 }
 
-/// Children that end together: all are asked before any is waited for.
+/// Children that end together: all get the signal before any is waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Fleet(Vec<Server>);
 
@@ -191,7 +192,7 @@ fn stop_all(servers: &mut [Server]) {
     }
 }
 
-/// Asks all, waits for its time, and forces those that are left.
+/// Signals all, waits for the time limit, and kills those that are left.
 fn end(records: &[Record], mut are_gone: impl FnMut() -> bool) {
     for record in records {
         record.signal(record.ending.asked());
@@ -210,13 +211,13 @@ fn end(records: &[Record], mut are_gone: impl FnMut() -> bool) {
     }
 }
 
-/// Ends what a killed run of ours left behind, and says how many these were.
+/// Ends the processes that a killed run left behind. Returns how many.
 pub(crate) fn end_orphans(state: &State) -> anyhow::Result<usize> {
     let mut orphans = Vec::new();
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(state.records()).into_iter().flatten() {
         let path = entry?.path();
-        // A record that was cut short by a crash names nobody.
+        // A record that was truncated by a crash is ignored.
         let record: Option<Record> = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
         orphans.extend(record.filter(Record::is_alive));
         paths.push(path);
@@ -228,7 +229,7 @@ pub(crate) fn end_orphans(state: &State) -> anyhow::Result<usize> {
     Ok(orphans.len())
 }
 
-/// Runs a command to its end, and ends it where we are asked to end.
+/// Runs a command to its end, and ends it on a request to end.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<ExitStatus> {
     let program = command.get_program().to_string_lossy().into_owned();
     let child = command.stdin(Stdio::null()).process_group(0).spawn();
@@ -246,7 +247,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<ExitStatus> {
     }
 }
 
-/// Runs a command with its output in a log; the end of that is the error where it fails.
+/// Runs a command with its output in a log. If it fails, the error contains the end of the log.
 pub(crate) fn run_logged(command: &mut Command, log: &Path) -> anyhow::Result<()> {
     let (out, err) = begin_log(log)?;
     let program = command.get_program().to_string_lossy().into_owned();
@@ -258,7 +259,7 @@ pub(crate) fn run_logged(command: &mut Command, log: &Path) -> anyhow::Result<()
     Ok(())
 }
 
-/// A new log; the one of the run before is kept beside it.
+/// Makes a new log. The log of the previous run is kept next to it.
 fn begin_log(path: &Path) -> anyhow::Result<(File, File)> {
     if path.exists() {
         std::fs::rename(path, path.with_extension("previous.log"))?;

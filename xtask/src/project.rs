@@ -1,4 +1,4 @@
-//! Where things lie: the project, its `.env`, and the folders that hold the state of a run.
+//! Paths: the project, its `.env`, and the folders with the state of a run.
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -10,7 +10,7 @@ use nix::unistd::Uid;
 use crate::accounts::Account;
 use crate::settings::Settings;
 
-/// The checkout that this task was started in.
+/// The checkout in which this task was started.
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) root: PathBuf,
@@ -19,7 +19,7 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn find() -> anyhow::Result<Self> {
-        // Cargo says it for the checkout that is run, which may have been moved since it was built.
+        // Read at run time, since the checkout may have been moved since the build.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let manifest = manifest.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root = manifest.parent().context("the xtask crate has no folder above it")?.to_owned();
@@ -32,23 +32,23 @@ impl Project {
         State::at(self.root.join(".copydesk"))
     }
 
-    /// A folder of one run's throwaway state.
+    /// A folder for one run's temporary state.
     pub(crate) fn throwaway_state(&self) -> State {
         State::at(self.throwaway_states().join(std::process::id().to_string()))
     }
 
-    /// The folder of all throwaway states.
+    /// The folder of all temporary states.
     pub(crate) fn throwaway_states(&self) -> PathBuf {
         self.root.join(".copydesk").join("test")
     }
 
-    /// The path as a user in the project's root would write it.
+    /// The path relative to the project's root.
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 }
 
-/// The folders of one run: `log/`, `run/` (who is running), and the data of private services.
+/// The folders of one run: `log/`, `run/` (records of processes), and the data of private services.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     root: PathBuf,
@@ -79,8 +79,8 @@ impl State {
         self.root.join(service)
     }
 
-    /// The data of a service that runs as another user: in the state's folder, or where that user
-    /// cannot go there (such as under a home of mode 0700), under /var/tmp.
+    /// The data folder of a service that may run as another user: in the state's folder or, if that
+    /// user cannot enter it (such as below a home of mode 0700), under /var/tmp.
     pub(crate) fn data_for(&self, service: &str, account: Option<&Account>) -> anyhow::Result<PathBuf> {
         match account {
             Some(account) if !account.can_enter(&self.root) => {
@@ -92,7 +92,7 @@ impl State {
         }
     }
 
-    /// The folder outside the project, named after the state's path.
+    /// The data folder outside the project, named after the state's path.
     pub(crate) fn refuge(&self) -> PathBuf {
         let hash = self
             .root
@@ -103,8 +103,8 @@ impl State {
         PathBuf::from(format!("/var/tmp/copydesk-{hash:016x}"))
     }
 
-    /// Makes the folders and takes the state for this process; `None` where another one has it. The
-    /// lock ends with the process, however that ends.
+    /// Makes the folders and locks the state for this process; `None` if another process has it.
+    /// The lock ends with the process, however that ends.
     pub(crate) fn take(&self) -> anyhow::Result<Option<Taken>> {
         for folder in [self.root.clone(), self.logs(), self.records()] {
             std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -126,20 +126,20 @@ impl State {
         Ok(())
     }
 
-    /// Removes all that the state holds, outside the project too.
+    /// Removes the whole state, also outside the project.
     pub(crate) fn remove(&self) -> anyhow::Result<()> {
         remove_folder(&self.refuge())?;
         remove_folder(&self.root)
     }
 }
 
-/// The state is this process's own while this lives.
+/// The lock on the state, held while this value lives.
 #[derive(Debug)]
 pub(crate) struct Taken {
     _lock: File,
 }
 
-/// Removes a folder, where there is one.
+/// Removes a folder if it exists.
 pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -149,7 +149,7 @@ pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Makes a folder in a place where anyone can make folders, and trusts it only where it is ours.
+/// Makes a folder where anyone can make folders, and accepts it only if it belongs to us.
 fn own_folder(folder: &Path) -> anyhow::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(folder).with_context(|| folder.display().to_string())?;
     let found = std::fs::symlink_metadata(folder)?;

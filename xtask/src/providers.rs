@@ -1,9 +1,9 @@
-//! Which providers are real and which are simulated: whatever the user has set is used, and the
-//! simulator stands in for the rest.
+//! Which providers are real and which are simulated: configured ones are used, and the simulator
+//! replaces the rest.
 
 use crate::settings::Settings;
 
-/// Who answers the calls to each kind of provider.
+/// Whether each kind of provider is real or simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Providers {
     pub(crate) llm: Provider,
@@ -27,12 +27,12 @@ impl Providers {
         }
     }
 
-    /// Whether there is anything for the simulator to do.
+    /// Whether any provider is simulated.
     pub(crate) fn any_simulated(self) -> bool {
         self.llm == Provider::Simulated || self.search == Provider::Simulated
     }
 
-    /// What the processes are told, where the simulator serves at `simulator`.
+    /// The environment of the processes, with the simulator at `simulator`.
     pub(crate) fn environment(self, simulator: &str) -> Vec<(&'static str, String)> {
         let mut variables = Vec::new();
         if self.llm == Provider::Simulated {
@@ -49,7 +49,7 @@ impl Providers {
         variables
     }
 
-    /// What the user must know about the texts; nothing where all is real.
+    /// A notice about the texts for the user; `None` if all providers are real.
     pub(crate) fn notice(self) -> Option<&'static str> {
         match (self.llm, self.search) {
             (Provider::Given, Provider::Given) => None,

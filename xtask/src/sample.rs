@@ -1,4 +1,4 @@
-//! A business on disk: a folder with its brand documents, and its profile where it has one.
+//! A business on disk: a folder with its brand documents and, optionally, its profile.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-/// Files that the API takes as documents.
+/// The extensions of files that the API accepts as documents.
 const EXTENSIONS: [&str; 7] = ["md", "markdown", "txt", "html", "htm", "pdf", "docx"];
 
-/// A business as its folder describes it.
+/// A business from its folder.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Business {
     pub(crate) id: String,
@@ -21,14 +21,14 @@ pub(crate) struct Business {
 /// One brand document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// The name of its file, which also names it to the API: the next run replaces it.
+    /// The name of its file, also used as its `external_id`, so that the next run replaces it.
     pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Business {
-    /// Reads the folder: `profile.json`, and every file that can be a document.
+    /// Reads the folder: `profile.json`, and every file that is a document.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let folder = folder.canonicalize().with_context(|| format!("--business {}", folder.display()))?;
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -52,7 +52,7 @@ fn profile(folder: &Path, name: &str) -> anyhow::Result<Value> {
     }
 }
 
-/// A business id out of a folder's name.
+/// A business id from a folder's name.
 fn id(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
     let id: String = name.chars().map(|c| if allowed(c) { c.to_ascii_lowercase() } else { '-' }).take(128).collect();
@@ -66,7 +66,7 @@ fn documents(folder: &Path) -> anyhow::Result<Vec<Document>> {
     paths.into_iter().filter_map(|path| document(&path).transpose()).collect()
 }
 
-/// The document in a file; `None` where the file is none.
+/// The document in a file; `None` if the file is not a document.
 fn document(path: &Path) -> anyhow::Result<Option<Document>> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let Some(extension) = extension.filter(|extension| EXTENSIONS.contains(&extension.as_str())) else {
@@ -82,7 +82,7 @@ fn document(path: &Path) -> anyhow::Result<Option<Document>> {
     Ok(Some(Document { name: lossy(path.file_name()), title, bytes }))
 }
 
-/// The title that a Markdown text gives itself: in its front matter, or as its first heading.
+/// The title of a Markdown text: from its front matter, or its first heading.
 fn own_title(markdown: &str) -> Option<String> {
     front_matter_title(markdown).or_else(|| heading(markdown))
 }

@@ -1,5 +1,5 @@
-//! What the user sees. A terminal that is gone (or a closed pipe) is no error: whatever happens to
-//! the screen, processes must still be stopped, so nothing here can fail or panic.
+//! Output for the user. A closed terminal or pipe is not an error: processes must still be stopped,
+//! so nothing here can fail or panic.
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
@@ -17,17 +17,17 @@ pub(crate) fn output(text: impl Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Announces a step that prints for itself.
+/// Announces a step that prints its own output.
 pub(crate) fn heading(text: impl Display) {
     line(format_args!("\n── {text}"));
 }
 
-/// An error with its causes, on one line where they are one line.
+/// An error with its causes, on one line if they have no line breaks.
 pub(crate) fn error(error: &anyhow::Error) {
     line(format_args!("error: {error:#}"));
 }
 
-/// How long something took, for people.
+/// A duration as text.
 pub(crate) fn seconds(duration: Duration) -> String {
     match duration.as_secs() {
         0..60 => format!("{:.1} s", duration.as_secs_f64()),
@@ -35,7 +35,7 @@ pub(crate) fn seconds(duration: Duration) -> String {
     }
 }
 
-/// Something under way: a spinner on a terminal, and one line with its time when it is done.
+/// A step in progress: a spinner on a terminal, and one line with its duration when it is done.
 #[derive(Debug)]
 pub(crate) struct Step {
     spinner: ProgressBar,
@@ -54,7 +54,7 @@ impl Step {
         Self { spinner, began: Instant::now() }
     }
 
-    /// Says what is being done now.
+    /// Shows the current action.
     pub(crate) fn now(&self, doing: impl Display) {
         self.spinner.set_message(doing.to_string());
     }

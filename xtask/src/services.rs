@@ -1,5 +1,5 @@
-//! Postgres and Redis for a run: the user's own where the settings name them, else private ones
-//! that start and end with us. Never touches what the system runs.
+//! Postgres and Redis for a run: the user's own if the settings name them, else private ones that
+//! start and end with this program. The system's services are never touched.
 
 mod postgres;
 mod redis;
@@ -8,12 +8,12 @@ use crate::process::Server;
 use crate::project::{Project, State};
 use crate::screen::{self, Step};
 
-/// What private services promise of their data.
+/// The durability of private services' data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// As in production: what is committed survives a crash.
+    /// As in production: committed data survives a crash.
     Kept,
-    /// For tests: gone with the run, and faster for that.
+    /// For tests: data is removed after the run, which is faster.
     Throwaway,
 }
 
@@ -21,11 +21,11 @@ pub(crate) enum Durability {
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) uri: String,
-    /// The server where it is ours; it ends when this is dropped.
+    /// The server if it is private; dropping it ends the server.
     server: Option<Server>,
 }
 
-/// Both that Copydesk needs.
+/// Both services that Copydesk needs.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) postgres: Service,
@@ -33,21 +33,21 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// For `up`: those of the settings, and private ones for what these do not name.
+    /// For `up`: the services in the settings, and private ones for those that are not set.
     pub(crate) fn given_or_private(project: &Project, state: &State) -> anyhow::Result<Self> {
         let postgres = Service::given(project, "Postgres", &["POSTGRES_URI", "POSTGRES_ASYNC_URI"]);
         let redis = Service::given(project, "Redis", &["REDIS_URL"]);
         Self::with_private(state, Durability::Kept, postgres, redis)
     }
 
-    /// For tests: private and forgetful, whatever the settings say.
+    /// For tests: private services without durability, whatever the settings are.
     pub(crate) fn throwaway(state: &State) -> anyhow::Result<Self> {
-        // The query data's check has left its database in this state.
+        // The check of the query data has left its database in this state.
         state.remove_data()?;
         Self::with_private(state, Durability::Throwaway, None, None)
     }
 
-    /// These, and private ones for what is not given.
+    /// The given services, and private ones for those that are not given.
     fn with_private(
         state: &State,
         durability: Durability,
@@ -55,7 +55,7 @@ impl Services {
         redis: Option<Service>,
     ) -> anyhow::Result<Self> {
         if redis.is_none() {
-            // Whatever is missing on this machine must show before Postgres starts.
+            // Missing programs must be reported before Postgres starts.
             redis::find_or_install(state)?;
         }
         let postgres = postgres.map_or_else(|| private_postgres(state, durability), Ok)?;
@@ -63,13 +63,14 @@ impl Services {
         Ok(Self { postgres, redis })
     }
 
-    /// An error where a private service has ended.
+    /// Fails if a private service has ended.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let servers = self.postgres.server.iter_mut().chain(&mut self.redis.server);
         servers.into_iter().try_for_each(Server::check)
     }
 
-    /// A line for each that we started: the address of the user's own may hold a password.
+    /// A line for each private service. Addresses of the user's own are not shown: they may contain
+    /// a password.
     pub(crate) fn places(&self) -> String {
         let places = [("Postgres", &self.postgres), ("Redis", &self.redis)];
         let private = places.into_iter().filter(|(_, service)| service.server.is_some());
@@ -78,7 +79,7 @@ impl Services {
 }
 
 impl Service {
-    /// The user's own, by the first of the variables that is set.
+    /// The user's own service, by the first of the variables that is set.
     fn given(project: &Project, name: &str, variables: &[&str]) -> Option<Self> {
         let (variable, uri) =
             variables.iter().find_map(|variable| Some((variable, project.settings.get(variable)?)))?;
@@ -87,7 +88,7 @@ impl Service {
     }
 }
 
-/// The server program of Redis, for whoever starts one by itself.
+/// The server program of Redis, for code that starts its own server.
 pub(crate) fn redis_program(state: &State) -> anyhow::Result<std::path::PathBuf> {
     redis::find_or_install(state)
 }
@@ -108,7 +109,7 @@ fn private_redis(state: &State, durability: Durability) -> anyhow::Result<Servic
     Ok(Service { uri, server: Some(server) })
 }
 
-/// For the query data: a private Postgres alone, with the migrations applied.
+/// For the query data: only a private Postgres, with the migrations applied.
 pub(crate) fn migrated_postgres(state: &State, project: &Project) -> anyhow::Result<Service> {
     let installation = postgres::find_or_install(state)?;
     let step = Step::begin("starting Postgres");

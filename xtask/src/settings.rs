@@ -1,19 +1,19 @@
-//! What the user has set: the environment, and a `.env` file in the project's root for what the
-//! environment does not hold. An empty value counts as not set.
+//! The user's settings: the environment, and a `.env` file in the project's root for variables that
+//! the environment does not have. An empty value counts as not set.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 
-/// The variables of a `.env` file under those of the environment.
+/// The variables of a `.env` file; the environment takes precedence.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     file: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// Reads the file, where there is one.
+    /// Reads the file, if it exists.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(Self { file: parse(&text).with_context(|| path.display().to_string())? }),
@@ -31,13 +31,13 @@ impl Settings {
         self.get(name).is_some()
     }
 
-    /// What a child process must be given beyond the environment that it inherits.
+    /// The variables for a child process in addition to the environment that it inherits.
     pub(crate) fn beyond_environment(&self) -> impl Iterator<Item = (&String, &String)> {
         self.file.iter().filter(|(name, _)| std::env::var(name).map_or(true, |value| value.is_empty()))
     }
 }
 
-/// `NAME=value` lines; `export`, quotes and comments as shells know them, without expansion.
+/// Parses `NAME=value` lines, with `export`, quotes and comments as in shells, without expansion.
 fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
@@ -45,7 +45,7 @@ fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (name, value) = line.split_once('=').with_context(|| format!("line {} is no NAME=value", number + 1))?;
+        let (name, value) = line.split_once('=').with_context(|| format!("line {} is not NAME=value", number + 1))?;
         let name = name.trim().trim_start_matches("export ").trim();
         let value = unquote(value.trim());
         if !value.is_empty() {

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every check that a change must pass, on Postgres and Redis of its own that
-//! are gone afterwards. Prints nothing after the test runner's closing lines.
+//! `cargo xtask test`: every check that a change must pass, on a private Postgres and Redis that
+//! are removed afterwards. Prints nothing after the test runner's summary.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -13,11 +13,11 @@ use crate::{binaries, build, prepare, process, screen};
 
 /// Check format, lints and query data, then run every test.
 ///
-/// The tests get their own Postgres and Redis, whatever POSTGRES_URI and REDIS_URL say, beside a
-/// running `cargo xtask up`. With cargo-nextest installed it runs them, else cargo test does.
+/// The tests get their own Postgres and Redis, whatever POSTGRES_URI and REDIS_URL are, and can run
+/// next to `cargo xtask up`. They are run by cargo-nextest if it is installed, else by cargo test.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Test {
-    /// For the test runner: `cargo xtask test -- a_test_name`
+    /// Arguments for the test runner: `cargo xtask test -- a_test_name`
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
@@ -54,13 +54,13 @@ fn check(project: &Project, name: &str, arguments: &[&str]) -> anyhow::Result<()
         let mut command: Command = build::cargo(project);
         let status = process::run(command.args(arguments).env("SQLX_OFFLINE", "true"))?;
         if !status.success() {
-            bail!("cargo {} found something to mend (see above)", arguments.join(" "));
+            bail!("cargo {} found errors (see above)", arguments.join(" "));
         }
         Ok(())
     })
 }
 
-/// Runs a check under its heading, and says how long it took.
+/// Runs a check under its heading, and prints how long it took.
 fn step(name: &str, check: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     screen::heading(name);
     let began = Instant::now();

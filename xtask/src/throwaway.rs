@@ -1,11 +1,11 @@
-//! The state of one run: its servers' files, and who holds them. Gone when the run ends.
+//! The temporary state of one run: its servers' files and its lock. Removed when the run ends.
 
 use anyhow::bail;
 
 use crate::project::{Project, State, Taken};
 use crate::{process, screen};
 
-/// The state of this run: removed when it ends.
+/// The state of this run. Dropping it removes the state.
 #[derive(Debug)]
 pub(crate) struct Throwaway {
     pub(crate) state: State,
@@ -13,7 +13,7 @@ pub(crate) struct Throwaway {
 }
 
 impl Throwaway {
-    /// Takes a new state, and first clears those of runs that were killed.
+    /// Takes a new state, after removing those of killed runs.
     pub(crate) fn take(project: &Project) -> anyhow::Result<Self> {
         for entry in std::fs::read_dir(project.throwaway_states()).into_iter().flatten() {
             let state = State::at(entry?.path());

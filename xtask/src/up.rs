@@ -1,5 +1,5 @@
-//! `cargo xtask up`: from a fresh checkout to a written article and a running Copydesk, and back to
-//! nothing running when it ends.
+//! `cargo xtask up`: from a fresh checkout to a written article and a running Copydesk. When it
+//! ends, it stops everything that it started.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -21,21 +21,24 @@ use crate::services::Services;
 
 /// The folder of the business that ships with Copydesk.
 pub(crate) const SAMPLE: &str = "tideway-physio";
-/// A topic that its documents say something about.
+/// A topic that its documents cover.
 const SAMPLE_TOPIC: &str = "Getting back to running after an ankle sprain";
-/// A model takes seconds for a call; a simulated one takes long enough to see what happens.
+/// The duration of a simulated call: shorter than that of a real model, but long enough to see the
+/// progress.
 const SIMULATED_CALL_MS: &str = "300";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_millis(500);
 
 /// Start Copydesk, load a business, write one article and stay up until ^C.
 ///
-/// Uses POSTGRES_URI and REDIS_URL from the environment or a .env file where they are set. Else it
-/// starts private ones under .copydesk/ and keeps their data for the next time. Without GROQ_API_KEY
-/// or TAVILY_API_KEY a simulator stands in for that provider, and what it wrote is marked so.
+/// Uses POSTGRES_URI and REDIS_URL from the environment or a .env file if they are set. Else it
+/// starts private servers under .copydesk/ and keeps their data for the next run. Without
+/// GROQ_API_KEY or TAVILY_API_KEY, a simulator replaces that provider, and its texts are marked as
+/// simulated.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
-    /// Port of the API and its console, on 127.0.0.1; the workers' metrics are on the next free ones
+    /// Port of the API and its console, on 127.0.0.1; the workers' metrics are on the next free
+    /// ports
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// What the article is about
@@ -48,14 +51,14 @@ pub(crate) struct Up {
     /// The article's voice [default: the business's own]
     #[arg(long)]
     voice: Option<String>,
-    /// Folder of a business: .md, .txt and .html files, and profile.json where it has one [default:
-    /// the sample under samples/]
+    /// Folder of a business: .md, .txt and .html files, and optionally profile.json [default: the
+    /// sample under samples/]
     #[arg(long, value_name = "DIR")]
     business: Option<PathBuf>,
-    /// How many workers to start
+    /// Number of workers to start
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     workers: u8,
-    /// Begin afresh: remove what the private Postgres and Redis hold
+    /// Start over: remove the data of the private Postgres and Redis
     #[arg(long)]
     reset: bool,
     /// Build with optimizations: slower to build, faster to run
@@ -75,7 +78,8 @@ impl Up {
             bail!("Copydesk is already up in this folder: end the other `cargo xtask up` first");
         };
         self.recover(&project, &state)?;
-        // The services outlive the processes that use them: values are dropped in reverse order.
+        // Declared first, so that the services outlive the processes that use them: values are
+        // dropped in reverse order.
         let mut services = Services::given_or_private(&project, &state)?;
         let mut fleet = Fleet::default();
         let outcome = self.serve(&project, &state, &business, &mut services, &mut fleet);
@@ -92,7 +96,7 @@ impl Up {
         }
     }
 
-    /// Clears what an earlier run left behind, and refuses a port that is someone else's.
+    /// Cleans up after an earlier run, and fails if another program uses the port.
     fn recover(&self, project: &Project, state: &State) -> anyhow::Result<()> {
         let orphans = process::end_orphans(state)?;
         if orphans > 0 {
@@ -108,7 +112,7 @@ impl Up {
         Ok(())
     }
 
-    /// All that happens while Postgres and Redis run.
+    /// Everything that happens while Postgres and Redis run.
     fn serve(
         &self,
         project: &Project,
@@ -142,7 +146,7 @@ impl Up {
     }
 }
 
-/// All that is needed to start Copydesk's own processes.
+/// What is needed to start Copydesk's own processes.
 struct Launch<'a> {
     project: &'a Project,
     state: &'a State,
@@ -152,7 +156,7 @@ struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// A program with all that the user and we have to tell it.
+    /// A program with its environment.
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.project.root).envs(self.project.settings.beyond_environment());
@@ -172,7 +176,7 @@ impl Launch<'_> {
         Ok(())
     }
 
-    /// Starts everything and says where the API is.
+    /// Starts everything and returns the API's base URL.
     fn start_all(&self, port: u16, workers: u8, fleet: &mut Fleet) -> anyhow::Result<String> {
         let variables = self.start_simulator(fleet)?;
         let base = format!("http://127.0.0.1:{port}");
@@ -189,7 +193,8 @@ impl Launch<'_> {
         Ok(base)
     }
 
-    /// Starts the simulator where a provider is simulated; returns what the others must be told.
+    /// Starts the simulator if a provider is simulated. Returns the environment for the other
+    /// processes.
     fn start_simulator(&self, fleet: &mut Fleet) -> anyhow::Result<Vec<(&'static str, String)>> {
         let Some(notice) = self.providers.notice() else { return Ok(Vec::new()) };
         let address = format!("127.0.0.1:{}", ports::any_free()?);
@@ -213,7 +218,7 @@ impl Launch<'_> {
     }
 }
 
-/// Gives the API a business and its documents, and waits until these can be searched.
+/// Stores a business and its documents by the API, and waits until the documents can be searched.
 fn load(client: &Client, business: &Business) -> anyhow::Result<()> {
     let step = Step::begin(format_args!("loading {}", business.name()));
     let path = format!("/api/businesses/{}", business.id);
@@ -230,7 +235,7 @@ fn load(client: &Client, business: &Business) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The job that reads the document; none where the API has it already.
+/// Uploads a document. Returns the job that indexes it; `None` if the API already has the document.
 fn upload(client: &Client, business: &str, document: &Document) -> anyhow::Result<Option<Job>> {
     #[derive(serde::Deserialize)]
     struct Uploaded {
@@ -250,7 +255,7 @@ fn wait_for(client: &Client, mut job: Job) -> anyhow::Result<Job> {
     Ok(job)
 }
 
-/// Watches over all processes until the user ends us.
+/// Watches all processes until the user ends this program.
 fn stay_up(services: &mut Services, fleet: &mut Fleet) -> anyhow::Result<()> {
     loop {
         if let Err(Interrupted) = interrupt::pause(WATCH) {
@@ -261,7 +266,7 @@ fn stay_up(services: &mut Services, fleet: &mut Fleet) -> anyhow::Result<()> {
     }
 }
 
-/// Where everything is, and what to do next.
+/// The closing message: where everything is, and what to do next.
 fn closing(project: &Project, state: &State, base: &str, services: &Services, order: &Order) -> String {
     let logs = state.logs();
     format!(

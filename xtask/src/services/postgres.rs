@@ -1,5 +1,5 @@
-//! A private Postgres: its own data folder and port, reachable from this machine only. Its one user
-//! is `copydesk`, without a password.
+//! A private Postgres: its own data folder and port, reachable only from this machine. Its only
+//! user is `copydesk`, without a password.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
@@ -19,12 +19,12 @@ use crate::screen::{self, Step};
 use crate::{interrupt, ports};
 
 const USER: &str = "copydesk";
-/// After a crash it first replays its log.
+/// The time limit of a start: after a crash, Postgres first replays its log.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Between our choice of a port and Postgres' use of it another process can take it.
+/// The attempts with another port: another process can take a free port before Postgres uses it.
 const PORT_ATTEMPTS: u32 = 3;
 
-/// The newest installation, or the one that made the data that we have.
+/// The newest installation, or the one that made the existing data.
 pub(crate) fn find_or_install(state: &State) -> anyhow::Result<Postgres> {
     if let Some(newest) = binaries::postgres().into_iter().next() {
         return Ok(newest);
@@ -34,7 +34,7 @@ pub(crate) fn find_or_install(state: &State) -> anyhow::Result<Postgres> {
     found.with_context(|| format!("the installed Postgres is older than {}", binaries::OLDEST_POSTGRES))
 }
 
-/// Starts it, with a database `copydesk`, and says where it is.
+/// Starts it with a database `copydesk`, and returns its URI.
 pub(crate) fn start(
     installation: &Postgres,
     state: &State,
@@ -60,7 +60,7 @@ pub(crate) fn start(
     cluster.serve(&installation)
 }
 
-/// A data folder and how it is served.
+/// A data folder and the settings of its server.
 struct Cluster<'a> {
     account: Option<Account>,
     data: PathBuf,
@@ -69,7 +69,7 @@ struct Cluster<'a> {
 }
 
 impl Cluster<'_> {
-    /// The installation that can read the data: each major version has its own format.
+    /// The installation that can read the data: each major version has another format.
     fn matching(&self, newest: &Postgres) -> anyhow::Result<Postgres> {
         let Ok(version) = std::fs::read_to_string(self.data.join("PG_VERSION")) else {
             return Ok(newest.clone());
@@ -77,11 +77,11 @@ impl Cluster<'_> {
         let version = version.trim();
         let found = binaries::postgres().into_iter().find(|found| found.major.to_string() == version);
         found.with_context(|| {
-            format!("the data was made by Postgres {version}, which is not installed any more: install it, or begin afresh with `cargo xtask up --reset`")
+            format!("the data was made by Postgres {version}, which is not installed any more: install it, or start over with `cargo xtask up --reset`")
         })
     }
 
-    /// Makes the data folder. Under another name first: a half-made one must not look like a whole.
+    /// Makes the data folder, first under another name: an incomplete one must not look complete.
     fn make(&self, installation: &Postgres) -> anyhow::Result<()> {
         let half = self.data.with_extension("new");
         project::remove_folder(&half)?;
@@ -98,8 +98,8 @@ impl Cluster<'_> {
         Ok(std::fs::rename(half, &self.data)?)
     }
 
-    /// Removes the pid file of a server that is gone where its pid has become some other program's,
-    /// which Postgres would take for a running server. Ours are ended before we come here.
+    /// Removes the pid file of a dead server if its pid now belongs to another program, which
+    /// Postgres would take for a running server. Our own servers have been ended before.
     fn forget_dead_server(&self) -> anyhow::Result<()> {
         let path = self.data.join("postmaster.pid");
         let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
@@ -107,7 +107,7 @@ impl Cluster<'_> {
         match pid.and_then(process::program_of) {
             Some(program) if program.contains("postgres") => {
                 bail!(
-                    "a Postgres that we did not start uses {} (process {})",
+                    "another Postgres, which this program did not start, uses {} (process {})",
                     self.data.display(),
                     pid.unwrap_or_default()
                 )
@@ -143,7 +143,7 @@ impl Cluster<'_> {
         };
         let shared = [
             "listen_addresses=127.0.0.1",
-            // No socket files: their folder would have to be short, writable and cleaned up.
+            // No socket files: their folder would need a short path, write access and cleanup.
             "unix_socket_directories=",
             "max_connections=500",
             "shared_buffers=256MB",
@@ -157,7 +157,7 @@ impl Cluster<'_> {
         command
     }
 
-    /// A command as the user that Postgres accepts, from a folder that this user can be in.
+    /// A command that runs as the user that Postgres accepts, in a folder that this user can enter.
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir("/").env("LC_ALL", "C");
@@ -168,7 +168,7 @@ impl Cluster<'_> {
     }
 }
 
-/// Statements by psql.
+/// Executes statements with psql.
 struct Client<'a> {
     psql: &'a Path,
     port: u16,
@@ -197,7 +197,7 @@ impl Client<'_> {
     }
 }
 
-/// psql without the user's own start-up file and variables, and never asking for anything.
+/// psql without the user's start-up file and variables, and without prompts.
 fn psql(program: &Path) -> Command {
     let mut command = Command::new(program);
     for variable in ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGSERVICE", "PGOPTIONS", "PGSSLMODE"] {
@@ -207,7 +207,7 @@ fn psql(program: &Path) -> Command {
     command
 }
 
-/// Applies a folder of migrations to a database that has none, in the order of their names.
+/// Applies a folder of migrations to an empty database, in the order of their names.
 pub(crate) fn apply(installation: &Postgres, uri: &str, migrations: &Path, state: &State) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(migrations).with_context(|| migrations.display().to_string())?;
     let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;

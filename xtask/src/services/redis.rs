@@ -1,4 +1,4 @@
-//! A private Redis (or Valkey): its own data folder and port, reachable from this machine only.
+//! A private Redis (or Valkey): its own data folder and port, reachable only from this machine.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -15,9 +15,9 @@ use crate::process::{Ending, Server};
 use crate::project::State;
 use crate::{interrupt, ports};
 
-/// With a long append-only file it first reads that.
+/// The time limit of a start: Redis first reads its append-only file.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Between our choice of a port and Redis' use of it another process can take it.
+/// The attempts with another port: another process can take a free port before Redis uses it.
 const PORT_ATTEMPTS: u32 = 3;
 
 pub(crate) fn find_or_install(state: &State) -> anyhow::Result<PathBuf> {
@@ -25,10 +25,10 @@ pub(crate) fn find_or_install(state: &State) -> anyhow::Result<PathBuf> {
         return Ok(program);
     }
     install::install(Package::Redis, state)?;
-    binaries::redis().context("Redis was installed, but there is neither redis-server nor valkey-server in PATH")
+    binaries::redis().context("Redis was installed, but neither redis-server nor valkey-server is in PATH")
 }
 
-/// Starts it and says where it is.
+/// Starts it and returns its URL.
 pub(crate) fn start(program: &Path, state: &State, durability: Durability) -> anyhow::Result<(Server, String)> {
     let data = state.data("redis");
     std::fs::create_dir_all(&data).with_context(|| data.display().to_string())?;
@@ -51,12 +51,12 @@ fn command(program: &Path, data: &Path, port: u16, durability: Durability) -> Co
     };
     let mut command = Command::new(program);
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(data);
-    // The queue must not lose keys to make room, and no snapshot is needed beside the file.
+    // The queue must not lose keys to eviction, and no snapshots are needed besides the file.
     command.args(["--appendonly", append_only, "--maxmemory-policy", "noeviction", "--save", ""]);
     command
 }
 
-/// Whether it takes commands: while it reads its data it answers with an error.
+/// Whether it accepts commands: while it reads its data, it answers with an error.
 fn answers(port: u16) -> bool {
     let ping = || -> std::io::Result<bool> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
