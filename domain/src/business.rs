@@ -56,8 +56,8 @@ impl<'de> Deserialize<'de> for BusinessId {
     }
 }
 
-/// What a business tells us about itself. Every field but the id may be empty: a generation for a
-/// business without a profile is written from the request alone.
+/// A business's profile. Every field but the id may be empty: a generation for a business without a
+/// profile is written from the request alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BusinessProfile {
     /// The client's own string.

@@ -105,7 +105,7 @@ pub struct NewJob {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// For whom.
+    /// The business.
     pub business_id: BusinessId,
     /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
@@ -122,7 +122,7 @@ pub struct NewJob {
     pub created_at: DateTime<Utc>,
     /// The earliest start that the client asked for. A time in the past means now.
     pub run_at: Option<DateTime<Utc>>,
-    /// It fails where it has not ended by then.
+    /// The deadline: the job fails if it has not ended by then.
     pub deadline_at: Option<DateTime<Utc>>,
     /// The request's trace, continued by the first attempt.
     pub trace: TraceParent,
@@ -135,18 +135,18 @@ impl NewJob {
     }
 }
 
-/// A job as it stands.
+/// The current state of a job.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Its id.
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// For whom.
+    /// The business.
     pub business_id: BusinessId,
     /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
-    /// Where it stands.
+    /// Its status.
     pub status: JobStatus,
     /// Why it waits; set if and only if the status is waiting.
     pub waiting: Option<Waiting>,
@@ -183,7 +183,7 @@ pub struct StartedJob {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// For whom.
+    /// The business.
     pub business_id: BusinessId,
     /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
@@ -200,7 +200,7 @@ pub struct StartedJob {
     pub is_takeover: bool,
     /// When it was accepted: the quota serves older jobs first.
     pub created_at: DateTime<Utc>,
-    /// It fails where it has not ended by then.
+    /// The deadline: the job fails if it has not ended by then.
     pub deadline_at: Option<DateTime<Utc>>,
     /// Stages that are finished and paid for.
     pub stages_completed: u16,
