@@ -129,7 +129,7 @@ pub struct OpenJob {
     pub id: JobId,
     /// The queue that it belongs to.
     pub kind: JobKind,
-    /// For whom.
+    /// The business.
     pub business_id: BusinessId,
     /// How urgent it is.
     pub priority: Priority,
