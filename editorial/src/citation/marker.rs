@@ -5,7 +5,7 @@ use crate::text::sentence;
 /// `[3]` or `[1, 2]` in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker {
-    /// Where it stands.
+    /// Its position.
     pub start: usize,
     /// The position after its bracket.
     pub end: usize,
