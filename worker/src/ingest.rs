@@ -37,7 +37,7 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// The highest share of control characters in a text, in percent.
 const MAX_CONTROL_PERCENT: usize = 5;
 
-/// Why a document cannot be used: its ingest fails. The message tells its owner what to do.
+/// Why a document cannot be used. The message tells its owner what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unusable {
@@ -165,7 +165,7 @@ fn outcome(id: DocumentId, title: &str, read: Read) -> Ingested {
             Ingested::Ready { chunks, language }
         }
         Err(reason) => {
-            tracing::info!(document.id = %id, error = &reason as &dyn Error, "a document cannot be used");
+            tracing::info!(document.id = %id, error = &reason as &dyn Error, "a document cannot be used: its ingest fails");
             Ingested::Unusable(format!("{title}: {reason}."))
         }
     }

@@ -23,7 +23,8 @@ struct Case {
     name: String,
     #[serde(default)]
     answer: String,
-    /// `text`, `shown` (a text and more), `read` (an object) or `nothing`; `anything` where that is the client's matter.
+    /// `text`, `shown` (a text and more), `read` (an object) or `nothing`; `anything` if the client
+    /// handles it.
     becomes: String,
     finish: Option<Finish>,
     times: Option<usize>,
