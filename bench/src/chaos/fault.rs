@@ -49,7 +49,7 @@ pub(super) enum Fault {
     /// A worker is killed together with one of the faults of API, Redis and Postgres, chosen by the
     /// seed.
     Storm,
-    /// Needs the programs of an earlier release.
+    /// Two releases run side by side. Needs the programs of an earlier release.
     TwoVersions,
     CapsChanged,
     RedisGoneBacklog,
