@@ -1,5 +1,5 @@
-//! Chaos: for each fault a whole Copydesk, jobs, a client that follows every one of them, and
-//! blows; then a checker that reads the history of it all and holds it against the promises.
+//! Chaos: for each fault, runs a whole Copydesk with jobs, a client that follows every job, and
+//! injected faults. Then a checker reads the recorded history and verifies the guarantees.
 
 mod audit;
 mod client;
@@ -27,21 +27,23 @@ use fault::Fault;
 use fault::blow::Scene;
 use verdict::Verdict;
 
-/// Everything random comes from one of these. A named algorithm: a seed means the same in every release.
+/// The source of all randomness. The algorithm is named, so that a seed means the same in every
+/// release.
 type Rng = rand::rngs::Xoshiro256PlusPlus;
 
-/// How long jobs may take to end once all is well again: an open breaker takes 60 s, a full quota
-/// as long, and a job may meet both.
+/// How long jobs may take to end after the last fault: an open breaker takes 60 s, a full quota as
+/// long, and a job may meet both.
 const PATIENCE: Duration = Duration::from_secs(240);
-/// More for so many jobs at the end of a long backlog.
+/// An extra second of patience for this many jobs of a long backlog.
 const PATIENCE_JOBS: u32 = 25;
-/// A worker's jobs are taken over so long after its last word: the shortest that a call of a second allows.
+/// The length of a lease: the shortest that a call of one second allows.
 const LEASE: Duration = Duration::from_secs(6);
-/// Calls to the LLM that a job makes at least: a limit of so many a job binds, since most make more.
+/// The fewest LLM calls of a job. A limit of this many calls for each job binds, since most make
+/// more.
 const CALLS_PER_JOB: u32 = 3;
-/// More than the jobs can use.
+/// A limit that the jobs cannot reach.
 const AMPLE_QUOTA: u32 = 60_000;
-/// The file that keeps them.
+/// The file with the verdicts.
 const VERDICTS: &str = "verdicts.json";
 /// The columns of a verdict.
 const HEAD: [&str; 14] = [
@@ -49,28 +51,29 @@ const HEAD: [&str; 14] = [
     "accepted",
     "failed",
     "lost",
-    "double",
+    "duplicate",
     "paid twice",
     "cut off",
     "over quota",
     "zombie",
-    "backwards",
+    "regressed",
     "late",
-    "known s",
-    "what bit",
-    "s",
+    "resync s",
+    "effect seen",
+    "took s",
 ];
 
-/// Run jobs while something breaks, then check that nothing was lost, doubled or paid twice.
+/// Run jobs while faults are injected, then check that nothing was lost, duplicated or paid twice.
 ///
-/// For each fault the real programs run on a Postgres and a Redis behind links that can be cut, with a
-/// simulator in the place of the providers. Ends with 1 where a promise was broken. The same seed
-/// makes the same jobs and the same blows; when exactly a blow falls is the machine's.
+/// For each fault, the real programs run on a Postgres and a Redis behind links that can be cut,
+/// with a simulator in place of the providers. Exits with 1 if a guarantee was violated. The same
+/// seed gives the same jobs and the same injected faults; their exact timing depends on the
+/// machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Chaos {
     #[command(flatten)]
     ground: Ground,
-    /// What every random choice comes from [default: a new one, which is printed]
+    /// The seed of all random choices [default: a new one, which is printed]
     #[arg(long)]
     seed: Option<u64>,
     /// The faults [default: all]
@@ -79,43 +82,46 @@ pub(crate) struct Chaos {
     /// Jobs for each fault
     #[arg(long, default_value_t = 2_000)]
     jobs: u32,
-    /// For how long jobs are submitted, in seconds; blows fall meanwhile
+    /// How long jobs are submitted and faults injected, in seconds
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// How long Redis or Postgres is gone, where it is, in seconds
+    /// The length of an outage of Redis or Postgres, in the faults with one, in seconds
     #[arg(long, default_value_t = 30)]
     outage: u64,
-    /// Workers
+    /// The number of workers
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
     workers: u8,
-    /// Calls to the LLM a minute [default: fewer than the jobs want where what breaks touches the quota, else more]
+    /// LLM calls a minute [default: fewer than the jobs want if the fault affects the quota, else
+    /// more]
     #[arg(long)]
     quota: Option<u32>,
-    /// Faults at once; most of their time is waiting. One that hits all of Postgres runs alone
+    /// Faults that run at the same time; most of their time is waiting. One that hits all of
+    /// Postgres runs alone
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
     at_once: u8,
     #[command(flatten)]
     crowds: Crowds,
-    /// The folder of copydesk-worker of an earlier release, for two-versions, which is left out without it
+    /// The folder of an earlier release's copydesk-worker, for two-versions, which is skipped
+    /// without it
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
 }
 
-/// How large the crowds are, for the faults that take one.
+/// The sizes of backlogs and fleets, for the faults that need one.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Crowds {
     /// Jobs of one business, in caps-changed
     #[arg(long, default_value_t = 10_000)]
     backlog: u32,
-    /// Jobs that stand open all the while, in redis-gone-backlog
+    /// Jobs that stay open during the whole run, in redis-gone-backlog
     #[arg(long, default_value_t = 100_000)]
     standing: usize,
-    /// Idle workers beside the others, in one process, in idle-fleet
+    /// Additional idle workers, in one process, in idle-fleet
     #[arg(long, default_value_t = 197)]
     idle: usize,
 }
 
-/// What is kept of a run.
+/// The stored result of a run.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     seed: u64,
@@ -133,27 +139,27 @@ impl Chaos {
         let faults = if self.faults.is_empty() { all() } else { self.faults.clone() };
         ensure!(
             !faults.contains(&Fault::TwoVersions) || self.previous.is_some(),
-            "two-versions takes an earlier release's programs, --previous DIR (cargo xtask chaos --faults two-versions -- --previous DIR): see docs/chaos.md"
+            "two-versions needs an earlier release's programs, --previous DIR (cargo xtask chaos --faults two-versions -- --previous DIR): see docs/chaos.md"
         );
         // Two runs with one seed must not share a folder either.
         let run = format!("seed-{seed}-{}", std::process::id());
         let out = fresh_folder(&self.ground.out("chaos")?.join(run))?;
         let ground = self.ground.with_copies(&out)?;
-        eprintln!("seed {seed}; {} jobs a fault; logs in {}", self.jobs, out.display());
+        eprintln!("seed {seed}; {} jobs for each fault; logs in {}", self.jobs, out.display());
         let verdicts = self.trials(&faults, &ground, seed, &out).await?;
         println!("{}", table::render(&HEAD, &verdicts.iter().map(Verdict::cells).collect::<Vec<_>>()));
-        // They are large, and say nothing.
+        // The copies are large and not needed any more.
         ground.remove_copies()?;
         println!("{}", out.join(VERDICTS).display());
         let broken = verdicts.iter().filter(|verdict| !verdict.broken().is_empty()).count();
         println!(
             "seed {seed}: {}",
-            if broken == 0 { "every promise was kept".into() } else { format!("{broken} faults broke a promise") }
+            if broken == 0 { "every guarantee held".into() } else { format!("{broken} faults violated a guarantee") }
         );
         Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// All faults, some at once, in the order of their names.
+    /// Runs all faults, several at once. The verdicts are in the order of the faults' names.
     async fn trials(&self, faults: &[Fault], ground: &Ground, seed: u64, out: &Path) -> anyhow::Result<Vec<Verdict>> {
         let (alone, others): (Vec<Fault>, Vec<Fault>) = faults.iter().partition(|fault| fault.needs_the_server());
         let mut verdicts: Vec<Verdict> = Vec::new();
@@ -163,18 +169,18 @@ impl Chaos {
             while let Some(verdict) = trials.next().await {
                 verdicts.push(verdict?);
                 verdicts.sort_by_key(|verdict| verdict.fault as u64);
-                // After each: a run that is broken off has its results so far.
+                // Written after each fault, so that an interrupted run has its results so far.
                 self.report(out, seed, &verdicts)?;
             }
         }
         Ok(verdicts)
     }
 
-    /// One fault; its broken promises are named at once.
+    /// Runs one fault and prints its violated guarantees at once.
     async fn reported_trial(&self, fault: Fault, ground: &Ground, seed: u64, out: &Path) -> anyhow::Result<Verdict> {
         let folder = fresh_folder(&out.join(fault.to_string()))?;
         let began = Instant::now();
-        // Others go on: a run of all takes long.
+        // After an error the other faults continue: a run of all takes long.
         let verdict = match self.trial(fault, ground, seed, &folder).await {
             Ok(verdict) => verdict,
             Err(error) => Verdict::unknown(fault, &error, began.elapsed()),
@@ -186,10 +192,10 @@ impl Chaos {
         Ok(verdict)
     }
 
-    /// One fault, from an empty system to the verdict.
+    /// Runs one fault, from an empty system to the verdict.
     async fn trial(&self, fault: Fault, ground: &Ground, seed: u64, folder: &Path) -> anyhow::Result<Verdict> {
         let began = Instant::now();
-        // A fault's randomness is its own: it does not depend on which others are run.
+        // Each fault has its own random numbers, which do not depend on the other faults that run.
         let mut rng = Rng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(fault as u64));
         let setup = self.setup(fault, rng.random());
         let name = format!("chaos_{}", fault.to_string().replace('-', "_"));
@@ -230,7 +236,7 @@ impl Chaos {
         Ok(Verdict::of(fault, &evidence, began.elapsed()))
     }
 
-    /// What the client asks for.
+    /// The client's requests.
     fn requests(&self, fault: Fault, rng: &mut Rng) -> Vec<client::Request> {
         let over = Duration::from_secs(self.seconds);
         match fault {
@@ -254,7 +260,7 @@ impl Chaos {
             ("COPYDESK_LEASE_MS", &lease_ms),
             ("COPYDESK_FIRST_BACKOFF_MS", "200"),
             ("COPYDESK_SWEEP_MS", "500"),
-            // All processes together stay below what Postgres takes.
+            // All processes together must stay below Postgres' limit of connections.
             ("COPYDESK_DATABASE_POOL_SIZE", "6"),
             ("COPYDESK_DATABASE_POOL_OVERFLOW", "2"),
         ];
@@ -293,7 +299,7 @@ impl Chaos {
     }
 }
 
-/// An empty folder: what an earlier run left in it would be found by this one's Redis.
+/// Makes an empty folder: this run's Redis would read the data of an earlier run in it.
 fn fresh_folder(path: &Path) -> anyhow::Result<PathBuf> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
