@@ -68,7 +68,7 @@ fn arguments() -> Arguments {
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
     let store = Store::new(&config.postgres).context("POSTGRES_URI cannot be used")?;
-    MIGRATOR.run(store.pool()).await.context("the migrations could not be applied")?;
+    store.migrate(&MIGRATOR).await.context("the migrations could not be applied")?;
     println!("migrations applied");
     Ok(())
 }

@@ -9,6 +9,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 use tokio::sync::watch;
@@ -33,7 +34,7 @@ pub mod share;
 use breaker::Breaker;
 
 /// The schema's migrations, embedded.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// Attempts of an operation that fails for a transient reason.
 const ATTEMPTS: u32 = 3;
@@ -196,7 +197,15 @@ impl Store {
         self.breaker.watch()
     }
 
-    /// The pool, for migrations and tests.
+    /// Applies migrations, however long each statement takes: an index of a large table may need
+    /// minutes. Other connections keep their limit.
+    pub async fn migrate(&self, migrator: &Migrator) -> Result<(), MigrateError> {
+        let mut connection = self.pool.acquire().await?.detach();
+        sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
+        migrator.run(&mut connection).await
+    }
+
+    /// The pool, for tests.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -278,7 +287,22 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use sqlx::SqlSafeStr;
+    use sqlx::migrate::{Migration, MigrationType};
+
     use super::*;
+
+    /// A large index takes longer than a request may.
+    #[sqlx::test(migrations = false)]
+    async fn a_migration_may_take_as_long_as_it_needs(pool: PgPool) {
+        let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "20")]);
+        let store = Store::from_pool(PgPoolOptions::new().connect_lazy_with(options));
+        let slow = "select pg_sleep(0.1)".into_sql_str();
+        let migration = Migration::new(1, "slow".into(), MigrationType::Simple, slow, false);
+        store.migrate(&Migrator::with_migrations(vec![migration])).await.unwrap();
+        sqlx::query("select pg_sleep(0.1)").execute(store.pool()).await.unwrap_err();
+    }
 
     #[test]
     fn only_failures_that_may_pass_are_retried() {
