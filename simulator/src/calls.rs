@@ -1,12 +1,13 @@
 //! What was called, and when: the provider's own account, which tests compare with what callers
 //! believe that they spent; and, only where a test asks for it, the prompts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::faults::Endpoint;
+use crate::ledger::{ModelCalls, Tokens};
 
 /// Arrival times kept per endpoint and outcome: the newest. Bounds the memory of a long load test.
 const ARRIVALS_KEPT: usize = 1_000_000;
@@ -21,6 +22,9 @@ pub struct Calls {
     /// `POST /v1/embeddings`.
     #[serde(default)]
     pub embeddings: EndpointCalls,
+    /// The chat calls by model.
+    #[serde(default)]
+    pub models: BTreeMap<String, ModelCalls>,
 }
 
 /// The calls of one endpoint.
@@ -88,11 +92,30 @@ impl CallLog {
     }
 }
 
+/// An accepted chat call as the provider saw it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prompted {
+    /// When it arrived, in ms since the epoch.
+    pub at_ms: u64,
+    /// The model that was asked.
+    pub model: String,
+    /// The user message.
+    pub prompt: String,
+    /// Tokens of the whole prompt; 0 until it is answered.
+    pub prompt_tokens: u32,
+    /// Of these the ones that were cached.
+    pub cached_tokens: u32,
+    /// Tokens of the answer; 0 until it is answered.
+    pub completion_tokens: u32,
+    /// Whether a fault spoilt the answer.
+    pub is_spoilt: bool,
+}
+
 /// The newest prompts, as they came.
 #[derive(Debug)]
 pub(crate) struct PromptLog {
     kept: usize,
-    prompts: Mutex<VecDeque<String>>,
+    prompts: Mutex<(u64, VecDeque<Prompted>)>,
 }
 
 impl PromptLog {
@@ -101,19 +124,46 @@ impl PromptLog {
         Self { kept, prompts: Mutex::default() }
     }
 
-    pub(crate) fn record(&self, prompt: &str) {
-        if self.kept > 0 {
-            let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
-            if prompts.len() == self.kept {
-                prompts.pop_front();
-            }
-            prompts.push_back(prompt.to_owned());
+    /// Keeps a prompt; its place, if any are kept.
+    pub(crate) fn record(&self, model: &str, prompt: &str, at_ms: u64) -> Option<u64> {
+        if self.kept == 0 {
+            return None;
+        }
+        let mut log = self.lock();
+        let (first, prompts) = &mut *log;
+        if prompts.len() == self.kept {
+            prompts.pop_front();
+            *first += 1;
+        }
+        prompts.push_back(Prompted {
+            at_ms,
+            model: model.to_owned(),
+            prompt: prompt.to_owned(),
+            ..Prompted::default()
+        });
+        Some(*first + prompts.len() as u64 - 1)
+    }
+
+    /// What the prompt at a place used.
+    pub(crate) fn settle(&self, place: Option<u64>, tokens: Tokens, is_spoilt: bool) {
+        let Some(place) = place else { return };
+        let mut log = self.lock();
+        let (first, prompts) = &mut *log;
+        let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+        if let Some(prompted) = index.and_then(|index| prompts.get_mut(index)) {
+            let Tokens { prompt, cached, completion } = tokens;
+            (prompted.prompt_tokens, prompted.cached_tokens, prompted.completion_tokens) = (prompt, cached, completion);
+            prompted.is_spoilt = is_spoilt;
         }
     }
 
     /// The oldest first.
-    pub(crate) fn snapshot(&self) -> Vec<String> {
-        self.prompts.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    pub(crate) fn snapshot(&self) -> Vec<Prompted> {
+        self.lock().1.iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, VecDeque<Prompted>)> {
+        self.prompts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `POST /openai/v1/chat/completions`, as Groq serves it: from the key's check to the answer's bytes.
 //! Leaves the words to the writer and the reviewer, the wire format to `chat/reply`.
 
+mod agent;
 mod error;
 mod reply;
 mod request;
@@ -23,6 +24,7 @@ use self::reply::Completion;
 use self::request::{ChatRequest, Output};
 use crate::calls::Outcome;
 use crate::faults::{Call, Drawn, Endpoint, FaultKind, Finish};
+use crate::ledger::{Entry, Tokens};
 use crate::limits::{Allowance, Ticket};
 use crate::prompt::{Prompt, Stage};
 use crate::seed::Rng;
@@ -67,11 +69,11 @@ pub(crate) async fn completions(
             return error.into_response();
         }
     };
-    let ticket = match admit(&shared, &key, &request) {
-        Ok(ticket) => ticket,
+    let mut admitted = match admit(&shared, &key, &request) {
+        Ok(admitted) => admitted,
         Err(response) => return *response,
     };
-    shared.prompts.record(request.last_user_text());
+    admitted.prompted = shared.prompts.record(&request.model, request.last_user_text(), admitted.at_ms);
     let prompt = Prompt::parse(request.last_user_text());
     let call = Call {
         endpoint: Endpoint::Chat,
@@ -84,7 +86,7 @@ pub(crate) async fn completions(
     if matches!(drawn.kind, Some(FaultKind::Hang)) {
         return shared.hang().await;
     }
-    answer(&shared, &Asked { key, request, prompt, ticket }, drawn).await
+    answer(&shared, &Asked { key, request, prompt, admitted }, drawn).await
 }
 
 /// A call that is within the limits.
@@ -92,7 +94,19 @@ struct Asked {
     key: String,
     request: ChatRequest,
     prompt: Prompt,
+    admitted: Admitted,
+}
+
+/// What was noted of a call when it was let in.
+struct Admitted {
+    at_ms: u64,
     ticket: Ticket,
+    entry: Entry,
+    /// Its place among the prompts that are kept, if they are.
+    prompted: Option<u64>,
+    /// The hashes of its prompt's blocks, and how many tokens of these were cached.
+    blocks: Vec<u64>,
+    cached_tokens: u32,
 }
 
 async fn answer(shared: &Shared, asked: &Asked, drawn: Drawn) -> Response {
@@ -105,11 +119,13 @@ async fn answer(shared: &Shared, asked: &Asked, drawn: Drawn) -> Response {
         shared.pause(delay).await;
     }
     if let Some(error) = error {
-        return reply::with_limits(error.into_response(), asked.settle(shared, asked.request.prompt_tokens()));
+        let tokens = Tokens { prompt: asked.request.prompt_tokens(), ..Tokens::default() };
+        return reply::with_limits(error.into_response(), asked.settle(shared, tokens, true));
     }
+    shared.prefixes.hold(&asked.admitted.blocks);
     let mut completion = complete(shared, asked, fault);
     completion.pace(shared.config.tokens_per_second);
-    let allowance = asked.settle(shared, completion.total_tokens());
+    let allowance = asked.settle(shared, completion.tokens(), fault.is_some());
     if is_spread {
         completion.takes += delay;
     } else {
@@ -119,8 +135,12 @@ async fn answer(shared: &Shared, asked: &Asked, drawn: Drawn) -> Response {
 }
 
 impl Asked {
-    fn settle(&self, shared: &Shared, tokens: u32) -> Allowance {
-        shared.chat_limits.settle(&self.key, self.ticket, tokens)
+    /// Accounts for what the call used. Whether a fault spoilt it is told to who reads the prompts.
+    fn settle(&self, shared: &Shared, tokens: Tokens, is_spoilt: bool) -> Allowance {
+        let (model, admitted) = (&self.request.model, &self.admitted);
+        shared.ledger.settle(model, admitted.entry, tokens);
+        shared.prompts.settle(admitted.prompted, tokens, is_spoilt);
+        shared.chat_limits.settle(&self.key, model, admitted.ticket, tokens.counted())
     }
 }
 
@@ -138,18 +158,23 @@ fn bearer(headers: &HeaderMap) -> Result<String, GroqError> {
     crate::bearer(headers).ok_or_else(GroqError::invalid_api_key)
 }
 
-/// Reserves what the call may use at most: its prompt, and as many tokens as it asks for.
-fn admit(shared: &Shared, key: &str, request: &ChatRequest) -> Result<Ticket, Box<Response>> {
-    let reserved = request.prompt_tokens().saturating_add(request.max_tokens.unwrap_or(0));
-    let admission = shared.chat_limits.admit(key, reserved);
+/// Reserves what the call may use at most: what of its prompt is not cached, and as many tokens as it asks for.
+fn admit(shared: &Shared, key: &str, request: &ChatRequest) -> Result<Admitted, Box<Response>> {
+    let blocks = if shared.prefixes.is_on() { request.blocks(key) } else { Vec::new() };
+    let cached_tokens = shared.prefixes.cached_tokens(&blocks);
+    let completion = request.max_tokens.unwrap_or(0);
+    let reserved = Tokens { prompt: request.prompt_tokens(), cached: cached_tokens, completion }.counted();
+    let admission = shared.chat_limits.admit(key, &request.model, reserved);
     let at_ms = admission.at_ms;
     match admission.outcome {
         Ok(ticket) => {
             shared.calls.record(Endpoint::Chat, Outcome::Accepted { at_ms });
-            Ok(ticket)
+            let entry = shared.ledger.accept(&request.model, at_ms);
+            Ok(Admitted { at_ms, ticket, entry, prompted: None, blocks, cached_tokens })
         }
         Err(rejection) => {
             shared.calls.record(Endpoint::Chat, Outcome::Rejected { at_ms });
+            shared.ledger.refuse(&request.model, rejection.over());
             let error = GroqError::over_limit(rejection, &request.model);
             Err(Box::new(reply::with_limits(error.into_response(), admission.allowance)))
         }
@@ -170,6 +195,7 @@ fn complete(shared: &Shared, asked: &Asked, fault: Option<&FaultKind>) -> Comple
         text,
         finish: Finish::Stop,
         prompt_tokens: request.prompt_tokens(),
+        cached_tokens: asked.admitted.cached_tokens,
         queue_seconds: seed::two_decimals(&mut rng, 0.01, 0.09),
         completion_seconds: 0.0,
         takes: Duration::ZERO,
@@ -194,7 +220,10 @@ fn compose(asked: &Asked, seed: u64, now_ms: u64, rng: &mut Rng) -> String {
         Some(Stage::Outline) => writer::outline(prompt, rng),
         Some(Stage::Review) => review::review(prompt, seed, rng),
         Some(Stage::Draft | Stage::Revise) | None => match &request.output {
-            Output::Text => return writer::write(prompt, now_ms, rng),
+            Output::Text => {
+                let text = writer::write(prompt, now_ms, rng);
+                return if prompt.stage.is_none() { agent::reply(request, &prompt.topic, text) } else { text };
+            }
             Output::JsonObject => json!({ "answer": writer::write(prompt, now_ms, rng) }),
             Output::Schema(schema) => return schema::generate(schema, &prompt.topic, rng).to_string(),
         },

@@ -34,11 +34,11 @@ pub(crate) async fn delete_faults(State(shared): State<Arc<Shared>>) -> StatusCo
 }
 
 pub(crate) async fn get_calls(State(shared): State<Arc<Shared>>) -> Json<Calls> {
-    Json(shared.calls.snapshot())
+    Json(shared.calls())
 }
 
 pub(crate) async fn delete_calls(State(shared): State<Arc<Shared>>) -> StatusCode {
-    shared.calls.clear();
+    shared.clear_calls();
     StatusCode::NO_CONTENT
 }
 

@@ -10,8 +10,10 @@ mod control;
 mod delivery;
 mod embeddings;
 mod faults;
+mod ledger;
 mod limits;
 pub mod link;
+mod prefix;
 mod prompt;
 mod review;
 mod schema;
@@ -20,6 +22,7 @@ mod seed;
 mod shape;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -37,18 +40,25 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::calls::{Calls, EndpointCalls};
+pub use crate::calls::{Calls, EndpointCalls, Prompted};
 pub use crate::clock::Clock;
 pub use crate::faults::{
     Armed, Endpoint, Fault, FaultKind, Finish, InvalidFaults, Part, RetryAfter, parse as parse_faults,
 };
+pub use crate::ledger::ModelCalls;
+pub use crate::limits::{Limits, parse_models as parse_model_limits};
 pub use crate::prompt::Stage;
 pub use crate::writer::HABITS;
 
 use crate::calls::{CallLog, Outcome, PromptLog};
 use crate::delivery::Delivery;
 use crate::faults::{Call, Drawn, FaultPlan};
-use crate::limits::{Limiter, Limits};
+use crate::ledger::Ledger;
+use crate::limits::Limiter;
+use crate::prefix::PrefixCache;
+
+/// How long vendors hold the start of a prompt at most.
+const PREFIX_LIFETIME: Duration = Duration::from_hours(2);
 
 /// How a simulator behaves. The defaults are a test's: a free port and the providers' usual limits.
 #[derive(Debug, Clone)]
@@ -63,6 +73,12 @@ pub struct SimulatorConfig {
     pub llm_tokens_per_minute: Option<u32>,
     /// Chat calls a day, per key, refilled evenly; `None` is unlimited, and leaves the headers out.
     pub llm_requests_per_day: Option<u32>,
+    /// Models with limits of their own: their calls count against these alone, per key.
+    pub model_limits: BTreeMap<String, Limits>,
+    /// How long the start of a prompt is cached after its last use, per key and model; nothing is where `None`.
+    pub prefix_cache: Option<Duration>,
+    /// The share of chat answers that are malformed, 0 to 1: empty, cut in half, or of another shape.
+    pub malformed: f64,
     /// Searches in any 60 s, per key; `None` is unlimited.
     pub search_requests_per_minute: Option<u32>,
     /// Credits of the search plan, of all keys together: when they are used up, 432. `None` is unlimited.
@@ -89,6 +105,9 @@ impl Default for SimulatorConfig {
             llm_requests_per_minute: Some(30),
             llm_tokens_per_minute: Some(250_000),
             llm_requests_per_day: Some(10_000_000),
+            model_limits: BTreeMap::new(),
+            prefix_cache: Some(PREFIX_LIFETIME),
+            malformed: 0.0,
             search_requests_per_minute: Some(20),
             search_credits: None,
             delay: Duration::ZERO,
@@ -143,6 +162,7 @@ impl Simulator {
     /// Starts a simulator in the current tokio runtime; it serves once this returns.
     pub async fn start(config: SimulatorConfig) -> Result<Self, StartError> {
         faults::check(&config.faults)?;
+        faults::check(&faults::malformed(config.malformed))?;
         let address = config.listen;
         let bind_error = |source| StartError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
@@ -192,7 +212,7 @@ impl Simulator {
 
     /// The calls since the start, or since they were last cleared.
     pub fn calls(&self) -> Calls {
-        self.shared.calls.snapshot()
+        self.shared.calls()
     }
 
     /// The time that handlers of calls took in all, their delays and their writing: what a measurement of
@@ -208,12 +228,17 @@ impl Simulator {
 
     /// Forgets the calls. The limits go on counting them.
     pub fn clear_calls(&self) {
-        self.shared.calls.clear();
+        self.shared.clear_calls();
     }
 
     /// The user messages of the newest accepted chat calls, oldest first: what really reached the provider.
     /// Empty unless [`SimulatorConfig::prompts_kept`] says how many to keep.
     pub fn prompts(&self) -> Vec<String> {
+        self.shared.prompts.snapshot().into_iter().map(|prompted| prompted.prompt).collect()
+    }
+
+    /// The same calls with their times and tokens.
+    pub fn prompted(&self) -> Vec<Prompted> {
         self.shared.prompts.snapshot()
     }
 
@@ -239,9 +264,13 @@ pub(crate) struct Shared {
     chat_limits: Limiter,
     search_limits: Limiter,
     search_credits: search::Credits,
+    prefixes: PrefixCache,
     calls: CallLog,
+    ledger: Ledger,
     prompts: PromptLog,
     faults: FaultPlan,
+    /// Spoils the share of chat answers that is always malformed, whatever the rules.
+    malformed: FaultPlan,
     /// The time that handlers of calls took in all.
     busy_ns: AtomicU64,
     /// Calls that are with a handler.
@@ -256,15 +285,19 @@ impl Shared {
             requests_per_minute: config.llm_requests_per_minute,
             tokens_per_minute: config.llm_tokens_per_minute,
             requests_per_day: config.llm_requests_per_day,
+            tokens_per_day: None,
         };
         let search = Limits { requests_per_minute: config.search_requests_per_minute, ..Limits::default() };
         Self {
-            chat_limits: Limiter::new(chat, clock.clone()),
-            search_limits: Limiter::new(search, clock.clone()),
+            chat_limits: Limiter::new(chat, std::mem::take(&mut config.model_limits), clock.clone()),
+            search_limits: Limiter::new(search, BTreeMap::new(), clock.clone()),
             search_credits: search::Credits::new(config.search_credits),
+            prefixes: PrefixCache::new(config.prefix_cache, clock.clone()),
             calls: CallLog::default(),
+            ledger: Ledger::default(),
             prompts: PromptLog::keeping(config.prompts_kept),
             faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
+            malformed: FaultPlan::new(config.seed, faults::malformed(config.malformed)),
             busy_ns: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
             shutdown: CancellationToken::new(),
@@ -282,11 +315,23 @@ impl Shared {
 
     /// What spoils an accepted call, and the delay before its answer: the one that every call has, and the fault's.
     fn draw(&self, call: &Call<'_>) -> Drawn {
-        let drawn = self.faults.draw(call);
+        let mut drawn = self.faults.draw(call);
+        if drawn.kind.is_none() {
+            drawn.kind = self.malformed.draw(call).kind;
+        }
         if drawn.is_fault() {
             self.calls.record(call.endpoint, Outcome::Faulted);
         }
         Drawn { delay: self.config.delay + drawn.delay, ..drawn }
+    }
+
+    fn calls(&self) -> Calls {
+        Calls { models: self.ledger.snapshot(), ..self.calls.snapshot() }
+    }
+
+    fn clear_calls(&self) {
+        self.calls.clear();
+        self.ledger.clear();
     }
 
     /// Waits in real time, but not beyond the shutdown.

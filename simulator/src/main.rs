@@ -1,6 +1,7 @@
 //! `copydesk-simulator`: the simulator as a process. Reads the command line, starts it, and stops it
 //! on SIGTERM or SIGINT.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use copydesk_simulator::{Fault, Simulator, SimulatorConfig, parse_faults};
+use copydesk_simulator::{Fault, Limits, Simulator, SimulatorConfig, parse_faults, parse_model_limits};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Bad usage, and an address that cannot be had.
@@ -36,6 +37,16 @@ struct Arguments {
     /// Chat calls a day, per key.
     #[arg(long, default_value = "10000000", value_name = "N|off", value_parser = limit)]
     llm_rpd: Limit,
+    /// Models with limits of their own, per key: requests and tokens in any 60 s and a day.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "name=30rpm/12000tpm/1000rpd/100000tpd,…",
+        value_parser = model_limits)]
+    model_limits: ModelLimits,
+    /// Cache no starts of prompts. Else blocks of 128 tokens are held for two hours after their last use.
+    #[arg(long)]
+    no_prefix_cache: bool,
+    /// The share of chat answers that are malformed.
+    #[arg(long, default_value_t = 0.0, value_name = "0 to 1", value_parser = share)]
+    malformed: f64,
     /// Searches in any 60 s, per key.
     #[arg(long, default_value = "20", value_name = "N|off", value_parser = limit)]
     search_rpm: Limit,
@@ -61,6 +72,20 @@ fn limit(text: &str) -> Result<Limit, String> {
         ("off", _) => Ok(Limit(None)),
         (_, Ok(n)) if n > 0 => Ok(Limit(Some(n))),
         _ => Err("takes a number from 1, or `off`".into()),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct ModelLimits(BTreeMap<String, Limits>);
+
+fn model_limits(text: &str) -> Result<ModelLimits, String> {
+    parse_model_limits(text).map(ModelLimits)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("takes a number from 0 to 1".into()),
     }
 }
 
@@ -103,18 +128,22 @@ fn signals() -> std::io::Result<(tokio::signal::unix::Signal, tokio::signal::uni
 
 impl Arguments {
     fn into_config(self) -> Result<SimulatorConfig, String> {
+        let usual = SimulatorConfig::default();
         Ok(SimulatorConfig {
             listen: self.listen,
             seed: self.seed,
             llm_requests_per_minute: self.llm_rpm.0,
             llm_tokens_per_minute: self.llm_tpm.0,
             llm_requests_per_day: self.llm_rpd.0,
+            model_limits: self.model_limits.0,
+            prefix_cache: usual.prefix_cache.filter(|_| !self.no_prefix_cache),
+            malformed: self.malformed,
             search_requests_per_minute: self.search_rpm.0,
             search_credits: self.search_credits.0.map(u64::from),
             delay: Duration::from_millis(self.delay_ms),
             tokens_per_second: self.tokens_per_second,
             faults: self.faults.as_deref().map_or(Ok(Vec::new()), read_faults)?,
-            ..SimulatorConfig::default()
+            ..usual
         })
     }
 }

@@ -174,7 +174,7 @@ impl SearchRequest {
 }
 
 fn admit(shared: &Shared, key: &str, request: &SearchRequest) -> Result<(), TavilyError> {
-    let admission = shared.search_limits.admit(key, 0);
+    let admission = shared.search_limits.admit(key, "", 0);
     let at_ms = admission.at_ms;
     if let Err(rejection) = admission.outcome {
         shared.calls.record(Endpoint::Search, Outcome::Rejected { at_ms });
@@ -248,7 +248,8 @@ impl TavilyError {
         match rejection {
             Rejection::RequestsPerMinute { retry_ms, .. }
             | Rejection::RequestsPerDay { retry_ms, .. }
-            | Rejection::TokensPerMinute { retry_ms, .. } => {
+            | Rejection::TokensPerMinute { retry_ms, .. }
+            | Rejection::TokensPerDay { retry_ms, .. } => {
                 Self { headers: vec![("retry-after", retry_ms.div_ceil(1_000).to_string())], ..error }
             }
             Rejection::TooLarge { .. } => error,

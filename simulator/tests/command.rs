@@ -25,6 +25,8 @@ fn bad_values_are_told_in_one_line() {
     assert!(fails(&["--seed", "x"]).contains("--seed"));
     assert!(fails(&["--listen", "nowhere"]).contains("--listen"));
     assert!(fails(&["--tokens-per-second", "0"]).contains("--tokens-per-second"));
+    assert!(fails(&["--model-limits", "m=30"]).contains("30rpm/12000tpm/1000rpd/100000tpd"));
+    assert!(fails(&["--malformed", "3"]).contains("--malformed"));
     assert!(fails(&["--wat"]).contains("--wat"));
     assert!(fails(&["--faults", "/no/such/file"]).contains("/no/such/file"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

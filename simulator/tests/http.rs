@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use copydesk_simulator::{Clock, Endpoint, Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig, Stage};
+use copydesk_simulator::{
+    Calls, Clock, Endpoint, Fault, FaultKind, Limits, Part, Prompted, RetryAfter, Simulator, SimulatorConfig, Stage,
+    parse_model_limits,
+};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -215,6 +218,24 @@ async fn prompts_are_kept_where_a_test_asks_for_them() {
 }
 
 #[tokio::test]
+async fn prompts_are_kept_with_what_they_used() {
+    let simulator = start(SimulatorConfig { prompts_kept: 9, ..SimulatorConfig::unlimited() }).await;
+    simulator.set_faults(vec![Fault::chat(FaultKind::EmptyText).skip(1)]).unwrap();
+    for _ in 0..2 {
+        draft(&simulator).await;
+    }
+    let prompted = simulator.prompted();
+    assert_eq!(prompted.iter().map(|p| p.is_spoilt).collect::<Vec<_>>(), [false, true]);
+    assert!(prompted.iter().all(|p| p.at_ms > 0 && p.prompt == PROMPT.replace("STAGE", "draft")));
+    let models = simulator.calls().models;
+    let sum = |of: fn(&Prompted) -> u32| prompted.iter().map(|p| u64::from(of(p))).sum::<u64>();
+    let total = &models["llama-3.3-70b-versatile"];
+    assert_eq!((sum(|p| p.prompt_tokens), sum(|p| p.cached_tokens)), (total.prompt_tokens, total.cached_tokens));
+    assert_eq!(sum(|p| p.completion_tokens), total.completion_tokens);
+    assert!(total.cached_tokens > 0 && total.completion_tokens > 0);
+}
+
+#[tokio::test]
 async fn refused_requests_have_groqs_errors() {
     let simulator = start(SimulatorConfig { max_body_bytes: 10_000, ..SimulatorConfig::default() }).await;
     let url = format!("{}/chat/completions", simulator.llm_base_url());
@@ -285,6 +306,7 @@ async fn the_minute_of_requests_is_enforced_and_counted() {
 async fn tokens_are_enforced_in_groqs_words() {
     let simulator = start(SimulatorConfig {
         llm_tokens_per_minute: Some(1_000),
+        prefix_cache: None,
         clock: Clock::manual(1_000_000),
         ..SimulatorConfig::default()
     })
@@ -298,6 +320,130 @@ async fn tokens_are_enforced_in_groqs_words() {
     assert!(error["error"]["message"].as_str().unwrap().contains("Please try again in 60s"), "{error}");
     let too_large: Value = chat(&simulator, &body(2_000)).await.json().await.unwrap();
     assert!(too_large["error"]["message"].as_str().unwrap().starts_with("Request too large"), "{too_large}");
+}
+
+/// A prompt of five blocks and a bit, whose last words alone are this call's own.
+fn long_body(own: &str, change: &Value) -> Value {
+    let mut body = json!({ "model": "m", "max_completion_tokens": 100, "messages": [
+        { "role": "system", "content": "s".repeat(1_200) }, { "role": "user", "content": "u".repeat(1_400) + own } ] });
+    for (name, value) in change.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+#[tokio::test]
+async fn the_start_of_a_prompt_is_cached_and_reported() {
+    let cached = |answer: &Value| answer["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap();
+    let clock = Clock::manual(1_000_000);
+    let simulator = start(SimulatorConfig { clock: clock.clone(), ..SimulatorConfig::unlimited() }).await;
+    let ask = async |own: &str, change: Value| -> Value {
+        chat(&simulator, &long_body(own, &change)).await.json().await.unwrap()
+    };
+    assert_eq!(cached(&ask("first", json!({})).await), 0);
+    let again = ask("second", json!({})).await;
+    assert_eq!((cached(&again), again["usage"]["prompt_tokens"].as_u64()), (5 * 128, Some(300 + 352)));
+    assert_eq!(cached(&ask("first", json!({ "model": "other" })).await), 0, "each model has a cache of its own");
+    let stream = json!({ "stream": true, "stream_options": { "include_usage": true } });
+    let stream = chat(&simulator, &long_body("third", &stream)).await.text().await.unwrap();
+    let told = |pointer: &str| {
+        let chunks = events(&stream).into_iter().filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        chunks.filter_map(|chunk| chunk.pointer(pointer).and_then(Value::as_u64)).collect::<Vec<_>>()
+    };
+    assert_eq!(told("/x_groq/usage/prompt_tokens_details/cached_tokens"), [640]);
+    assert_eq!(told("/usage/prompt_tokens_details/cached_tokens"), [640]);
+    clock.advance(Duration::from_hours(2));
+    assert_eq!(cached(&ask("fourth", json!({})).await), 0, "it is not held for ever");
+    let calls = simulator.calls();
+    assert_eq!((calls.models["m"].accepted, calls.models["m"].cached_tokens), (4, 2 * 640));
+    let off = start(SimulatorConfig { prefix_cache: None, ..SimulatorConfig::unlimited() }).await;
+    for _ in 0..2 {
+        let answer: Value = chat(&off, &long_body("x", &json!({}))).await.json().await.unwrap();
+        assert_eq!(cached(&answer), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_failed_is_not_cached() {
+    let simulator = unlimited().await;
+    let failed = FaultKind::Status { code: 503, body: None, retry_after: None, retry_after_ms: None };
+    simulator.set_faults(vec![Fault::chat(failed).times(1)]).unwrap();
+    assert_eq!(chat(&simulator, &long_body("x", &json!({}))).await.status(), 503);
+    let answer: Value = chat(&simulator, &long_body("x", &json!({}))).await.json().await.unwrap();
+    assert_eq!(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
+}
+
+#[tokio::test]
+async fn cached_tokens_count_against_no_limit() {
+    let limits = Limits { tokens_per_minute: Some(1_200), ..Limits::default() };
+    for (prefix_cache, expected) in [(Some(Duration::from_hours(2)), 200), (None, 429)] {
+        let simulator = start(SimulatorConfig {
+            model_limits: [("m".to_owned(), limits)].into(),
+            prefix_cache,
+            clock: Clock::manual(1_000_000),
+            ..SimulatorConfig::default()
+        })
+        .await;
+        // 652 tokens and 100 at most; then 12 and 100.
+        assert_eq!(chat(&simulator, &long_body("a", &json!({}))).await.status(), 200);
+        assert_eq!(chat(&simulator, &long_body("b", &json!({}))).await.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_model_has_limits_of_its_own_and_the_most_in_a_minute_is_counted() {
+    let clock = Clock::manual(1_000_000);
+    let simulator = start(SimulatorConfig {
+        llm_requests_per_minute: Some(1),
+        model_limits: parse_model_limits("own=2rpm,tight=500tpm/100000tpd").unwrap(),
+        clock: clock.clone(),
+        ..SimulatorConfig::default()
+    })
+    .await;
+    let ask = async |model: &str| chat(&simulator, &long_body("x", &json!({ "model": model }))).await.status().as_u16();
+    assert_eq!([ask("a").await, ask("b").await], [200, 429], "the others share the key's");
+    assert_eq!([ask("own").await, ask("own").await, ask("own").await], [200, 200, 429]);
+    clock.advance(Duration::from_secs(30));
+    assert_eq!([ask("own").await, ask("tight").await], [429, 413]);
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(ask("own").await, 200);
+    let calls = client().get(simulator.base_url() + "/_calls").send().await.unwrap();
+    let Calls { models, .. } = calls.json().await.unwrap();
+    let own = &models["own"];
+    assert_eq!((own.accepted, own.over_requests, own.over_tokens, own.most_calls), (3, 2, 0, 2));
+    // The same request is answered alike: a third of all that was written, each time.
+    assert_eq!(own.most_tokens, 2 * 651 - 640 + own.completion_tokens / 3 * 2);
+    assert_eq!((models["tight"].over_tokens, models["tight"].accepted), (1, 0));
+}
+
+#[tokio::test]
+async fn a_share_of_the_answers_is_malformed_whatever_the_faults() {
+    let simulator = start(SimulatorConfig { malformed: 0.3, ..SimulatorConfig::unlimited() }).await;
+    simulator.set_faults(Vec::new()).unwrap();
+    let sound = content(draft(&unlimited().await).await).await;
+    let mut malformed = 0;
+    for _ in 0..100 {
+        malformed += u64::from(content(draft(&simulator).await).await != sound);
+    }
+    assert!((20..40).contains(&malformed), "{malformed}");
+    assert_eq!(simulator.calls().chat.faulted, malformed);
+}
+
+#[tokio::test]
+async fn agents_get_a_tools_call_and_then_a_final_answer() {
+    let simulator = unlimited().await;
+    let told = "Use this format:\nAction: the action to take, only one name of [web_search, wiki], exactly.\n\
+        Observation: the result\nFinal Answer: the final answer";
+    let ask =
+        async |messages: Value| content(chat(&simulator, &json!({ "model": "m", "messages": messages })).await).await;
+    let system = json!({ "role": "system", "content": told });
+    let user = json!({ "role": "user", "content": "The tides" });
+    let call = ask(json!([system, user])).await;
+    assert!(call.ends_with("Action: web_search\nAction Input: {\"query\":\"The tides\"}"), "{call}");
+    let seen = json!({ "role": "assistant", "content": format!("{call}\nObservation: They come and go.") });
+    let answer = ask(json!([system, user, seen, { "role": "user", "content": "The tides" }])).await;
+    assert!(answer.starts_with("Thought: ") && answer.contains("\nFinal Answer: "), "{answer}");
+    assert!(!ask(json!([user])).await.contains("Final Answer:"));
 }
 
 #[tokio::test]

@@ -78,6 +78,10 @@ impl GroqError {
                 let amounts = format!("Limit {limit}, Used {used}, Requested {requested}");
                 Self::rate_limited(model, "tokens", "tokens per minute (TPM)", &amounts, retry_ms)
             }
+            Rejection::TokensPerDay { limit, used, requested, retry_ms } => {
+                let amounts = format!("Limit {limit}, Used {used}, Requested {requested}");
+                Self::rate_limited(model, "tokens", "tokens per day (TPD)", &amounts, retry_ms)
+            }
             Rejection::TooLarge { limit, requested } => {
                 let message = format!(
                     "Request too large for model `{model}` in organization `org_simulated` service tier `on_demand` on tokens per minute (TPM): Limit {limit}, Requested {requested}, please reduce your message size and try again."

@@ -13,6 +13,7 @@ use super::error::GroqError;
 use super::request::{self, ChatRequest};
 use crate::delivery::{self, Delivery};
 use crate::faults::{FaultKind, Finish, Part};
+use crate::ledger::Tokens;
 use crate::limits::{Allowance, Remaining};
 
 /// Words in a streamed chunk.
@@ -31,6 +32,8 @@ pub(super) struct Completion {
     pub(super) text: String,
     pub(super) finish: Finish,
     pub(super) prompt_tokens: u32,
+    /// Of these the ones at the start that the provider still held.
+    pub(super) cached_tokens: u32,
     pub(super) queue_seconds: f64,
     pub(super) completion_seconds: f64,
     /// How long the writing really takes.
@@ -78,12 +81,16 @@ impl Completion {
         request::tokens(&self.text)
     }
 
-    pub(super) fn total_tokens(&self) -> u32 {
+    fn total_tokens(&self) -> u32 {
         self.prompt_tokens.saturating_add(self.completion_tokens())
     }
 
+    pub(super) fn tokens(&self) -> Tokens {
+        Tokens { prompt: self.prompt_tokens, cached: self.cached_tokens, completion: self.completion_tokens() }
+    }
+
     fn usage(&self) -> Value {
-        let prompt_seconds = f64::from(self.prompt_tokens) / PROMPT_TOKENS_PER_SECOND;
+        let prompt_seconds = f64::from(self.prompt_tokens - self.cached_tokens) / PROMPT_TOKENS_PER_SECOND;
         json!({
             "queue_time": self.queue_seconds,
             "prompt_tokens": self.prompt_tokens,
@@ -92,7 +99,7 @@ impl Completion {
             "completion_time": self.completion_seconds,
             "total_tokens": self.total_tokens(),
             "total_time": prompt_seconds + self.completion_seconds,
-            "prompt_tokens_details": { "cached_tokens": 0 },
+            "prompt_tokens_details": { "cached_tokens": self.cached_tokens },
         })
     }
 }
@@ -309,6 +316,7 @@ mod tests {
             text: "größer als ein Wort, END und mehr".into(),
             finish: Finish::Stop,
             prompt_tokens: 1,
+            cached_tokens: 0,
             queue_seconds: 0.0,
             completion_seconds: 0.0,
             takes: Duration::ZERO,

@@ -1,10 +1,13 @@
 //! The request, checked as Groq checks it: after this, every value is one that Groq would take.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::error::GroqError;
+use crate::prefix::BLOCK_TOKENS;
 use crate::schema;
 
 /// Taken, and without effect on the answer.
@@ -61,7 +64,7 @@ struct Message {
     text: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Role {
     System,
@@ -78,6 +81,42 @@ impl ChatRequest {
         self.messages.iter().map(|message| tokens(&message.text)).fold(0, u32::saturating_add)
     }
 
+    /// A hash for each whole block of the prompt: of the key, the model, and all messages up to its end.
+    /// Without the block that ends the prompt: its last token is always read.
+    pub(super) fn blocks(&self, key: &str) -> Vec<u64> {
+        let mut hasher = DefaultHasher::new();
+        (key, &self.model).hash(&mut hasher);
+        let (mut blocks, mut lacking) = (Vec::new(), BLOCK_TOKENS);
+        for message in &self.messages {
+            message.role.hash(&mut hasher);
+            let mut rest = message.text.as_str();
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(end_of(rest, lacking));
+                hasher.write(piece.as_bytes());
+                rest = behind;
+                lacking -= tokens(piece);
+                if lacking == 0 {
+                    blocks.push(hasher.finish());
+                    lacking = BLOCK_TOKENS;
+                }
+            }
+        }
+        if lacking == BLOCK_TOKENS {
+            blocks.pop();
+        }
+        blocks
+    }
+
+    /// The texts of all messages.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.messages.iter().map(|message| message.text.as_str())
+    }
+
+    /// Whether a model has answered in this conversation already.
+    pub(super) fn has_answer(&self) -> bool {
+        self.messages.iter().any(|message| message.role == Role::Assistant)
+    }
+
     pub(super) fn last_user_text(&self) -> &str {
         let last = self.messages.iter().rfind(|message| message.role == Role::User);
         last.or(self.messages.last()).map_or("", |message| message.text.as_str())
@@ -90,13 +129,18 @@ impl ChatRequest {
 
     /// What tells this request from another: the same identity is answered alike.
     pub(super) fn identity(&self) -> Vec<&str> {
-        let texts = self.messages.iter().map(|message| message.text.as_str());
-        texts.chain([self.model.as_str(), self.seed.as_str()]).collect()
+        self.texts().chain([self.model.as_str(), self.seed.as_str()]).collect()
     }
 
     pub(super) fn wants_json(&self) -> bool {
         !matches!(self.output, Output::Text)
     }
+}
+
+/// Where so many tokens of a text end.
+fn end_of(text: &str, tokens: u32) -> usize {
+    let chars = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(4);
+    text.char_indices().nth(chars).map_or(text.len(), |(at, _)| at)
 }
 
 /// About a token for four characters.
@@ -360,6 +404,30 @@ mod tests {
         assert_eq!((request.prompt_tokens(), request.max_tokens), (2 + 3, Some(9)));
         assert_eq!((request.stop.as_slice(), request.stream), (&["a".to_owned()][..], true));
         assert_eq!(request.identity(), ["Write.", "About json", "m", "5"]);
+    }
+
+    #[test]
+    fn blocks_are_of_all_that_goes_before_them() {
+        let blocks = |system: &str, user: &str, key: &str, model: &str| {
+            let messages = json!([{ "role": "system", "content": system }, { "role": "user", "content": user }]);
+            request(&json!({ "messages": messages, "model": model })).unwrap().blocks(key)
+        };
+        // 100 tokens in the system message, and 2.5 blocks in all.
+        let (system, user) = ("s".repeat(400), "ü".repeat(880));
+        let whole = blocks(&system, &user, "k", "m");
+        assert_eq!(whole.len(), 2);
+        assert_eq!(blocks(&system, &format!("{user}more"), "k", "m"), whole);
+        let other_end = blocks(&system, &format!("{}x", "ü".repeat(600)), "k", "m");
+        assert_eq!((other_end[0], other_end.len()), (whole[0], 1));
+        for other in [
+            blocks("", &format!("{system}{user}"), "k", "m"),
+            blocks(&system, &user, "k2", "m"),
+            blocks(&system, &user, "k", "m2"),
+        ] {
+            assert!(other.iter().all(|block| !whole.contains(block)));
+        }
+        assert_eq!(blocks(&system, &"u".repeat(112), "k", "m").len(), 0, "the last token is always read");
+        assert_eq!(blocks(&system, &"u".repeat(113), "k", "m").len(), 1);
     }
 
     #[test]

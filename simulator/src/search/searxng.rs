@@ -33,7 +33,7 @@ pub(crate) async fn search(State(shared): State<Arc<Shared>>, Query(parameters):
         shared.calls.record(Endpoint::Search, Outcome::Refused);
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let admission = shared.search_limits.admit(EVERYBODY, 0);
+    let admission = shared.search_limits.admit(EVERYBODY, "", 0);
     let at_ms = admission.at_ms;
     if admission.outcome.is_err() {
         shared.calls.record(Endpoint::Search, Outcome::Rejected { at_ms });
