@@ -4,6 +4,7 @@
 mod accept;
 pub(crate) mod bare;
 mod drain;
+mod economy;
 pub(crate) mod flight;
 mod growth;
 mod latency;
@@ -58,6 +59,33 @@ enum Row {
     Scale,
     /// What grows with the jobs: calls of Redis, idle claimers, requests, the sweep
     Growth,
+    /// P10 to P12: texts and tokens out of one provider's quota, beside the release before and CrewAI
+    Economy,
+}
+
+/// A part of a row, to be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Of growth: Redis' time for each call
+    Scripts,
+    /// Of growth: idle claimers
+    Idle,
+    /// Of growth: each request
+    Requests,
+    /// Of growth: the search in documents
+    Search,
+    /// Of growth: the sweep
+    Sweep,
+    /// Of economy: 40 and 100 texts at once
+    Texts,
+    /// Of economy: the same with limits of tokens for each model
+    ModelLimits,
+    /// Of economy: a worker is killed
+    Kill,
+    /// Of economy: interactive jobs among bulk jobs
+    Pacing,
+    /// Of economy: tokens and money by format
+    Tokens,
 }
 
 /// Measure how fast Copydesk is, beside its limits and other software.
@@ -69,7 +97,7 @@ enum Row {
 pub(crate) struct Bench {
     #[command(flatten)]
     ground: Ground,
-    /// What to measure [default: all]
+    /// What to measure [default: all but economy]
     rows: Vec<Row>,
     /// Rounds of each measurement
     #[arg(long, default_value_t = 3)]
@@ -77,7 +105,7 @@ pub(crate) struct Bench {
     /// How long load is put on, in seconds
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// The largest backlog and table, in jobs
+    /// The largest backlog and table, in jobs; of economy, the most texts at once
     #[arg(long, default_value_t = 1_000_000)]
     jobs: usize,
     /// One short round, to see that it runs: its figures say little
@@ -86,9 +114,15 @@ pub(crate) struct Bench {
     /// Leave other software out, and install none
     #[arg(long)]
     no_peers: bool,
-    /// Of growth, these parts [default: all]
+    /// Of growth and economy, these parts [default: all]
     #[arg(long, value_delimiter = ',', value_name = "PARTS")]
-    parts: Vec<growth::Part>,
+    parts: Vec<Part>,
+    /// Of economy, how long texts are waited for, in minutes
+    #[arg(long, default_value_t = 6.0, value_name = "MINUTES", value_parser = minutes)]
+    minutes: f64,
+    /// Of economy, the folder of an earlier release's copydesk-api and copydesk-worker to compare with
+    #[arg(long, value_name = "DIR")]
+    previous: Option<PathBuf>,
 }
 
 /// All that is known of a run.
@@ -106,12 +140,22 @@ struct Report {
     findings: Vec<Findings>,
 }
 
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(minutes) if (0.1..=600.0).contains(&minutes) => Ok(minutes),
+        _ => Err("takes minutes, from 0.1".into()),
+    }
+}
+
 impl Bench {
     pub(crate) async fn run(mut self) -> anyhow::Result<ExitCode> {
         if self.quick {
             (self.rounds, self.seconds, self.jobs) = (1, 1, 20_000);
         }
-        let rows = if self.rows.is_empty() { Row::value_variants().to_vec() } else { self.rows.clone() };
+        if let Some(previous) = &mut self.previous {
+            *previous = previous.canonicalize().with_context(|| format!("--previous {}", previous.display()))?;
+        }
+        let rows = if self.rows.is_empty() { Row::by_default() } else { self.rows.clone() };
         let folder = self.ground.out("bench")?;
         let mut report = self.begin().await?;
         for row in rows {
@@ -191,7 +235,13 @@ impl Bench {
             Row::Poll => poll::measure(self, &folder).await,
             Row::Scale => scale::measure(self, &folder).await,
             Row::Growth => growth::measure(self, &folder).await,
+            Row::Economy => economy::measure(self, &folder).await,
         }
+    }
+
+    /// The parts of a row that are wanted.
+    fn parts_of(&self, row: &[Part]) -> Vec<Part> {
+        row.iter().copied().filter(|part| self.parts.is_empty() || self.parts.contains(part)).collect()
     }
 
     fn time(&self) -> Duration {
@@ -220,6 +270,13 @@ impl Bench {
         })?;
         process.listening(address, Duration::from_secs(10)).await?;
         Ok((process, address))
+    }
+}
+
+impl Row {
+    /// All but the one that waits for quotas for half an hour.
+    fn by_default() -> Vec<Self> {
+        Self::value_variants().iter().copied().filter(|row| *row != Self::Economy).collect()
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Findings {
     series: Vec<Series>,
     /// Figures at several sizes.
     tables: Vec<Lines>,
+    /// Tables of what several runs came to.
+    sheets: Vec<Sheet>,
     marks: Vec<Marked>,
     /// Measurements that were not possible, and why.
     notes: Vec<String>,
@@ -57,7 +59,15 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, series: Vec::new(), tables: Vec::new(), marks: Vec::new(), notes: Vec::new() }
+        Self {
+            name,
+            about,
+            series: Vec::new(),
+            tables: Vec::new(),
+            sheets: Vec::new(),
+            marks: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Adds a round's figure to its series.
@@ -71,6 +81,20 @@ impl Findings {
     /// Adds figures at several sizes.
     pub(crate) fn table(&mut self, lines: Lines) {
         self.tables.push(lines);
+    }
+
+    /// Adds a table.
+    pub(crate) fn sheet(&mut self, sheet: Sheet) {
+        self.sheets.push(sheet);
+    }
+
+    /// Adds all that others found.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.series.extend(other.series);
+        self.tables.extend(other.tables);
+        self.sheets.extend(other.sheets);
+        self.marks.extend(other.marks);
+        other.notes.into_iter().for_each(|note| self.note(note));
     }
 
     /// The median of a series; NaN if there is none.
@@ -89,7 +113,7 @@ impl Findings {
     /// The figures with targets, as rows of a table.
     pub(crate) fn summary(&self) -> Vec<Vec<String>> {
         let marked = self.marks.iter().map(|marked| {
-            let met = if marked.met { "met" } else { "missed" };
+            let met = if marked.met { "met" } else { "MISSED" };
             [format!("{}: {}", self.name, marked.what), number(marked.value), marked.mark.render(), met.to_owned()]
         });
         marked.map(Vec::from).collect()
@@ -111,10 +135,39 @@ impl Findings {
         let series =
             if series.is_empty() { String::new() } else { table::render(&["", "median", "", "rounds"], &series) };
         let tables: String = self.tables.iter().map(|lines| format!("{}\n", lines.render())).collect();
+        let sheets: String = self.sheets.iter().map(Sheet::render).collect();
         let rule = if tables.is_empty() { String::new() } else { format!("{}\n\n", Growth::RULE) };
         let marks = if marks.is_empty() { String::new() } else { table::render(&["", "is", "mark", ""], &marks) };
         let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
-        format!("── {}: {}\n\n{series}{tables}{rule}\n{marks}{notes}", self.name, self.about)
+        format!("── {}: {}\n\n{series}{tables}{sheets}{rule}\n{marks}{notes}", self.name, self.about)
+    }
+}
+
+/// A table of what several runs came to: for people, with all that is known of each for programs.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Sheet {
+    title: String,
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    data: serde_json::Value,
+}
+
+impl Sheet {
+    /// A row for each run.
+    pub(crate) fn of<T: Serialize>(
+        title: &str,
+        head: &[&str],
+        runs: &[T],
+        cells: impl Fn(&T) -> Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let head = head.iter().map(|cell| (*cell).to_owned()).collect();
+        let rows = runs.iter().map(cells).collect();
+        Ok(Self { title: title.to_owned(), head, rows, data: serde_json::to_value(runs)? })
+    }
+
+    fn render(&self) -> String {
+        let head: Vec<&str> = self.head.iter().map(String::as_str).collect();
+        format!("{}\n\n{}\n", self.title, table::render(&head, &self.rows))
     }
 }
 
@@ -170,6 +223,6 @@ mod tests {
         assert!(findings.render().contains("≥ 2.00"));
         let summary = findings.summary();
         assert_eq!(summary[0], ["P0: enough", "2.00", "≥ 2.00", "met"]);
-        assert_eq!(summary[1], ["P0: little", "2.00", "≤ 1.00", "missed"]);
+        assert_eq!(summary[1], ["P0: little", "2.00", "≤ 1.00", "MISSED"]);
     }
 }

@@ -52,11 +52,12 @@ impl Chaos {
 ///
 /// Each row is measured in three rounds, alternating with its limit and with other software. Tables
 /// show the medians; the figures of every round are in target/bench. Nothing else should run on the
-/// machine meanwhile. All rows take about a quarter of an hour.
+/// machine meanwhile. All rows take about a quarter of an hour,
+/// without economy: it takes half an hour and runs only where it is named.
 #[derive(Debug, clap::Args)]
 #[command(after_help = include_str!("../../bench/rows.txt"))]
 pub(crate) struct Bench {
-    /// The rows to measure [default: all]
+    /// The rows to measure [default: all but economy]
     #[arg(value_name = "ROWS")]
     rows: Vec<String>,
     /// Rounds of each measurement [default: 3]
@@ -65,9 +66,18 @@ pub(crate) struct Bench {
     /// The duration of load, in seconds [default: 5]
     #[arg(long)]
     seconds: Option<u64>,
-    /// The largest backlog and table, in jobs [default: 1000000]
+    /// The largest backlog and table, in jobs; of economy, the most texts at once [default: 1000000]
     #[arg(long)]
     jobs: Option<u64>,
+    /// Of economy, how long texts are waited for, in minutes [default: 6]
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Of growth and economy, these parts, such as texts,tokens [default: all; a wrong name lists them]
+    #[arg(long, value_name = "PARTS")]
+    parts: Option<String>,
+    /// Of economy, the folder of an earlier release's copydesk-api and copydesk-worker to compare with
+    #[arg(long, value_name = "DIR")]
+    previous: Option<PathBuf>,
     /// One short round, to check that it runs: its figures mean little
     #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs"])]
     quick: bool,
@@ -91,6 +101,15 @@ impl Bench {
         for (name, number) in numbers {
             arguments.extend(number.into_iter().flat_map(|number| [format!("--{name}"), number.to_string()]));
         }
+        let previous = self.previous.map(|previous| previous.to_string_lossy().into_owned());
+        let texts = [
+            ("--minutes", self.minutes.map(|minutes| minutes.to_string())),
+            ("--parts", self.parts),
+            ("--previous", previous),
+        ];
+        arguments.extend(
+            texts.into_iter().flat_map(|(name, text)| text.into_iter().flat_map(|text| [name.to_owned(), text])),
+        );
         let flags = [("--quick", self.quick), ("--no-peers", self.no_peers)];
         arguments.extend(flags.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
         arguments.extend(self.arguments);
@@ -163,6 +182,10 @@ mod tests {
     fn options_of_a_benchmark_are_passed_on() {
         assert_eq!(passed("x accept --rounds 1"), ["bench", "accept", "--rounds", "1"]);
         assert_eq!(passed("x --quick queue poll --no-peers"), ["bench", "queue", "poll", "--quick", "--no-peers"]);
+        assert_eq!(
+            passed("x economy --minutes 2 --parts texts,kill --previous old"),
+            ["bench", "economy", "--minutes", "2", "--parts", "texts,kill", "--previous", "old"]
+        );
         assert_eq!(passed("x -- --out /tmp/b"), ["bench", "--out", "/tmp/b"]);
     }
 }

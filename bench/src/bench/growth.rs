@@ -14,31 +14,19 @@ mod sweep;
 use std::path::Path;
 use std::time::Instant;
 
-use super::Bench;
+use super::{Bench, Part};
 use crate::measure::Findings;
 use crate::redis_server::RedisServer;
 
 const ABOUT: &str = "what each call of Redis, each request and the sweep takes beside 10 jobs, a hundredth of --jobs and --jobs of them, and what idle claimers cost; Redis' time is its own (INFO commandstats), requests are timed one at a time over HTTP, rows and messages are there before; one run";
 
-/// A part of this row, to be measured alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Part {
-    Scripts,
-    Idle,
-    Requests,
-    Search,
-    Sweep,
-}
-
-impl Part {
-    const ALL: [Self; 5] = [Self::Scripts, Self::Idle, Self::Requests, Self::Search, Self::Sweep];
-}
+/// The parts of this row.
+const PARTS: [Part; 5] = [Part::Scripts, Part::Idle, Part::Requests, Part::Search, Part::Sweep];
 
 pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Findings> {
     let mut findings = Findings::new("growth", ABOUT);
     let sizes = [10, (bench.jobs / 100).max(20), bench.jobs.max(30)];
-    let parts = if bench.parts.is_empty() { Part::ALL.to_vec() } else { bench.parts.clone() };
-    for part in parts {
+    for part in bench.parts_of(&PARTS) {
         let folder = folder.join(format!("{part:?}").to_lowercase());
         std::fs::create_dir_all(&folder)?;
         let began = Instant::now();
@@ -51,6 +39,8 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
             Part::Requests => requests::measure(bench, &folder, &sizes, &mut findings).await?,
             Part::Search => search::measure(bench, &folder, &sizes, &mut findings).await?,
             Part::Sweep => sweep::measure(bench, &folder, &sizes, &mut findings).await?,
+            // The parts of another row.
+            _ => {}
         }
         eprintln!("growth, {part:?}: {:.0} s", began.elapsed().as_secs_f64());
     }

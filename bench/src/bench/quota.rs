@@ -83,14 +83,14 @@ async fn call(quota: Quota, http: reqwest::Client, url: String, until: Instant) 
     Ok(asks)
 }
 
-fn most_within_a_minute(arrivals: &[u64]) -> usize {
+pub(super) fn most_within_a_minute(arrivals: &[u64]) -> usize {
     let begins = arrivals.iter().enumerate();
     begins.map(|(first, at)| arrivals[first..].partition_point(|later| *later < at + MINUTE_MS)).max().unwrap_or(0)
 }
 
 /// The share of the limit that was used: what a minute is to the mean time from one call to the one
 /// `limit` calls later.
-fn used(arrivals: &[u64], limit: usize) -> f64 {
+pub(super) fn used(arrivals: &[u64], limit: usize) -> f64 {
     let spans: Vec<u64> = arrivals.iter().zip(arrivals.iter().skip(limit)).map(|(from, to)| to - from).collect();
     spans.len() as f64 * MINUTE_MS as f64 / spans.iter().sum::<u64>() as f64
 }

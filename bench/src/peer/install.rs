@@ -25,6 +25,10 @@ const PYTHON: Sources = &[
     ("accept.py", include_str!("../../peers/python/accept.py")),
     ("drain.py", include_str!("../../peers/python/drain.py")),
 ];
+const CREWAI: Sources = &[
+    ("requirements.txt", include_str!("../../peers/crewai/requirements.txt")),
+    ("serve.py", include_str!("../../peers/crewai/serve.py")),
+];
 const MINILM: Sources = &[
     ("requirements.txt", include_str!("../../peers/minilm/requirements.txt")),
     ("serve.py", include_str!("../../peers/minilm/serve.py")),
@@ -65,6 +69,11 @@ impl Installed {
     /// A program of the environment that has the Python peers' packages.
     pub(crate) async fn python(&self, program: &str) -> anyhow::Result<Command> {
         self.environment("python", PYTHON, program).await
+    }
+
+    /// Uvicorn with CrewAI in its environment.
+    pub(crate) async fn crewai(&self) -> anyhow::Result<Command> {
+        self.environment("crewai", CREWAI, "venv/bin/uvicorn").await
     }
 
     /// The model all-MiniLM-L6-v2 with OpenAI's API; takes a port.
@@ -123,8 +132,8 @@ pub(crate) fn versions() -> BTreeMap<String, String> {
     let package: serde_json::Value = serde_json::from_str(NODE[0].1).unwrap_or_default();
     let node = package["dependencies"].as_object().into_iter().flatten();
     let node = node.map(|(name, version)| (name.clone(), version.as_str().unwrap_or_default().to_owned()));
-    let python = PYTHON[0].1.lines().filter_map(|line| line.split_once("=="));
-    let python = python.filter(|(name, _)| ["celery", "fastapi", "psycopg", "uvicorn"].contains(name));
+    let python = PYTHON[0].1.lines().chain(CREWAI[0].1.lines()).filter_map(|line| line.split_once("=="));
+    let python = python.filter(|(name, _)| ["celery", "crewai", "fastapi", "psycopg", "uvicorn"].contains(name));
     let rust = APALIS_REDIS[0].1.lines().filter_map(|line| line.split_once(" = \"="));
     let others = python.chain(rust.filter(|(name, _)| *name == "apalis-redis"));
     node.chain(others.map(|(name, version)| (name.to_owned(), version.trim_matches('"').to_owned()))).collect()
@@ -189,7 +198,7 @@ mod tests {
     #[test]
     fn every_peer_is_pinned() {
         let versions = versions();
-        for name in ["apalis-redis", "bullmq", "celery", "fastapi", "fastify", "psycopg", "uvicorn"] {
+        for name in ["apalis-redis", "bullmq", "celery", "crewai", "fastapi", "fastify", "psycopg", "uvicorn"] {
             assert!(versions.get(name).is_some_and(|found| version(found).is_some()), "{name} in {versions:?}");
         }
     }
