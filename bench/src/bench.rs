@@ -109,7 +109,7 @@ pub(crate) struct Bench {
     #[arg(long, default_value_t = 1_000_000)]
     jobs: usize,
     /// One short round, to see that it runs: its figures say little
-    #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs"])]
+    #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs", "minutes"])]
     quick: bool,
     /// Leave other software out, and install none
     #[arg(long)]
@@ -134,6 +134,8 @@ struct Report {
     rounds: usize,
     seconds: u64,
     jobs: usize,
+    minutes: f64,
+    previous: Option<PathBuf>,
     /// Processes that wanted to run, on average over the minute before the run.
     load_before: f64,
     load_after: f64,
@@ -150,7 +152,7 @@ fn minutes(text: &str) -> Result<f64, String> {
 impl Bench {
     pub(crate) async fn run(mut self) -> anyhow::Result<ExitCode> {
         if self.quick {
-            (self.rounds, self.seconds, self.jobs) = (1, 1, 20_000);
+            (self.rounds, self.seconds, self.jobs, self.minutes) = (1, 1, 20_000, 1.0);
         }
         if let Some(previous) = &mut self.previous {
             *previous = previous.canonicalize().with_context(|| format!("--previous {}", previous.display()))?;
@@ -180,6 +182,8 @@ impl Bench {
             rounds: self.rounds,
             seconds: self.seconds,
             jobs: self.jobs,
+            minutes: self.minutes,
+            previous: self.previous.clone(),
             load_before: machine::load_average(),
             load_after: f64::NAN,
             findings: Vec::new(),

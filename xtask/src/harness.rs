@@ -52,8 +52,8 @@ impl Chaos {
 ///
 /// Each row is measured in three rounds, alternating with its limit and with other software. Tables
 /// show the medians; the figures of every round are in target/bench. Nothing else should run on the
-/// machine meanwhile. All rows take about a quarter of an hour,
-/// without economy: it takes half an hour and runs only where it is named.
+/// machine meanwhile. All rows take about a quarter of an hour, without
+/// economy: it takes half an hour and runs only where it is named.
 #[derive(Debug, clap::Args)]
 #[command(after_help = include_str!("../../bench/rows.txt"))]
 pub(crate) struct Bench {
@@ -79,7 +79,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
     /// One short round, to check that it runs: its figures mean little
-    #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs"])]
+    #[arg(long, conflicts_with_all = ["rounds", "seconds", "jobs", "minutes"])]
     quick: bool,
     /// Skip other software, and install none
     #[arg(long)]

@@ -55,7 +55,8 @@ pub(super) async fn introduce(
 /// What became of all texts of a run that began at this time.
 pub(super) async fn outcome(system: &System, name: String, began: DateTime<Utc>) -> anyhow::Result<Outcome> {
     let jobs: Vec<(String, Option<f64>, Option<i32>)> = sqlx::query_as(
-        "select status, extract(epoch from finished_at - $1)::float8, (usage -> 'calls' ->> 'groq')::int4
+        "select status, extract(epoch from finished_at - $1)::float8,
+                (select sum(value::int4)::int4 from jsonb_each_text(usage -> 'calls') where key like 'groq%')
          from jobs where kind = 'generate'",
     )
     .bind(began)
