@@ -209,16 +209,6 @@ pub enum InvalidFaults {
     },
 }
 
-/// The rules that make a share of all chat answers malformed, the n-th call always alike: each of these
-/// with the same share.
-pub(crate) fn malformed(rate: f64) -> Vec<Fault> {
-    let part = Some(Part::Content);
-    let kinds = [FaultKind::TruncatedJson { part }, FaultKind::WrongShape { part }, FaultKind::EmptyText];
-    // A rule sees only what the ones before it let pass.
-    let shares = [rate / 3.0, rate / (3.0 - rate), rate / (3.0 - 2.0 * rate)];
-    kinds.into_iter().zip(shares).map(|(kind, share)| Fault::chat(kind).rate(share)).collect()
-}
-
 fn every_call() -> f64 {
     1.0
 }
@@ -554,20 +544,6 @@ mod tests {
         assert!((240..360).contains(&hits), "{hits}");
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
-    }
-
-    #[test]
-    fn malformed_answers_keep_their_rate_and_are_of_every_kind() {
-        let plan = FaultPlan::new(7, malformed(0.3));
-        let kinds: Vec<_> = (0..3_000).filter_map(|_| plan.draw(&chat_call()).kind).collect();
-        assert!((840..960).contains(&kinds.len()), "{}", kinds.len());
-        for fault in malformed(0.3) {
-            let drawn = kinds.iter().filter(|kind| **kind == fault.kind).count();
-            assert!((240..360).contains(&drawn), "{drawn} of {:?}", fault.kind);
-        }
-        assert!((0..1_000).all(|_| FaultPlan::new(7, malformed(0.0)).draw(&chat_call()).kind.is_none()));
-        assert_eq!(plan.draw(&Call::search()).kind, None);
-        assert!(check(&malformed(1.0)).is_ok() && check(&malformed(1.1)).is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod faults;
 mod ledger;
 mod limits;
 pub mod link;
+mod malformed;
 mod prefix;
 mod prompt;
 mod review;
@@ -55,6 +56,7 @@ use crate::delivery::Delivery;
 use crate::faults::{Call, Drawn, FaultPlan};
 use crate::ledger::Ledger;
 use crate::limits::Limiter;
+use crate::malformed::Malformed;
 use crate::prefix::PrefixCache;
 
 /// How long vendors hold the start of a prompt at most.
@@ -162,7 +164,6 @@ impl Simulator {
     /// Starts a simulator in the current tokio runtime; it serves once this returns.
     pub async fn start(config: SimulatorConfig) -> Result<Self, StartError> {
         faults::check(&config.faults)?;
-        faults::check(&faults::malformed(config.malformed))?;
         let address = config.listen;
         let bind_error = |source| StartError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
@@ -269,8 +270,8 @@ pub(crate) struct Shared {
     ledger: Ledger,
     prompts: PromptLog,
     faults: FaultPlan,
-    /// Spoils the share of chat answers that is always malformed, whatever the rules.
-    malformed: FaultPlan,
+    /// Spoils the share of chat answers that is malformed, whatever the rules.
+    malformed: Malformed,
     /// The time that handlers of calls took in all.
     busy_ns: AtomicU64,
     /// Calls that are with a handler.
@@ -297,7 +298,7 @@ impl Shared {
             ledger: Ledger::default(),
             prompts: PromptLog::keeping(config.prompts_kept),
             faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
-            malformed: FaultPlan::new(config.seed, faults::malformed(config.malformed)),
+            malformed: Malformed::new(config.seed, config.malformed),
             busy_ns: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
             shutdown: CancellationToken::new(),
@@ -316,8 +317,8 @@ impl Shared {
     /// What spoils an accepted call, and the delay before its answer: the one that every call has, and the fault's.
     fn draw(&self, call: &Call<'_>) -> Drawn {
         let mut drawn = self.faults.draw(call);
-        if drawn.kind.is_none() {
-            drawn.kind = self.malformed.draw(call).kind;
+        if drawn.kind.is_none() && call.endpoint == Endpoint::Chat {
+            drawn.kind = self.malformed.draw();
         }
         if drawn.is_fault() {
             self.calls.record(call.endpoint, Outcome::Faulted);

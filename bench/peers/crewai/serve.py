@@ -20,14 +20,15 @@ RETRY_AFTER_SECONDS = (2, 4, 8)
 class Bucket:
     """A token bucket of this process: what it may do a minute, divided by the number of processes.
 
-    It begins with one token. A full one would be spent at once, and what refills meanwhile would be
-    refused by a provider that counts any 60 seconds: in the first minute nearly every second call.
+    It holds one token. A full minute's would be spent at once, and what refills meanwhile would be
+    refused by a provider that counts any 60 seconds: nearly every second call of the first minute.
     """
 
+    size = 1.0
+
     def __init__(self, per_minute):
-        self.size = max(1.0, per_minute / PROCESSES)
         self.per_second = per_minute / PROCESSES / 60
-        self.tokens, self.at = 1.0, time.monotonic()
+        self.tokens, self.at = self.size, time.monotonic()
         self.lock = threading.Lock()
 
     def take(self):
@@ -41,6 +42,22 @@ class Bucket:
         time.sleep(wait)
 
 
+class Alone:
+    """Lets the first call end before others begin: what its libraries import then is not made for threads."""
+
+    def __init__(self):
+        self.lock, self.done = threading.Lock(), False
+
+    def run(self, call):
+        with self.lock:
+            if not self.done:
+                answer = call()
+                self.done = True
+                return answer
+        return call()
+
+
+first = Alone()
 calls, searches = Bucket(CALLS_PER_MINUTE), Bucket(SEARCHES_PER_MINUTE)
 
 
@@ -74,7 +91,7 @@ class Limited:
         def call(*args, **kwargs):
             def once():
                 self.calls += 1
-                answer = ask(*args, **kwargs)
+                answer = first.run(lambda: ask(*args, **kwargs))
                 if not answer:
                     raise ValueError("an empty answer")
                 return answer

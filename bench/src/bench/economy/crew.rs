@@ -85,7 +85,9 @@ async fn written(http: &Client, url: &str, body: &Value, began: Instant) -> Opti
 fn configure(command: &mut Command, address: SocketAddr, simulator: &Simulator, processes: usize, folder: &Path) {
     command
         .args(["serve:app", "--host", "127.0.0.1", "--port", &address.port().to_string()])
-        .args(["--workers", &processes.to_string(), "--no-access-log", "--log-level", "warning"])
+        .args(["--workers", &processes.to_string(), "--no-access-log", "--log-level", "info"])
+        // On a busy machine a process may be slow to say that it lives: it would be killed, with its texts.
+        .args(["--timeout-worker-healthcheck", "120"])
         .env("PROVIDER_URL", simulator.base_url())
         .env("MODEL", "llama-3.3-70b-versatile")
         .env("CALLS_PER_MINUTE", CALLS.to_string())
