@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_judgement_is_named() {
         let mut queries = vec![Query { text: String::new(), relevant: BTreeSet::new() }];
-        assert_eq!(judgement("2 1 3", &mut queries).unwrap_err().to_string(), "there is no query at place 2");
+        assert_eq!(judgement("2 1 3", &mut queries).unwrap_err().to_string(), "there is no query at position 2");
         assert!(judgement("1 2", &mut queries).is_err());
         assert!(judgement("1 x 3", &mut queries).is_err());
     }
