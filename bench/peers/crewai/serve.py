@@ -61,12 +61,17 @@ first = Alone()
 calls, searches = Bucket(CALLS_PER_MINUTE), Bucket(SEARCHES_PER_MINUTE)
 
 
+def within(bucket, call):
+    """Waits for the bucket, then calls."""
+    bucket.take()
+    return call()
+
+
 def tried(bucket, call):
     """Calls within the limit; again after 2, 4 and 8 s where that fails."""
     for seconds in (*RETRY_AFTER_SECONDS, None):
-        bucket.take()
         try:
-            return call()
+            return first.run(lambda: within(bucket, call))
         except Exception:
             if seconds is None:
                 raise
@@ -91,7 +96,7 @@ class Limited:
         def call(*args, **kwargs):
             def once():
                 self.calls += 1
-                answer = first.run(lambda: ask(*args, **kwargs))
+                answer = ask(*args, **kwargs)
                 if not answer:
                     raise ValueError("an empty answer")
                 return answer

@@ -85,7 +85,8 @@ impl Installed {
 
     async fn environment(&self, name: &str, sources: Sources, program: &str) -> anyhow::Result<Command> {
         let folder = self.write(name, sources)?;
-        once(&folder, sources, async || {
+        // The first source says what is installed: a changed script needs no new environment.
+        once(&folder, &sources[..1], async || {
             needs("python3", "--version", (3, 10)).await?;
             run(Command::new("python3").args(["-m", "venv", "--clear", "venv"]), &folder).await?;
             let pip = folder.join("venv/bin/pip");
