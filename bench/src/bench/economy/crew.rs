@@ -22,12 +22,17 @@ const READY_WITHIN: Duration = Duration::from_secs(180);
 
 /// The processes, which end when this is dropped.
 pub(super) struct Crew {
-    processes: usize,
     size: usize,
-    address: SocketAddr,
     simulator: Simulator,
-    _group: Group,
+    servers: Vec<Server>,
+}
+
+/// One process. Texts go to each in turn, as a load balancer deals them: processes that share a socket
+/// would leave a burst to whichever of them woke first.
+struct Server {
+    address: SocketAddr,
     process: Process,
+    _group: Group,
 }
 
 impl Crew {
@@ -35,41 +40,37 @@ impl Crew {
     pub(super) async fn start(ground: &Ground, folder: &Path, processes: usize, size: usize) -> anyhow::Result<Self> {
         let folder = folder.join(format!("crew_{processes}_{size}"));
         std::fs::create_dir_all(&folder)?;
-        let mut command = Installed::in_folder(ground.peers()?).crewai().await?;
-        let simulator = Simulator::start(provider()).await?;
-        let address = redis_server::free_address()?;
-        configure(&mut command, address, &simulator, processes, &folder);
-        let process = Process::spawn("peer", command, &folder)?;
-        let group = Group(process.pid());
-        let mut crew = Self { processes, size, address, simulator, _group: group, process };
-        crew.is_ready().await?;
-        Ok(crew)
-    }
-
-    /// All processes have imported what they need once as many requests at once are answered.
-    async fn is_ready(&mut self) -> anyhow::Result<()> {
-        self.process.listening(self.address, READY_WITHIN).await?;
-        let (http, url) = (Client::new(), format!("http://{}/health", self.address));
-        for answer in join_all((0..self.processes * 4).map(|_| http.get(&url).timeout(READY_WITHIN).send())).await {
-            answer?.error_for_status()?;
+        let (installed, simulator) = (Installed::in_folder(ground.peers()?), Simulator::start(provider()).await?);
+        let mut servers = Vec::new();
+        for number in 0..processes {
+            let mut command = installed.crewai().await?;
+            let address = redis_server::free_address()?;
+            configure(&mut command, address, &simulator, processes, &folder);
+            let process = Process::spawn(&format!("peer-{number}"), command, &folder)?;
+            let group = Group(process.pid());
+            servers.push(Server { address, process, _group: group });
         }
-        Ok(())
+        for server in &mut servers {
+            server.process.listening(server.address, READY_WITHIN).await?;
+        }
+        Ok(Self { size, simulator, servers })
     }
 
     /// Asks for all texts at once, and waits so long for them.
     pub(super) async fn run(mut self, time: Duration) -> anyhow::Result<Outcome> {
-        let (http, url, began) = (Client::new(), format!("http://{}/api/generate", self.address), Instant::now());
-        let texts = briefs::requests(self.size).into_iter().map(|body| {
-            let (http, url) = (&http, &url);
-            async move { tokio::time::timeout(time, written(http, url, &body, began)).await }
+        let (http, began) = (Client::new(), Instant::now());
+        let urls = self.servers.iter().map(|server| format!("http://{}/api/generate", server.address)).cycle();
+        let texts = briefs::requests(self.size).into_iter().zip(urls).map(|(body, url)| {
+            let http = &http;
+            async move { tokio::time::timeout(time, written(http, &url, &body, began)).await }
         });
         let ended = join_all(texts).await;
-        self.process.check()?;
+        self.servers.iter_mut().try_for_each(|server| server.process.check())?;
         // What waits no longer is neither finished nor failed.
         let ended: Vec<Option<Finished>> = ended.into_iter().flatten().collect();
         let failed = ended.iter().filter(|text| text.is_none()).count();
         let finished = ended.into_iter().flatten().collect();
-        let name = format!("CrewAI, {} processes", self.processes);
+        let name = format!("CrewAI, {} processes", self.servers.len());
         Ok(Outcome::new(name, self.size, finished, failed, &self.simulator.calls()))
     }
 }
@@ -85,9 +86,7 @@ async fn written(http: &Client, url: &str, body: &Value, began: Instant) -> Opti
 fn configure(command: &mut Command, address: SocketAddr, simulator: &Simulator, processes: usize, folder: &Path) {
     command
         .args(["serve:app", "--host", "127.0.0.1", "--port", &address.port().to_string()])
-        .args(["--workers", &processes.to_string(), "--no-access-log", "--log-level", "info"])
-        // On a busy machine a process may be slow to say that it lives: it would be killed, with its texts.
-        .args(["--timeout-worker-healthcheck", "120"])
+        .args(["--no-access-log", "--log-level", "warning"])
         .env("PROVIDER_URL", simulator.base_url())
         .env("MODEL", "llama-3.3-70b-versatile")
         .env("CALLS_PER_MINUTE", CALLS.to_string())
