@@ -70,7 +70,10 @@ impl Crew {
         let ended: Vec<Option<Finished>> = ended.into_iter().flatten().collect();
         let failed = ended.iter().filter(|text| text.is_none()).count();
         let finished = ended.into_iter().flatten().collect();
-        let name = format!("CrewAI, {} processes", self.servers.len());
+        let name = match self.servers.len() {
+            1 => "CrewAI, 1 process".to_owned(),
+            processes => format!("CrewAI, {processes} processes"),
+        };
         Ok(Outcome::new(name, self.size, finished, failed, &self.simulator.calls()))
     }
 }
