@@ -87,7 +87,7 @@ class Limited:
             base_url=f"{PROVIDER}/openai/v1",
             api_key="gsk-bench",
             # Retries are ours: the client's own would go past the bucket. CrewAI's own, of a 429 alone
-            # (three times, 1 to 8 s apart), cannot be set; it finishes more texts with them.
+            # (three attempts, 1 to 8 s apart), cannot be set and stay.
             max_retries=0,
             timeout=60,
         )
