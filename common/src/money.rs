@@ -25,15 +25,19 @@ impl MicroUsd {
 pub struct Price {
     /// Prompt tokens.
     pub prompt: f64,
-    /// Completion tokens.
+    /// Tokens of those that the provider has in its cache.
+    pub cached: f64,
+    /// Tokens that it writes.
     pub completion: f64,
 }
 
 impl Price {
-    /// The cost of a call.
+    /// What a call costs that reads `prompt_tokens`, `cached_tokens` of them from the provider's cache.
     #[expect(clippy::cast_precision_loss, reason = "a call has fewer tokens than floats have digits")]
-    pub fn of(&self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
-        MicroUsd::from_usd((prompt_tokens as f64 * self.prompt + completion_tokens as f64 * self.completion) / 1e6)
+    pub fn of(&self, prompt_tokens: u64, cached_tokens: u64, completion_tokens: u64) -> MicroUsd {
+        let new = prompt_tokens.saturating_sub(cached_tokens) as f64 * self.prompt;
+        let cached = cached_tokens.min(prompt_tokens) as f64 * self.cached;
+        MicroUsd::from_usd((new + cached + completion_tokens as f64 * self.completion) / 1e6)
     }
 }
 
@@ -43,9 +47,11 @@ mod tests {
 
     #[test]
     fn a_call_costs_what_its_tokens_cost() {
-        let price = Price { prompt: 0.59, completion: 0.79 };
-        assert_eq!(price.of(1_000_000, 1_000_000), MicroUsd(1_380_000));
-        assert_eq!(price.of(912, 208), MicroUsd(703), "rounded up");
+        let price = Price { prompt: 0.59, cached: 0.295, completion: 0.79 };
+        assert_eq!(price.of(1_000_000, 0, 1_000_000), MicroUsd(1_380_000));
+        assert_eq!(price.of(1_000_000, 500_000, 1_000_000), MicroUsd(1_232_500));
+        assert_eq!(price.of(912, 0, 208), MicroUsd(703), "rounded up");
+        assert_eq!(price.of(10, 20, 0), price.of(10, 10, 0), "no more is cached than is read");
         assert_eq!(MicroUsd::from_usd(0.008), MicroUsd(8_000));
         assert_eq!(MicroUsd::from_usd(f64::NAN), MicroUsd(0));
         assert_eq!(MicroUsd::from_usd(1e300), MicroUsd(u64::MAX));

@@ -25,6 +25,8 @@ const PROVIDER_CALL_DURATION: &str = "copydesk_provider_call_duration_seconds";
 const PROVIDER_REFUSALS: &str = "copydesk_provider_refusals_total";
 /// Counter: tokens as providers counted them, by provider and direction.
 const PROVIDER_TOKENS: &str = "copydesk_provider_tokens_total";
+/// Counter: tokens of prompts that providers had in their caches, by provider and model.
+const PROVIDER_CACHED_TOKENS: &str = "copydesk_provider_cached_tokens_total";
 /// Histogram, seconds: how long a stage took, by stage.
 const STAGE_DURATION: &str = "copydesk_stage_duration_seconds";
 /// Counter: stages that used a fallback without a provider, by stage.
@@ -71,6 +73,11 @@ pub(crate) fn provider_refused(provider: &'static str, by: &'static str) {
 pub(crate) fn tokens(provider: &'static str, prompt_tokens: u64, completion_tokens: u64) {
     counter!(PROVIDER_TOKENS, "provider" => provider, "direction" => "prompt").increment(prompt_tokens);
     counter!(PROVIDER_TOKENS, "provider" => provider, "direction" => "completion").increment(completion_tokens);
+}
+
+pub(crate) fn cached_tokens(provider: &'static str, model: &str, cached_tokens: u64) {
+    let labels = [("provider", provider.to_owned()), ("model", model.to_owned())];
+    counter!(PROVIDER_CACHED_TOKENS, &labels).increment(cached_tokens);
 }
 
 pub(crate) fn stage_finished(stage: Stage, duration: Duration) {

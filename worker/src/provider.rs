@@ -243,10 +243,10 @@ impl Model {
     ) -> Result<Answer, ProviderError> {
         let request = self.fit(request);
         let (prompt, completion) = (request.prompt_tokens, request.max_completion_tokens);
-        let most = self.price.map(|price| price.of(prompt.into(), completion.into())).unwrap_or_default();
+        let most = self.price.map(|price| price.of(prompt.into(), 0, completion.into())).unwrap_or_default();
         let ask = Ask { rank, tokens: prompt.saturating_add(completion), cost: most };
         let took = |answer: &Answer| Taken {
-            tokens: u32::try_from(answer.prompt_tokens + answer.completion_tokens).ok(),
+            tokens: u32::try_from(answer.counted_tokens()).ok(),
             cost: Some(self.cost(answer)),
             closed_for: answer.closed_for,
         };
@@ -283,7 +283,8 @@ impl Model {
 
     /// What an answer cost; nothing where no price is known.
     pub fn cost(&self, answer: &Answer) -> MicroUsd {
-        self.price.map(|price| price.of(answer.prompt_tokens, answer.completion_tokens)).unwrap_or_default()
+        let Answer { prompt_tokens, cached_tokens, completion_tokens, .. } = *answer;
+        self.price.map(|price| price.of(prompt_tokens, cached_tokens, completion_tokens)).unwrap_or_default()
     }
 
     /// Remembers for a while that the provider does not know it.

@@ -9,31 +9,42 @@ use crate::money::Price;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prices(BTreeMap<String, Price>);
 
-/// Groq's prices of the default models, as of 2026.
-const KNOWN: [(&str, Price); 4] = [
-    ("llama-3.3-70b-versatile", Price { prompt: 0.59, completion: 0.79 }),
-    ("llama-3.1-8b-instant", Price { prompt: 0.05, completion: 0.08 }),
-    ("openai/gpt-oss-20b", Price { prompt: 0.075, completion: 0.30 }),
-    ("openai/gpt-oss-120b", Price { prompt: 0.15, completion: 0.60 }),
+/// What Groq asks for the models that are used by default, as of 2026.
+const KNOWN: [(&str, f64, f64); 4] = [
+    ("llama-3.3-70b-versatile", 0.59, 0.79),
+    ("llama-3.1-8b-instant", 0.05, 0.08),
+    ("openai/gpt-oss-20b", 0.075, 0.30),
+    ("openai/gpt-oss-120b", 0.15, 0.60),
 ];
+/// What Groq asks for a token in its cache, to one that is not.
+const CACHED_PART: f64 = 0.5;
 
 /// A list of prices that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no price: it takes model=prompt/completion, in US dollars a million tokens")]
+#[error(
+    "{0:?} is no price: it takes model=prompt/completion or model=prompt/completion/cached, in US dollars a million tokens"
+)]
 pub struct NoPrice(String);
 
 impl Default for Prices {
     /// The known prices.
     fn default() -> Self {
-        Self(KNOWN.iter().map(|(model, price)| ((*model).to_owned(), *price)).collect())
+        let price = |prompt, completion| Price { prompt, cached: prompt * CACHED_PART, completion };
+        Self(KNOWN.iter().map(|&(model, prompt, completion)| (model.to_owned(), price(prompt, completion))).collect())
     }
 }
 
 impl Prices {
-    /// The known prices, replaced or extended by a list such as `my-model=0.5/1.5, other=0/0`.
+    /// The known prices, and in their place or beside them those of a list such as
+    /// `my-model=0.5/1.5, other=0.5/1.5/0.25`. Where none is given for cached tokens, they cost what Groq's
+    /// discount makes of it for its known models, and the full price for any other.
     pub fn parse(list: &str) -> Result<Self, NoPrice> {
         let Self(mut prices) = Self::default();
-        prices.extend(by_model::parse(list, parse_price).map_err(|entry| NoPrice(entry.to_owned()))?);
+        for (model, given) in by_model::parse(list, Given::parse).map_err(|entry| NoPrice(entry.to_owned()))? {
+            let part = if prices.contains_key(&model) { CACHED_PART } else { 1.0 };
+            let cached = given.cached.unwrap_or(given.prompt * part);
+            prices.insert(model, Price { prompt: given.prompt, cached, completion: given.completion });
+        }
         Ok(Self(prices))
     }
 
@@ -43,11 +54,23 @@ impl Prices {
     }
 }
 
-/// `0.5/1.5`.
-fn parse_price(text: &str) -> Option<Price> {
-    let (prompt, completion) = text.split_once('/')?;
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|price| (0.0..1e6).contains(price));
-    Some(Price { prompt: number(prompt)?, completion: number(completion)? })
+/// `0.5/1.5` or `0.5/1.5/0.25`.
+struct Given {
+    prompt: f64,
+    completion: f64,
+    cached: Option<f64>,
+}
+
+impl Given {
+    fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|price| (0.0..1e6).contains(price));
+        let numbers: Vec<f64> = text.split('/').map(number).collect::<Option<_>>()?;
+        match numbers[..] {
+            [prompt, completion] => Some(Self { prompt, completion, cached: None }),
+            [prompt, completion, cached] => Some(Self { prompt, completion, cached: Some(cached) }),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -57,12 +80,14 @@ mod tests {
 
     #[test]
     fn prices_are_known_given_or_refused() {
-        let prices = Prices::parse(" a/b:c = 0.5/1.5, openai/gpt-oss-20b=1/2 ,").unwrap();
-        assert_eq!(prices.of("a/b:c"), Some(Price { prompt: 0.5, completion: 1.5 }));
-        assert_eq!(prices.of("openai/gpt-oss-20b"), Some(Price { prompt: 1.0, completion: 2.0 }));
-        assert!(prices.of("llama-3.3-70b-versatile").is_some());
+        let prices = Prices::parse(" a/b:c = 0.5/1.5, openai/gpt-oss-20b=1/2, c=4/8/1 ,").unwrap();
+        let price = |prompt, cached, completion| Some(Price { prompt, cached, completion });
+        assert_eq!(prices.of("a/b:c"), price(0.5, 0.5, 1.5), "nobody said that cached ones cost less");
+        assert_eq!(prices.of("openai/gpt-oss-20b"), price(1.0, 0.5, 2.0), "known to cost half");
+        assert_eq!(prices.of("c"), price(4.0, 1.0, 8.0));
+        assert_eq!(prices.of("llama-3.3-70b-versatile"), price(0.59, 0.295, 0.79));
         assert_eq!(prices.of("other"), None);
-        for wrong in ["a", "a=1", "a=1/x", "=1/2", "a=-1/2", "a=1/NaN", "a=inf/1"] {
+        for wrong in ["a", "a=1", "a=1/x", "=1/2", "a=-1/2", "a=1/NaN", "a=inf/1", "a=1/2/x", "a=1/2/-1", "a=1/2/3/4"] {
             assert_eq!(Prices::parse(wrong), Err(NoPrice(wrong.to_owned())));
         }
     }

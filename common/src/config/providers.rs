@@ -96,7 +96,8 @@ pub struct ProvidersConfig {
     #[config(env = "COPYDESK_BUSINESS_USD_PER_DAY", default = 0.0)]
     pub business_usd_per_day: f64,
     /// What models cost, in US dollars for a million tokens that they read and write:
-    /// `model=0.59/0.79, other=0/0`. Groq's for the models used by default are known; a model
+    /// `model=0.59/0.79, other=0.59/0.79/0.295`, where the third is what one costs that the provider has in
+    /// its cache: without it the full price, half for the known ones. Groq's for the models used by default are known; a model
     /// without a price counts as free.
     #[config(env = "COPYDESK_PRICES", default = "")]
     pub prices: String,

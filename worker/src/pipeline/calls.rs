@@ -11,7 +11,7 @@ use copydesk_common::quota::Rank;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::job::StartedJob;
 use copydesk_domain::stage::Stage;
-use copydesk_domain::usage::Usage;
+use copydesk_domain::usage::{ModelTokens, Usage};
 
 use super::error::StageError;
 use crate::broadcast::{Audience, Broadcast};
@@ -177,15 +177,15 @@ impl Calls {
     /// Counts what an answer took.
     fn answered(&self, model: &Model, answer: &Answer, by: &AnsweredBy) {
         self.under_way.store(true, Ordering::Relaxed);
-        metric::tokens(provider::LLM, answer.prompt_tokens, answer.completion_tokens);
+        let Answer { prompt_tokens, cached_tokens, completion_tokens, .. } = *answer;
+        metric::tokens(provider::LLM, prompt_tokens, completion_tokens);
+        metric::cached_tokens(provider::LLM, &by.model, cached_tokens);
         if by.is_fallback {
             metric::fallback_model_answered(&by.model);
         }
         let mut usage = self.usage();
-        usage.prompt_tokens += answer.prompt_tokens;
-        usage.completion_tokens += answer.completion_tokens;
+        usage.add_answer(&by.model, ModelTokens { prompt_tokens, cached_tokens, completion_tokens });
         usage.cost_usd += model.cost(answer).usd();
-        *usage.models.entry(by.model.clone()).or_default() += 1;
     }
 
     /// The pages that fit a query; none where there is no search.

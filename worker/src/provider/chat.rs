@@ -7,6 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{RequestBuilder, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use super::ClientError;
@@ -49,7 +50,7 @@ pub enum Form {
         /// The schema's name.
         name: &'static str,
         /// The JSON schema.
-        schema: serde_json::Value,
+        schema: Value,
     },
 }
 
@@ -91,10 +92,19 @@ pub struct Answer {
     pub is_refused: bool,
     /// Tokens read.
     pub prompt_tokens: u64,
+    /// Tokens of those that the provider had in its cache.
+    pub cached_tokens: u64,
     /// Tokens written.
     pub completion_tokens: u64,
     /// How long the provider takes no further calls, where that is what it said.
     pub closed_for: Option<Duration>,
+}
+
+impl Answer {
+    /// Tokens that count in a provider's limits: those in its cache do not.
+    pub(super) fn counted_tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_sub(self.cached_tokens) + self.completion_tokens
+    }
 }
 
 impl std::fmt::Debug for Answer {
@@ -180,6 +190,7 @@ const fn nothing_said() -> Answer {
         is_cut: false,
         is_refused: false,
         prompt_tokens: 0,
+        cached_tokens: 0,
         completion_tokens: 0,
         closed_for: None,
     }
@@ -192,7 +203,7 @@ struct WireRequest<'a> {
     max_completion_tokens: u32,
     temperature: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    response_format: Option<serde_json::Value>,
+    response_format: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -263,6 +274,17 @@ struct WireUsage {
     prompt_tokens: u64,
     #[serde(default)]
     completion_tokens: u64,
+    /// Servers differ in what they put here: whatever is no whole number of cached tokens says nothing.
+    #[serde(default)]
+    prompt_tokens_details: Value,
+}
+
+impl WireUsage {
+    /// Tokens that were in the provider's cache, where it says so.
+    fn cached_tokens(&self) -> u64 {
+        let cached = self.prompt_tokens_details.get("cached_tokens").and_then(Value::as_u64);
+        cached.unwrap_or(0).min(self.prompt_tokens)
+    }
 }
 
 impl TryFrom<WireAnswer> for Said {
@@ -300,12 +322,14 @@ impl Said {
         let usage = self.usage.unwrap_or_else(|| WireUsage {
             prompt_tokens: prompt_tokens.into(),
             completion_tokens: u64::try_from(tokens::count(&self.text)).unwrap_or(u64::MAX),
+            prompt_tokens_details: Value::Null,
         });
         Answer {
             is_cut: self.finish_reason.as_deref() == Some("length"),
             is_refused: self.is_refused || self.finish_reason.as_deref() == Some("content_filter"),
             text: self.text,
             prompt_tokens: usage.prompt_tokens,
+            cached_tokens: usage.cached_tokens(),
             completion_tokens: usage.completion_tokens,
             closed_for: None,
         }

@@ -68,7 +68,7 @@ impl Embeddings {
 
     /// What tokens cost; nothing where no price is known.
     pub fn cost(&self, tokens: u64) -> MicroUsd {
-        self.price.map(|price| price.of(tokens, 0)).unwrap_or_default()
+        self.price.map(|price| price.of(tokens, 0, 0)).unwrap_or_default()
     }
 }
 

@@ -131,6 +131,7 @@ async fn streams_of_other_servers_are_read_too() {
     let answer = answer.unwrap();
     assert_eq!((answer.text.as_str(), told.as_str(), answer.is_cut), ("Hello you", "Hello you", true));
     assert_eq!((answer.prompt_tokens, answer.completion_tokens), (7, 2));
+    assert_eq!(answer.cached_tokens, 0, "nobody said so");
     let (answer, _) = simulated.scripted(format!(": ping\n\n{openai}").replace('\n', "\r\n")).await;
     assert_eq!(answer.unwrap().text, "Hello you", "some end with the connection");
     let whole = json!({ "choices": [{ "message": { "content": "All at once." }, "finish_reason": "stop" }],
@@ -140,6 +141,35 @@ async fn streams_of_other_servers_are_read_too() {
     for refused in [delta(&json!({ "refusal": "No." }), Some("stop")), delta(&json!({}), Some("content_filter"))] {
         let (answer, told) = simulated.scripted(events(&[refused])).await;
         assert!(answer.unwrap().is_refused && told.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_had_in_its_cache_is_read_from_whatever_says_so() {
+    let simulated = Simulated::start().await;
+    let usage =
+        |details: Value| json!({ "prompt_tokens": 300, "completion_tokens": 2, "prompt_tokens_details": details });
+    let said = delta(&json!({ "content": "Hello" }), Some("stop"));
+    for (details, cached) in [
+        (json!({ "cached_tokens": 256 }), 256),
+        (json!({ "cached_tokens": 900, "audio_tokens": 1 }), 300),
+        (json!({ "cached_tokens": null }), 0),
+        (json!({ "cached_tokens": 12.5 }), 0),
+        (json!({ "cached_tokens": -1 }), 0),
+        (json!({}), 0),
+        (json!("none"), 0),
+        (Value::Null, 0),
+    ] {
+        let usage = usage(details);
+        let whole = json!({ "choices": [{ "message": { "content": "Hello" } }], "usage": usage });
+        let last = json!({ "choices": [], "usage": usage });
+        let groqs = json!({ "choices": [], "x_groq": { "id": "req_1", "usage": usage } });
+        let streams = [events(&[said.clone(), last]).into(), events(&[said.clone(), groqs]).into()];
+        for answered in [vec![whole], streams.to_vec()].concat() {
+            let (answer, _) = simulated.scripted(answered).await;
+            let answer = answer.unwrap();
+            assert_eq!((answer.cached_tokens, answer.counted_tokens()), (cached, 302 - cached), "{usage}");
+        }
     }
 }
 
