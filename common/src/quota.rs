@@ -21,6 +21,7 @@ use crate::redis::{Redis, RedisError};
 pub mod forecast;
 pub mod limits;
 pub mod memory;
+pub mod usual;
 
 use limits::LimitsInForce;
 
@@ -119,7 +120,7 @@ impl Rank {
         Self { ticket, business_id, accepted_at, is_under_way: false, further_calls: 0 }
     }
 
-    /// Calls that the job is sure to make after this one, one upon the other's end: they keep their
+    /// Calls that the job is likely to make after this one, one upon the other's end: they keep their
     /// places in the line, so that no younger job's take what they will need.
     #[must_use]
     pub fn before(self, further_calls: u8) -> Self {

@@ -183,7 +183,9 @@ pub struct StartedJob {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// The business.
+    /// How urgent it is.
+    pub priority: Priority,
+    /// For whom.
     pub business_id: BusinessId,
     /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,

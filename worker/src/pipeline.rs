@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
+use copydesk_common::quota::usual::TextKind;
 use copydesk_common::store;
 use copydesk_common::store::generation::Ending;
 use copydesk_common::store::job::Checkpoint;
@@ -60,8 +61,14 @@ const UNSTORED_FOR: Duration = Duration::from_millis(20);
 /// Runs a generate job from its first unfinished stage to its end.
 pub async fn run(deps: &PipelineDeps, job: &StartedJob, request: GenerateRequest) -> Result<(), Interruption> {
     let calls = Calls::new(deps.providers.clone(), job).shown_by(deps.broadcast.clone());
+    // Each is planned in a call of its own, and reviewed, also where it is not to be revised.
+    let kind = TextKind { format: request.format, is_outlined: true, is_edited: true };
+    calls.expect(kind);
     let mut run = Run::resume(deps, job, &calls).await?;
     let ended = stages(&mut run, &request).await;
+    if ended.is_ok() {
+        deps.providers.usual.learn(kind, &run.usage);
+    }
     if !matches!(ended, Ok(()) | Err(Interruption::Superseded)) {
         run.cut_off().await;
     }

@@ -23,6 +23,7 @@ mod retry_after;
 pub mod search;
 mod searxng;
 mod tavily;
+pub mod usual;
 pub mod web_page;
 pub mod window;
 
@@ -33,6 +34,7 @@ use embeddings::Embeddings;
 use gate::{Gate, Taken};
 use memory::Memory;
 use search::Search;
+use usual::UsualTexts;
 use window::Window;
 
 /// The LLM provider's name in quotas, usage and metrics.
@@ -147,6 +149,8 @@ pub struct Providers {
     pub search: Option<Arc<Search>>,
     /// Makes vectors of passages and queries; `None` where that is off.
     pub embeddings: Option<Arc<Embeddings>>,
+    /// What texts usually take of them.
+    pub usual: UsualTexts,
     /// Whether a simulator stands in for them.
     pub simulated: bool,
     /// The longest that a call may take.
@@ -201,6 +205,7 @@ impl Providers {
             reviewer: Chain::new(reviewer, &fallbacks),
             embeddings: Embeddings::new(config, http.clone(), quotas.embeddings)?.map(Arc::new),
             search: Search::new(config, http, quotas.search)?.map(Arc::new),
+            usual: UsualTexts::new(redis),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),
         })

@@ -4,6 +4,7 @@
 mod flush;
 mod model;
 mod order;
+mod usual;
 
 use std::time::{Duration, Instant};
 

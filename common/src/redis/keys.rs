@@ -73,8 +73,13 @@ impl Keys {
         format!("{{{}:quota}}:{provider}:state", self.prefix)
     }
 
-    /// Channel: a job changed. Published by the process that changed it, received by every API
-    /// process.
+    /// Hash, no end: what texts of a kind usually take, by the kind: calls, tokens, and of how many texts
+    /// that is the mean. A few fields for each format. Owner: `quota::usual`.
+    pub fn usual_texts(&self) -> String {
+        format!("{}:usual", self.prefix)
+    }
+
+    /// Channel: a job changed. Published by whoever changed it, heard by every API process.
     pub fn job_events(&self) -> String {
         format!("{}:jobs", self.prefix)
     }

@@ -26,6 +26,7 @@ scripts! {
     QUOTA_ADMIT = "quota/admit.lua";
     QUOTA_BREAKER = "quota/breaker.lua";
     QUOTA_FORESEE = "quota/foresee.lua";
+    QUOTA_LEARN = "quota/learn.lua";
     QUOTA_LIMITS = "quota/limits.lua";
     QUOTA_MEMORY = "quota/memory.lua";
     QUOTA_REOPEN = "quota/reopen.lua";

@@ -1,13 +1,14 @@
 //! A job's way to the providers: by its rank in the line, within its deadline, with its usage
 //! counted. Also whether a job whose call failed has another chance.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::clock;
 use copydesk_common::quota::Rank;
+use copydesk_common::quota::usual::TextKind;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::job::StartedJob;
 use copydesk_domain::stage::Stage;
@@ -45,7 +46,11 @@ pub struct Calls {
     /// Whether the LLM has answered it before: then it goes before new jobs.
     under_way: Arc<AtomicBool>,
     /// Calls to the LLM that are sure to follow the next one.
-    further: Arc<AtomicU8>,
+    certain: Arc<AtomicU8>,
+    /// Calls to the LLM that the text usually takes; 0 where nobody said what it is.
+    expected: Arc<AtomicU8>,
+    /// Calls to the LLM that were made, by earlier attempts too.
+    made: Arc<AtomicU32>,
     usage: Arc<Mutex<Usage>>,
     /// Where texts are shown while they are written.
     broadcast: Option<Broadcast>,
@@ -58,7 +63,9 @@ impl Calls {
             providers,
             job: Arc::new(job.clone()),
             under_way: Arc::default(),
-            further: Arc::default(),
+            certain: Arc::default(),
+            expected: Arc::default(),
+            made: Arc::default(),
             usage: Arc::default(),
             broadcast: None,
         }
@@ -77,20 +84,30 @@ impl Calls {
 
     /// What earlier attempts used says whether the job is under way.
     pub fn resume(&self, used: &Usage) {
-        if used.calls.contains_key(provider::LLM) {
+        if let Some(made) = used.calls.get(provider::LLM) {
             self.under_way.store(true, Ordering::Relaxed);
+            self.made.store(*made, Ordering::Relaxed);
         }
     }
 
-    /// Calls made from now on are this stage's. The calls of the stages that are sure to follow it
-    /// keep their places in the line meanwhile; whether a review asks for a revision is not known.
+    /// The calls are for a text of this kind: as many as such a text usually takes keep their places in the
+    /// line.
+    pub fn expect(&self, kind: TextKind) {
+        self.expected.store(self.providers.usual.calls(kind), Ordering::Relaxed);
+    }
+
+    /// Calls made from now on are this stage's. An outline is written out, and what was revised is reviewed:
+    /// these calls keep their places even where the job has made more than texts usually take.
     pub fn begin(&self, stage: Stage) {
-        let further = match stage {
-            Stage::Outline => 2,
-            Stage::Draft | Stage::Revise => 1,
-            _ => 0,
-        };
-        self.further.store(further, Ordering::Relaxed);
+        let certain = u8::from(matches!(stage, Stage::Outline | Stage::Revise));
+        self.certain.store(certain, Ordering::Relaxed);
+    }
+
+    /// Calls to the LLM that are likely to follow the next one.
+    fn further(&self) -> u8 {
+        let made = u8::try_from(self.made.load(Ordering::Relaxed)).unwrap_or(u8::MAX);
+        let left = self.expected.load(Ordering::Relaxed).saturating_sub(made.saturating_add(1));
+        left.max(self.certain.load(Ordering::Relaxed))
     }
 
     /// A job under way goes before new ones at the LLM. A job searches but once, so that there all
@@ -102,7 +119,7 @@ impl Calls {
         }
         let is_under_way = self.under_way.load(Ordering::Relaxed);
         let rank = if is_under_way { Rank::under_way } else { Rank::new_job };
-        rank(job.id, job.business_id.clone(), job.created_at).before(self.further.load(Ordering::Relaxed))
+        rank(job.id, job.business_id.clone(), job.created_at).before(self.further())
     }
 
     /// The models that plan, write and revise.
@@ -266,6 +283,9 @@ impl Calls {
         });
         if reached {
             *self.usage().calls.entry(provider.to_owned()).or_default() += 1;
+            if provider == provider::LLM {
+                self.made.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::SourceKind;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, LeaseEpoch, StartedJob, WaitReason};
+use copydesk_domain::job::{JobKind, LeaseEpoch, Priority, StartedJob, WaitReason};
 use copydesk_domain::trace::TraceParent;
 use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Stage as SimulatedStage};
 
@@ -57,6 +57,7 @@ impl Setting {
         let job = StartedJob {
             id: JobId::new(),
             kind: JobKind::Generate,
+            priority: Priority::Interactive,
             business_id: BusinessId::parse("acme").unwrap(),
             generation_id: None,
             payload: serde_json::Value::Null,

@@ -94,6 +94,7 @@ pub(super) struct BegunRow {
     pub(super) deadline_at: Option<DateTime<Utc>>,
     pub(super) stages_completed: i16,
     pub(super) traceparent: String,
+    pub(super) priority: String,
     pub(super) usage: Json<Usage>,
     pub(super) is_takeover: bool,
 }
@@ -105,6 +106,7 @@ impl TryFrom<BegunRow> for StartedJob {
         Ok(Self {
             id: JobId(row.id),
             kind: named::<JobKind>(TABLE, &row.kind)?,
+            priority: named::<Priority>(TABLE, &row.priority)?,
             business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
             generation_id: row.generation_id.map(GenerationId),
             payload: row.payload,

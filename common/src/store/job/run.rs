@@ -48,7 +48,7 @@ pub async fn begin_all(store: &Store, leases: &[LeaseRef], owner: &str) -> Resul
                and (lease_epoch < before.epoch or (lease_epoch = before.epoch and lease_owner = $3))
              returning j.id, before.epoch as "epoch!", kind, business_id, generation_id, payload, attempt, max_attempts,
                        takeovers, created_at, deadline_at, stages_completed, traceparent,
-                       usage as "usage: Json<Usage>", before.status = 'running' as "is_takeover!""#,
+                       priority, usage as "usage: Json<Usage>", before.status = 'running' as "is_takeover!""#,
             &ids,
             &epochs,
             owner,
