@@ -9,6 +9,7 @@ mod api;
 pub(crate) mod by_model;
 mod embeddings;
 mod help;
+pub mod model_limits;
 mod postgres;
 pub mod prices;
 mod providers;

@@ -25,14 +25,14 @@ impl MicroUsd {
 pub struct Price {
     /// Prompt tokens.
     pub prompt: f64,
-    /// Tokens of those that the provider has in its cache.
+    /// Prompt tokens that the provider has in its cache.
     pub cached: f64,
-    /// Tokens that it writes.
+    /// Completion tokens.
     pub completion: f64,
 }
 
 impl Price {
-    /// What a call costs that reads `prompt_tokens`, `cached_tokens` of them from the provider's cache.
+    /// The cost of a call; `cached_tokens` of the prompt are from the provider's cache.
     #[expect(clippy::cast_precision_loss, reason = "a call has fewer tokens than floats have digits")]
     pub fn of(&self, prompt_tokens: u64, cached_tokens: u64, completion_tokens: u64) -> MicroUsd {
         let new = prompt_tokens.saturating_sub(cached_tokens) as f64 * self.prompt;

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
+use copydesk_domain::job::Priority;
 use copydesk_domain::named_enum;
 use uuid::Uuid;
 
 use crate::clock;
 use crate::config::ProvidersConfig;
+use crate::config::model_limits::Figures;
 use crate::money::MicroUsd;
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
@@ -30,6 +32,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Grants are told apart here, but counted where the provider sees the calls: one may be faster on
 /// its way than another. The window is longer by what that can differ.
 const JITTER: Duration = Duration::from_millis(300);
+/// More calls in a window than anybody makes: where a model's figures name none.
+const UNLIMITED: u32 = 1_000_000;
 /// Failures in a row that open a breaker.
 const BREAKER_THRESHOLD: u32 = 5;
 /// How long a breaker stays open before a probe.
@@ -44,6 +48,8 @@ pub struct Policy {
     pub tokens: Option<u32>,
     /// Calls on any day (UTC).
     pub per_day: Option<u32>,
+    /// Tokens on any day (UTC).
+    pub tokens_per_day: Option<u32>,
     /// Calls at once.
     pub at_once: Option<u32>,
     /// Money on any day (UTC).
@@ -76,6 +82,7 @@ impl Policy {
             limit,
             tokens: None,
             per_day: None,
+            tokens_per_day: None,
             at_once: None,
             usd_per_day: None,
             budget: Budget::default(),
@@ -83,6 +90,17 @@ impl Policy {
             breaker_threshold: BREAKER_THRESHOLD,
             breaker_open: BREAKER_OPEN,
             longest_call: longest_call + Duration::from_secs(5),
+        }
+    }
+
+    /// The same with a model's own figures. Those that it lacks are not limited.
+    fn with(self, figures: Figures) -> Self {
+        Self {
+            limit: figures.calls_per_minute.unwrap_or(UNLIMITED),
+            tokens: figures.tokens_per_minute,
+            per_day: figures.calls_per_day,
+            tokens_per_day: figures.tokens_per_day,
+            ..self
         }
     }
 
@@ -95,6 +113,7 @@ impl Policy {
             calls_per_day: or_none(self.per_day),
             calls_at_once: or_none(self.at_once),
             micro_usd_per_day: self.usd_per_day.unwrap_or_default().0,
+            tokens_per_day: or_none(self.tokens_per_day),
         }
     }
 }
@@ -107,17 +126,26 @@ pub struct Rank {
     accepted_at: DateTime<Utc>,
     is_under_way: bool,
     further_calls: u8,
+    priority: Priority,
 }
 
 impl Rank {
     /// A job that this provider has answered before: it goes before all new ones, by age.
     pub fn under_way(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
-        Self { ticket, business_id, accepted_at, is_under_way: true, further_calls: 0 }
+        Self { is_under_way: true, ..Self::new_job(ticket, business_id, accepted_at) }
     }
 
     /// A job's first call: new ones take turns by business.
     pub fn new_job(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
-        Self { ticket, business_id, accepted_at, is_under_way: false, further_calls: 0 }
+        let priority = Priority::Interactive;
+        Self { ticket, business_id, accepted_at, is_under_way: false, further_calls: 0, priority }
+    }
+
+    /// The same of a job so urgent: bulk ones stand behind all interactive ones, and are paced over the
+    /// window.
+    #[must_use]
+    pub fn of_priority(self, priority: Priority) -> Self {
+        Self { priority, ..self }
     }
 
     /// Calls that the job is likely to make after this one, one upon the other's end: they keep their
@@ -137,12 +165,28 @@ pub struct Ask {
     pub tokens: u32,
     /// What it may cost: reserved and settled in the same way.
     pub cost: MicroUsd,
+    /// What for.
+    pub asked_for: AskedFor,
 }
 
 impl From<Rank> for Ask {
     /// A call that takes no tokens and costs nothing.
     fn from(rank: Rank) -> Self {
-        Self { rank, tokens: 0, cost: MicroUsd::default() }
+        Self { rank, tokens: 0, cost: MicroUsd::default(), asked_for: AskedFor::Call }
+    }
+}
+
+named_enum! {
+    /// What is asked for.
+    AskedFor {
+        /// A call.
+        Call = "call",
+        /// A turn: no call, but that the job's calls would be granted now. They are promised for a while,
+        /// in which it can buy what it needs for them.
+        Turn = "turn",
+        /// A call that the job can do without: granted only where nobody waits and more than half of the
+        /// window is left. Who is refused stands in no line.
+        Spare = "spare",
     }
 }
 
@@ -157,6 +201,7 @@ pub struct Grant {
     /// The day on which its cost was reserved.
     day: i64,
     cost: MicroUsd,
+    tokens: u32,
     /// Whether the outcome decides on the breaker.
     pub is_probe: bool,
 }
@@ -166,6 +211,8 @@ pub struct Grant {
 pub enum Admission {
     /// Make the call now.
     Granted(Grant),
+    /// The turn that was asked for: nothing is taken, and nothing to be settled.
+    Turn,
     /// The window is used up, or the provider closed itself: ask again at this moment, at which the
     /// slot that is this caller's by rank comes free.
     Throttled {
@@ -219,12 +266,43 @@ pub struct Settlement {
     pub tokens: Option<u32>,
     /// What it cost; what was reserved stays reserved where that is unknown.
     pub cost: Option<MicroUsd>,
+    /// What the provider said of its own limits.
+    pub told: ToldLimits,
+}
+
+/// What a provider says of its own limits, in the headers of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ToldLimits {
+    /// Calls on any day.
+    pub calls_per_day: Option<u64>,
+    /// Tokens in any 60 seconds.
+    pub tokens_per_minute: Option<u64>,
+}
+
+impl ToldLimits {
+    /// Those that are others than the limits in force.
+    #[must_use]
+    pub fn other_than(self, limits: &LimitsInForce) -> Self {
+        Self {
+            calls_per_day: self.calls_per_day.filter(|told| *told != limits.calls_per_day),
+            tokens_per_minute: self.tokens_per_minute.filter(|told| *told != limits.tokens_per_minute),
+        }
+    }
+}
+
+/// What follows of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// The breaker's state.
+    pub breaker: BreakerState,
+    /// The limits in force of what the provider told limits of.
+    pub in_force: ToldLimits,
 }
 
 impl Settlement {
     /// A call of which no more is known.
     pub fn of(health: Health) -> Self {
-        Self { health, closed_for: None, tokens: None, cost: None }
+        Self { health, closed_for: None, tokens: None, cost: None, told: ToldLimits::default() }
     }
 }
 
@@ -233,20 +311,41 @@ impl Settlement {
 pub struct Status {
     /// The provider.
     pub provider: String,
+    /// The model.
+    pub model: String,
+    /// Whether the model has limits of its own, and an account of them.
+    pub is_own_account: bool,
     /// The limits in force.
     pub limits: LimitsInForce,
     /// Calls left in this window.
     pub remaining: u64,
     /// Jobs that wait for a grant.
     pub waiting: u64,
+    /// Tokens in this window, reserved and taken.
+    pub tokens_used: u64,
     /// Calls made today (UTC).
     pub calls_today: u64,
+    /// Tokens taken today (UTC), and reserved.
+    pub tokens_today: u64,
+    /// What the provider says of its limits for this model, where it does.
+    pub told: ToldLimits,
     /// Money spent today (UTC), as far as prices are known.
     pub spent_today: MicroUsd,
     /// The breaker.
     pub breaker: BreakerState,
     /// Until when the provider closed itself.
     pub closed_until: Option<DateTime<Utc>>,
+}
+
+impl Status {
+    /// Whose limits these are: the provider, or `provider/model`.
+    pub fn account(&self) -> String {
+        account(&self.provider, &self.model, self.is_own_account)
+    }
+}
+
+fn account(provider: &str, model: &str, is_own: bool) -> String {
+    if is_own { format!("{provider}/{model}") } else { provider.to_owned() }
 }
 
 /// The quota could not be asked: no call may be made.
@@ -266,14 +365,39 @@ pub struct Quota {
     redis: Redis,
     keys: crate::redis::keys::QuotaKeys,
     provider: String,
+    model: String,
+    is_own_account: bool,
     policy: Policy,
 }
 
 impl Quota {
     /// Models of one provider share its limit; each has a breaker of its own.
     pub fn new(redis: &Redis, provider: &str, model: &str, policy: Policy) -> Self {
-        let keys = redis.keys().quota(provider, model);
-        Self { redis: redis.clone(), keys, provider: provider.to_owned(), policy }
+        let keys = redis.keys().quota(provider, provider, model);
+        let (provider, model) = (provider.to_owned(), model.to_owned());
+        Self { redis: redis.clone(), keys, provider, model, is_own_account: false, policy }
+    }
+
+    /// The quota of a model that has limits of its own: a window, a line and a day for itself. Money is its
+    /// provider's.
+    pub fn of_model(redis: &Redis, provider: &str, model: &str, policy: Policy) -> Self {
+        let keys = redis.keys().quota(&format!("{provider}/{model}"), provider, model);
+        Self { keys, is_own_account: true, ..Self::new(redis, provider, model, policy) }
+    }
+
+    /// Whose limits these are: the provider, or `provider/model`.
+    pub fn account(&self) -> String {
+        account(&self.provider, &self.model, self.is_own_account)
+    }
+
+    /// Whether the model has limits of its own.
+    pub fn has_own_account(&self) -> bool {
+        self.is_own_account
+    }
+
+    /// Whether calls of both count in the same limits.
+    pub fn shares_account_with(&self, other: &Self) -> bool {
+        self.keys.state == other.keys.state
     }
 
     /// The provider.
@@ -281,9 +405,14 @@ impl Quota {
         &self.provider
     }
 
+    /// The model.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
     /// Asks for one call. One round trip.
     pub async fn admit(&self, ask: impl Into<Ask>) -> Result<Admission, QuotaError> {
-        let Ask { rank, tokens, cost } = ask.into();
+        let Ask { rank, tokens, cost, asked_for } = ask.into();
         let id = Uuid::now_v7();
         let policy = &self.policy;
         let (verdict, at, generation): (String, i64, String) = QUOTA_ADMIT
@@ -301,6 +430,7 @@ impl Quota {
             .key(&self.keys.jobs)
             .key(self.keys.spent(&rank.business_id))
             .key(&self.keys.memory)
+            .key(&self.keys.purse)
             .arg(rank.ticket.to_string())
             .arg(rank.business_id.as_str())
             .arg(rank.accepted_at.timestamp_millis())
@@ -315,6 +445,8 @@ impl Quota {
             .arg(policy.budget.calls_per_day.unwrap_or(0))
             .arg(policy.budget.usd_per_day.unwrap_or_default().0)
             .arg(cost.0)
+            .arg(asked_for.as_str())
+            .arg(rank.priority.as_str())
             .invoke_async(&mut self.redis.commands())
             .await?;
         self.redis.generation.remember(generation);
@@ -327,17 +459,20 @@ impl Quota {
                 began: Instant::now(),
                 day: at,
                 cost,
+                tokens,
                 is_probe: verdict == "probe",
             }),
+            "turn" => Admission::Turn,
             "open" => Admission::BreakerOpen { until },
             "over_budget" => Admission::OverBudget { until },
             _ => Admission::Throttled { until },
         })
     }
 
-    /// Says how a granted call ended. Answers the breaker's state after that. One round trip.
-    pub async fn settle(&self, grant: Grant, settlement: Settlement) -> Result<BreakerState, QuotaError> {
-        let state: String = QUOTA_SETTLE
+    /// Says how a granted call ended, and what follows. One round trip.
+    pub async fn settle(&self, grant: Grant, settlement: Settlement) -> Result<Settled, QuotaError> {
+        let limits = self.policy.limits();
+        let (state, per_day, tokens): (String, u64, u64) = QUOTA_SETTLE
             .key(&self.keys.state)
             .key(&self.keys.breaker)
             .key(&self.keys.amounts)
@@ -347,6 +482,7 @@ impl Quota {
             .key(&self.keys.line)
             .key(&self.keys.jobs)
             .key(self.keys.spent(&grant.business_id))
+            .key(&self.keys.purse)
             .arg(grant.id.to_string())
             .arg(settlement.health.as_str())
             .arg(settlement.closed_for.map_or(0, millis))
@@ -358,37 +494,48 @@ impl Quota {
             .arg(grant.day)
             .arg(grant.cost.0)
             .arg(settlement.cost.map_or(-1, |cost| i64::try_from(cost.0).unwrap_or(i64::MAX)))
+            .arg(grant.tokens)
+            .arg(&self.model)
+            .arg(settlement.told.calls_per_day.unwrap_or(0))
+            .arg(settlement.told.tokens_per_minute.unwrap_or(0))
+            .arg(limits.calls_per_day)
+            .arg(limits.tokens_per_minute)
             .invoke_async(&mut self.redis.commands())
             .await?;
-        Ok(state.parse().unwrap_or(BreakerState::Closed))
+        let in_force = ToldLimits { calls_per_day: Some(per_day), tokens_per_minute: Some(tokens) };
+        Ok(Settled { breaker: state.parse().unwrap_or(BreakerState::Closed), in_force })
     }
 
     /// Where the provider stands now.
     pub async fn status(&self) -> Result<Status, QuotaError> {
-        type Standing = (String, i64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
-        let (breaker, closed_until, waiting, used, calls_today, spent, calls, tokens, per_day, at_once, usd): Standing =
-            QUOTA_STATUS
-                .key(&self.keys.calls)
-                .key(&self.keys.waiters)
-                .key(&self.keys.state)
-                .key(&self.keys.breaker)
-                .key(&self.keys.memory)
-                .arg(millis(self.policy.window))
-                .arg(&self.policy.limits().in_order())
-                .invoke_async(&mut self.redis.commands())
-                .await?;
+        let (breaker, closed_until, figures, limits): (String, i64, [u64; 8], [u64; 6]) = QUOTA_STATUS
+            .key(&self.keys.calls)
+            .key(&self.keys.waiters)
+            .key(&self.keys.state)
+            .key(&self.keys.breaker)
+            .key(&self.keys.memory)
+            .key(&self.keys.purse)
+            .key(&self.keys.granted)
+            .key(&self.keys.amounts)
+            .arg(millis(self.policy.window))
+            .arg(&self.policy.limits().in_order())
+            .arg(&self.model)
+            .invoke_async(&mut self.redis.commands())
+            .await?;
+        let [waiting, used, calls_today, spent, tokens_used, tokens_today, told_per_day, told_tokens] = figures;
+        let told = |limit: u64| (limit > 0).then_some(limit);
+        let limits = LimitsInForce::of_order(limits);
         Ok(Status {
             provider: self.provider.clone(),
-            limits: LimitsInForce {
-                calls_per_minute: calls,
-                tokens_per_minute: tokens,
-                calls_per_day: per_day,
-                calls_at_once: at_once,
-                micro_usd_per_day: usd,
-            },
-            remaining: calls.saturating_sub(used),
+            model: self.model.clone(),
+            is_own_account: self.is_own_account,
+            limits,
+            remaining: limits.calls_per_minute.saturating_sub(used),
             waiting,
+            tokens_used,
             calls_today,
+            tokens_today,
+            told: ToldLimits { calls_per_day: told(told_per_day), tokens_per_minute: told(told_tokens) },
             spent_today: MicroUsd(spent),
             breaker: breaker.parse().unwrap_or(BreakerState::Closed),
             closed_until: (closed_until > 0).then(|| clock::from_millis(closed_until)),
@@ -428,6 +575,7 @@ impl Quotas {
         let llm = Policy {
             tokens: some(config.llm_tokens_per_minute),
             per_day: some(config.llm_requests_per_day),
+            tokens_per_day: some(config.llm_tokens_per_day),
             at_once: some(config.llm_concurrency),
             usd_per_day: some_usd(config.llm_usd_per_day),
             budget,
@@ -443,7 +591,11 @@ impl Quotas {
             let policy = Policy { budget, ..Policy::per_minute(requests_per_minute, config.call_timeout()) };
             Quota::new(redis, Self::EMBEDDINGS, model, policy)
         });
-        let model = |name: &str| Quota::new(redis, Self::LLM, name, llm);
+        let figures = config.model_limits();
+        let model = |name: &str| match figures.of(name) {
+            Some(own) => Quota::of_model(redis, Self::LLM, name, llm.with(own)),
+            None => Quota::new(redis, Self::LLM, name, llm),
+        };
         Self {
             writer: model(&config.llm_model),
             reviewer: model(&config.review_model),

@@ -231,7 +231,20 @@ impl Redis {
         Ok(())
     }
 
-    /// Whether the mark of [`Self::set_mark`] is there. A flush removes it.
+    /// Takes a key for `time`: false where somebody else has it.
+    pub async fn take(&self, key: &str, time: Duration) -> Result<bool, RedisError> {
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(1).arg("NX").arg("PX").arg(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Ok(set.query_async::<Option<String>>(&mut self.commands()).await?.is_some())
+    }
+
+    /// Gives a key back that [`Self::take`] took.
+    pub async fn give_back(&self, key: &str) -> Result<(), RedisError> {
+        let () = self.commands().del(key).await?;
+        Ok(())
+    }
+
+    /// Whether the mark that [`Self::set_mark`] left is there: it is gone after a flush.
     pub async fn mark(&self, key: &str) -> Result<Mark, RedisError> {
         let present: bool = self.commands().exists(key).await?;
         Ok(if present { Mark::Present } else { Mark::Absent })

@@ -25,7 +25,7 @@ pub struct Usage {
     /// Tokens of LLMs by model.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tokens: BTreeMap<String, ModelTokens>,
-    /// Money, in US dollars, at the configured prices; 0 where no price is known.
+    /// Cost in US dollars, at the configured prices; 0 if no price is known.
     pub cost_usd: f64,
     /// The usage of each stage of the pipeline, over all its rounds and attempts. Stages that used
     /// nothing are left out.

@@ -130,7 +130,7 @@ impl Ingest {
 /// business's next texts.
 async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Result<(), Interruption> {
     let passages: Vec<_> = chunks.iter().map(|chunk| Unembedded::of(&chunk.heading_path, &chunk.text)).collect();
-    let rank = Rank::new_job(job.id, job.business_id.clone(), job.created_at);
+    let rank = Rank::new_job(job.id, job.business_id.clone(), job.created_at).of_priority(job.priority);
     match embedder.all(&rank, &job.business_id, &passages).await {
         Ok(()) => Ok(()),
         Err(EmbedError::Provider(ProviderError::Throttled { provider, until })) => {

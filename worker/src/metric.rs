@@ -27,6 +27,8 @@ const PROVIDER_REFUSALS: &str = "copydesk_provider_refusals_total";
 const PROVIDER_TOKENS: &str = "copydesk_provider_tokens_total";
 /// Counter: tokens of prompts that providers had in their caches, by provider and model.
 const PROVIDER_CACHED_TOKENS: &str = "copydesk_provider_cached_tokens_total";
+/// Counter: looks for a search of the web among those that a business made within the hour, by outcome.
+const SHARED_SEARCHES: &str = "copydesk_shared_searches_total";
 /// Histogram, seconds: how long a stage took, by stage.
 const STAGE_DURATION: &str = "copydesk_stage_duration_seconds";
 /// Counter: stages that used a fallback without a provider, by stage.
@@ -78,6 +80,26 @@ pub(crate) fn tokens(provider: &'static str, prompt_tokens: u64, completion_toke
 pub(crate) fn cached_tokens(provider: &'static str, model: &str, cached_tokens: u64) {
     let labels = [("provider", provider.to_owned()), ("model", model.to_owned())];
     counter!(PROVIDER_CACHED_TOKENS, &labels).increment(cached_tokens);
+}
+
+/// What a look for a shared search came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Look {
+    /// It was there.
+    Hit,
+    /// It was not.
+    Miss,
+    /// Redis did not say in time.
+    Unavailable,
+}
+
+pub(crate) fn shared_search(look: Look) {
+    let outcome = match look {
+        Look::Hit => "hit",
+        Look::Miss => "miss",
+        Look::Unavailable => "unavailable",
+    };
+    counter!(SHARED_SEARCHES, "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn stage_finished(stage: Stage, duration: Duration) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use copydesk_common::config::{ProvidersConfig, windows};
 use copydesk_common::money::{MicroUsd, Price};
-use copydesk_common::quota::{Ask, Quota, QuotaError, Quotas, Rank};
+use copydesk_common::quota::{Ask, AskedFor, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
 
 mod allowance;
@@ -204,7 +204,7 @@ impl Providers {
             writer: Chain::new(writer, &fallbacks),
             reviewer: Chain::new(reviewer, &fallbacks),
             embeddings: Embeddings::new(config, http.clone(), quotas.embeddings)?.map(Arc::new),
-            search: Search::new(config, http, quotas.search)?.map(Arc::new),
+            search: Search::new(config, http, quotas.search, redis)?.map(Arc::new),
             usual: UsualTexts::new(redis),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),
@@ -249,11 +249,13 @@ impl Model {
         let request = self.fit(request);
         let (prompt, completion) = (request.prompt_tokens, request.max_completion_tokens);
         let most = self.price.map(|price| price.of(prompt.into(), 0, completion.into())).unwrap_or_default();
-        let ask = Ask { rank, tokens: prompt.saturating_add(completion), cost: most };
+        let tokens = prompt.saturating_add(completion);
+        let ask = Ask { rank, tokens, cost: most, asked_for: AskedFor::Call };
         let took = |answer: &Answer| Taken {
             tokens: u32::try_from(answer.counted_tokens()).ok(),
             cost: Some(self.cost(answer)),
             closed_for: answer.closed_for,
+            told: answer.told,
         };
         let result = self.gate.call(ask, self.client.complete(self.name(), &request, timeout, sink), took).await;
         result.map_err(|error| match error.naming("GROQ_API_KEY", self.variable) {
@@ -262,6 +264,17 @@ impl Model {
             }
             error => error,
         })
+    }
+
+    /// Whether calls of both count in the same limits.
+    pub fn shares_account_with(&self, other: &Self) -> bool {
+        self.gate.shares_account_with(&other.gate)
+    }
+
+    /// Asks for a turn: whether the calls of a job, of about so many tokens each, would be granted now.
+    /// They are promised for a few seconds.
+    pub async fn turn(&self, rank: Rank, tokens: u32) -> Result<(), ProviderError> {
+        self.gate.turn(Ask { tokens, ..rank.into() }).await
     }
 
     /// The request in a form and of a length that the model takes, as far as is known.

@@ -253,7 +253,7 @@ impl Sweep {
 
     async fn enforce_limits(&self) -> Result<(), SweepError> {
         for set in store::limit::all(&self.store).await? {
-            limits::enforce(&self.redis, &set.provider, &set.limits, set.version).await?;
+            limits::enforce(&self.redis, &set.account, &set.limits, set.version).await?;
         }
         Ok(())
     }

@@ -243,13 +243,13 @@ pub async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// Models of one provider share its limit.
+/// Models of one provider share its limit, but for those that have their own.
 fn limits(quotas: Vec<(String, QuotaStatus)>) -> Vec<LimitCheck> {
-    let by_provider: BTreeMap<_, _> = quotas.into_iter().map(|(_, status)| (status.provider.clone(), status)).collect();
-    by_provider
-        .into_values()
-        .map(|status| LimitCheck {
-            provider: status.provider,
+    let by_account: BTreeMap<_, _> = quotas.into_iter().map(|(_, status)| (status.account(), status)).collect();
+    by_account
+        .into_iter()
+        .map(|(account, status)| LimitCheck {
+            provider: account,
             capacity: status.limits.calls_per_minute,
             remaining: status.remaining,
             waiting: status.waiting,

@@ -167,9 +167,9 @@ async fn the_overview_shows_queues_workers_limits_and_breakers(pool: PgPool) {
         .collect();
     assert_eq!(shown, [(&json!("idle-1"), &json!(0), true), (&json!("test"), &json!(1), false)]);
     let unset = json!({"calls_per_minute": null, "tokens_per_minute": null, "calls_per_day": null,
-        "calls_at_once": null, "usd_per_day": null});
-    let limit = json!({"provider": "groq", "capacity": 30, "remaining": 30, "waiting": 0, "calls_today": 0,
-        "usd_today": 0.0, "closed_until": null, "set": unset, "in_force": with(unset.clone(), "calls_per_minute", 30)});
+        "calls_at_once": null, "usd_per_day": null, "tokens_per_day": null});
+    let limit = json!({"provider": "groq", "model": null, "capacity": 30, "remaining": 30, "waiting": 0,
+        "tokens_used": 0, "calls_today": 0, "tokens_today": 0, "usd_today": 0.0, "closed_until": null, "told": [], "set": unset, "in_force": with(unset.clone(), "calls_per_minute", 30)});
     assert_eq!(overview["limits"][0], limit);
     assert_eq!(overview["breakers"]["groq/llama-3.3-70b-versatile"], "closed");
 
@@ -215,6 +215,33 @@ async fn an_operator_sets_limits_and_takes_them_back(pool: PgPool) {
         (&json!(7), &json!(null)),
         "stored all the same"
     );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_operator_sets_the_limits_of_a_model_that_has_its_own(pool: PgPool) {
+    let own = |config: &mut Config| config.providers.model_limits = "openai/gpt-oss-20b=8000tpm/200000tpd".to_owned();
+    let service = Service::start_with(&pool, own).await;
+    let shown = async || {
+        let limits = service.get("/api/ops/overview").await.expect(200).body["limits"].clone();
+        limits.as_array().unwrap().iter().map(|of| (of["model"].clone(), of["in_force"].clone())).collect::<Vec<_>>()
+    };
+    let unset = json!({"calls_per_minute": null, "tokens_per_minute": null, "calls_per_day": null,
+        "calls_at_once": null, "usd_per_day": null, "tokens_per_day": null});
+    let shared = with(unset.clone(), "calls_per_minute", 30);
+    let figures = with(unset.clone(), "calls_per_minute", 1_000_000);
+    let figures = with(with(figures, "tokens_per_minute", 8_000), "tokens_per_day", 200_000);
+    let model = json!("openai/gpt-oss-20b");
+    assert_eq!(shown().await[..2], [(json!(null), shared.clone()), (model.clone(), figures.clone())]);
+
+    let path = "/api/ops/limits/groq?model=openai/gpt-oss-20b";
+    let answer = service.put(path, &json!({"tokens_per_day": 500_000})).await.expect(200).body;
+    let more = with(figures, "tokens_per_day", 500_000);
+    assert_eq!((&answer["provider"], &answer["model"], &answer["in_force"]), (&json!("groq"), &model, &more));
+    assert_eq!(shown().await[..2], [(json!(null), shared), (model, more)]);
+    let answer = service.put("/api/ops/limits/groq?model=poems", &json!({})).await.expect_problem(422);
+    assert_eq!(answer.pointers(), ["/model"]);
+    let answer = service.put(path, &json!({"usd_per_day": 1})).await.expect_problem(422);
+    assert_eq!(answer.pointers(), ["/usd_per_day"]);
 }
 
 #[sqlx::test(migrations = "../migrations")]

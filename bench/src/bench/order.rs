@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
@@ -98,6 +99,7 @@ async fn granted(quota: &Quota, rank: Rank, asks: &AtomicUsize) -> anyhow::Resul
             Admission::Throttled { until } | Admission::BreakerOpen { until } | Admission::OverBudget { until } => {
                 tokio::time::sleep((until - clock::now()).to_std().unwrap_or_default()).await;
             }
+            Admission::Turn => bail!("a call was asked for, and no turn"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use copydesk_common::clock;
 use copydesk_common::config::RedisConfig;
 use copydesk_common::quota::{Admission, Health, Policy, Quota, Rank, Settlement};
@@ -78,6 +78,7 @@ async fn call(quota: Quota, http: reqwest::Client, url: String, until: Instant) 
                 let wait = (at - clock::now()).to_std().unwrap_or_default();
                 tokio::time::sleep(wait.min(until.saturating_duration_since(Instant::now()))).await;
             }
+            Admission::Turn => bail!("a call was asked for, and no turn"),
         }
     }
     Ok(asks)

@@ -1,15 +1,18 @@
 -- Records how a granted call ended: what it really took, for the breaker, and where the provider
 -- closed itself.
 --
--- KEYS   1 state (hash: closed_until, tokens_used, call_ms, day, day_usd)  2 breaker (hash)  3 amounts (hash: a
+-- KEYS   1 state (hash: closed_until, tokens_used, call_ms, day, day_tokens, token_pace, limits, told ones)  2 breaker (hash)  3 amounts (hash: a
 --        grant's tokens)  4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
 --        7 line (zset: calls to come)  8 jobs (zset)  9 spent (hash: the business's day, usd)
+--        10 purse (hash: the state of the provider's own account: day, day_usd)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
 --        for none)  4 failures in a row that open the breaker  5 ms that it stays open
 --        6 tokens that it took (-1 for unknown: what was reserved stays)  7 ticket (the job)
 --        8 ms that the call took  9 the day of the grant  10 micro-USD that were reserved
---        11 micro-USD that it cost (-1 for unknown: what was reserved stays)
--- RETURNS the breaker's state after that: closed | open | half_open
+--        11 micro-USD that it cost (-1 for unknown: what was reserved stays)  12 tokens that were reserved
+--        13 the model  14 calls a day  15 tokens a window, as the provider says; 0 where it does not
+--        16 calls a day  17 tokens a window, as they are configured
+-- RETURNS { the breaker's state after that (closed | open | half_open), calls a day, tokens a window in force }
 --
 -- Atomic, since the failures of all workers count in one row, and since only the one probe may
 -- close or re-open a half-open breaker.
@@ -29,12 +32,28 @@ local took, reserved = tonumber(ARGV[6]), redis.call('HGET', KEYS[3], grant)
 if took >= 0 and reserved then
   redis.call('HSET', KEYS[3], grant, took)
   redis.call('HINCRBY', KEYS[1], 'tokens_used', took - tonumber(reserved))
+  -- What was not taken leaves room in the pace of bulk calls too.
+  local pace = redis.call('HMGET', KEYS[1], 'token_pace', 'ms_per_token')
+  if pace[1] and pace[2] then
+    redis.call('HSET', KEYS[1], 'token_pace', tonumber(pace[1]) + (took - tonumber(reserved)) * tonumber(pace[2]))
+  end
 end
+
+-- What was reserved on another day is forgotten with it.
+if took >= 0 and redis.call('HGET', KEYS[1], 'day') == ARGV[9] then
+  redis.call('HINCRBY', KEYS[1], 'day_tokens', took - tonumber(ARGV[12]))
+end
+for field, told in pairs({ ['told_per_day:'] = ARGV[14], ['told_tokens:'] = ARGV[15] }) do
+  if told ~= '0' then
+    redis.call('HSET', KEYS[1], field .. ARGV[13], told)
+  end
+end
+local limits = redis.call('HMGET', KEYS[1], 'per_day', 'tokens')
+local per_day, tokens = tonumber(limits[1] or ARGV[16]), tonumber(limits[2] or ARGV[17])
 
 local cost = tonumber(ARGV[11])
 if cost >= 0 then
-  for key, field in pairs({ [KEYS[1]] = 'day_usd', [KEYS[9]] = 'usd' }) do
-    -- What was reserved on another day is forgotten with it.
+  for key, field in pairs({ [KEYS[10]] = 'day_usd', [KEYS[9]] = 'usd' }) do
     if redis.call('HGET', key, 'day') == ARGV[9] then
       redis.call('HINCRBY', key, field, cost - tonumber(ARGV[10]))
     end
@@ -65,21 +84,21 @@ end
 local breaker = redis.call('HMGET', KEYS[2], 'state', 'probe')
 if not breaker[1] then
   if health == 'unhealthy' and redis.call('HINCRBY', KEYS[2], 'failures', 1) >= threshold then
-    return open()
+    return { open(), per_day, tokens }
   elseif health == 'healthy' then
     redis.call('HDEL', KEYS[2], 'failures')
   end
-  return 'closed'
+  return { 'closed', per_day, tokens }
 end
 -- Only the probe's word counts: calls that began before the breaker opened end late.
 if breaker[1] ~= 'half_open' or breaker[2] ~= grant then
-  return breaker[1]
+  return { breaker[1], per_day, tokens }
 end
 if health == 'healthy' then
   redis.call('DEL', KEYS[2])
-  return 'closed'
+  return { 'closed', per_day, tokens }
 elseif health == 'unhealthy' then
-  return open()
+  return { open(), per_day, tokens }
 end
 redis.call('HDEL', KEYS[2], 'probe', 'probe_until')
-return 'half_open'
+return { 'half_open', per_day, tokens }

@@ -9,14 +9,14 @@ use crate::money::Price;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prices(BTreeMap<String, Price>);
 
-/// What Groq asks for the models that are used by default, as of 2026.
+/// Groq's prompt and completion prices of the default models, as of 2026.
 const KNOWN: [(&str, f64, f64); 4] = [
     ("llama-3.3-70b-versatile", 0.59, 0.79),
     ("llama-3.1-8b-instant", 0.05, 0.08),
     ("openai/gpt-oss-20b", 0.075, 0.30),
     ("openai/gpt-oss-120b", 0.15, 0.60),
 ];
-/// What Groq asks for a token in its cache, to one that is not.
+/// The price of a cached token as a part of the prompt price, at Groq.
 const CACHED_PART: f64 = 0.5;
 
 /// A list of prices that cannot be read.
@@ -35,9 +35,8 @@ impl Default for Prices {
 }
 
 impl Prices {
-    /// The known prices, and in their place or beside them those of a list such as
-    /// `my-model=0.5/1.5, other=0.5/1.5/0.25`. Where none is given for cached tokens, they cost what Groq's
-    /// discount makes of it for its known models, and the full price for any other.
+    /// The known prices, replaced or extended by a list such as `my-model=0.5/1.5, other=0.5/1.5/0.25`.
+    /// Without a third price, cached tokens cost half for the known models, else the full price.
     pub fn parse(list: &str) -> Result<Self, NoPrice> {
         let Self(mut prices) = Self::default();
         for (model, given) in by_model::parse(list, Given::parse).map_err(|entry| NoPrice(entry.to_owned()))? {

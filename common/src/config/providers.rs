@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::embeddings::EmbeddingsConfig;
+use super::model_limits::ModelLimits;
 use super::prices::Prices;
 use super::windows::Windows;
 use crate::money::MicroUsd;
@@ -79,6 +80,14 @@ pub struct ProvidersConfig {
     /// Calls to the LLM provider on any day (UTC), by all workers together; 0 for no limit.
     #[config(env = "COPYDESK_LLM_REQUESTS_PER_DAY", default = 0)]
     pub llm_requests_per_day: u32,
+    /// Tokens on any day (UTC), by all workers together; 0 for no limit.
+    #[config(env = "COPYDESK_LLM_TOKENS_PER_DAY", default = 0)]
+    pub llm_tokens_per_day: u32,
+    /// What the LLM provider takes of each model, where its vendor says so: calls and tokens, a minute and a
+    /// day. `model=30rpm/12000tpm/1000rpd/100000tpd, other=60rpm`: any of the four; those that an entry lacks
+    /// are not limited. Other models share the limits above.
+    #[config(env = "COPYDESK_MODEL_LIMITS", default = "")]
+    pub model_limits: String,
     /// Calls to the LLM provider at once, by all workers together; 0 for no limit.
     #[config(env = "COPYDESK_LLM_CONCURRENCY", default = 0)]
     pub llm_concurrency: u32,
@@ -143,6 +152,7 @@ impl ProvidersConfig {
             return Err("COPYDESK_CALL_TIMEOUT_MS takes a number of milliseconds from 1".into());
         }
         Windows::parse(&self.context_tokens).map_err(|error| format!("COPYDESK_CONTEXT_TOKENS: {error}"))?;
+        ModelLimits::parse(&self.model_limits).map_err(|error| format!("COPYDESK_MODEL_LIMITS: {error}"))?;
         self.validate_fallback_models()?;
         self.validate_money()
     }
@@ -192,6 +202,12 @@ impl ProvidersConfig {
             }
         }
         Ok(())
+    }
+
+    /// What is taken of models with figures of their own.
+    pub fn model_limits(&self) -> ModelLimits {
+        // A list that cannot be read has stopped the start.
+        ModelLimits::parse(&self.model_limits).unwrap_or_default()
     }
 
     /// What models cost.
@@ -262,6 +278,17 @@ mod tests {
         assert!(providers.validate().unwrap_err().starts_with("COPYDESK_PRICES: \"mine:1\" is no price"));
         let wrong = ProvidersConfig { prices: String::new(), business_usd_per_day: -1.0, ..providers }.validate();
         assert_eq!(wrong.unwrap_err(), "COPYDESK_BUSINESS_USD_PER_DAY takes an amount of US dollars from 0");
+    }
+
+    #[test]
+    fn figures_of_models_that_cannot_be_read_stop_the_start() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap();
+        let with = |list: &str| ProvidersConfig { model_limits: list.into(), ..config.providers.clone() };
+        assert_eq!(with("a/b=30rpm/12000tpm").validate(), Ok(()));
+        let wrong = with("a=30rpm, b=12ktpm").validate().unwrap_err();
+        let why = "any of the four once, from 1";
+        let takes = "it takes model=30rpm/12000tpm/1000rpd/100000tpd";
+        assert_eq!(wrong, format!("COPYDESK_MODEL_LIMITS: \"b=12ktpm\" is no limit: {takes}, {why}"));
     }
 
     #[test]

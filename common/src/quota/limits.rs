@@ -24,13 +24,22 @@ pub struct Limits<T> {
     pub calls_at_once: T,
     /// Money on any day (UTC).
     pub micro_usd_per_day: T,
+    /// Tokens on any day (UTC).
+    pub tokens_per_day: T,
 }
 
 impl<T: Copy> Limits<T> {
     /// In the order of the scripts.
-    pub(super) fn in_order(&self) -> [T; 5] {
-        let Self { calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day } = *self;
-        [calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day]
+    pub(super) fn in_order(&self) -> [T; 6] {
+        let Self {
+            calls_per_minute,
+            tokens_per_minute,
+            calls_per_day,
+            calls_at_once,
+            micro_usd_per_day,
+            tokens_per_day,
+        } = *self;
+        [calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day, tokens_per_day]
     }
 }
 
@@ -41,16 +50,23 @@ pub type LimitsInForce = Limits<u64>;
 pub type SetLimits = Limits<Option<i64>>;
 
 impl LimitsInForce {
+    /// From the order of the scripts.
+    pub(super) fn of_order(limits: [u64; 6]) -> Self {
+        let [calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day, tokens_per_day] =
+            limits;
+        Self { calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day, tokens_per_day }
+    }
+
     /// Money on any day; `None` for no limit.
     pub fn usd_per_day(&self) -> Option<f64> {
         (self.micro_usd_per_day > 0).then(|| MicroUsd(self.micro_usd_per_day).usd())
     }
 }
 
-/// Puts a provider's limits in force for the whole fleet, from the next call on: false where a later
+/// Puts the limits of a provider, or of `provider/model`, in force for the whole fleet, from the next call on: false where a later
 /// `version` of them is in force already.
-pub async fn enforce(redis: &Redis, provider: &str, limits: &SetLimits, version: i64) -> Result<bool, QuotaError> {
-    let mut call = QUOTA_LIMITS.key(redis.keys().quota_state(provider));
+pub async fn enforce(redis: &Redis, account: &str, limits: &SetLimits, version: i64) -> Result<bool, QuotaError> {
+    let mut call = QUOTA_LIMITS.key(redis.keys().quota_state(account));
     call.arg(version);
     for limit in limits.in_order() {
         call.arg(limit.map(|limit| limit.to_string()).unwrap_or_default());

@@ -1,9 +1,12 @@
 //! The quota's and the breaker's promises, on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod account;
 mod flush;
 mod model;
 mod order;
+mod pace;
+mod turn;
 mod usual;
 
 use std::time::{Duration, Instant};
@@ -11,9 +14,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
+use copydesk_domain::job::Priority;
 
 use super::limits::{self, SetLimits};
-use super::{Admission, Ask, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
+use super::{Admission, Ask, AskedFor, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::clock;
 use crate::money::MicroUsd;
 use crate::redis::Redis;
@@ -27,6 +31,7 @@ fn policy(limit: u32, window_ms: u64) -> Policy {
         longest_call: Duration::from_millis(200),
         tokens: None,
         per_day: None,
+        tokens_per_day: None,
         at_once: None,
         usd_per_day: None,
         budget: Budget::default(),
@@ -65,17 +70,19 @@ impl Quota {
             for i, at in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
               redis.call('LSET', KEYS[1], i - 1, tonumber(at) - ms)
             end
-            local told = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
-            for i = 1, #told, 2 do redis.call('ZADD', KEYS[2], tonumber(told[i + 1]) - ms, told[i]) end
-            for _, field in ipairs({ 'closed_until', 'until', 'probe_until', 'since' }) do
+            for _, key in ipairs({ KEYS[2], KEYS[6] }) do
+              local told = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+              for i = 1, #told, 2 do redis.call('ZADD', key, tonumber(told[i + 1]) - ms, told[i]) end
+            end
+            for _, field in ipairs({ 'closed_until', 'until', 'probe_until', 'since', 'pace', 'token_pace' }) do
               for _, key in ipairs({ KEYS[3], KEYS[4], KEYS[5] }) do
                 local at = redis.call('HGET', key, field)
-                if at then redis.call('HSET', key, field, string.format('%.0f', tonumber(at) - ms)) end
+                if at then redis.call('HSET', key, field, string.format('%.3f', tonumber(at) - ms)) end
               end
             end",
         );
         let mut call = script.key(&keys.calls);
-        call.key(&keys.expected).key(&keys.state).key(&keys.breaker).key(&keys.memory).arg(ms);
+        call.key(&keys.expected).key(&keys.state).key(&keys.breaker).key(&keys.memory).key(&keys.granted).arg(ms);
         call.invoke_async::<()>(&mut self.redis.commands()).await.unwrap();
     }
 }
@@ -107,7 +114,7 @@ async fn throttled(quota: &Quota, rank: &Rank) -> DateTime<Utc> {
 }
 
 async fn settle(quota: &Quota, grant: Grant, health: Health) -> BreakerState {
-    quota.settle(grant, Settlement::of(health)).await.unwrap()
+    quota.settle(grant, Settlement::of(health)).await.unwrap().breaker
 }
 
 async fn set_limits(quota: &Quota, limits: &SetLimits, version: i64) -> bool {
@@ -130,7 +137,7 @@ async fn granted_at(quota: &Quota, ask: impl Into<Ask>) -> (DateTime<Utc>, DateT
         match quota.admit(ask.clone()).await.unwrap() {
             Admission::Granted(_) => return (asked, clock::now()),
             Admission::Throttled { until } | Admission::BreakerOpen { until } => sleep_until(until).await,
-            other @ Admission::OverBudget { .. } => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -439,7 +446,7 @@ async fn money_is_reserved_on_an_estimate_and_settled_on_what_a_call_cost() {
 async fn a_business_has_one_budget_for_all_providers_and_holds_up_nobody_else() {
     let budget = Budget { calls_per_day: Some(3), usd_per_day: Some(MicroUsd(1_000)) };
     let llm = with(|policy| policy.budget = budget);
-    let keys = llm.redis.keys().quota("tavily", "search");
+    let keys = llm.redis.keys().quota("tavily", "tavily", "search");
     let search = Quota { keys, ..llm.clone_of_another_process() };
     let (poor, other) = (new_of("poor"), new_of("other"));
     let Admission::Granted(first) = llm.admit(costing(poor.clone(), 900)).await.unwrap() else { panic!("it has all") };

@@ -40,15 +40,17 @@ impl Keys {
         }
     }
 
-    /// The keys of a provider's quota and of the breaker of one of its models.
-    pub fn quota(&self, provider: &str, model: &str) -> QuotaKeys {
-        let key = |name: &str| format!("{{{}:quota}}:{provider}:{name}", self.prefix);
+    /// The keys of a provider's quota and of the breaker of one of its models. `account` is the provider, or
+    /// `provider/model` for a model with figures of its own.
+    pub fn quota(&self, account: &str, provider: &str, model: &str) -> QuotaKeys {
+        let key = |name: &str| format!("{{{}:quota}}:{account}:{name}", self.prefix);
         QuotaKeys {
             calls: key("calls"),
             waiters: key("waiters"),
             expected: key("expected"),
-            state: self.quota_state(provider),
-            breaker: key(&format!("breaker:{model}")),
+            state: self.quota_state(account),
+            purse: self.quota_state(provider),
+            breaker: format!("{{{}:quota}}:{provider}:breaker:{model}", self.prefix),
             granted: key("granted"),
             amounts: key("amounts"),
             flying: key("flying"),
@@ -68,9 +70,9 @@ impl Keys {
         format!("{{{}:quota}}:memory", self.prefix)
     }
 
-    /// The state of a provider's quota: see [`QuotaKeys::state`].
-    pub fn quota_state(&self, provider: &str) -> String {
-        format!("{{{}:quota}}:{provider}:state", self.prefix)
+    /// The state of a provider's quota, or of that of `provider/model`: see [`QuotaKeys::state`].
+    pub fn quota_state(&self, account: &str) -> String {
+        format!("{{{}:quota}}:{account}:state", self.prefix)
     }
 
     /// Hash, no end: what texts of a kind usually take, by the kind: calls, tokens, and of how many texts
@@ -134,6 +136,17 @@ impl Keys {
         format!("{}:found:{business_id}:{version}:{query}", self.prefix)
     }
 
+    /// String, an hour: the pages that a search of the web found for a business; `query` is a hash of the query
+    /// and its language. Owner: the worker's `provider::search::shared`.
+    pub fn web_search(&self, business_id: &BusinessId, provider: &str, query: &str) -> String {
+        format!("{}:web:{business_id}:{provider}:{query}", self.prefix)
+    }
+
+    /// String, a few seconds: that somebody is buying that search.
+    pub fn web_search_buyer(&self, business_id: &BusinessId, provider: &str, query: &str) -> String {
+        format!("{}:buyer", self.web_search(business_id, provider, query))
+    }
+
     fn queue_tag(&self, kind: JobKind) -> String {
         format!("{{{}:queue:{kind}}}", self.prefix)
     }
@@ -189,22 +202,25 @@ pub struct QuotaKeys {
     pub waiters: String,
     /// Sorted set: jobs with a call in the line by the time at which they will ask again, in ms.
     pub expected: String,
-    /// Hash: limits set by an operator, until when the provider refuses calls, tokens used in the
-    /// window, calls and micro-USD of the day, the mean duration of a call; and, for workers of an
-    /// earlier release, the provider's own generation.
+    /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
+    /// window, calls, tokens and micro-USD of the day, what the provider says of its limits by model, the mean length of a call and of a turn, how far ahead
+    /// bulk calls are of an even rate; and for workers of an earlier release the provider's own generation.
     pub state: String,
+    /// The state of the provider's own account: money is counted there, whatever account a model has.
+    pub purse: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
-    /// Sorted set: grants of the window by time in ms, if tokens are limited.
+    /// Sorted set: grants of the window by their ms, of calls that take tokens.
     pub granted: String,
-    /// Hash: a grant's tokens, reserved or actual, if tokens are limited.
+    /// Hash: a grant's tokens, reserved or real.
     pub amounts: String,
     /// Sorted set: calls under way by the time at which they are over in ms, if their number is
     /// limited.
     pub flying: String,
-    /// Hash: a business's virtual clock, while it is ahead of the line's clock.
+    /// Hash: a business's virtual clock, while it is ahead of the line's own; of bulk as `bulk|business`.
     pub clocks: String,
-    /// Sorted set, a day: jobs that did not come back in time, by the rank that they keep.
+    /// Sorted set, a day: jobs that did not come back at their moment, or were given a turn, by the rank that
+    /// they keep.
     pub absent: String,
     /// Sorted set: future calls by rank, those asked for (`job`) and those promised (`job:n`).
     pub line: String,

@@ -1,5 +1,5 @@
-//! The table `provider_limits`: limits that operators set to replace the configured ones. The quota
-//! puts them in force.
+//! The table `provider_limits`: what operators set in place of the configured limits, for a provider or for one of its models. Putting it in
+//! force is the quota's.
 
 use super::{Store, StoreError};
 use crate::quota::limits::SetLimits;
@@ -7,32 +7,35 @@ use crate::quota::limits::SetLimits;
 /// The limits of a provider as set by an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderLimits {
-    /// The provider.
-    pub provider: String,
-    /// The limits.
+    /// The provider, or `provider/model`.
+    pub account: String,
+    /// What was set.
     pub limits: SetLimits,
     /// Grows with every change.
     pub version: i64,
 }
 
-/// Sets all limits of a provider. Returns their version.
-pub async fn set(store: &Store, provider: &str, limits: &SetLimits) -> Result<i64, StoreError> {
+/// Sets the limits of a provider or of `provider/model`, all of them. Returns their version.
+pub async fn set(store: &Store, account: &str, limits: &SetLimits) -> Result<i64, StoreError> {
     let query = || async {
         sqlx::query_scalar!(
             "insert into provider_limits
-                 (provider, calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day)
-             values ($1, $2, $3, $4, $5, $6)
+                 (provider, calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day,
+                  tokens_per_day)
+             values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (provider) do update
              set calls_per_minute = excluded.calls_per_minute, tokens_per_minute = excluded.tokens_per_minute,
                  calls_per_day = excluded.calls_per_day, calls_at_once = excluded.calls_at_once,
-                 micro_usd_per_day = excluded.micro_usd_per_day, version = default, updated_at = now()
+                 micro_usd_per_day = excluded.micro_usd_per_day, tokens_per_day = excluded.tokens_per_day,
+                 version = default, updated_at = now()
              returning version",
-            provider,
+            account,
             limits.calls_per_minute,
             limits.tokens_per_minute,
             limits.calls_per_day,
             limits.calls_at_once,
             limits.micro_usd_per_day,
+            limits.tokens_per_day,
         )
         .fetch_one(&store.pool)
         .await
@@ -45,7 +48,7 @@ pub async fn all(store: &Store) -> Result<Vec<ProviderLimits>, StoreError> {
     let query = || async {
         sqlx::query!(
             "select provider, calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day,
-                    version
+                    tokens_per_day, version
              from provider_limits order by provider"
         )
         .fetch_all(&store.pool)
@@ -61,8 +64,9 @@ pub async fn all(store: &Store) -> Result<Vec<ProviderLimits>, StoreError> {
                 calls_per_day: row.calls_per_day,
                 calls_at_once: row.calls_at_once,
                 micro_usd_per_day: row.micro_usd_per_day,
+                tokens_per_day: row.tokens_per_day,
             };
-            ProviderLimits { provider: row.provider, limits, version: row.version }
+            ProviderLimits { account: row.provider, limits, version: row.version }
         })
         .collect())
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::clock;
-use copydesk_common::quota::Rank;
 use copydesk_common::quota::usual::TextKind;
+use copydesk_common::quota::{AskedFor, Rank};
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::job::StartedJob;
 use copydesk_domain::stage::Stage;
@@ -20,6 +20,7 @@ use crate::metric;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
 use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
+use crate::provider::search::Search;
 use crate::provider::web_page::WebPage;
 use crate::provider::{self, Model, ProviderError, Providers};
 
@@ -49,6 +50,8 @@ pub struct Calls {
     certain: Arc<AtomicU8>,
     /// Calls to the LLM that the text usually takes; 0 where nobody said what it is.
     expected: Arc<AtomicU8>,
+    /// Tokens that each of them takes, about; 0 where nobody knows.
+    tokens: Arc<AtomicU32>,
     /// Calls to the LLM that were made, by earlier attempts too.
     made: Arc<AtomicU32>,
     usage: Arc<Mutex<Usage>>,
@@ -65,6 +68,7 @@ impl Calls {
             under_way: Arc::default(),
             certain: Arc::default(),
             expected: Arc::default(),
+            tokens: Arc::default(),
             made: Arc::default(),
             usage: Arc::default(),
             broadcast: None,
@@ -93,7 +97,10 @@ impl Calls {
     /// The calls are for a text of this kind: as many as such a text usually takes keep their places in the
     /// line.
     pub fn expect(&self, kind: TextKind) {
-        self.expected.store(self.providers.usual.calls(kind), Ordering::Relaxed);
+        let calls = self.providers.usual.calls(kind);
+        let tokens = self.providers.usual.tokens(kind).unwrap_or(0) / u64::from(calls);
+        self.expected.store(calls, Ordering::Relaxed);
+        self.tokens.store(u32::try_from(tokens).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// Calls made from now on are this stage's. An outline is written out, and what was revised is reviewed:
@@ -103,23 +110,30 @@ impl Calls {
         self.certain.store(certain, Ordering::Relaxed);
     }
 
-    /// Calls to the LLM that are likely to follow the next one.
-    fn further(&self) -> u8 {
+    /// Calls that are likely to follow the next one of a model in the same account: drafts are the writer's, edits
+    /// the reviewer's.
+    fn further(&self, model: &Model) -> u8 {
+        let (writer, reviewer) = (self.writer().primary(), self.reviewer().primary());
+        if model.shares_account_with(writer) && !model.shares_account_with(reviewer) {
+            return self.certain.load(Ordering::Relaxed);
+        }
         let made = u8::try_from(self.made.load(Ordering::Relaxed)).unwrap_or(u8::MAX);
         let left = self.expected.load(Ordering::Relaxed).saturating_sub(made.saturating_add(1));
         left.max(self.certain.load(Ordering::Relaxed))
     }
 
-    /// A job under way goes before new ones at the LLM. A job searches but once, so that there all
-    /// are new.
-    fn rank(&self, provider: &str) -> Rank {
+    /// A job searches but once, so that there all are new.
+    fn rank(&self) -> Rank {
         let job = &self.job;
-        if provider != provider::LLM {
-            return Rank::new_job(job.id, job.business_id.clone(), job.created_at);
-        }
-        let is_under_way = self.under_way.load(Ordering::Relaxed);
-        let rank = if is_under_way { Rank::under_way } else { Rank::new_job };
-        rank(job.id, job.business_id.clone(), job.created_at).before(self.further())
+        Rank::new_job(job.id, job.business_id.clone(), job.created_at).of_priority(job.priority)
+    }
+
+    /// A job under way goes before new ones at the LLM.
+    pub(super) fn rank_at(&self, model: &Model) -> Rank {
+        let job = &self.job;
+        let rank = if self.under_way.load(Ordering::Relaxed) { Rank::under_way } else { Rank::new_job };
+        let rank = rank(job.id, job.business_id.clone(), job.created_at).of_priority(job.priority);
+        rank.before(self.further(model))
     }
 
     /// The models that plan, write and revise.
@@ -171,9 +185,7 @@ impl Calls {
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, StageError> {
         let call = |sink| {
-            self.patiently(provider::LLM, move |timeout| {
-                model.complete(self.rank(provider::LLM), timeout, request, sink)
-            })
+            self.patiently(provider::LLM, move |timeout| model.complete(self.rank_at(model), timeout, request, sink))
         };
         let Some(sink) = sink else { return call(None).await };
         let is_tried = model.streams();
@@ -205,20 +217,81 @@ impl Calls {
         usage.cost_usd += model.cost(answer).usd();
     }
 
-    /// The pages that fit a query; none where there is no search.
+    /// The pages that fit a query; none where there is no search. What the business asked within the hour is
+    /// there at no cost. What must be bought is bought when the text is about to be written: a search is worth
+    /// less the longer it lies, and nothing where its text is never written.
     pub async fn search(&self, query: &str, language: &str) -> Result<Vec<WebPage>, StageError> {
         let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
+        let wanted = search.wanted(&self.job.business_id, query, language);
+        if let Some(pages) = wanted.found().await {
+            return Ok(pages);
+        }
+        self.turn().await?;
+        if let Some(pages) = wanted.of_another_buyer().await {
+            return Ok(pages);
+        }
+        let bought = self.buy(search, AskedFor::Call, query, language).await;
+        match &bought {
+            Ok(pages) => wanted.keep(pages),
+            Err(_) => wanted.leave(),
+        }
+        bought
+    }
+
+    /// The pages that fit a further query, which the text can do without: searched for only where no other
+    /// text needs it.
+    pub async fn search_further(&self, query: &str, language: &str) -> Result<Vec<WebPage>, StageError> {
+        let Some(search) = &self.providers.search else { return Ok(Vec::new()) };
+        let wanted = search.wanted(&self.job.business_id, query, language);
+        if let Some(pages) = wanted.found().await {
+            return Ok(pages);
+        }
+        let pages = self.buy(search, AskedFor::Spare, query, language).await?;
+        wanted.keep(&pages);
+        Ok(pages)
+    }
+
+    async fn buy(
+        &self,
+        search: &Search,
+        asked_for: AskedFor,
+        query: &str,
+        language: &str,
+    ) -> Result<Vec<WebPage>, StageError> {
         let provider = search.provider();
-        let call = |timeout| search.search(self.rank(provider), timeout, query, language);
-        let found = self.patiently(provider, call).await?;
+        let call = |timeout| search.search(self.rank(), asked_for, timeout, query, language);
+        let found = match asked_for {
+            // A moment later it would be somebody else's again.
+            AskedFor::Spare => Box::pin(self.counted(provider, call(self.time_for_a_call()?))).await?,
+            _ => self.patiently(provider, call).await?,
+        };
         self.usage().cost_usd += search.cost().usd();
         Ok(found)
+    }
+
+    /// Waits until the writer would be granted this job's calls now: as for a call, by the same rank. A job
+    /// under way has had its turn. Where the deadline leaves no time to wait, it goes without.
+    async fn turn(&self) -> Result<(), StageError> {
+        if self.under_way.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut shortfall = Shortfall::default();
+        for model in self.writer().candidates() {
+            let tokens = self.tokens.load(Ordering::Relaxed);
+            match self.with_patience(|_| model.turn(self.rank_at(model), tokens)).await {
+                Ok(()) => return Ok(()),
+                Err(error) if self.must_fall_back(&error) => return Ok(()),
+                Err(StageError::Provider(error)) => shortfall.pass_over(model, error, false)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(shortfall.into_error().map_or(StageError::OutOfTime, StageError::from))
     }
 
     /// The vectors of texts, where there is a model for that.
     pub async fn embed(&self, texts: &[String]) -> Result<Option<Embedded>, StageError> {
         let Some(model) = &self.providers.embeddings else { return Ok(None) };
-        let call = |timeout| model.embed(self.rank(provider::EMBEDDINGS), timeout, texts);
+        let call = |timeout| model.embed(self.rank(), timeout, texts);
         let embedded = self.patiently(provider::EMBEDDINGS, call).await?;
         let tokens = embedded.tokens.unwrap_or(0);
         metric::tokens(provider::EMBEDDINGS, tokens, 0);
@@ -231,10 +304,28 @@ impl Calls {
     where
         F: Future<Output = Result<T, ProviderError>>,
     {
+        self.with_patience(|timeout| self.counted(provider, call(timeout))).await
+    }
+
+    /// Makes a call, and counts it.
+    async fn counted<T>(
+        &self,
+        provider: &str,
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let result = call.await;
+        self.count(provider, result.as_ref().err());
+        result
+    }
+
+    /// Asks again after waits that are too short to give the slot back for.
+    async fn with_patience<T, F>(&self, ask: impl Fn(Duration) -> F) -> Result<T, StageError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
         for attempt in 0.. {
-            let result = call(self.time_for_a_call()?).await;
-            self.count(provider, result.as_ref().err());
-            match result {
+            // On the heap: a call's way would else be part of each stage's state.
+            match Box::pin(ask(self.time_for_a_call()?)).await {
                 Err(ProviderError::Throttled { until, .. })
                     if attempt < MAX_INLINE_WAITS && self.waits_inline(until) =>
                 {

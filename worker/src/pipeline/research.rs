@@ -12,9 +12,9 @@ use super::brief::Brief;
 use super::calls::Calls;
 use super::error::StageError;
 use super::instruction;
-use crate::provider::ProviderError;
 use crate::provider::search::MAX_QUERY_CHARS;
 use crate::provider::web_page::WebPage;
+use crate::provider::{self, ProviderError};
 
 /// Passages that are kept.
 const MAX_PASSAGES: usize = 5;
@@ -59,13 +59,18 @@ pub async fn run(calls: &Calls, brief: &Brief) -> Result<Research, StageError> {
     }
     let mut found = Vec::new();
     for query in queries(brief) {
+        if !found.is_empty() {
+            match calls.search_further(&query, &brief.language).await {
+                Ok(pages) => found.push(pages),
+                // What was found is enough to go on with, and not worth being paid for again.
+                Err(error) => {
+                    tracing::info!(error = &error as &dyn std::error::Error, "a further search is done without");
+                }
+            }
+            break;
+        }
         match calls.search(&query, &brief.language).await {
             Ok(pages) => found.push(pages),
-            // What was found is enough to go on with, and not worth being paid for again.
-            Err(error) if !found.is_empty() => {
-                tracing::info!(error = &error as &dyn std::error::Error, "a further search is done without");
-                break;
-            }
             Err(error) if is_worth_waiting(&error) && !calls.must_fall_back(&error) => return Err(error),
             Err(error) => return Ok(unavailable(Some(&error))),
         }
@@ -73,9 +78,16 @@ pub async fn run(calls: &Calls, brief: &Brief) -> Result<Research, StageError> {
     Ok(Research { passages: passages(ranked(found)), is_unavailable: false })
 }
 
-/// A full window passes; a search that is down would hold the text up for nothing.
+/// A full window passes; a search that is down would hold the text up for nothing. Without its model the text
+/// is held up in any case.
 fn is_worth_waiting(error: &StageError) -> bool {
-    matches!(error, StageError::Provider(ProviderError::Throttled { .. } | ProviderError::QuotaUnavailable { .. }))
+    match error {
+        StageError::Provider(ProviderError::Throttled { .. } | ProviderError::QuotaUnavailable { .. }) => true,
+        StageError::Provider(
+            ProviderError::BreakerOpen { provider, .. } | ProviderError::OverBudget { provider, .. },
+        ) => *provider == provider::LLM,
+        _ => false,
+    }
 }
 
 fn unavailable(error: Option<&StageError>) -> Research {

@@ -27,6 +27,8 @@ use crate::provider::tests::Simulated;
 mod fallback;
 mod hostile;
 mod injection;
+mod promise;
+mod search;
 mod window;
 
 /// A job with a simulator behind it, about to ask a model.
@@ -339,8 +341,10 @@ async fn a_wrong_key_fails_the_job_and_names_the_variable() {
 
 #[tokio::test]
 async fn research_goes_on_without_the_web_but_waits_for_its_turn() {
-    let setting = Setting::new().await;
+    let mut setting = Setting::new().await;
     let found = research::run(&setting.calls(), &setting.brief).await.unwrap();
+    // What was found would be there for another text that asks the same.
+    setting.brief.topic = "Something else".into();
     assert!(!found.is_unavailable && !found.passages.is_empty());
     for kind in [server_error(), FaultKind::TruncatedJson { part: Some(Part::Body) }, FaultKind::Reset] {
         setting.simulated.fail(Fault::search(kind));

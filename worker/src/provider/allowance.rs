@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
+use copydesk_common::quota::ToldLimits;
 use reqwest::header::HeaderMap;
 
 use super::retry_after;
@@ -20,6 +21,12 @@ pub(super) fn closed_for(headers: &HeaderMap) -> Option<Duration> {
         .map(|all| all / number("x-ratelimit-limit-requests").unwrap_or(1).max(1));
     let tokens = used_up("tokens").then(|| reset("tokens")).flatten();
     requests.max(tokens)
+}
+
+/// What the provider says of its own limits: Groq's `-requests` are a day's, its `-tokens` a minute's.
+pub(super) fn told(headers: &HeaderMap) -> ToldLimits {
+    let number = |what: &str| text(headers, &format!("x-ratelimit-limit-{what}"))?.parse().ok().filter(|n| *n > 0);
+    ToldLimits { calls_per_day: number("requests"), tokens_per_minute: number("tokens") }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -44,6 +51,17 @@ mod tests {
     fn closed(headers: &[(&'static str, &str)]) -> Option<Duration> {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         closed_for(&headers.collect())
+    }
+
+    #[test]
+    fn a_providers_own_limits_are_read() {
+        let headers: HeaderMap = [("x-ratelimit-limit-requests", "1000"), ("x-ratelimit-limit-tokens", " 12000 ")]
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        assert_eq!(told(&headers), ToldLimits { calls_per_day: Some(1_000), tokens_per_minute: Some(12_000) });
+        let odd = [("x-ratelimit-limit-requests".parse().unwrap(), "a lot".parse().unwrap())].into_iter().collect();
+        assert_eq!((told(&odd), told(&HeaderMap::new())), Default::default());
     }
 
     #[test]

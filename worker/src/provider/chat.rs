@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use copydesk_common::quota::ToldLimits;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{RequestBuilder, Response};
 use secrecy::SecretString;
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::ClientError;
 use super::call::{self, CallError, MAX_BODY_BYTES};
+use super::{ClientError, allowance};
 use crate::tokens;
 
 mod stream;
@@ -98,6 +99,8 @@ pub struct Answer {
     pub completion_tokens: u64,
     /// How long the provider takes no further calls, where that is what it said.
     pub closed_for: Option<Duration>,
+    /// What it said of its own limits.
+    pub(super) told: ToldLimits,
 }
 
 impl Answer {
@@ -153,6 +156,7 @@ async fn answer(
 ) -> Result<Answer, CallError> {
     let response = call::open(sent, timeout).await?;
     let closed_for = call::closed_for(response.headers());
+    let told = allowance::told(response.headers());
     let said = match sink {
         Some(sink) if !is_json(&response) => stream::read(response, sink).await?,
         sink => {
@@ -161,7 +165,7 @@ async fn answer(
             said
         }
     };
-    Ok(Answer { closed_for, ..said.into_answer(prompt_tokens) })
+    Ok(Answer { closed_for, told, ..said.into_answer(prompt_tokens) })
 }
 
 /// Not every server that is asked for a stream knows how to.
@@ -193,6 +197,7 @@ const fn nothing_said() -> Answer {
         cached_tokens: 0,
         completion_tokens: 0,
         closed_for: None,
+        told: ToldLimits { calls_per_day: None, tokens_per_minute: None },
     }
 }
 
@@ -332,6 +337,7 @@ impl Said {
             cached_tokens: usage.cached_tokens(),
             completion_tokens: usage.completion_tokens,
             closed_for: None,
+            told: ToldLimits::default(),
         }
     }
 }

@@ -56,11 +56,12 @@ impl Embeddings {
     /// those of one [`batch`].
     pub async fn embed(&self, rank: Rank, timeout: Duration, texts: &[String]) -> Result<Embedded, ProviderError> {
         let tokens = u32::try_from(texts.iter().map(|text| tokens(text)).sum::<usize>()).unwrap_or(u32::MAX);
-        let ask = Ask { rank, tokens, cost: self.cost(tokens.into()) };
+        let ask = Ask { tokens, cost: self.cost(tokens.into()), ..rank.into() };
         let took = |embedded: &Embedded| Taken {
             tokens: embedded.tokens.and_then(|tokens| u32::try_from(tokens).ok()),
             cost: embedded.tokens.map(|tokens| self.cost(tokens)),
             closed_for: embedded.closed_for,
+            ..Taken::default()
         };
         let result = self.gate.call(ask, self.client.embed(texts, timeout), took).await;
         result.map_err(|error| error.naming("COPYDESK_EMBEDDINGS_API_KEY", "COPYDESK_EMBEDDINGS_MODEL"))

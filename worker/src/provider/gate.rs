@@ -1,16 +1,21 @@
 //! The way through which every call goes: a grant from the shared quota and breaker, the call, and
 //! the word of how it ended. One call a grant; whether there is another is the caller's.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
 use copydesk_common::money::MicroUsd;
-use copydesk_common::quota::{Admission, Ask, BreakerState, Grant, Health, Quota, Settlement};
+use copydesk_common::quota::{Admission, Ask, AskedFor, BreakerState, Grant, Health, Quota, Settlement, ToldLimits};
 use futures_util::FutureExt;
 
 use super::ProviderError;
 use super::call::CallError;
+use super::memory::Memory;
 use crate::metric;
+
+/// Other limits than ours are worth a line in the log so often.
+const HEARD_FOR: Duration = Duration::from_secs(3_600);
 
 /// What an answer really took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,6 +26,8 @@ pub(super) struct Taken {
     pub(super) cost: Option<MicroUsd>,
     /// How long the provider takes no further calls, where that is what it said.
     pub(super) closed_for: Option<Duration>,
+    /// What the provider said of its own limits.
+    pub(super) told: ToldLimits,
 }
 
 /// One provider's (and model's) quota and breaker.
@@ -28,6 +35,8 @@ pub(super) struct Taken {
 pub(super) struct Gate {
     provider: &'static str,
     quota: Quota,
+    /// That the provider was heard to tell other limits than ours, for so long that it is worth no further line.
+    heard: Arc<Memory>,
 }
 
 /// A failure before it is known which variable names its cause.
@@ -66,7 +75,7 @@ impl Failure {
 
 impl Gate {
     pub(super) fn new(provider: &'static str, quota: Quota) -> Self {
-        Self { provider, quota }
+        Self { provider, quota, heard: Arc::default() }
     }
 
     /// Makes `call` where the quota and the breaker let it through. `took` reads off an answer what
@@ -78,13 +87,13 @@ impl Gate {
         took: impl Fn(&T) -> Taken,
     ) -> Result<T, Failure> {
         let grant = self.admit(ask.into()).await.map_err(Failure::of)?;
-        let granted = Granted { quota: &self.quota, grant: Some(grant) };
+        let granted = Granted { gate: self, grant };
         let began = Instant::now();
         let result = call.await;
         let settlement = match &result {
             Ok(answer) => {
-                let Taken { tokens, cost, closed_for } = took(answer);
-                Settlement { health: Health::Healthy, closed_for, tokens, cost }
+                let Taken { tokens, cost, closed_for, told } = took(answer);
+                Settlement { health: Health::Healthy, closed_for, tokens, cost, told }
             }
             Err(error) => error.settlement(),
         };
@@ -96,16 +105,28 @@ impl Gate {
         })
     }
 
+    /// Whether calls of both count in the same limits.
+    pub(super) fn shares_account_with(&self, other: &Self) -> bool {
+        self.quota.shares_account_with(&other.quota)
+    }
+
+    /// Asks for a turn: whether the calls of the job would be granted now. It makes none.
+    pub(super) async fn turn(&self, ask: Ask) -> Result<(), ProviderError> {
+        self.admit(Ask { asked_for: AskedFor::Turn, ..ask }).await.map(drop)
+    }
+
     /// The breaker's state.
     #[cfg(test)]
     pub(super) async fn breaker(&self) -> Option<BreakerState> {
         self.quota.status().await.ok().map(|status| status.breaker)
     }
 
-    async fn admit(&self, ask: Ask) -> Result<Grant, ProviderError> {
+    /// The grant; `None` for a turn.
+    async fn admit(&self, ask: Ask) -> Result<Option<Grant>, ProviderError> {
         let provider = self.provider;
         let (error, by) = match self.quota.admit(ask).await {
-            Ok(Admission::Granted(grant)) => return Ok(grant),
+            Ok(Admission::Granted(grant)) => return Ok(Some(grant)),
+            Ok(Admission::Turn) => return Ok(None),
             Ok(Admission::Throttled { until }) => (ProviderError::Throttled { provider, until }, "quota"),
             Ok(Admission::OverBudget { until }) => (ProviderError::OverBudget { provider, until }, "budget"),
             Ok(Admission::BreakerOpen { until }) => (ProviderError::BreakerOpen { provider, until }, "breaker"),
@@ -133,7 +154,7 @@ impl Gate {
 /// A grant that is settled whatever becomes of its call: also where the call is dropped midway,
 /// because its job was cancelled or its worker is leaving.
 struct Granted<'a> {
-    quota: &'a Quota,
+    gate: &'a Gate,
     grant: Option<Grant>,
 }
 
@@ -142,8 +163,8 @@ impl Granted<'_> {
     /// asks next is sent after it on the same connection.
     async fn settle(mut self, settlement: Settlement) {
         let Some(grant) = self.grant.take() else { return };
-        let quota = self.quota.clone();
-        let mut settling = async move { settle(&quota, grant, settlement).await }.boxed();
+        let (quota, heard) = (self.gate.quota.clone(), self.gate.heard.clone());
+        let mut settling = async move { settle(&quota, &heard, grant, settlement).await }.boxed();
         if futures_util::poll!(&mut settling).is_pending() {
             tokio::spawn(settling);
         }
@@ -155,20 +176,42 @@ impl Drop for Granted<'_> {
         let Some(grant) = self.grant.take() else { return };
         // Outside of a runtime there is no call under way either.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let quota = self.quota.clone();
-            runtime.spawn(async move { settle(&quota, grant, Settlement::of(Health::Neutral)).await });
+            let (quota, heard) = (self.gate.quota.clone(), self.gate.heard.clone());
+            runtime.spawn(async move { settle(&quota, &heard, grant, Settlement::of(Health::Neutral)).await });
         }
     }
 }
 
+/// Says in the log that the provider's limits are others than ours: once an hour for each model.
+fn hear(quota: &Quota, heard: &Memory, told: ToldLimits, ours: ToldLimits) {
+    let is_other = |told: Option<u64>, ours: Option<u64>| told.is_some() && told != ours;
+    let calls = is_other(told.calls_per_day, ours.calls_per_day);
+    let tokens = is_other(told.tokens_per_minute, ours.tokens_per_minute);
+    if !(calls || tokens) || heard.holds() {
+        return;
+    }
+    heard.keep(HEARD_FOR);
+    tracing::warn!(
+        provider.name = quota.provider(),
+        model = quota.model(),
+        told.calls_per_day = told.calls_per_day,
+        told.tokens_per_minute = told.tokens_per_minute,
+        ours.calls_per_day = ours.calls_per_day,
+        ours.tokens_per_minute = ours.tokens_per_minute,
+        "a provider tells other limits than ours (0: none): see COPYDESK_MODEL_LIMITS"
+    );
+}
+
 /// A grant that cannot be settled runs out by itself: the call's answer is not lost over it.
-async fn settle(quota: &Quota, grant: Grant, settlement: Settlement) {
+async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlement) {
     let was_probe = grant.is_probe;
     match quota.settle(grant, settlement).await {
-        Ok(BreakerState::Open) if settlement.health == Health::Unhealthy => {
-            tracing::warn!(provider.name = quota.provider(), was_probe, "a provider's breaker opened");
+        Ok(settled) => {
+            if settled.breaker == BreakerState::Open && settlement.health == Health::Unhealthy {
+                tracing::warn!(provider.name = quota.provider(), was_probe, "a provider's breaker opened");
+            }
+            hear(quota, heard, settlement.told, settled.in_force);
         }
-        Ok(_) => {}
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(

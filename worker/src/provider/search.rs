@@ -1,10 +1,13 @@
-//! The web search, whoever makes it.
+//! The web search, whoever makes it. What one text of a business asked is there for its others within the
+//! hour ([`shared`]).
 
 use std::time::Duration;
 
 use copydesk_common::config::{ProvidersConfig, SearchProvider};
 use copydesk_common::money::MicroUsd;
-use copydesk_common::quota::{Ask, Quota, Rank};
+use copydesk_common::quota::{Ask, AskedFor, Quota, Rank};
+use copydesk_common::redis::Redis;
+use copydesk_domain::business::BusinessId;
 
 use super::call::CallError;
 use super::gate::{Gate, Taken};
@@ -12,6 +15,10 @@ use super::searxng::SearxngClient;
 use super::tavily::TavilyClient;
 use super::web_page::WebPage;
 use super::{ClientError, ProviderError};
+
+pub mod shared;
+
+use shared::{SharedPages, Wanted};
 
 /// The longest query, in characters: what Tavily takes.
 pub const MAX_QUERY_CHARS: usize = 400;
@@ -21,6 +28,7 @@ pub const MAX_QUERY_CHARS: usize = 400;
 pub struct Search {
     engine: Engine,
     gate: Gate,
+    shared: SharedPages,
     provider: SearchProvider,
     cost: MicroUsd,
 }
@@ -46,6 +54,7 @@ impl Search {
         config: &ProvidersConfig,
         http: reqwest::Client,
         quota: Quota,
+        redis: &Redis,
     ) -> Result<Option<Self>, ClientError> {
         let (provider, url) = (config.search_provider, &config.search_base_url);
         let engine = match provider {
@@ -54,18 +63,25 @@ impl Search {
             SearchProvider::Searxng => Engine::Searxng(SearxngClient::new(http, url)),
         };
         let gate = Gate::new(provider.as_str(), quota);
-        Ok(Some(Self { engine, gate, provider, cost: config.search_cost() }))
+        let shared = SharedPages::new(redis, provider.as_str());
+        Ok(Some(Self { engine, gate, shared, provider, cost: config.search_cost() }))
+    }
+
+    /// What a business asks, to be looked for among what it asked before.
+    pub fn wanted(&self, business_id: &BusinessId, query: &str, language: &str) -> Wanted {
+        self.shared.wanted(business_id, query, language)
     }
 
     /// One search, at most `timeout` long, for pages in a language (BCP 47) where the provider minds it.
     pub async fn search(
         &self,
         rank: Rank,
+        asked_for: AskedFor,
         timeout: Duration,
         query: &str,
         language: &str,
     ) -> Result<Vec<WebPage>, ProviderError> {
-        let ask = Ask { cost: self.cost, ..rank.into() };
+        let ask = Ask { cost: self.cost, asked_for, ..rank.into() };
         let took = |_: &Vec<WebPage>| Taken { cost: Some(self.cost), ..Taken::default() };
         let result = self.gate.call(ask, self.engine.search(query, language, timeout), took).await;
         let refusal = match self.provider {

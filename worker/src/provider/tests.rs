@@ -60,7 +60,7 @@ impl Simulated {
     }
 
     async fn search(&self) -> Result<Vec<WebPage>, ProviderError> {
-        self.providers.search.as_ref().unwrap().search(rank(), TIMEOUT, "tides", "en").await
+        self.providers.search.as_ref().unwrap().search(rank(), AskedFor::Call, TIMEOUT, "tides", "en").await
     }
 }
 

@@ -39,6 +39,11 @@ impl UsualTexts {
         self.known().usual.calls(kind)
     }
 
+    /// Tokens of the LLM that a text takes, where that is known.
+    pub fn tokens(&self, kind: TextKind) -> Option<u64> {
+        self.known().usual.tokens(kind)
+    }
+
     /// Learns what a finished text took.
     pub fn learn(&self, kind: TextKind, used: &Usage) {
         let calls = used.calls.get(LLM).copied().unwrap_or(0);

@@ -1,9 +1,9 @@
 //! What a search of the web finds, whoever made it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A page that a search found.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WebPage {
     /// The page's title.
     #[serde(default)]

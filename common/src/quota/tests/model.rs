@@ -8,10 +8,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
+use copydesk_domain::job::Priority;
 use proptest::prelude::*;
 
 use super::super::memory::{self, Seen};
-use super::{Admission, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
+use super::{Admission, Ask, AskedFor, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::clock;
 use crate::redis::Redis;
 
@@ -23,7 +24,12 @@ const THRESHOLD: u32 = 3;
 const OPEN: i64 = 5 * UNIT;
 const LONGEST_CALL: i64 = 5 * UNIT;
 const GRACE: i64 = 5_000;
+const TURN: i64 = 5_000;
 const CALLERS: usize = 8;
+/// The first of the callers that are bulk.
+const BULK: usize = 5;
+/// The length of a call at an even rate.
+const EVEN: i64 = WINDOW / LIMIT as i64;
 const PROCESSES: usize = 3;
 
 fn policy() -> Policy {
@@ -36,6 +42,7 @@ fn policy() -> Policy {
         longest_call: ms(LONGEST_CALL),
         tokens: None,
         per_day: None,
+        tokens_per_day: None,
         at_once: None,
         usd_per_day: None,
         budget: Budget::default(),
@@ -49,6 +56,7 @@ enum Operation {
         caller: usize,
         promises: u8,
         slow: bool,
+        asked_for: AskedFor,
     },
     Settle {
         grant: usize,
@@ -63,10 +71,14 @@ enum Operation {
     Restart(usize),
 }
 
+fn asked_for() -> impl Strategy<Value = AskedFor> {
+    prop_oneof![9 => Just(AskedFor::Call), 2 => Just(AskedFor::Turn), 1 => Just(AskedFor::Spare)]
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        12 => (0..PROCESSES, 0..CALLERS, 0..4u8, any::<bool>())
-            .prop_map(|(by, caller, promises, slow)| Operation::Admit { by, caller, promises, slow }),
+        12 => (0..PROCESSES, 0..CALLERS, 0..4u8, any::<bool>(), asked_for())
+            .prop_map(|(by, caller, promises, slow, asked_for)| Operation::Admit { by, caller, promises, slow, asked_for }),
         10 => (any::<usize>(), 0..6u8, prop_oneof![9 => Just(0i64), 1 => 1..4i64])
             .prop_map(|(grant, health, closed_units)| Operation::Settle { grant, health, closed_units }),
         4 => (1..8i64).prop_map(Operation::Wait),
@@ -86,6 +98,7 @@ enum Breaker {
 #[derive(Debug, PartialEq)]
 enum Verdict {
     Granted { probe: bool },
+    Turn,
     Throttled(i64),
     Open(i64),
 }
@@ -107,6 +120,20 @@ struct Standing {
     promises: usize,
     /// When it is out of the line.
     gone_at: i64,
+}
+
+impl Standing {
+    fn calls(&self) -> usize {
+        self.promises + usize::from(self.waits)
+    }
+}
+
+/// What a caller asks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    promises: usize,
+    call_ms: i64,
+    asked_for: AskedFor,
 }
 
 /// What Redis knows of its own memory.
@@ -141,6 +168,10 @@ struct Model {
     line: BTreeMap<usize, Standing>,
     closed_until: i64,
     breaker: Breaker,
+    /// When the calls so far would be over at an even rate.
+    pace: i64,
+    /// Interactive calls in a row while bulk waited.
+    since_bulk: usize,
 }
 
 impl Default for Breaker {
@@ -178,7 +209,8 @@ impl Model {
         assert!(window.len() <= LIMIT || (unaware && forgotten), "{window:?}");
     }
 
-    fn admit(&mut self, by: usize, rank: usize, promises: usize, call_ms: i64, grant: usize) -> Verdict {
+    fn admit(&mut self, by: usize, rank: usize, asked: Asked, grant: usize) -> Verdict {
+        let Asked { promises, call_ms, asked_for } = asked;
         let reopens = self.look(by);
         match self.breaker {
             Breaker::Open { until } | Breaker::HalfOpen { probe: Some((_, until)) } if self.now < until => {
@@ -188,15 +220,35 @@ impl Model {
         }
         self.line.retain(|_, standing| standing.gone_at > self.now);
         let lapse = (4 * call_ms).clamp(2_000, LONGEST_CALL);
-        let at = self.turn_at(rank, call_ms, lapse).max(self.closed_until).max(reopens);
+        let spare_at = || {
+            self.slot_at(
+                self.line.iter().filter(|(other, _)| **other != rank).map(|(_, s)| s.calls()).sum::<usize>()
+                    + LIMIT / 2,
+            )
+        };
+        let turn = if asked_for == AskedFor::Spare { spare_at() } else { self.turn_at(rank, call_ms, lapse) };
+        let at = turn.max(self.closed_until).max(reopens);
+        let first_bulk = self.line.range(BULK..).any(|(other, standing)| standing.waits && *other != rank)
+            || (rank >= BULK && asked_for != AskedFor::Spare);
+        if at > self.now && asked_for == AskedFor::Spare {
+            self.line.remove(&rank);
+            return Verdict::Throttled(at);
+        }
         if at > self.now {
             self.line.insert(rank, Standing { waits: true, promises, gone_at: at + GRACE });
             return Verdict::Throttled(at);
         }
         self.line.remove(&rank);
+        if asked_for == AskedFor::Turn {
+            let (promises, gone_at) = (promises + 1, self.now + lapse.max(TURN));
+            self.line.insert(rank, Standing { waits: false, promises, gone_at });
+            return Verdict::Turn;
+        }
         if promises > 0 {
             self.line.insert(rank, Standing { waits: false, promises, gone_at: self.now + lapse });
         }
+        self.pace = (self.pace.max(self.now) + EVEN).min(self.now + WINDOW);
+        self.since_bulk = if rank >= BULK || !first_bulk { 0 } else { self.since_bulk + 1 };
         self.calls.push(self.now);
         self.note_call();
         let probe = !matches!(self.breaker, Breaker::Closed { .. });
@@ -208,16 +260,39 @@ impl Model {
 
     fn turn_at(&self, rank: usize, call_ms: i64, lapse: i64) -> i64 {
         let before = || self.line.range(..rank).map(|(_, standing)| standing);
-        let waiting = before().filter(|standing| standing.waits).count();
         let promised: usize = before().map(|standing| standing.promises).sum();
-        let slot = self.slot_at(waiting);
-        if promised == 0 {
-            return slot;
+        let mut waiting = before().filter(|standing| standing.waits).count();
+        let (mut interactive, mut is_due) = (0, false);
+        if rank >= BULK {
+            interactive = self.line.range(..BULK).filter(|(_, standing)| standing.waits).count();
+            let bulk = waiting - interactive;
+            let most = ((bulk + 1) * 9).saturating_sub(self.since_bulk);
+            is_due = bulk == 0 && interactive >= most;
+            waiting = bulk + interactive.min(most);
+        } else if self.since_bulk >= 9 {
+            let first = self.line.range(BULK..).find(|(_, standing)| standing.waits);
+            waiting += usize::from(first.is_some_and(|(_, first)| first.gone_at - GRACE <= self.now));
         }
-        let (jobs, number) = (i64::try_from(before().count()).unwrap(), i64::try_from(promised).unwrap());
-        let turn = self.slot_at(waiting + promised) - 3 * call_ms * number / jobs / 2;
-        let halfway = self.now + lapse.max((turn - self.now) / 2);
-        if turn <= self.now { slot } else { slot.max(turn.min(halfway)) }
+        let is_paced = rank >= BULK && !is_due;
+        let slot = self.free_at(waiting, is_paced);
+        let at = if promised == 0 || is_due {
+            slot
+        } else {
+            let (jobs, number) = (i64::try_from(before().count()).unwrap(), i64::try_from(promised).unwrap());
+            let turn = self.free_at(waiting + promised, is_paced) - 3 * call_ms * number / jobs / 2;
+            let halfway = self.now + lapse.max((turn - self.now) / 2);
+            if turn <= self.now { slot } else { slot.max(turn.min(halfway)) }
+        };
+        let again = self.now + (i64::try_from(waiting).unwrap() + 1) * EVEN / 2;
+        if interactive == 0 { at } else { self.slot_at(0).max(at.min(again)) }
+    }
+
+    /// Bulk calls keep to an even rate, with some slack, or three at once while half of the window is left.
+    fn free_at(&self, n: usize, is_paced: bool) -> i64 {
+        let is_half_free = self.slot_at(LIMIT / 2) <= self.now;
+        let ahead = if is_half_free { 2 * EVEN } else { EVEN / 2 };
+        let even = self.pace.max(self.now) + i64::try_from(n).unwrap() * EVEN - ahead;
+        if is_paced { self.slot_at(n).max(even) } else { self.slot_at(n) }
     }
 
     fn slot_at(&self, n: usize) -> i64 {
@@ -263,7 +338,7 @@ async fn run(operations: &[Operation]) {
     let mut grants: Vec<Option<(Grant, usize)>> = Vec::new();
     for operation in operations {
         match *operation {
-            Operation::Admit { by, caller, promises, slow } => {
+            Operation::Admit { by, caller, promises, slow, asked_for } => {
                 let call_ms = if slow { UNIT } else { 0 };
                 redis::cmd("HSET")
                     .arg(&[quota.keys.state.as_str(), "call_ms", &call_ms.to_string()])
@@ -272,9 +347,12 @@ async fn run(operations: &[Operation]) {
                     .unwrap();
                 let accepted_at = began + TimeDelta::milliseconds(i64::try_from(caller).unwrap());
                 let rank = Rank::under_way(callers[caller], business.clone(), accepted_at).before(promises);
-                let admission = processes[by].admit(rank).await.unwrap();
+                let priority = if caller < BULK { Priority::Interactive } else { Priority::Bulk };
+                let ask = Ask { asked_for, ..rank.of_priority(priority).into() };
+                let admission = processes[by].admit(ask).await.unwrap();
                 let number = grants.len();
-                let expected = model.admit(by, caller, usize::from(promises), call_ms, number);
+                let asked = Asked { promises: usize::from(promises), call_ms, asked_for };
+                let expected = model.admit(by, caller, asked, number);
                 let drift = clock::now() - began;
                 let since = |until: chrono::DateTime<chrono::Utc>| model.now + (until - began).num_milliseconds();
                 let verdict = match admission {
@@ -283,6 +361,7 @@ async fn run(operations: &[Operation]) {
                         grants.push(Some((grant, caller)));
                         Verdict::Granted { probe }
                     }
+                    Admission::Turn => Verdict::Turn,
                     Admission::Throttled { until } => Verdict::Throttled(since(until)),
                     Admission::BreakerOpen { until } => Verdict::Open(since(until)),
                     Admission::OverBudget { .. } => panic!("there are no budgets"),
@@ -302,8 +381,8 @@ async fn run(operations: &[Operation]) {
                 };
                 let closed = closed_units * UNIT;
                 let closed_for = (closed > 0).then_some(Duration::from_millis(closed.unsigned_abs()));
-                let state = quota.settle(grant, Settlement { closed_for, ..Settlement::of(health) }).await.unwrap();
-                assert_eq!(state, model.settle(number, rank, health, closed));
+                let settled = quota.settle(grant, Settlement { closed_for, ..Settlement::of(health) }).await.unwrap();
+                assert_eq!(settled.breaker, model.settle(number, rank, health, closed));
             }
             Operation::Wait(units) => {
                 quota.set_back(units * UNIT).await;

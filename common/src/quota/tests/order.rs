@@ -2,31 +2,49 @@
 //! real scripts, with time moved in the data, so that minutes pass in a moment.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
 
-const LIMIT: usize = 30;
-const WINDOW_MS: i64 = 60_000;
+pub(super) const LIMIT: usize = 30;
+pub(super) const WINDOW_MS: i64 = 60_000;
 
-/// Jobs of several calls, all accepted at once.
-struct Load {
-    jobs: usize,
-    calls: fn(usize) -> u8,
+/// Jobs of several calls.
+pub(super) struct Load {
+    pub(super) jobs: usize,
+    /// When each is accepted, in ms since the begin.
+    pub(super) at: fn(usize) -> i64,
+    /// How urgent each is.
+    pub(super) priority: fn(usize) -> Priority,
+    /// Whether each asks for a turn first, and takes a second or two from that to its first call.
+    pub(super) turns: bool,
+    /// When the run ends at the latest, in ms since the begin.
+    pub(super) until: i64,
+    pub(super) calls: fn(usize) -> u8,
     /// How long a call takes, in ms; up to half more or less.
-    call_ms: i64,
+    pub(super) call_ms: i64,
     /// Calls that a job promises that has made so many, of so many.
-    promised: fn(usize, u8, u8) -> u8,
+    pub(super) promised: fn(usize, u8, u8) -> u8,
     /// Jobs whose worker vanishes with their first call.
-    lost: usize,
+    pub(super) lost: usize,
 }
 
 impl Load {
-    fn of(jobs: usize, call_ms: i64) -> Self {
-        Self { jobs, calls: |_| 4, call_ms, promised: |_, made, calls| calls - made - 1, lost: 0 }
+    pub(super) fn of(jobs: usize, call_ms: i64) -> Self {
+        Self {
+            jobs,
+            at: |_| 0,
+            priority: |_| Priority::Interactive,
+            turns: false,
+            until: i64::MAX,
+            calls: |_| 4,
+            call_ms,
+            promised: |_, made, calls| calls - made - 1,
+            lost: 0,
+        }
     }
 
     /// Texts that usually take two calls, and a fifth of them three: which is not known before.
@@ -38,10 +56,14 @@ impl Load {
 
 /// What came of it, in ms since the begin.
 #[derive(Default)]
-struct Run {
+pub(super) struct Run {
     /// When each job's last call was granted.
-    done: Vec<i64>,
-    granted: Vec<i64>,
+    pub(super) done: Vec<i64>,
+    pub(super) granted: Vec<i64>,
+    /// Which job had which call.
+    pub(super) grants_of: Vec<usize>,
+    /// How long each job waited for its first call, where it had one.
+    pub(super) waited: BTreeMap<usize, i64>,
     asks: usize,
 }
 
@@ -52,10 +74,16 @@ impl Run {
 
     /// The share of the limit that is used while there is enough to do: what a window is to the mean
     /// time from one call to the one `LIMIT` calls later.
-    fn used(&self) -> f64 {
+    pub(super) fn used(&self) -> f64 {
         let saturated = &self.granted[LIMIT..self.granted.len() * 4 / 5];
         let spans: Vec<i64> = saturated.iter().zip(&saturated[LIMIT..]).map(|(from, to)| to - from).collect();
         (spans.len() as i64 * WINDOW_MS) as f64 / spans.iter().sum::<i64>() as f64
+    }
+
+    fn note(&mut self, now: i64, job: usize, load: &Load) {
+        self.granted.push(now);
+        self.grants_of.push(job);
+        self.waited.entry(job).or_insert(now - (load.at)(job));
     }
 
     fn asks_per_grant(&self) -> f64 {
@@ -73,7 +101,7 @@ fn ideal(load: &Load) -> f64 {
     done.sum::<i64>() as f64 / load.jobs as f64
 }
 
-async fn run(load: &Load) -> Run {
+pub(super) async fn run(load: &Load) -> Run {
     let quota = Quota::new(&Redis::of_test(), "groq", "m", Policy::per_minute(30, Duration::from_secs(60)));
     let quota = Quota { policy: Policy { window: Duration::from_millis(60_000), ..quota.policy }, ..quota };
     let began = clock::now();
@@ -85,28 +113,31 @@ async fn run(load: &Load) -> Run {
     let mut claimed: Vec<usize> = (0..load.jobs).collect();
     claimed.shuffle(&mut random);
     let mut asks: BinaryHeap<Reverse<(i64, usize)>> =
-        claimed.into_iter().zip(0..).map(|(job, at)| Reverse((at, job))).collect();
+        claimed.into_iter().zip(0..).map(|(job, n)| Reverse(((load.at)(job) + n, job))).collect();
+    let mut had_turn = vec![!load.turns; load.jobs];
     let (mut run, mut lost) = (Run::default(), load.lost);
     let mut passed = 0;
-    while let Some(Reverse((at, job))) = asks.pop() {
+    while let Some(Reverse((at, job))) = asks.pop().filter(|Reverse((at, _))| *at < load.until) {
         let now = passed + (clock::now() - began).num_milliseconds();
         if at > now {
             quota.set_back(at - now).await;
             passed += at - now;
         }
-        let accepted_at = began + TimeDelta::milliseconds(i64::try_from(job).unwrap());
+        let accepted_at = began + TimeDelta::milliseconds((load.at)(job) + i64::try_from(job).unwrap());
         let (is_new, calls) = (made[job] == 0, (load.calls)(job));
         let rank = if is_new { Rank::new_job } else { Rank::under_way }(ids[job], business.clone(), accepted_at);
         run.asks += 1;
-        let admission = quota.admit(rank.before((load.promised)(job, made[job], calls))).await.unwrap();
+        let rank = rank.before((load.promised)(job, made[job], calls)).of_priority((load.priority)(job));
+        let asked_for = if had_turn[job] { AskedFor::Call } else { AskedFor::Turn };
+        let admission = quota.admit(Ask { asked_for, ..rank.into() }).await.unwrap();
         let now = passed + (clock::now() - began).num_milliseconds();
         match admission {
             Admission::Granted(_) if is_new && lost > 0 => {
                 lost -= 1;
-                run.granted.push(now);
+                run.note(now, job, load);
             }
             Admission::Granted(grant) => {
-                run.granted.push(now);
+                run.note(now, job, load);
                 made[job] += 1;
                 let takes = random.random_range(load.call_ms / 2..load.call_ms * 3 / 2);
                 let grant = Grant { began: Instant::now() - Duration::from_millis(takes.unsigned_abs()), ..grant };
@@ -119,7 +150,11 @@ async fn run(load: &Load) -> Run {
             Admission::Throttled { until } | Admission::BreakerOpen { until } => {
                 asks.push(Reverse((passed + (until - began).num_milliseconds(), job)));
             }
-            Admission::OverBudget { .. } => panic!("there are no budgets"),
+            Admission::Turn => {
+                had_turn[job] = true;
+                asks.push(Reverse((now + random.random_range(1_000..2_000), job)));
+            }
+            other @ Admission::OverBudget { .. } => panic!("{other:?}"),
         }
     }
     run
@@ -167,6 +202,18 @@ async fn the_first_of_many_texts_is_done_after_the_time_of_its_own_calls() {
     assert!(ratio <= 1.12, "{ratio} times the ideal order's mean");
     let in_the_first_window = run.done.iter().filter(|done| **done < WINDOW_MS).count();
     assert!(in_the_first_window >= 11, "{in_the_first_window} of thirteen texts are done in the first window");
+}
+
+#[tokio::test]
+async fn turns_keep_the_order_and_leave_nothing_unused() {
+    let load = Load { turns: true, ..Load::of_texts(40) };
+    let texts = run(&load).await;
+    let ratio = texts.mean() / ideal(&load);
+    assert!(ratio <= 1.15, "{ratio} times the ideal order's mean, with a second or two before the first call");
+    let first = texts.done.iter().min().unwrap();
+    assert!(*first <= 2_000 + load.call_ms * 3 / 2 + 250, "the last call of the first text is made after {first} ms");
+    let used = run(&Load { turns: true, ..Load::of_texts(150) }).await.used();
+    assert!(used >= 0.99, "{used} of the limit is used");
 }
 
 #[tokio::test]
