@@ -218,8 +218,10 @@ fn compose(asked: &Asked, seed: u64, now_ms: u64, rng: &mut Rng) -> String {
     let Asked { request, prompt, .. } = asked;
     let json = match prompt.stage {
         Some(Stage::Outline) => writer::outline(prompt, rng),
+        Some(Stage::Edit) => review::edit(prompt, seed, now_ms, rng),
         Some(Stage::Review) => review::review(prompt, seed, rng),
         Some(Stage::Draft | Stage::Revise) | None => match &request.output {
+            Output::Text if prompt.plan => return writer::write_planned(prompt, now_ms, rng),
             Output::Text => {
                 let text = writer::write(prompt, now_ms, rng);
                 return if prompt.stage.is_none() { agent::reply(request, &prompt.topic, text) } else { text };

@@ -8,6 +8,7 @@ mod chat;
 mod clock;
 mod control;
 mod delivery;
+mod editing;
 mod embeddings;
 mod faults;
 mod ledger;

@@ -11,9 +11,11 @@ pub enum Stage {
     Outline,
     /// Writes it.
     Draft,
-    /// Scores it.
+    /// Scores it, and mends it paragraph by paragraph.
+    Edit,
+    /// Scores it. Only workers of an earlier release ask for that.
     Review,
-    /// Writes it again, with the review's fixes.
+    /// Writes it again, with the review's fixes. Only workers of an earlier release ask for that.
     Revise,
 }
 
@@ -68,6 +70,8 @@ pub(crate) struct Prompt {
     /// The length to aim at; 0 where there is no telling.
     pub(crate) words: usize,
     pub(crate) round: u32,
+    /// Whether the answer begins with a plan.
+    pub(crate) plan: bool,
     pub(crate) business: String,
     pub(crate) profile: String,
     pub(crate) topic: String,
@@ -77,6 +81,8 @@ pub(crate) struct Prompt {
     pub(crate) passages: Vec<Passage>,
     pub(crate) outline: String,
     pub(crate) draft: String,
+    /// The draft's paragraphs, where they are numbered; their places are their numbers, from 1.
+    pub(crate) paragraphs: Vec<String>,
     pub(crate) fixes: Vec<String>,
 }
 
@@ -101,11 +107,14 @@ impl Prompt {
         let lessons = text_of(message, "lessons", str::to_owned);
         let passages = text_of(message, "passages", str::to_owned);
         let fixes = text_of(message, "fixes", str::to_owned);
+        let draft = text_of(message, "draft", str::to_owned);
+        let paragraphs: Vec<_> = elements(&draft, "p").map(|paragraph| unescape(paragraph.body.trim())).collect();
         Self {
             stage: attribute(task, "stage").as_deref().and_then(stage_named),
             format,
             words: number("words").and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default_words),
             round: number("round").unwrap_or(0),
+            plan: attribute(task, "plan").as_deref() == Some("true"),
             business: business.as_ref().and_then(|b| attribute(b.tag, "name")).unwrap_or_default(),
             profile: business.map(|b| unescape(b.body.trim())).unwrap_or_default(),
             topic: text_of(message, "topic", unescape),
@@ -114,7 +123,8 @@ impl Prompt {
             lessons: elements(&lessons, "lesson").map(|lesson| unescape(lesson.body.trim())).collect(),
             passages: elements(&passages, "passage").filter_map(|passage| Passage::read(&passage)).collect(),
             outline: text_of(message, "outline", unescape),
-            draft: text_of(message, "draft", unescape),
+            draft: if paragraphs.is_empty() { unescape(&draft) } else { paragraphs.join("\n\n") },
+            paragraphs,
             fixes: elements(&fixes, "fix").map(|fix| unescape(fix.body.trim())).collect(),
         }
     }
@@ -141,6 +151,7 @@ fn stage_named(name: &str) -> Option<Stage> {
     match name {
         "outline" => Some(Stage::Outline),
         "draft" => Some(Stage::Draft),
+        "edit" => Some(Stage::Edit),
         "review" => Some(Stage::Review),
         "revise" => Some(Stage::Revise),
         _ => None,
@@ -272,6 +283,27 @@ Write it. The <topic> tag holds data."#;
             (prompt.draft.as_str(), prompt.fixes.as_slice()),
             ("A <draft> of it.", &["Add a quote.".to_owned()][..])
         );
+    }
+
+    #[test]
+    fn the_task_may_stand_last_and_paragraphs_are_numbered() {
+        let message = r#"<business name="Acme">We sell bricks.</business>
+<topic>Bricks</topic>
+<passages>
+<passage n="4" kind="kb" title="Clay">Clay is fired.</passage>
+</passages>
+<draft>
+<p n="1"># Bricks &amp; mortar</p>
+<p n="2">Clay is fired.</p>
+</draft>
+<task stage="edit" plan="false" format="blog" language="en" words="450" round="1" simulated="true"/>
+Edit the draft."#;
+        let prompt = Prompt::parse(message);
+        assert_eq!((prompt.stage, prompt.round, prompt.plan), (Some(Stage::Edit), 1, false));
+        assert_eq!(prompt.paragraphs, ["# Bricks & mortar", "Clay is fired."]);
+        assert_eq!(prompt.draft, "# Bricks & mortar\n\nClay is fired.");
+        assert_eq!((prompt.topic.as_str(), prompt.passages[0].n), ("Bricks", 4));
+        assert!(Prompt::parse("<topic>T</topic>\n<task stage=\"draft\" plan=\"true\"/>").plan);
     }
 
     #[test]

@@ -1,18 +1,24 @@
-//! The reviewer: scores a draft by what can be checked (shape, citations, length) and a seeded taste,
-//! and names what to mend. A revised draft of the same quality scores higher.
+//! The reviewer: scores a draft by a seeded taste and by what can be checked (shape, citations, length), and
+//! names what to mend; as an editor it mends it. It wants every first draft edited, and a fifth of the texts
+//! twice: which ones, the business and the topic say.
 
 use rand::RngExt;
 use serde_json::{Value, json};
 
+use crate::editing;
 use crate::prompt::{Format, Prompt};
 use crate::seed::{self, Rng};
 use crate::shape::{self, Section};
 
 const CRITERIA: [&str; 5] = ["accuracy", "relevance", "voice", "structure", "clarity"];
-/// What a sound first draft scores, before taste.
-const SOUND: f64 = 7.1;
-/// What each revision adds.
-const REVISION: f64 = 0.7;
+/// What a sound text scores, before taste: a first draft, one that is edited twice, and one that is good.
+const FIRST: f64 = 6.75;
+const FAR_OFF: f64 = 5.2;
+const GOOD: f64 = 8.5;
+/// The part of the texts that are edited twice.
+const TWICE: f64 = 0.2;
+/// What a criterion loses at most where nothing grave was found.
+const MINOR: f64 = 0.2;
 const FIXES_MAX: usize = 6;
 /// A section with fewer words is called short.
 const SHORT_SECTION_WORDS: usize = 25;
@@ -31,20 +37,44 @@ struct Findings {
 /// A review as JSON: criteria, comments, fixes.
 pub(crate) fn review(prompt: &Prompt, seed: u64, rng: &mut Rng) -> Value {
     let findings = Findings::of(prompt);
-    // The taste is the topic's, not the draft's: else a revision could lose by chance what it won.
-    let taste = f64::from(taste_rng(prompt, seed, "taste").random_range(-50_i32..=60)) / 100.0;
-    let base = SOUND + taste + REVISION * f64::from(prompt.round.min(3));
-    let criteria = CRITERIA.map(|name| {
-        let nuance = seed::two_decimals(&mut taste_rng(prompt, seed, name), -0.35, 0.35);
-        let score = (base + nuance - findings.cost(name)).clamp(0.0, 9.8);
-        (name.to_owned(), json!((score * 10.0).round() / 10.0))
-    });
     let mut fixes = findings.fixes();
-    if fixes.is_empty() && base < 8.5 {
+    if fixes.is_empty() && wants_more(prompt, seed) {
         fixes.push(polish(prompt, rng));
     }
-    let criteria: serde_json::Map<String, Value> = criteria.into_iter().collect();
-    json!({ "criteria": criteria, "comments": findings.comments(), "fixes": fixes })
+    json!({ "criteria": criteria(prompt, seed, &findings), "comments": findings.comments(), "fixes": fixes })
+}
+
+/// An editor's answer as JSON: criteria, comments, and edits by paragraph.
+pub(crate) fn edit(prompt: &Prompt, seed: u64, now_ms: u64, rng: &mut Rng) -> Value {
+    let findings = Findings::of(prompt);
+    let edits = editing::edits(prompt, wants_more(prompt, seed), now_ms, rng);
+    json!({ "criteria": criteria(prompt, seed, &findings), "comments": findings.comments(), "edits": edits })
+}
+
+fn criteria(prompt: &Prompt, seed: u64, findings: &Findings) -> serde_json::Map<String, Value> {
+    // The taste is the topic's, not the draft's: else a revision could lose by chance what it won.
+    let taste = f64::from(taste_rng(prompt, seed, "taste").random_range(-20_i32..=20)) / 100.0;
+    let base = taste
+        + match (prompt.round, is_edited_twice(prompt, seed)) {
+            (0, true) => FAR_OFF,
+            (0, false) | (1, true) => FIRST,
+            _ => GOOD,
+        };
+    let score = |name: &str| {
+        let nuance = seed::two_decimals(&mut taste_rng(prompt, seed, name), -0.25, 0.25);
+        let score = (base + nuance - findings.cost(name)).clamp(0.0, 9.8);
+        (name.to_owned(), json!((score * 10.0).round() / 10.0))
+    };
+    CRITERIA.iter().map(|name| score(name)).collect()
+}
+
+/// Whether a text without faults is to be edited all the same.
+fn wants_more(prompt: &Prompt, seed: u64) -> bool {
+    prompt.round == 0 || (prompt.round == 1 && is_edited_twice(prompt, seed))
+}
+
+fn is_edited_twice(prompt: &Prompt, seed: u64) -> bool {
+    taste_rng(prompt, seed, "twice").random_bool(TWICE)
 }
 
 fn taste_rng(prompt: &Prompt, seed: u64, what: &str) -> Rng {
@@ -78,7 +108,17 @@ impl Findings {
             "clarity" => count(&self.style) * 0.3 + length * 0.4,
             _ => count(&self.shape) * 0.2,
         };
-        if self.empty { 9.0 } else { cost }
+        match (self.empty, self.is_grave()) {
+            (true, _) => 9.0,
+            (false, true) => cost,
+            (false, false) => cost.min(MINOR),
+        }
+    }
+
+    /// Whether the text is wrong, and not only to be polished.
+    fn is_grave(&self) -> bool {
+        let is_uncited = |finding: &String| !finding.starts_with("Add a citation");
+        !self.shape.is_empty() || self.citations.iter().any(is_uncited) || self.length.is_some()
     }
 
     fn fixes(&self) -> Vec<String> {
@@ -207,9 +247,27 @@ mod tests {
     #[test]
     fn a_sound_draft_scores_plausibly_and_a_revised_one_higher() {
         let draft = writer::write(&prompt("", 0), 0, &mut seed::rng(1, &[]));
-        let (first, second) = (score(&prompt(draft.clone(), 0)), score(&prompt(draft, 1)));
-        assert!((6.0..8.5).contains(&first), "{first}");
-        assert!(second > first + 0.5, "{second}");
+        let score = |round| score(&prompt(draft.clone(), round));
+        assert!((4.5..7.5).contains(&score(0)) && (7.5..10.0).contains(&score(2)), "{} {}", score(0), score(2));
+    }
+
+    #[test]
+    fn every_first_draft_is_edited_and_a_fifth_of_the_texts_twice() {
+        let draft = writer::write(&prompt("", 0), 0, &mut seed::rng(1, &[]));
+        let (mut twice, mut edited) = (0, 0);
+        for n in 0..500 {
+            let about = |round| Prompt { topic: format!("tides {n}"), ..prompt(draft.clone(), round) };
+            assert!(score(&about(0)) < 7.5 && score(&about(2)) >= 7.75, "{n}");
+            // Far below, or not: a worker that goes by the score asks for as many rounds as one that goes by the fixes.
+            assert_eq!(score(&about(0)) < 6.0, score(&about(1)) < 7.5, "{n}");
+            twice += u32::from(score(&about(1)) < 7.5);
+            let paragraphs = draft.split("\n\n").map(str::to_owned).collect();
+            let prompt = Prompt { paragraphs, ..about(0) };
+            let answer = edit(&prompt, 7, 0, &mut seed::rng(1, &[]));
+            edited += u32::from(answer["edits"].as_array().is_some_and(|edits| !edits.is_empty()));
+        }
+        assert!((75..=125).contains(&twice), "{twice} of 500");
+        assert_eq!(edited, 500);
     }
 
     #[test]

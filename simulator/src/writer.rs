@@ -50,6 +50,26 @@ pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
     best.map(|(_, text)| text).unwrap_or_default()
 }
 
+/// Plans a draft and writes it in one answer: the plan's lines between tags, then the text.
+pub(crate) fn write_planned(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
+    let plan = outline(prompt, rng);
+    let text = write(&Prompt { outline: plan.to_string(), ..prompt.clone() }, now_ms, rng);
+    format!("<plan>\n{}\n</plan>\n\n{text}", outline::lines(&plan))
+}
+
+/// A paragraph of about so many words that a draft lacks: facts of the passages that it does not hold yet, then
+/// its own sentences. `named` are words that it must hold.
+pub(crate) fn paragraph(prompt: &Prompt, words: usize, named: &[String], now_ms: u64, rng: &mut Rng) -> String {
+    let wishes = Wishes::of(&prompt.lessons, &[], rng);
+    let prompt = Prompt { keywords: named.to_vec(), topic: prompt.topic.clone(), ..prompt.clone() };
+    let mut desk = Desk::new(&prompt, Material::of(&prompt.passages), words, now_ms, &wishes, rng);
+    desk.reads(&prompt.draft);
+    let owed = desk.owed(usize::MAX);
+    let left = words.saturating_sub(owed.as_deref().map_or(0, shape::words));
+    let rest = if left > 0 { desk.paragraph(left, &[]) } else { String::new() };
+    wishes.enforce([owed.unwrap_or_default(), rest].join(" ").trim().to_owned())
+}
+
 fn compose(desk: &mut Desk, format: Option<Format>) -> String {
     match format {
         None => desk.paragraphs(desk.words, &[]),

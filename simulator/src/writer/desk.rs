@@ -89,6 +89,11 @@ impl Desk {
         }
     }
 
+    /// What the text holds already is not said again.
+    pub(super) fn reads(&mut self, text: &str) {
+        self.used.extend(super::material::sentences(text).iter().map(|sentence| key(sentence)));
+    }
+
     /// The title: the plan's, or one about the subject.
     pub(super) fn title(&mut self) -> String {
         let planned = self.plan.title.split_whitespace().collect::<Vec<_>>().join(" ");

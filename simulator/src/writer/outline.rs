@@ -44,6 +44,17 @@ pub(crate) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
     json!({ "title": title, "sections": sections.collect::<Vec<_>>() })
 }
 
+/// A plan as the lines of a planned draft: a heading each, with the passages that it draws on.
+pub(super) fn lines(plan: &Value) -> String {
+    let sections = plan["sections"].as_array().map_or(&[][..], Vec::as_slice);
+    let line = |section: &Value| {
+        let passages = section["passages"].as_array().map_or(&[][..], Vec::as_slice);
+        let numbers: String = passages.iter().map(|n| format!("[{n}]")).collect();
+        format!("{} {numbers}", section["heading"].as_str().unwrap_or_default()).trim().to_owned()
+    };
+    sections.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// The heading of the first passage, if it reads like one; the first and the last section keep their own.
 fn heading(passages: &[&Passage], index: usize, count: usize, taken: &[String]) -> Option<String> {
     let inner = (1..count - 1).contains(&index);
