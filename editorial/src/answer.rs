@@ -8,6 +8,7 @@ mod echo;
 mod ending;
 mod kind;
 pub mod placeholder;
+pub mod plan;
 mod refusal;
 mod repetition;
 mod wrapping;

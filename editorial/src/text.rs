@@ -2,6 +2,7 @@
 //! markup can be shown. It makes no judgement of quality.
 
 pub mod clip;
+pub mod excerpt;
 pub mod language;
 pub mod markup;
 pub mod page;
