@@ -2,8 +2,9 @@
 //! for jobs that are queued or wait for quota; for others it is known already or cannot be
 //! estimated.
 //!
-//! Estimates use the provider's limit and the calls of the jobs before it. They do not consider
-//! revisions, failures, missing or busy workers, or fair turns that move a job forward.
+//! Estimates, from the provider's limit and the calls that the jobs before it will make. They do not
+//! know of further edits, of failures, of workers that are missing or busy, or of a business's turn that
+//! comes earlier.
 
 use std::time::Duration;
 
@@ -20,9 +21,9 @@ use crate::state::Services;
 
 /// The longest that a poll waits for an estimate.
 const TIMEOUT: Duration = Duration::from_millis(250);
-/// The fewest LLM calls of a text: an outline, a draft and a review.
-const CALLS: u64 = 3;
-/// The step of shown estimates, in seconds: small changes do not change a polled answer.
+/// Calls to the LLM that most texts take at least: a draft, which brings its plan, and a round of edits.
+const CALLS: u64 = 2;
+/// Estimates are shown in steps of so many seconds: who polls is spared what is no news.
 const STEP_SECONDS: i64 = 5;
 
 /// The outlook of a job that is queued or waits for quota; `None` for any other, without a call of
@@ -77,8 +78,9 @@ fn quota<'a>(services: &'a Services, provider: &'a str) -> Option<&'a Quota> {
 /// The fewest LLM calls of a text from this stage on.
 fn calls_left(stage: &str) -> u64 {
     match stage {
-        "draft" | "revise" => 2,
-        "review" => 1,
+        // A plan that is a call of its own is one more than most texts take.
+        "outline" => CALLS + 1,
+        "edit" | "review" | "revise" => 1,
         _ => CALLS,
     }
 }
@@ -97,6 +99,12 @@ fn shown(eta: TimeDelta) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_calls_that_are_left_go_by_the_stage() {
+        let left = ["research", "outline", "draft", "edit", "revise"].map(calls_left);
+        assert_eq!(left, [2, 3, 2, 1, 1]);
+    }
 
     #[test]
     fn an_estimate_is_no_shorter_than_the_calls_take() {

@@ -36,9 +36,9 @@ pub struct JobBody {
     /// for other jobs, if it is not known, and in lists.
     #[schema(required = true)]
     pub position: Option<u64>,
-    /// About how many seconds until it is done, by the provider's limit and the calls of the jobs
-    /// before it. An estimate in steps of 5 seconds that does not consider revisions, failures and
-    /// busy workers. Null if `position` is null, and before any calls were made.
+    /// About how many seconds it will take until it is done, by the provider's limit and the calls of the
+    /// jobs before it. An estimate in steps of 5 seconds, which knows nothing of further edits, failures
+    /// and busy workers. Null where `position` is, and before calls were made.
     #[schema(required = true)]
     pub eta_seconds: Option<i64>,
     /// The current or last attempt; from 1.

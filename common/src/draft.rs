@@ -18,9 +18,9 @@ const KEPT_MS: u64 = 10 * 60 * 1_000;
 /// A piece of a text that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// The stage that writes it: the draft or a revision.
+    /// Who writes: the draft or a round of edits.
     pub stage: Stage,
-    /// The round of revision, 0 for the draft.
+    /// The version of the text: 0 for the draft, and one more for each round of edits.
     pub round: u16,
     /// Whether a new text begins here: earlier pieces are void.
     pub reset: bool,

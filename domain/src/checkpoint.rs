@@ -11,7 +11,7 @@ use crate::usage::Usage;
 pub struct StageResult {
     /// The stage.
     pub stage: Stage,
-    /// 0 for the first pass; each revision, together with its review, adds one.
+    /// 0 for the first pass; each further round of edits counts one up.
     pub round: u16,
     /// The stage's own output type as JSON.
     pub output: serde_json::Value,

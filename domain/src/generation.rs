@@ -32,16 +32,16 @@ pub struct GenerateRequest {
     pub length_words: Option<u16>,
     /// Further instructions.
     pub instructions: Option<String>,
-    /// The most revisions, 0 to 5.
+    /// Rounds of edits at most, 0 to 5.
     pub max_rounds: u8,
-    /// The score that ends the revisions, 0 to 10.
+    /// The score from which on a text is good, 0 to 10.
     pub min_score: f64,
 }
 
 impl GenerateRequest {
-    /// The most revisions if the request names no limit.
+    /// Rounds of edits at most where the request does not say.
     pub const DEFAULT_MAX_ROUNDS: u8 = 2;
-    /// The score that ends the revisions if the request names none.
+    /// The score from which on a text is good, where the request does not say.
     pub const DEFAULT_MIN_SCORE: f64 = 7.5;
 
     /// How long the text should be, in words.
@@ -60,13 +60,13 @@ named_enum! {
         /// Some or all documents were searched by words only, although the operator configured
         /// search by meaning.
         EmbeddingsUnavailable = "embeddings_unavailable",
-        /// No reviewer scored the text; only the deterministic checks ran.
+        /// No editor read the text though one was asked for: deterministic checks only.
         ReviewUnavailable = "review_unavailable",
         /// No model wrote the text: it was composed from passages by a template.
         FallbackWriter = "fallback_writer",
         /// The model refused to write it, or its provider's content filter stopped it.
         ContentRefused = "content_refused",
-        /// A fallback model planned, wrote or reviewed in place of the configured one.
+        /// A fallback model planned, wrote or edited in place of the configured one.
         FallbackModel = "fallback_model",
         /// Passages or lessons were left out because the context window of a model in the chain is
         /// too small.
@@ -121,7 +121,7 @@ pub struct Models {
     /// The model that wrote the text, possibly a fallback; null if a template composed it.
     #[schema(required = true)]
     pub writer: Option<String>,
-    /// The model that reviewed it, possibly a fallback; null if none did.
+    /// Edited it, be it in place of another; null where nobody did.
     #[schema(required = true)]
     pub reviewer: Option<String>,
     /// True if a simulator replaced the providers: no model wrote the text.

@@ -94,7 +94,7 @@ pub struct Progress {
     pub stage: String,
     /// Finished stages.
     pub completed: u16,
-    /// All stages, as far as known: each round of revision adds two.
+    /// Stages in all, as far as known: a further round of edits adds one.
     pub total: u16,
 }
 

@@ -18,9 +18,11 @@ named_enum! {
         Outline = "outline",
         /// The first version of the text.
         Draft = "draft",
-        /// Scores by a rubric, and what to fix.
+        /// An editor's scores, and the text with its edits.
+        Edit = "edit",
+        /// A rubric's scores, and what to mend. Only in jobs that an earlier release began.
         Review = "review",
-        /// The text, revised by the review's points.
+        /// The text with the review's points mended. Only in jobs that an earlier release began.
         Revise = "revise",
         /// The result, with its citations checked.
         Finish = "finish",

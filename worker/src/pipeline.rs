@@ -1,5 +1,5 @@
-//! How a generation comes about: `brief → research → knowledge → lessons → outline → draft → review
-//! → (revise → review)* → finish`. Here is the order and the bookkeeping: each stage's output and
+//! How a generation comes about: `brief → research → knowledge → lessons → (outline) → draft → edit* →
+//! finish`. Here is the order and the bookkeeping: each stage's output and
 //! usage are stored before the next one starts, and a job that comes back goes on at the first
 //! unfinished one. What a stage does is its own file's; moving the job on when it stops short is
 //! [`crate::execute`]'s.
@@ -25,9 +25,11 @@ use crate::{metric, problem};
 
 pub mod brief;
 pub mod calls;
+pub mod choice;
 pub mod citation;
 pub mod deps;
 pub mod draft;
+pub mod edit;
 pub mod error;
 pub mod finish;
 mod instruction;
@@ -41,7 +43,7 @@ pub mod prompt;
 mod reading;
 pub mod research;
 pub mod review;
-pub mod revise;
+pub mod rounds;
 pub mod structured;
 pub mod voices;
 pub mod writing;
@@ -49,10 +51,12 @@ pub mod writing;
 use calls::Calls;
 use deps::PipelineDeps;
 use error::StageError;
+use plan::Planned;
 use review::Reviewed;
+use rounds::{Revised, Rounds, Version};
 
-/// Stages of a generation without a revision.
-const STAGES: u16 = 8;
+/// Stages of every generation: all but the outline and the edits.
+const STAGES: u16 = 6;
 
 /// How long finished stages that cost nothing may stay unstored, while the next one is under way: then
 /// those who watch the job see them.
@@ -61,14 +65,8 @@ const UNSTORED_FOR: Duration = Duration::from_millis(20);
 /// Runs a generate job from its first unfinished stage to its end.
 pub async fn run(deps: &PipelineDeps, job: &StartedJob, request: GenerateRequest) -> Result<(), Interruption> {
     let calls = Calls::new(deps.providers.clone(), job).shown_by(deps.broadcast.clone());
-    // Each is planned in a call of its own, and reviewed, also where it is not to be revised.
-    let kind = TextKind { format: request.format, is_outlined: true, is_edited: true };
-    calls.expect(kind);
     let mut run = Run::resume(deps, job, &calls).await?;
     let ended = stages(&mut run, &request).await;
-    if ended.is_ok() {
-        deps.providers.usual.learn(kind, &run.usage);
-    }
     if !matches!(ended, Ok(()) | Err(Interruption::Superseded)) {
         run.cut_off().await;
     }
@@ -79,46 +77,39 @@ pub async fn run(deps: &PipelineDeps, job: &StartedJob, request: GenerateRequest
 async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Interruption> {
     let Run { deps, job, calls, .. } = *run;
     let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, request), to(Stage::Research)).await?;
+    // A job that was planned before goes by its plan.
+    let is_planned_apart = brief.words >= deps.outline_from_words || run.has(Stage::Outline);
+    run.expects(STAGES + u16::from(is_planned_apart) + brief.max_rounds.min(1));
+    let kind = TextKind { format: brief.format, is_outlined: is_planned_apart, is_edited: brief.max_rounds > 0 };
+    calls.expect(kind);
     let research = run.stage(Stage::Research, 0, research::run(calls, &brief), to(Stage::Knowledge)).await?;
     let recalled = knowledge::run(deps, calls, &job.business_id, &brief);
     let recalled = run.stage(Stage::Knowledge, 0, recalled, to(Stage::Lessons)).await?;
     let lessons = lessons::run(&deps.store, &job.business_id, request.format);
-    let lessons = run.stage(Stage::Lessons, 0, lessons, to(Stage::Outline)).await?;
+    let after_lessons = if is_planned_apart { Stage::Outline } else { Stage::Draft };
+    let lessons = run.stage(Stage::Lessons, 0, lessons, to(after_lessons)).await?;
     let passages = passage::numbered(&recalled, &research);
+    let shown = choice::chosen(&passages, &brief);
     let subject = prompt::Task {
         voice: recalled.voice.as_ref(),
+        shown: &shown,
         ..prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated)
     };
 
-    let planned = run.stage(Stage::Outline, 0, outline::run(calls, &subject), to(Stage::Draft)).await?;
-    let subject = prompt::Task { outline: Some(&planned.outline), ..subject };
-    let draft = run.stage(Stage::Draft, 0, draft::run(calls, &subject), to(Stage::Review)).await?;
-
-    let mut versions = Vec::new();
-    let mut text = draft.text;
-    let (mut is_template, mut by) = (draft.is_template, draft.by);
-    for round in 0.. {
-        let task = prompt::Task { draft: Some(&text), round, ..subject };
-        let next = |reviewed: &Reviewed| review::next(reviewed, round, &brief);
-        let reviewed = run.stage(Stage::Review, round, review::run(calls, &task), next).await?;
-        let is_last = review::next(&reviewed, round, &brief) == Stage::Finish;
-        let fixes = reviewed.fixes.clone();
-        versions.push(finish::Version { text: text.clone(), is_template, by: by.clone(), reviewed });
-        if is_last {
-            break;
-        }
-        let round = round + 1;
-        let task = prompt::Task { fixes: &fixes, round, ..task };
-        let revised = run.stage(Stage::Revise, round, revise::run(calls, &task), to(Stage::Review)).await?;
-        match revised.text {
-            Some(better) => (text, is_template, by) = (better, false, revised.by),
-            // There is nothing new to review.
-            None => break,
-        }
-    }
+    let planned = if is_planned_apart {
+        Some(run.stage(Stage::Outline, 0, outline::run(calls, &subject), to(Stage::Draft)).await?)
+    } else {
+        None
+    };
+    let outline = planned.as_ref().map(|planned| &planned.outline);
+    let task = prompt::Task { plan: !is_planned_apart, outline, ..subject };
+    let after_draft = if brief.max_rounds > 0 { Stage::Edit } else { Stage::Finish };
+    let draft = run.stage(Stage::Draft, 0, draft::run(calls, &task), to(after_draft)).await?;
+    let rounds = edited(run, &task, &draft).await?;
     if let Some(obstacle) = run.obstacle() {
         return Err(obstacle);
     }
+    let planned = planned.or(draft.plan.map(|outline| Planned { outline, by: None }));
     let made = finish::Made {
         job,
         request,
@@ -129,13 +120,42 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
         passages: &passages,
         planned,
         is_refused: draft.is_refused,
-        versions,
+        rounds,
     };
     let generation = finish::run(&made, &deps.providers, run.usage.clone());
     let total = run.completed + 1;
     let progress = Progress { stage: Stage::Finish.as_str().to_owned(), completed: total, total };
     let results = run.unstored.clone();
-    deps.journal.settle(Ending { lease: job.lease(), results, progress, generation }).await
+    deps.journal.settle(Ending { lease: job.lease(), results, progress, generation }).await?;
+    deps.providers.usual.learn(kind, &run.usage);
+    Ok(())
+}
+
+/// The draft after its rounds of edits.
+async fn edited(run: &mut Run<'_>, task: &prompt::Task<'_>, draft: &draft::Draft) -> Result<Rounds, Interruption> {
+    let (calls, brief) = (run.calls, task.brief);
+    let checked = |text: &str| review::checked(task, text);
+    let mut rounds = Rounds::of(draft, checked(&draft.text), brief);
+    if let Some(versions) = run.versions_of_an_earlier_release(draft) {
+        rounds.resume(versions, brief, checked);
+    }
+    // What the first text cites: all rounds show the same passages, so that their prompts begin alike.
+    let cited = choice::cited(task.shown, &rounds.text);
+    let subject = if calls.edits_with_the_writer() {
+        // The same model has read the passages before: showing fewer of them would cost more.
+        prompt::Task { plan: false, ..*task }
+    } else {
+        // Another model has not: it is spared what the text makes no use of, and the plan, which the text shows.
+        prompt::Task { plan: false, shown: &cited, outline: None, ..*task }
+    };
+    while rounds.wants_edits() {
+        let (text, fixes, round) = (rounds.text.clone(), rounds.fixes(), rounds.made);
+        let task = prompt::Task { draft: Some(&text), fixes: &fixes, round, ..subject };
+        let next = |edited: &edit::Edited| edit::next(edited, round, brief);
+        let edited = run.stage(Stage::Edit, round, edit::run(calls, &task, &rounds.reviewed), next).await?;
+        rounds.take(edited, brief);
+    }
+    Ok(rounds)
 }
 
 /// The stage that follows whatever the output.
@@ -149,7 +169,7 @@ struct Run<'a> {
     job: &'a StartedJob,
     calls: &'a Calls,
     stored: Vec<StageResult>,
-    /// Finished stages that wait for the next statement. Each was free; only the last review, which
+    /// Finished stages that wait for the next statement. Each was free; only the last one, which
     /// the end follows at once, may have cost something.
     unstored: Vec<StageResult>,
     /// The progress with them; `None` before the first.
@@ -159,6 +179,8 @@ struct Run<'a> {
     /// The stage that ran last.
     under_way: Stage,
     completed: u16,
+    /// Stages in all, as far as known.
+    total: u16,
 }
 
 impl<'a> Run<'a> {
@@ -177,7 +199,37 @@ impl<'a> Run<'a> {
             usage,
             under_way: Stage::Brief,
             completed: 0,
+            total: STAGES + 1,
         })
+    }
+
+    /// So many stages are known to be in all, further rounds of edits aside.
+    fn expects(&mut self, total: u16) {
+        self.total = total;
+    }
+
+    /// Whether a stage is stored.
+    fn has(&self, stage: Stage) -> bool {
+        self.stored.iter().any(|result| result.stage == stage)
+    }
+
+    /// What an earlier release made of the draft, which it reviewed and revised; `None` where it did neither.
+    fn versions_of_an_earlier_release(&mut self, draft: &draft::Draft) -> Option<Vec<Version>> {
+        if !self.has(Stage::Review) {
+            return None;
+        }
+        let mut version = Version { text: Some(draft.text.clone()), by: draft.by.clone(), reviewed: None };
+        let mut versions = Vec::new();
+        for round in 0.. {
+            version.reviewed = self.stored_output::<Reviewed>(Stage::Review, round);
+            let revised = self.stored_output::<Revised>(Stage::Revise, round + 1);
+            self.completed += u16::from(version.reviewed.is_some()) + u16::from(revised.is_some());
+            versions.push(version);
+            let Some(Revised { text, by }) = revised else { break };
+            version = Version { text, by, reviewed: None };
+        }
+        self.total = self.completed + 2;
+        Some(versions)
     }
 
     /// A stage's stored output, or the output of `work`, stored. `next` says which stage follows,
@@ -235,9 +287,10 @@ impl<'a> Run<'a> {
 
     /// Remembers a finished stage, and stores it before another one can be paid for.
     async fn finished(&mut self, result: StageResult, next: Stage) -> Result<(), Interruption> {
-        let rounds = result.round + u16::from(next == Stage::Revise);
         let (stage, completed) = (next.as_str().to_owned(), self.completed);
-        self.progress = Some(Progress { stage, completed, total: STAGES + 2 * rounds });
+        // This one more than was known, or the one that follows it.
+        self.total = self.total.max(completed + if next == Stage::Finish { 1 } else { 2 });
+        self.progress = Some(Progress { stage, completed, total: self.total });
         tracing::info!(stage = result.stage.as_str(), round = result.round, "a stage is finished");
         self.usage.add_stage(result.stage, &result.usage);
         let is_free = result.usage == Usage::default();

@@ -61,7 +61,7 @@ struct Stages {
 impl Stages {
     fn show(&mut self, job: &Job) {
         let Some(progress) = job.progress.as_ref().filter(|progress| !progress.stage.is_empty()) else { return };
-        // A revision repeats a stage with the same name: the count distinguishes them.
+        // A further round of edits is a stage of the same name: the count tells them apart.
         let same = self
             .current
             .as_ref()
@@ -117,11 +117,12 @@ fn printed_source(source: &Value) -> String {
     format!("[{}] {title} ({place})", source["n"])
 }
 
-/// One line: the reviewer's score, degradations, tokens, calls and time.
+/// One line: the editor's score, shortfalls, tokens, calls and time.
 fn summary(job: &Job, result: &Value, took: Duration) -> String {
     let mut parts = Vec::new();
     if let Some(score) = result["review"]["score"].as_f64() {
-        parts.push(format!("reviewed {score:.1} of 10"));
+        let of = if result["review"]["scored"] == "draft" { " before its edits" } else { "" };
+        parts.push(format!("scored {score:.1} of 10{of}"));
     }
     let degraded: Vec<&str> = result["degraded"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !degraded.is_empty() {
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(
             text,
             "# Tea\n\nHot [1].\n\n[1] Brewing (brand document)\n[2] Leaves (https://tea.example)\n\n\
-             reviewed 8.2 of 10 · degraded: research_unavailable · 900 + 300 tokens · 4 × groq · 1.5 s\n"
+             scored 8.2 of 10 · degraded: research_unavailable · 900 + 300 tokens · 4 × groq · 1.5 s\n"
         );
     }
 

@@ -50,9 +50,9 @@ const BUFFERING: (HeaderName, HeaderValue) =
 /// A piece of a text that is being written.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Token {
-    /// `draft` or `revise`.
+    /// `draft` or `edit`; `revise` in jobs that an earlier release began.
     stage: &'static str,
-    /// The round of revision, 0 for the draft.
+    /// The version of the text: 0 for the draft, and one more for each round of edits.
     round: u16,
     /// Whether a new text begins here: earlier pieces are void.
     reset: bool,
@@ -239,10 +239,11 @@ impl Follower {
         }
     }
 
-    /// Sends the text under review or revision if none of its pieces was sent: it was written
-    /// before the job was followed, or without a model, or Redis lost it.
+    /// The text that is being edited, where none of its pieces came: it was written before
+    /// anybody followed, or without a model, or Redis lost it.
     async fn tell_finished_text(&mut self, job: &JobBody) {
-        let has_text = [Stage::Review, Stage::Revise].iter().any(|stage| stage.as_str() == job.progress.stage);
+        let has_text =
+            [Stage::Edit, Stage::Review, Stage::Revise].iter().any(|stage| stage.as_str() == job.progress.stage);
         if !has_text {
             return;
         }

@@ -112,11 +112,11 @@ pub struct GenerateBody {
     #[garde(inner(custom(number(1..=604_800))))]
     #[schema(minimum = 1, maximum = 604_800, default = 86_400)]
     deadline_seconds: Option<i64>,
-    /// The most revisions.
+    /// Rounds of edits at most; 0 for none: then no editor reads the text, and it has no score.
     #[garde(inner(custom(number(0..=5))))]
     #[schema(minimum = 0, maximum = 5, default = 2)]
     max_rounds: Option<i64>,
-    /// The review's score that ends the revisions.
+    /// The editor's score from which on a text is good.
     #[garde(inner(custom(number(0.0..=10.0))))]
     #[schema(minimum = 0, maximum = 10, default = 7.5)]
     min_score: Option<f64>,

@@ -150,13 +150,13 @@ async fn who_comes_back_sees_what_is_new_and_nothing_twice(pool: PgPool) {
     assert_eq!(late.next().await, None, "the text is in the result, the draft is not told again");
 }
 
-/// Stores a text like the stage that writes it, with the job's stage set to the review.
+/// Stores a text, as the stage that wrote it does, and shows that it is being edited.
 async fn written(pool: &PgPool, job: &Value, stage: &str, round: i16, text: Option<&str>) {
     let id: uuid::Uuid = id_of(job).parse().unwrap();
     sqlx::query(
         "with stored as (insert into stage_results (job_id, stage, round, output, usage, started_at, finished_at)
                          values ($1, $2, $3, $4, '{}', now(), now()))
-         update jobs set stage = 'review', stages_completed = stages_completed + 1 where id = $1",
+         update jobs set stage = 'edit', stages_completed = stages_completed + 1 where id = $1",
     )
     .bind(id)
     .bind(stage)
@@ -184,6 +184,10 @@ async fn a_text_that_was_not_seen_growing_comes_whole_and_once(pool: PgPool) {
     written(&pool, &job, "revise", 2, Some("Revised.")).await;
     let revised = client.expect("token").await;
     assert_eq!((&revised.data["round"], &revised.data["text"]), (&json!(2), &json!("Revised.")));
+    client.expect("progress").await;
+    written(&pool, &job, "edit", 2, Some("Edited.")).await;
+    let revised = client.expect("token").await;
+    assert_eq!(revised.data, json!({ "stage": "edit", "round": 3, "reset": true, "text": "Edited." }));
     client.expect("progress").await;
     drop(client);
 

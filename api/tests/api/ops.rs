@@ -45,7 +45,7 @@ async fn dead_letters_are_listed_with_their_error_and_stage(pool: PgPool) {
     assert_eq!(page["data"][0]["progress"]["stage"], "draft");
     assert_eq!(dead(&service, "").await, ids);
     assert_eq!(dead(&service, "business_id=b").await, [ids[1].clone()]);
-    for none in ["kind=ingest", "stage=review", "error_type=/problems/poisoned"] {
+    for none in ["kind=ingest", "stage=edit", "error_type=/problems/poisoned"] {
         assert!(dead(&service, none).await.is_empty(), "{none}");
     }
     let all = "kind=generate&stage=draft&error_type=/problems/attempts-exhausted";
@@ -85,7 +85,7 @@ async fn dead_letters_are_handled_by_what_they_have_in_common(pool: PgPool) {
     let answer = bulk("retry", json!({"business_id": "a", "error_type": "/problems/attempts-exhausted"})).await;
     assert_eq!(answer.expect(200).body, json!({"jobs": 1, "more": false}));
     service.queue_has(JobKind::Generate, Depth { ready: 3, ..Depth::default() }).await;
-    assert_eq!(bulk("discard", json!({"stage": "review"})).await.expect(200).body["jobs"], 0);
+    assert_eq!(bulk("discard", json!({"stage": "edit"})).await.expect(200).body["jobs"], 0);
     assert_eq!(bulk("discard", json!({})).await.expect(200).body["jobs"], 2);
     assert!(dead(&service, "").await.is_empty());
     assert_eq!(bulk("retry", json!({"limit": 0})).await.expect_problem(422).pointers(), ["/limit"]);

@@ -9,6 +9,7 @@ use copydesk_domain::format::Format;
 use copydesk_domain::generation::{Degradation, SourceKind};
 use copydesk_domain::job::{JobKind, JobStatus, Priority, WaitReason};
 use copydesk_domain::language::Language;
+use copydesk_domain::review::Scored;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
@@ -174,6 +175,7 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/Language": Language::ALL,
         "/MediaType": MediaType::ALL,
         "/Priority": Priority::ALL,
+        "/Scored": Scored::ALL,
         "/SourceKind": SourceKind::ALL,
         "/WaitReason": WaitReason::ALL,
     });

@@ -16,6 +16,10 @@ pub struct WorkerConfig {
     /// another cap for a business.
     #[config(env = "COPYDESK_BUSINESS_JOBS_AT_ONCE", default = 0)]
     pub business_jobs_at_once: u32,
+    /// From this length on a text's plan is a call of its own, in words; a shorter text is planned in the answer that
+    /// writes it. 0: every text is planned by a call of its own.
+    #[config(env = "COPYDESK_OUTLINE_FROM_WORDS", default = 1_500)]
+    pub outline_from_words: u16,
     /// The length of a lease, in milliseconds: a worker that does not renew it for this long loses
     /// its job.
     #[config(env = "COPYDESK_LEASE_MS", default = 75_000)]

@@ -111,7 +111,7 @@ fn text_row(ending: &Ending) -> serde_json::Value {
         "models": generation.models,
         "usage": generation.usage,
         "review": generation.review,
-        "score": generation.review.as_ref().and_then(|review| review.score),
+        "score": generation.review.as_ref().and_then(Review::score_of_final),
     })
 }
 
@@ -324,7 +324,7 @@ impl TryFrom<GenerationRow> for Generation {
             title: row.title,
             content: row.content,
             sources: row.sources.0,
-            review: row.review.map(|review| review.0),
+            review: row.review.map(|review| review.0.completed()),
             lessons_applied: row.lessons_applied.0,
             degraded: row.degraded.iter().map(|name| named(TABLE, name)).collect::<Result<_, _>>()?,
             models: row.models.0,

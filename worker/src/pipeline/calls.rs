@@ -103,10 +103,10 @@ impl Calls {
         self.tokens.store(u32::try_from(tokens).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Calls made from now on are this stage's. An outline is written out, and what was revised is reviewed:
-    /// these calls keep their places even where the job has made more than texts usually take.
+    /// Calls made from now on are this stage's. An outline is written out: that call keeps its place even where the
+    /// job has made more than texts usually take.
     pub fn begin(&self, stage: Stage) {
-        let certain = u8::from(matches!(stage, Stage::Outline | Stage::Revise));
+        let certain = u8::from(stage == Stage::Outline);
         self.certain.store(certain, Ordering::Relaxed);
     }
 
@@ -136,14 +136,19 @@ impl Calls {
         rank.before(self.further(model))
     }
 
-    /// The models that plan, write and revise.
+    /// The models that plan and write.
     pub fn writer(&self) -> &Chain {
         &self.providers.writer
     }
 
-    /// The models that review.
+    /// The models that edit.
     pub fn reviewer(&self) -> &Chain {
         &self.providers.reviewer
+    }
+
+    /// Whether the same model writes and edits: then it has read the beginning of an edit's prompt before.
+    pub fn edits_with_the_writer(&self) -> bool {
+        self.writer().primary().name() == self.reviewer().primary().name()
     }
 
     /// Whether there is a web search.

@@ -34,6 +34,8 @@ pub struct PipelineDeps {
     pub voices: Voices,
     /// Shows texts to those who follow their jobs.
     pub broadcast: Broadcast,
+    /// From this length on a text's plan is a call of its own, in words.
+    pub outline_from_words: u16,
     /// Cancelled when the worker leaves: no stage starts any more.
     pub draining: CancellationToken,
 }
@@ -64,6 +66,7 @@ impl PipelineDeps {
             embedder,
             voices: Voices::new(store.clone()),
             broadcast: broadcast.clone(),
+            outline_from_words: config.worker.outline_from_words,
             draining: leaving.draining.clone(),
         })
     }

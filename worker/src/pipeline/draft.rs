@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
 use super::error::StageError;
-use super::passage;
+use super::plan::Outline;
 use super::prompt::Task;
-use super::writing;
+use super::reading::Read;
+use super::{outline, passage, writing};
 use crate::provider::chain::AnsweredBy;
 
 /// The longest topic and title in a composed text, in characters: both stand in single lines.
@@ -33,12 +34,18 @@ pub struct Draft {
     /// Who wrote it; `None` where no model did.
     #[serde(default)]
     pub by: Option<AnsweredBy>,
+    /// Its plan, where that came with it.
+    #[serde(default)]
+    pub plan: Option<Outline>,
 }
 
 /// Writes the text.
 pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
     match writing::write(calls, Stage::Draft, task).await {
-        Ok((text, by)) => Ok(Draft { text, is_template: false, is_refused: false, by: Some(by) }),
+        Ok((Read { text, plan }, by)) => {
+            let plan = plan.and_then(|lines| Outline::of_lines(&lines, task));
+            Ok(Draft { text, is_template: false, is_refused: false, by: Some(by), plan })
+        }
         Err(error) if calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Draft, Some(Degradation::FallbackWriter), Some(&error));
             Ok(Draft {
@@ -46,6 +53,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
                 is_template: true,
                 is_refused: matches!(error, StageError::ContentRefused),
                 by: None,
+                plan: None,
             })
         }
         Err(error) => Err(error),
@@ -55,10 +63,11 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
 /// The text without a model: sentences of the passages in the format's shape.
 fn composed(task: &Task<'_>) -> String {
     let brief = task.brief;
-    let headings: Vec<String> =
-        task.outline.iter().flat_map(|outline| &outline.sections).map(|section| section.heading.clone()).collect();
+    let usual = outline::usual(brief.format, &brief.topic);
+    let outline = task.outline.unwrap_or(&usual);
+    let headings: Vec<String> = outline.sections.iter().map(|section| section.heading.clone()).collect();
     let topic = one_line(&brief.topic, MAX_TOPIC_CHARS);
-    let title = task.outline.map_or_else(|| topic.clone(), |outline| one_line(&outline.title, MAX_TOPIC_CHARS));
+    let title = one_line(&outline.title, MAX_TOPIC_CHARS);
     let material = Material {
         topic: topic.clone(),
         business: one_line(&brief.business_name, MAX_TOPIC_CHARS),

@@ -1,4 +1,4 @@
-//! The last stage: the best version, its citations checked, and everything that a client should
+//! The last stage: the text with its citations checked, and everything that a client should
 //! know about it. Calls nobody and stores nothing.
 
 use copydesk_common::clock;
@@ -16,25 +16,13 @@ use super::lessons::Lessons;
 use super::passage::Passage;
 use super::plan::Planned;
 use super::research::Research;
-use super::review::{Reviewed, Rubric};
+use super::review::Rubric;
+use super::rounds::Rounds;
 use crate::provider::Providers;
 use crate::provider::chain::{AnsweredBy, Chain};
 
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
-
-/// A text with its review.
-#[derive(Debug, Clone)]
-pub struct Version {
-    /// The text.
-    pub text: String,
-    /// Whether no model wrote it.
-    pub is_template: bool,
-    /// Who wrote it, where that is known.
-    pub by: Option<AnsweredBy>,
-    /// What the review found.
-    pub reviewed: Reviewed,
-}
 
 /// What the stages made.
 #[derive(Debug)]
@@ -53,26 +41,22 @@ pub struct Made<'a> {
     pub recalled: Recalled,
     /// Both, numbered.
     pub passages: &'a [Passage],
-    /// The plan.
-    pub planned: Planned,
+    /// The plan, where there is one.
+    pub planned: Option<Planned>,
     /// Whether the model refused to write the draft.
     pub is_refused: bool,
-    /// The draft and its revisions, in order: at least one.
-    pub versions: Vec<Version>,
+    /// The text, after its rounds of edits.
+    pub rounds: Rounds,
 }
 
 /// Puts the result together.
 pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
-    let best = best(&made.versions);
-    let text = best.map_or("", |version| version.text.as_str());
-    let text = citation::mark_copied(text, made.passages);
+    let rounds = &made.rounds;
+    let text = citation::mark_copied(&rounds.text, made.passages);
     let checked = citation::check(&text, made.passages, &made.brief.language);
     if !checked.cut.is_empty() {
         tracing::info!(citations = checked.cut.len(), "citations were cut that no passage supported");
     }
-    let reviewed = best.map(|version| &version.reviewed);
-    let rubric = reviewed.and_then(|reviewed| reviewed.rubric.as_ref());
-    let is_template = best.is_none_or(|version| version.is_template);
     Generation {
         generation_id: made.job.generation_id.unwrap_or(GenerationId(made.job.id.0)),
         business_id: made.job.business_id.clone(),
@@ -83,12 +67,12 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
         language: made.brief.language.clone(),
         title: title(&checked.text, made),
         sources: checked.sources,
-        review: reviewed.map(|reviewed| review(reviewed, made.versions.len())),
+        review: Some(review(rounds)),
         lessons_applied: made.lessons.applied.clone(),
-        degraded: degraded(made, rubric.is_some(), is_template),
+        degraded: degraded(made),
         models: Models {
-            writer: (!is_template).then(|| name(best.and_then(|version| version.by.as_ref()), &providers.writer)),
-            reviewer: rubric.map(|_| name(reviewed.and_then(|reviewed| reviewed.by.as_ref()), &providers.reviewer)),
+            writer: (!rounds.is_template).then(|| name(rounds.writer.as_ref(), &providers.writer)),
+            reviewer: rounds.verdict.as_ref().map(|verdict| name(verdict.by.as_ref(), &providers.reviewer)),
             simulated: providers.simulated,
         },
         content: checked.text,
@@ -103,109 +87,88 @@ fn name(by: Option<&AnsweredBy>, chain: &Chain) -> String {
     by.map_or_else(|| chain.primary().name().to_owned(), |by| by.model.clone())
 }
 
-/// The version with the best score, the later of equals. One that a model reviewed goes before one
-/// that only the checks saw: their scores do not compare.
-fn best(versions: &[Version]) -> Option<&Version> {
-    versions.iter().max_by(|a, b| {
-        let (a, b) = (&a.reviewed, &b.reviewed);
-        let reviewed = a.rubric.is_some().cmp(&b.rubric.is_some());
-        reviewed.then(a.combined_score().total_cmp(&b.combined_score()))
-    })
-}
-
-/// What a client is told of the review: without a reviewer what code checked, and no score, since nobody gave one.
-fn review(reviewed: &Reviewed, versions: usize) -> Review {
-    let rubric = reviewed.rubric.as_ref();
+/// What a client is told of how good the text is: without an editor what code checked, and no score, since nobody gave
+/// one.
+fn review(rounds: &Rounds) -> Review {
+    let rubric = rounds.verdict.as_ref().map(|verdict| &verdict.rubric);
     let score = rubric.map(Rubric::score);
     Review {
         score,
+        scored: rounds.verdict.as_ref().map(|verdict| verdict.scored),
         calibrated_score: score,
         criteria: rubric.map(|rubric| rubric.criteria.clone()).unwrap_or_default(),
-        rounds: u16::try_from(versions.saturating_sub(1)).unwrap_or(u16::MAX),
+        rounds: rounds.changes,
         comments: rubric.map(|rubric| rubric.comments.clone()).unwrap_or_default(),
-        checks: reviewed.checks.clone(),
-        voice_score: reviewed.voice_score,
+        checks: rounds.reviewed.checks.clone(),
+        voice_score: rounds.reviewed.voice_score,
     }
 }
 
-fn degraded(made: &Made<'_>, is_reviewed: bool, is_template: bool) -> Vec<Degradation> {
+fn degraded(made: &Made<'_>) -> Vec<Degradation> {
+    let Rounds { is_template, verdict, .. } = &made.rounds;
     let shortfalls = [
         (Degradation::ResearchUnavailable, made.research.is_unavailable),
         (Degradation::KnowledgeUnavailable, made.recalled.passages.is_empty()),
         (Degradation::EmbeddingsUnavailable, made.recalled.lacks_vectors),
-        (Degradation::ReviewUnavailable, !is_reviewed),
-        (Degradation::FallbackWriter, is_template),
-        (Degradation::ContentRefused, is_template && made.is_refused),
+        // Who wants no round wants no editor.
+        (Degradation::ReviewUnavailable, verdict.is_none() && made.brief.max_rounds > 0),
+        (Degradation::FallbackWriter, *is_template),
+        (Degradation::ContentRefused, *is_template && made.is_refused),
         (Degradation::FallbackModel, answered_by(made).any(|by| by.is_fallback)),
         (Degradation::ContextWindow, answered_by(made).any(|by| by.lacked_room)),
     ];
     shortfalls.into_iter().filter(|(_, short)| *short).map(|(degradation, _)| degradation).collect()
 }
 
-/// Who took part: in the plan, in any version of the text, or in a review. Each of them shaped the
-/// result.
+/// Who took part: in the plan, in any version of the text, or as its editor. Each of them shaped the result.
 fn answered_by<'a>(made: &'a Made<'_>) -> impl Iterator<Item = &'a AnsweredBy> {
-    let versions = made.versions.iter().flat_map(|version| [&version.by, &version.reviewed.by]);
-    versions.chain([&made.planned.by]).flatten()
+    made.rounds.by.iter().chain(made.planned.iter().filter_map(|planned| planned.by.as_ref()))
 }
 
 /// The text's own title, else the plan's, else the topic.
 fn title(text: &str, made: &Made<'_>) -> String {
     let own =
         text.lines().map(str::trim).find_map(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("Subject:")));
-    let candidates = [own.unwrap_or_default(), &made.planned.outline.title, &made.brief.topic];
+    let planned = made.planned.as_ref().map_or("", |planned| planned.outline.title.as_str());
+    let candidates = [own.unwrap_or_default(), planned, &made.brief.topic];
     let titles = candidates.iter().map(|title| one_line(&title.replace(['*', '`'], ""), MAX_TITLE_CHARS));
     titles.into_iter().find(|title| !title.is_empty()).unwrap_or_else(|| made.brief.format.name().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use copydesk_domain::review::Check;
+    use copydesk_domain::format::Format;
+    use copydesk_domain::review::Scored;
 
-    use super::super::review::tests::rubric;
+    use super::super::brief::tests::brief;
+    use super::super::draft::Draft;
+    use super::super::edit::Edited;
+    use super::super::review::tests::{failing, rubric};
     use super::*;
 
-    fn version(text: &str, rubric: Option<Rubric>, failed_checks: u16) -> Version {
-        Version {
-            text: text.into(),
-            is_template: false,
-            by: None,
-            reviewed: Reviewed {
-                rubric,
-                failed_checks,
-                fixes: Vec::new(),
-                checks: Vec::new(),
-                voice_score: None,
-                by: None,
-            },
-        }
-    }
-
-    fn best_of(versions: &[Version]) -> &str {
-        best(versions).map_or("", |version| version.text.as_str())
+    fn rounds(score: Option<f64>, text: Option<&str>) -> Rounds {
+        let draft = Draft { text: "draft".into(), is_template: false, is_refused: false, by: None, plan: None };
+        let brief = brief(Format::Blog);
+        let mut rounds = Rounds::of(&draft, failing(&["length", "voice"]), &brief);
+        let reviewed = if text.is_some() { failing(&["length"]) } else { rounds.reviewed.clone() };
+        let text = text.map(str::to_owned);
+        rounds.take(Edited { text, rubric: score.map(rubric), dropped: None, reviewed, by: None }, &brief);
+        rounds
     }
 
     #[test]
-    fn checks_are_shown_without_a_reviewer_and_a_score_is_not() {
-        let check = Check { name: "length".into(), passed: false, detail: "Write more.".into() };
-        let mut unseen = version("unseen", None, 1).reviewed;
-        (unseen.checks, unseen.voice_score) = (vec![check.clone()], Some(6.5));
-        let shown = review(&unseen, 2);
-        assert_eq!((shown.score, shown.calibrated_score, shown.criteria.len()), (None, None, 0));
-        assert_eq!((shown.checks, shown.voice_score, shown.rounds), (vec![check], Some(6.5), 1));
-        assert_eq!(review(&version("seen", Some(rubric(8.0)), 0).reviewed, 1).score, Some(8.0));
+    fn checks_are_shown_without_an_editor_and_a_score_is_not() {
+        let shown = review(&rounds(None, None));
+        assert_eq!((shown.score, shown.calibrated_score, shown.scored), (None, None, None));
+        assert_eq!((shown.criteria.len(), shown.checks.len(), shown.rounds), (0, 2, 0));
     }
 
     #[test]
-    fn the_best_version_wins_not_the_last() {
-        let (good, better) = (version("good", Some(rubric(7.0)), 0), version("better", Some(rubric(8.0)), 0));
-        assert_eq!(best_of(&[good.clone(), better.clone()]), "better");
-        assert_eq!(best_of(&[better.clone(), good.clone()]), "better");
-        let broken = version("broken", Some(rubric(9.0)), 3);
-        assert_eq!(best_of(&[better, broken]), "better", "failed checks count");
-        let unseen = version("unseen", None, 0);
-        assert_eq!(best_of(&[good.clone(), unseen]), "good", "nobody scored the other");
-        let equal = version("equal", Some(rubric(7.0)), 0);
-        assert_eq!(best_of(&[good, equal]), "equal", "the later of equals has more mended");
+    fn the_checks_are_the_final_texts_whatever_the_score_speaks_of() {
+        let shown = review(&rounds(Some(6.5), Some("edited")));
+        assert_eq!((shown.score, shown.scored, shown.rounds), (Some(6.5), Some(Scored::Draft), 1));
+        assert_eq!((shown.checks.len(), shown.score_of_final()), (1, None));
+        let shown = review(&rounds(Some(8.0), None));
+        assert_eq!((shown.scored, shown.score_of_final(), shown.rounds), (Some(Scored::Final), Some(8.0), 0));
     }
 }

@@ -128,6 +128,29 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_seen_of_a_plan_and_the_text_from_its_beginning() {
+        let brief = brief(Format::Blog);
+        let task = Task { plan: true, ..Task::new(&brief, &[], &[], false) };
+        let window = Window { model: "m".into(), tokens: 131_072 };
+        let prompt = task.prompt(Stage::Draft, &window, 2_000).unwrap();
+        let reader = Reader::of(&task, &prompt);
+        let plan = "Why two readers help every patient of ours. They do. [1]\nWhat it costs us all. It is little. [2]";
+        // The opening tag is forgotten too.
+        for open in ["<plan>\n", ""] {
+            let answer = format!("{open}{plan}\n</plan>\n\n{FIRST} two hours. So");
+            for end in 0..=answer.len() {
+                let (audience, sent) = Audience::of_test();
+                let live = Live::new(&reader, audience, Stage::Draft, 0);
+                live.begin();
+                live.push(&answer[..end]);
+                let seen = sent().map(|piece| piece.text).unwrap_or_default();
+                assert!(FIRST.starts_with(&seen) || seen == format!("{FIRST} two hours."), "{end}: {seen}");
+                assert!(end < answer.len() || seen.starts_with("# Scans read twice"), "{seen}");
+            }
+        }
+    }
+
+    #[test]
     fn the_answer_of_another_call_takes_the_place_of_what_was_seen() {
         let piece = seen(|live| {
             live.begin();

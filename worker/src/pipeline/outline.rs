@@ -1,10 +1,12 @@
-//! The plan of the text: a title, and sections with what each says and which passages support it.
+//! The plan of a text, by a call of its own: a title, and sections with what each says and which passages support it.
+//! Shorter texts are planned in the answer that writes them: [`super::draft`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use copydesk_domain::format::Format;
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer::{self, placeholder};
+use copydesk_editorial::citation::markers;
 use copydesk_editorial::format::Spec;
 use copydesk_editorial::text::clip::one_line;
 use copydesk_editorial::text::markup;
@@ -60,18 +62,15 @@ impl Shape for Outline {
     fn checked(mut self) -> Result<Self, Vec<String>> {
         let mut wrong = Vec::new();
         // Before markup is taken off: a copied tag must be seen.
-        let is_unfit =
-            |line| answer::is_refusal(line) || answer::repeats_the_prompt(line) || placeholder::is_left(line);
         if self.lines().any(is_unfit) {
             wrong.push("A title or heading was none: write what readers will see.".to_owned());
         }
-        let one_line = |text: &str, most| one_line(&markup::plain(text), most);
-        self.title = one_line(&self.title, MAX_HEADING_CHARS);
+        self.title = plain_line(&self.title, MAX_HEADING_CHARS);
         for section in &mut self.sections {
-            section.heading = one_line(&section.heading, MAX_HEADING_CHARS);
+            section.heading = plain_line(&section.heading, MAX_HEADING_CHARS);
             section.points.truncate(MAX_POINTS);
             for point in &mut section.points {
-                *point = one_line(point, MAX_POINT_CHARS);
+                *point = plain_line(point, MAX_POINT_CHARS);
             }
         }
         let mut seen = HashSet::new();
@@ -85,6 +84,45 @@ impl Shape for Outline {
         }
         if wrong.is_empty() { Ok(self) } else { Err(wrong) }
     }
+}
+
+fn is_unfit(line: &str) -> bool {
+    answer::is_refusal(line) || answer::repeats_the_prompt(line) || placeholder::is_left(line)
+}
+
+fn plain_line(text: &str, most: usize) -> String {
+    one_line(&markup::plain(text), most)
+}
+
+impl Outline {
+    /// The plan that stood before a text: a heading a line, with the passages that it draws on. `None` where no line is
+    /// one. It is read as it comes, since it plans a text that is written already.
+    pub(super) fn of_lines(lines: &str, task: &Task<'_>) -> Option<Self> {
+        let section = |line: &str| {
+            let exists = |n: &u16| task.shown.iter().any(|passage| passage.n == *n);
+            let markers = markers(line);
+            let passages: BTreeSet<u16> =
+                markers.iter().flat_map(|marker| &marker.numbers).copied().filter(exists).collect();
+            let mut heading = line.to_owned();
+            markers.iter().rev().for_each(|marker| heading.replace_range(marker.start..marker.end, ""));
+            let heading = plain_line(&unlisted(&heading).replace("**", ""), MAX_HEADING_CHARS);
+            let is_heading = !heading.is_empty() && !is_unfit(&heading);
+            is_heading.then(|| Section { heading, points: Vec::new(), passages: passages.into_iter().collect() })
+        };
+        let sections: Vec<Section> = lines.lines().filter_map(section).take(MAX_SECTIONS).collect();
+        // The text has its own title; where its format has none, the topic is the best.
+        let title = one_line(&task.brief.topic, MAX_HEADING_CHARS);
+        (!sections.is_empty()).then_some(Self { title, sections })
+    }
+}
+
+/// A line without the mark of a list.
+fn unlisted(line: &str) -> &str {
+    let line = line.trim_start_matches(['#', '-', '•', ' ']);
+    let line = line.strip_prefix("* ").unwrap_or(line);
+    let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_numbered = unnumbered.len() < line.len();
+    unnumbered.strip_prefix(['.', ')']).filter(|_| is_numbered).unwrap_or(line)
 }
 
 /// Plans the text; with the format's usual sections where no model could.
@@ -104,7 +142,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> 
     });
     match planned {
         Ok((mut outline, by)) => {
-            let exists = |n: &u16| task.passages.iter().any(|passage| passage.n == *n);
+            let exists = |n: &u16| task.shown.iter().any(|passage| passage.n == *n);
             outline.sections.iter_mut().for_each(|section| section.passages.retain(exists));
             Ok(Planned { outline, by: Some(by) })
         }
@@ -117,7 +155,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> 
 }
 
 /// The format's usual sections.
-fn usual(format: Format, topic: &str) -> Outline {
+pub(super) fn usual(format: Format, topic: &str) -> Outline {
     let section = |heading: &&str| Section { heading: (*heading).to_owned(), points: Vec::new(), passages: Vec::new() };
     let title = one_line(topic, MAX_HEADING_CHARS);
     Outline {

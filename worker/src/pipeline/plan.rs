@@ -1,4 +1,4 @@
-//! Plans of texts. How one comes about is [`super::outline`]'s.
+//! Plans of texts. How one comes about is [`super::outline`]'s; how one that came with its text is read, too.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,12 @@
-//! Prompts: one system message and one user message, from versioned templates. All data is escaped
-//! into tags, and cut so that a prompt stays within its bound and the model's window. What is asked and when is the
-//! stages'.
+//! Prompts: one system message and one user message, from versioned templates. They go from what never changes to
+//! what changes in each call, so that providers have read the beginning before: the rules, the business, the topic
+//! with its passages, the text at hand, and last the task. All data is escaped into tags, and cut so that a prompt
+//! stays within its bound and the model's window. What is asked and when is the stages'.
 
 use copydesk_domain::generation::{AppliedLesson, SourceKind};
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer;
+use copydesk_editorial::edits;
 use copydesk_editorial::text::markup::OwnAddresses;
 use copydesk_editorial::voice::VoiceProfile;
 use minijinja::value::{Serde, Value};
@@ -29,10 +31,13 @@ use template::{ENVIRONMENT, version};
 /// What roles and the marks between messages take, in tokens.
 const CHAT_TOKENS: usize = 16;
 
+/// What a stage's own order takes at most, with the marks between messages, in tokens.
+const TASK_TOKENS: usize = 600;
+
 /// What a model is asked.
 #[derive(Clone)]
 pub struct Prompt {
-    /// The template's version, such as `draft/v2`.
+    /// The template's version, such as `draft/v3`.
     pub version: &'static str,
     /// The system message.
     pub system: String,
@@ -64,9 +69,13 @@ pub struct Task<'a> {
     pub voice: Option<&'a VoiceProfile>,
     /// What may be cited.
     pub passages: &'a [Passage],
-    /// The plan, once there is one.
+    /// What of it the prompt shows, cut to what fits the topic.
+    pub shown: &'a [Passage],
+    /// Whether the text is planned in the answer that writes it.
+    pub plan: bool,
+    /// The plan, where there is one before.
     pub outline: Option<&'a Outline>,
-    /// The text under review or revision.
+    /// The text that is edited.
     pub draft: Option<&'a str>,
     /// What is to be mended.
     pub fixes: &'a [String],
@@ -79,7 +88,19 @@ pub struct Task<'a> {
 impl<'a> Task<'a> {
     /// A task with the data that every stage has.
     pub fn new(brief: &'a Brief, lessons: &'a [AppliedLesson], passages: &'a [Passage], simulated: bool) -> Self {
-        Self { brief, lessons, voice: None, passages, outline: None, draft: None, fixes: &[], round: 0, simulated }
+        Self {
+            brief,
+            lessons,
+            voice: None,
+            passages,
+            shown: passages,
+            plan: false,
+            outline: None,
+            draft: None,
+            fixes: &[],
+            round: 0,
+            simulated,
+        }
     }
 
     /// Where the business's own data leads: the only places that a text may link to.
@@ -92,7 +113,7 @@ impl<'a> Task<'a> {
         OwnAddresses::of(said.into_iter().chain(wished).chain(known).map(String::as_str))
     }
 
-    /// The prompt of a stage that asks a model: outline, draft, review or revise. It leaves room for an
+    /// The prompt of a stage that asks a model: outline, draft or edit. It leaves room for an
     /// answer of `completion` tokens in the smallest window of those who may answer.
     pub fn prompt(&self, stage: Stage, window: &Window, completion: u32) -> Result<Prompt, PromptError> {
         let environment = ENVIRONMENT.as_ref().map_err(PromptError::Unparsed)?;
@@ -100,40 +121,45 @@ impl<'a> Task<'a> {
         let render = |name: &str, context: Value| -> Result<String, PromptError> {
             Ok(environment.get_template(name)?.render(context)?)
         };
-        let names = Value::from(Serde(Names::of(self.brief)));
-        let shape = render(self.brief.format.slug(), names.clone())?;
-        let system = render("system/v2", names)?;
+        let shape = render(self.brief.format.slug(), Value::from(Serde(Names::of(self.brief))))?;
+        let system = render("system/v3", minijinja::context! {})?;
         let format_name = self.brief.format.name();
-        let rule = render(version, minijinja::context! { format_name, shape => Value::from_safe_string(shape) })?;
-        let prose = format!("{system}\n{rule}");
-        let count = |data: &str| tokens::count(data) + tokens::count(&prose) + CHAT_TOKENS;
-        let with = |data: Data<'_>| render("context/v2", Value::from(Serde(data)));
+        let rule = render(version, minijinja::context! { format_name, plan => self.plan })?;
+        let prose = format!("{system}\n{shape}\n{rule}");
+        let other = tokens::count(&system) + tokens::count(&rule) + CHAT_TOKENS;
+        let with = |data: Data<'_>| {
+            let shape = Value::from_safe_string(shape.clone());
+            render("context/v3", minijinja::context! { shape, ..Value::from(Serde(data)) })
+        };
+        let count = |data: Data<'_>| Ok::<_, PromptError>(tokens::count(&with(data)?) + other);
 
         let bare = self.data(stage);
-        let mut fixed = count(&with(bare.clone())?);
+        let mut fixed = count(bare.clone())?;
         let mut lessons = self.lessons;
         // An answer has more room than most need: up to a half of it gives way before the data does.
         let most = window.beside(completion / 2);
         if fixed > most && !lessons.is_empty() {
             lessons = &[];
-            fixed = count(&with(Data { lessons, ..bare.clone() })?);
+            fixed = count(Data { lessons, ..bare.clone() })?;
         }
         if fixed > most {
             return Err(PromptError::TooLong { window: window.clone(), most, tokens: fixed });
         }
-        let (passages, took) = numbered(self.passages, fixed, window.beside(completion));
-        let lacks_room = passages.len() < self.passages.len() || lessons.len() < self.lessons.len();
+        let head = tokens::count(&with(bare.head())?) + tokens::count(&system) + TASK_TOKENS;
+        let room = window.beside(completion).saturating_sub(fixed);
+        let (passages, took) = numbered(self.shown, head, room);
+        let lacks_room = passages.len() < self.shown.len() || lessons.len() < self.lessons.len();
         if lacks_room {
             tracing::warn!(
                 stage = stage.as_str(),
                 model = window.model,
-                passages = self.passages.len() - passages.len(),
+                passages = self.shown.len() - passages.len(),
                 lessons = self.lessons.len() - lessons.len(),
                 "passages or lessons were left out of a prompt: the model's window is too small"
             );
         }
         let data = with(Data { lessons, passages, ..bare })?;
-        Ok(Prompt { version, system, user: format!("{data}\n{rule}"), prose, tokens: fixed + took, lacks_room })
+        Ok(Prompt { version, system, user: format!("{data}\n\n{rule}"), prose, tokens: fixed + took, lacks_room })
     }
 
     /// The data without passages.
@@ -141,27 +167,32 @@ impl<'a> Task<'a> {
         // A struct of strings and numbers always has a JSON form.
         let outline = self.outline.and_then(|outline| serde_json::to_string(outline).ok());
         Data {
+            business_name: &self.brief.business_name,
+            profile: &self.brief.profile,
+            house_voice: self.voice.map(VoiceProfile::in_words).unwrap_or_default(),
+            lessons: self.lessons,
+            topic: &self.brief.topic,
+            voice: &self.brief.voice,
+            audience: self.brief.audience.as_deref().unwrap_or_default(),
+            keywords: self.brief.keywords.join(", "),
+            instructions: self.brief.instructions.as_deref().unwrap_or_default(),
+            passages: Vec::new(),
+            outline: outline.unwrap_or_default(),
+            draft: self.draft.map(edits::paragraphs).unwrap_or_default(),
+            fixes: self.fixes,
             stage: stage.as_str(),
+            plan: word(self.plan),
             format: self.brief.format.slug(),
             language: &self.brief.language,
             words: self.brief.words,
             round: self.round,
-            simulated: if self.simulated { "true" } else { "false" },
-            business_name: &self.brief.business_name,
-            profile: &self.brief.profile,
-            topic: &self.brief.topic,
-            voice: &self.brief.voice,
-            house_voice: self.voice.map(VoiceProfile::in_words).unwrap_or_default(),
-            audience: self.brief.audience.as_deref().unwrap_or_default(),
-            keywords: self.brief.keywords.join(", "),
-            instructions: self.brief.instructions.as_deref().unwrap_or_default(),
-            lessons: self.lessons,
-            passages: Vec::new(),
-            outline: outline.unwrap_or_default(),
-            draft: self.draft.unwrap_or_default(),
-            fixes: self.fixes,
+            simulated: word(self.simulated),
         }
     }
+}
+
+fn word(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
 }
 
 impl Prompt {
@@ -207,26 +238,35 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The context of `context/v2`.
+/// The context of `context/v3`, in its order.
 #[derive(Clone, Serialize)]
 struct Data<'a> {
+    business_name: &'a str,
+    profile: &'a str,
+    house_voice: String,
+    lessons: &'a [AppliedLesson],
+    topic: &'a str,
+    voice: &'a str,
+    audience: &'a str,
+    keywords: String,
+    instructions: &'a str,
+    passages: Vec<Numbered<'a>>,
+    outline: String,
+    draft: Vec<&'a str>,
+    fixes: &'a [String],
     stage: &'static str,
+    plan: &'static str,
     format: &'static str,
     language: &'a str,
     words: u16,
     round: u16,
     simulated: &'static str,
-    business_name: &'a str,
-    profile: &'a str,
-    topic: &'a str,
-    voice: &'a str,
-    house_voice: String,
-    audience: &'a str,
-    keywords: String,
-    instructions: &'a str,
-    lessons: &'a [AppliedLesson],
-    passages: Vec<Numbered<'a>>,
-    outline: String,
-    draft: &'a str,
-    fixes: &'a [String],
+}
+
+impl Data<'_> {
+    /// What stands in the prompts of all stages of a job: a draft or an outline makes the passages beside it no
+    /// shorter than they were before.
+    fn head(&self) -> Self {
+        Self { outline: String::new(), draft: Vec::new(), fixes: &[], stage: "", plan: "", round: 0, ..self.clone() }
+    }
 }

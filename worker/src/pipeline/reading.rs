@@ -1,6 +1,8 @@
 //! Answers as texts: taken out of what models put around them, and held against what was asked for.
 
-use copydesk_editorial::answer::{self, Asked, Defect, placeholder};
+use std::borrow::Cow;
+
+use copydesk_editorial::answer::{self, Asked, Defect, placeholder, plan};
 use copydesk_editorial::format::{Rules, Spec};
 use copydesk_editorial::text::markup::{self, OwnAddresses};
 use copydesk_editorial::text::sentence::sentences;
@@ -29,7 +31,7 @@ pub(super) enum Wrong {
     /// It cannot be used.
     Defect(Defect),
     /// It is a text, of another shape than asked for.
-    Shape { text: String, fixes: Vec<String> },
+    Shape { read: Read, fixes: Vec<String> },
 }
 
 impl Wrong {
@@ -42,9 +44,19 @@ impl Wrong {
     }
 }
 
+/// A text out of an answer.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) text: String,
+    /// The lines of the plan that stood before it, where one was asked for and given.
+    pub(super) plan: Option<String>,
+}
+
 /// Makes texts of answers to one prompt.
 pub(super) struct Reader<'a> {
     asked: Asked<'a>,
+    /// Whether the answers begin with a plan.
+    is_planned: bool,
     pub(super) brief: &'a Brief,
     own: OwnAddresses,
 }
@@ -56,12 +68,13 @@ impl<'a> Reader<'a> {
         let private = lessons.chain(task.fixes.iter().map(String::as_str)).collect();
         let brief = task.brief;
         let asked = Asked { instructions: &prompt.prose, private, language: &brief.language, words: brief.words };
-        Self { asked, brief, own: task.own_addresses() }
+        Self { asked, is_planned: task.plan, brief, own: task.own_addresses() }
     }
 
     /// What of an answer under way would pass as the beginning of a text; `None` where nothing would.
     pub(super) fn read_unfinished(&self, answer: &str) -> Option<String> {
-        let text = placeholder::without_lines(&answer::unwrap_unfinished(answer));
+        let answer = if self.is_planned { Cow::Owned(plan::behind(answer)?) } else { Cow::Borrowed(answer) };
+        let text = placeholder::without_lines(&answer::unwrap_unfinished(&answer));
         // Half of what was said to the writer is too much as well.
         let said = self.asked.private.iter().flat_map(|said| sentences(said).into_iter().map(|place| &said[place]));
         let asked = Asked { private: said.collect(), ..self.asked.clone() };
@@ -72,28 +85,38 @@ impl<'a> Reader<'a> {
     }
 
     /// The text of an answer.
-    pub(super) fn read(&self, answer: &Answer) -> Result<String, Wrong> {
+    pub(super) fn read(&self, answer: &Answer) -> Result<Read, Wrong> {
         if answer.is_refused {
             return Err(Wrong::Defect(Defect::Filtered));
         }
         if answer.text.len() > MAX_ANSWER_BYTES {
             return Err(Wrong::Defect(Defect::TooLong));
         }
-        let text = placeholder::without_lines(&answer::unwrap(&answer.text));
-        // Before markup is taken off: a copied tag must be seen.
-        if let Some(defect) = answer::defect(&text, answer.is_cut, &self.asked) {
-            return Err(Wrong::Defect(defect));
-        }
-        let text = markup::clean(&text, &self.own);
-        if answer::is_empty(&text) {
-            return Err(Wrong::Defect(Defect::Empty));
-        }
-        // Where no revision follows, this is the only chance to mend the shape.
+        let (answer_text, plan) = if self.is_planned {
+            let plan::Planned { plan, text } = plan::split(&answer.text);
+            (Cow::Owned(text), plan)
+        } else {
+            (Cow::Borrowed(answer.text.as_str()), None)
+        };
+        let text = self.usable(&answer_text, answer.is_cut).map_err(Wrong::Defect)?;
+        // Where no edits follow, this is the only chance to mend the shape.
         let fixes = if self.brief.max_rounds == 0 {
             Spec::of(self.brief.format).fixes(&text, &rules(self.brief))
         } else {
             Vec::new()
         };
-        if fixes.is_empty() { Ok(text) } else { Err(Wrong::Shape { text, fixes }) }
+        let read = Read { text, plan };
+        if fixes.is_empty() { Ok(read) } else { Err(Wrong::Shape { read, fixes }) }
+    }
+
+    /// The text without what models put around it and without what may not be shown, where it can be used.
+    pub(super) fn usable(&self, text: &str, is_cut: bool) -> Result<String, Defect> {
+        let text = placeholder::without_lines(&answer::unwrap(text));
+        // Before markup is taken off: a copied tag must be seen.
+        if let Some(defect) = answer::defect(&text, is_cut, &self.asked) {
+            return Err(defect);
+        }
+        let text = markup::clean(&text, &self.own);
+        if answer::is_empty(&text) { Err(Defect::Empty) } else { Ok(text) }
     }
 }

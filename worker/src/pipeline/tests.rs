@@ -20,10 +20,10 @@ use super::error::StageError;
 use super::passage::Passage;
 use super::plan::{Outline, Planned};
 use super::prompt::Task;
-use super::review::Reviewed;
 use super::*;
 use crate::provider::tests::Simulated;
 
+mod edits;
 mod fallback;
 mod hostile;
 mod injection;
@@ -117,13 +117,13 @@ impl Setting {
         draft::run(&self.calls(), &self.task()).await
     }
 
-    async fn review(&self, draft: &str) -> Result<Reviewed, StageError> {
-        review::run(&self.calls(), &Task { draft: Some(draft), ..self.task() }).await
+    async fn edit(&self, draft: &str) -> Result<edit::Edited, StageError> {
+        self.edit_of(&Task { draft: Some(draft), ..self.task() }).await
     }
 
-    async fn revise(&self, draft: &str) -> Result<revise::Revised, StageError> {
-        let fixes = ["End with a call to action.".to_owned()];
-        revise::run(&self.calls(), &Task { draft: Some(draft), fixes: &fixes, round: 1, ..self.task() }).await
+    async fn edit_of(&self, task: &Task<'_>) -> Result<edit::Edited, StageError> {
+        let before = review::checked(task, task.draft.unwrap());
+        edit::run(&self.calls(), &Task { fixes: &before.fixes, ..*task }, &before).await
     }
 
     fn becomes(&self, error: StageError) -> Interruption {
@@ -167,9 +167,9 @@ async fn each_stage_has_a_sound_answer_and_counts_it() {
     assert!(!outline.sections.is_empty());
     let draft = draft::run(&calls, &Task { outline: Some(&outline), ..setting.task() }).await.unwrap();
     assert!(!draft.is_template && draft.text.starts_with("# "));
-    let reviewed = setting.review(&draft.text).await.unwrap();
-    assert!(reviewed.rubric.unwrap().score() > 0.0);
-    assert!(setting.revise(&draft.text).await.unwrap().text.is_some());
+    assert!(draft.plan.is_none(), "it was planned before");
+    let edited = setting.edit(&draft.text).await.unwrap();
+    assert!(edited.rubric.unwrap().score() < 7.5 && edited.text.is_some_and(|text| text != draft.text));
     let usage = calls.take_usage();
     assert_eq!(usage.calls["groq"], 2);
     assert!(usage.prompt_tokens > 0 && usage.completion_tokens > 0);
@@ -198,19 +198,19 @@ async fn json_in_prose_is_no_reason_to_ask_again() {
     let setting = Setting::new().await;
     setting.simulated.fail(Fault::chat(FaultKind::JsonInProse));
     setting.outline().await.unwrap();
-    assert!(setting.review("# T\n\nA text.").await.unwrap().rubric.is_some());
+    assert!(setting.edit("# T\n\nA text.").await.unwrap().rubric.is_some());
     assert!(!setting.draft().await.unwrap().is_template);
     assert_eq!(setting.made(), 3);
 }
 
 #[tokio::test]
-async fn a_plan_and_a_review_that_stay_bad_are_done_without() {
+async fn a_plan_and_edits_that_stay_bad_are_done_without() {
     for kind in bad_objects() {
         let setting = Setting::new().await;
         setting.simulated.fail(Fault::chat(kind.clone()));
         assert_eq!(setting.outline().await.unwrap().sections[0].heading, "Why it matters", "{kind:?}");
-        let reviewed = setting.review("# T\n\nA text.").await.unwrap();
-        assert!(reviewed.rubric.is_none() && reviewed.failed_checks > 0, "{kind:?}");
+        let edited = setting.edit("# T\n\nA text.").await.unwrap();
+        assert!(edited.rubric.is_none() && edited.text.is_none() && edited.reviewed.failed_checks > 0, "{kind:?}");
         assert_eq!(setting.made(), 4, "{kind:?}: one repair each");
     }
 }
@@ -227,7 +227,6 @@ async fn a_text_that_stays_bad_is_composed_on_the_last_attempt_only() {
         setting.simulated.fail(Fault::chat(kind.clone()));
         let draft = setting.draft().await.unwrap();
         assert!(draft.is_template && draft.text.contains("[1]"), "{kind:?}: {}", draft.text);
-        assert!(setting.revise(&draft.text).await.unwrap().text.is_none(), "{kind:?}: the draft stands");
     }
 }
 
@@ -235,8 +234,7 @@ async fn a_text_that_stays_bad_is_composed_on_the_last_attempt_only() {
 async fn a_provider_that_fails_costs_an_attempt_and_on_the_last_one_is_done_without() {
     let setting = Setting::new().await;
     setting.simulated.fail(Fault::chat(server_error()));
-    for error in
-        [setting.outline().await.map(drop), setting.draft().await.map(drop), setting.review("A").await.map(drop)]
+    for error in [setting.outline().await.map(drop), setting.draft().await.map(drop), setting.edit("A").await.map(drop)]
     {
         assert!(matches!(setting.becomes(error.unwrap_err()), Interruption::Retry(_)));
     }
@@ -244,8 +242,8 @@ async fn a_provider_that_fails_costs_an_attempt_and_on_the_last_one_is_done_with
     setting.simulated.fail(Fault::chat(server_error()));
     assert!(!setting.outline().await.unwrap().sections.is_empty());
     assert!(setting.draft().await.unwrap().is_template);
-    assert!(setting.review("A").await.unwrap().rubric.is_none());
-    assert!(setting.revise("A").await.unwrap().text.is_none());
+    let edited = setting.edit("A").await.unwrap();
+    assert!(edited.rubric.is_none() && edited.text.is_none());
 }
 
 #[tokio::test]
@@ -366,11 +364,11 @@ async fn research_goes_on_without_the_web_but_waits_for_its_turn() {
 }
 
 #[tokio::test]
-async fn a_slow_review_holds_nothing_up_but_itself() {
+async fn a_slow_editor_holds_nothing_up_but_itself() {
     let setting = Setting::with(|config| config.call_timeout_ms = 300).await.on_last_attempt();
-    setting.simulated.fail(Fault::chat(FaultKind::Hang).stage(SimulatedStage::Review));
+    setting.simulated.fail(Fault::chat(FaultKind::Hang).stage(SimulatedStage::Edit));
     let began = Instant::now();
-    assert!(setting.review("# T\n\nA text.").await.unwrap().rubric.is_none());
+    assert!(setting.edit("# T\n\nA text.").await.unwrap().rubric.is_none());
     assert!(began.elapsed() < Duration::from_secs(3));
     assert!(!setting.draft().await.unwrap().is_template);
 }

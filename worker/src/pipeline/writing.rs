@@ -8,7 +8,7 @@ use super::calls::{Calls, Listener};
 use super::error::StageError;
 use super::live::Live;
 use super::prompt::{Prompt, Task};
-use super::reading::{Reader, Wrong};
+use super::reading::{Read, Reader, Wrong};
 use crate::metric;
 use crate::provider::chain::AnsweredBy;
 use crate::provider::chat::{Answer, Form};
@@ -24,14 +24,14 @@ const TEMPERATURE: f32 = 0.6;
 
 /// A text that can be used and shown, and who wrote it; [`StageError::Unusable`] or [`StageError::ContentRefused`]
 /// where the second answer cannot be either.
-pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<(String, AnsweredBy), StageError> {
+pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<(Read, AnsweredBy), StageError> {
     let prompt = task.prompt(stage, calls.writer().window(), most_tokens(task.brief))?;
     tracing::debug!(prompt.version, "a model is asked");
     let reader = Reader::of(task, &prompt);
     let live = calls.audience().map(|audience| Live::new(&reader, audience, stage, task.round));
     let written = twice(calls, stage, &prompt, &reader, live.as_ref()).await;
     live.inspect(|live| match &written {
-        Ok((text, _)) => live.accepted(text),
+        Ok((read, _)) => live.accepted(&read.text),
         Err(_) => live.discarded(),
     });
     written
@@ -44,19 +44,18 @@ async fn twice(
     prompt: &Prompt,
     reader: &Reader<'_>,
     live: Option<&Live<'_>>,
-) -> Result<(String, AnsweredBy), StageError> {
+) -> Result<(Read, AnsweredBy), StageError> {
     let (answer, by) = complete(calls, prompt, reader.brief, live).await?;
     let wrong = match reader.read(&answer) {
-        Ok(text) => return Ok((text, by)),
+        Ok(read) => return Ok((read, by)),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(stage);
     live.inspect(|live| live.discarded());
     let (answer, by) = complete(calls, &prompt.repair(&wrong.fixes()), reader.brief, live).await?;
     match reader.read(&answer) {
-        Ok(text) => Ok((text, by)),
-        // A text of another shape is a text all the same, and the review's to judge.
-        Err(Wrong::Shape { text, .. }) => Ok((text, by)),
+        // A text of another shape is a text all the same: its checks say what it lacks.
+        Ok(read) | Err(Wrong::Shape { read, .. }) => Ok((read, by)),
         Err(Wrong::Defect(defect)) if defect.is_refusal() => Err(StageError::ContentRefused),
         Err(Wrong::Defect(defect)) => Err(StageError::Unusable(vec![defect.to_string()])),
     }

@@ -59,7 +59,7 @@ async fn a_retried_job_goes_on_after_its_last_finished_stage() {
     let worker = system.worker();
     let body = json!({ "business_id": "company_123", "topic": "Late", "format": "linkedin", "deadline_seconds": 600 });
     let id = system.submit("/api/generate", &body).await;
-    system.until(id, |job| job["progress"]["stage"] == "outline").await;
+    system.until(id, |job| job["progress"]["stage"] == "draft").await;
     worker.leave().await;
     let stored = system.stages(id).await;
     assert!(stored.len() >= 4, "{stored:?}");

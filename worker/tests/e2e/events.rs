@@ -58,14 +58,14 @@ impl System {
         (id, events)
     }
 
-    /// The draft as its stage stored it.
-    async fn stored_draft(&self, id: JobId) -> String {
-        let (output,): (Value,) =
-            sqlx::query_as("select output from stage_results where job_id = $1 and stage = 'draft'")
-                .bind(id.0)
-                .fetch_one(self.store.pool())
-                .await
-                .unwrap();
+    /// The text as a stage stored it.
+    async fn stored(&self, id: JobId, stage: &str) -> String {
+        let (output,): (Value,) = sqlx::query_as("select output from stage_results where job_id = $1 and stage = $2")
+            .bind(id.0)
+            .bind(stage)
+            .fetch_one(self.store.pool())
+            .await
+            .unwrap();
         output["text"].as_str().unwrap().to_owned()
     }
 }
@@ -97,22 +97,25 @@ async fn who_follows_sees_the_text_grow() {
     let worker = system.worker();
     // Less than the time after which a follower reads without a hint.
     let waits = |stage| json!({ "endpoint": "chat", "stage": stage, "kind": { "delay": { "ms": 600 } } });
-    system.faults(&[waits("outline"), slowly(), waits("review")]);
-    let (id, events) = system.followed(&request()).await;
+    system.faults(&[slowly(), waits("edit")]);
+    let mut request = request();
+    request["max_rounds"] = json!(1);
+    let (id, events) = system.followed(&request).await;
 
     let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names[0], names[names.len() - 1]), ("status", "done"));
     let tokens = names.iter().filter(|name| **name == "token").count();
     assert!(tokens >= 4, "the text grows: {names:?}");
-    let draft = system.stored_draft(id).await;
-    assert_eq!(seen(&events), (draft, 1), "piece by piece it is the draft, begun once");
+    let edit = events.iter().position(|(_, data)| data["stage"] == "edit").unwrap();
+    let draft = system.stored(id, "draft").await;
+    assert_eq!(seen(&events[..edit]), (draft, 1), "piece by piece it is the draft without its plan, begun once");
+    let edited = system.stored(id, "edit").await;
+    assert_eq!(seen(&events), (edited, 2), "the edited text comes whole");
     let stages: Vec<_> = events.iter().filter(|(name, _)| name == "progress").map(|(_, told)| &told["stage"]).collect();
-    for stage in ["outline", "draft", "review"] {
+    for stage in ["draft", "edit"] {
         assert!(stages.contains(&&json!(stage)), "{stage}: {stages:?}");
     }
-    let first_token = names.iter().position(|name| *name == "token").unwrap();
-    let review = events.iter().position(|(_, data)| data["stage"] == "review").unwrap();
-    assert!(first_token < review, "pieces are told while the draft is written");
+    assert!(!format!("{events:?}").contains("plan>"), "nobody sees the plan");
     worker.leave().await;
 }
 
@@ -149,7 +152,7 @@ async fn a_text_that_breaks_off_is_taken_back_and_begun_anew() {
     system.faults(&[slowly(), json!({ "endpoint": "chat", "stage": "draft", "times": 1, "kind": "mid_sentence" })]);
     let (id, events) = system.followed(&request()).await;
     let (text, begun) = seen(&events);
-    assert_eq!(text, system.stored_draft(id).await);
+    assert_eq!(text, system.stored(id, "draft").await);
     assert!(begun >= 2, "the first one was shown, and taken back: {events:#?}");
     worker.leave().await;
 }

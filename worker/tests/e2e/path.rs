@@ -26,11 +26,13 @@ async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
     assert_eq!(result["degraded"], json!([]));
     assert_eq!((&result["content_type"], &result["format"]), (&json!("blog"), &json!("Blog Article")));
     assert!(result["content"].as_str().unwrap().starts_with("# "));
-    assert!(result["review"]["score"].as_f64().unwrap() > 0.0);
+    let review = &result["review"];
+    assert!(review["score"].as_f64().unwrap() > 0.0 && review["rounds"].as_u64().unwrap() > 0, "{review:#}");
+    assert_eq!(review["scored"], "draft", "the editor that scored it also mended it");
     assert_eq!(result["models"]["simulated"], true, "a simulator's text says so");
     citations_point_at_stored_passages(&system, result).await;
     let usage = &job["usage"];
-    assert!(usage["calls"]["groq"].as_u64().unwrap() >= 3 && usage["calls"]["tavily"] == 2, "{usage}");
+    assert!(usage["calls"]["groq"].as_u64().unwrap() >= 2 && usage["calls"]["tavily"] == 2, "{usage}");
     let called = system.simulator.calls();
     assert_eq!(
         usage["calls"]["groq"].as_u64().unwrap(),
@@ -40,7 +42,7 @@ async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
     assert_eq!(result["usage"], *usage);
     let stages = &usage["stages"];
     assert_eq!(stages["research"]["calls"], 2);
-    for stage in ["outline", "draft", "review"] {
+    for stage in ["draft", "edit"] {
         assert!(stages[stage]["completion_tokens"].as_u64() > Some(0), "{stage}: {usage}");
     }
     for field in ["prompt_tokens", "completion_tokens"] {
@@ -60,6 +62,7 @@ async fn an_article_is_written_from_the_businesss_own_documents_and_judged() {
         (&stats["generations"], &stats["with_feedback"], &stats["basis"]),
         (&json!(1), &json!(1), &json!("default"))
     );
+    assert_eq!(stats["reviewer"]["compared"], 0, "the verdict is on another version than the score");
     worker.leave().await;
 }
 
@@ -178,12 +181,12 @@ async fn fifty_generations_at_once_for_one_business_all_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_text_that_no_reviewer_read_shows_its_checks_and_no_score() {
+async fn a_text_that_no_editor_read_shows_its_checks_and_no_score() {
     let system = System::start().await;
     let short =
         "# Physiotherapy\n\nEvery patient sees the same physiotherapist for the whole course. Book a visit today.";
     let short = Fault::chat(FaultKind::Message { text: short.into(), finish: None }).stage(Stage::Draft);
-    system.simulator.set_faults(vec![Fault::chat(FaultKind::Refusal).stage(Stage::Review), short]).unwrap();
+    system.simulator.set_faults(vec![Fault::chat(FaultKind::Refusal).stage(Stage::Edit), short]).unwrap();
     let worker = system.worker();
     system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
     let request = json!({ "business_id": "riverside", "topic": "Physiotherapy appointments and prices", "format": "blog", "max_rounds": 1 });
@@ -192,15 +195,54 @@ async fn a_text_that_no_reviewer_read_shows_its_checks_and_no_score() {
     assert_eq!(result["degraded"], json!(["review_unavailable"]));
     let review = &result["review"];
     assert_eq!(
-        (&review["score"], &review["calibrated_score"], &review["criteria"]),
-        (&Value::Null, &Value::Null, &json!({}))
+        (&review["score"], &review["scored"], &review["calibrated_score"], &review["criteria"]),
+        (&Value::Null, &Value::Null, &Value::Null, &json!({}))
     );
     let checks = review["checks"].as_array().unwrap();
     assert!(checks.iter().any(|check| check["name"] == "length"), "{review:#}");
-    assert_eq!((&review["rounds"], &result["models"]["reviewer"]), (&json!(1), &Value::Null), "{review:#}");
-    // An earlier release stored null for such a text.
+    assert_eq!((&review["rounds"], &result["models"]["reviewer"]), (&json!(0), &Value::Null), "{review:#}");
+    // What a release before stored of such a text was null.
     sqlx::query("update generations set review = null").execute(system.store.pool()).await.unwrap();
     let (status, stored) = system.get(&format!("/api/generations/{}", result["generation_id"].as_str().unwrap())).await;
     assert_eq!((status, &stored["review"]), (200, &Value::Null));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wants_no_round_pays_for_no_editor_and_sees_the_checks() {
+    let system = System::start().await;
+    let worker = system.worker();
+    system.with_knowledge("riverside", "Riverside Clinics", HANDBOOK).await;
+    let request = json!({ "business_id": "riverside", "topic": "Physiotherapy appointments and prices",
+        "format": "linkedin", "max_rounds": 0 });
+    let id = system.submit("/api/generate", &request).await;
+    let job = system.ended(id).await;
+    let review = &job["result"]["review"];
+    assert_eq!((&review["score"], &review["scored"], &review["rounds"]), (&Value::Null, &Value::Null, &json!(0)));
+    assert!(!review["checks"].as_array().unwrap().is_empty(), "{review:#}");
+    assert_eq!((&job["usage"]["calls"]["groq"], &job["result"]["degraded"]), (&json!(1), &json!([])));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_score_of_the_final_text_is_compared_with_what_people_say() {
+    let system = System::start().await;
+    let good = json!({ "criteria": { "accuracy": 9, "relevance": 9, "voice": 9, "structure": 9, "clarity": 9 },
+        "comments": "Good as it is.", "edits": [] });
+    let good = Fault::chat(FaultKind::Message { text: good.to_string(), finish: None }).stage(Stage::Edit);
+    system.simulator.set_faults(vec![good]).unwrap();
+    let worker = system.worker();
+    let id = system.generate("riverside", "Physiotherapy", "linkedin").await;
+    let result = system.ended(id).await["result"].clone();
+    assert_eq!((&result["review"]["scored"], &result["review"]["score"]), (&json!("final"), &json!(9.0)));
+    let verdict = json!({ "generation_id": result["generation_id"], "business_id": "riverside", "human_score": 8.0 });
+    let judged = system.submit("/api/feedback", &verdict).await;
+    assert_eq!(system.ended(judged).await["status"], "succeeded");
+    let (_, stats) = system.get("/api/learning/stats/riverside").await;
+    assert_eq!(stats["reviewer"]["compared"], 1, "{stats:#}");
+    // What a release before stored does not say which version it scored: that was the final one.
+    sqlx::query("update generations set review = review - 'scored'").execute(system.store.pool()).await.unwrap();
+    let (_, stored) = system.get(&format!("/api/generations/{}", result["generation_id"].as_str().unwrap())).await;
+    assert_eq!(stored["review"]["scored"], "final");
     worker.leave().await;
 }

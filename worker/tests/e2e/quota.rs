@@ -9,7 +9,7 @@ use crate::system::{PATIENCE, System};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
     let system = System::start_with(|config| {
-        config.providers.llm_requests_per_minute = 2;
+        config.providers.llm_requests_per_minute = 1;
         config.worker.concurrency = 1;
     })
     .await;
@@ -20,16 +20,16 @@ async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
     assert_eq!(job["attempt"], 1);
     // The only slot is free: a job that needs no provider runs meanwhile.
     system.with_knowledge("company_123", "Handbook", "# Handbook\n\nWe answer every letter within two days.").await;
-    assert_eq!(system.simulator.calls().chat.accepted, 2, "never over the limit");
+    assert_eq!(system.simulator.calls().chat.accepted, 1, "never over the limit");
     worker.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_that_is_too_small_for_all_jobs_finishes_some_of_them() {
-    let system = System::start_with(|config| config.providers.llm_requests_per_minute = 9).await;
+    let system = System::start_with(|config| config.providers.llm_requests_per_minute = 8).await;
     let mut ids = Vec::new();
     for n in 0..6 {
-        let body = json!({ "business_id": "company_123", "topic": format!("Text {n}"), "format": "linkedin", "max_rounds": 0 });
+        let body = json!({ "business_id": "company_123", "topic": format!("Text {n}"), "format": "linkedin", "max_rounds": 1 });
         ids.push(system.submit("/api/generate", &body).await);
     }
     let worker = system.worker();
@@ -40,8 +40,8 @@ async fn a_window_that_is_too_small_for_all_jobs_finishes_some_of_them() {
     }
     statuses.sort_by_key(|(_, calls)| *calls);
     let expected =
-        [("waiting", 0), ("waiting", 0), ("waiting", 0), ("succeeded", 3), ("succeeded", 3), ("succeeded", 3)];
-    assert_eq!(statuses, expected.map(|(status, calls)| (json!(status), calls)), "nine calls are three whole texts");
+        [("waiting", 0), ("waiting", 0), ("succeeded", 2), ("succeeded", 2), ("succeeded", 2), ("succeeded", 2)];
+    assert_eq!(statuses, expected.map(|(status, calls)| (json!(status), calls)), "eight calls are four whole texts");
     worker.leave().await;
 }
 
@@ -115,9 +115,9 @@ async fn an_operators_limit_holds_at_once_and_outlives_a_flush() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_whose_business_is_over_budget_waits_for_the_next_day_and_holds_up_nobody() {
-    let system = System::start_with(|config| config.providers.business_calls_per_day = 4).await;
+    let system = System::start_with(|config| config.providers.business_calls_per_day = 2).await;
     let worker = system.worker();
-    // A search, an outline, a draft and a review are all that each business may have.
+    // A search and a draft are all that each business may have.
     let text =
         |business: &str| json!({ "business_id": business, "topic": "Any", "format": "linkedin", "max_rounds": 0 });
     let first = system.submit("/api/generate", &text("poor")).await;
@@ -171,10 +171,10 @@ async fn a_job_says_what_it_cost() {
     let body = json!({ "business_id": "company_123", "topic": "Dear", "format": "linkedin", "max_rounds": 0 });
     let id = system.submit("/api/generate", &body).await;
     let job = system.ended(id).await;
-    // Half a dollar a token that the writer read, and one for the search; the review is free.
+    // Half a dollar a token that the writer read, and one for the search.
     let cost = job["usage"]["cost_usd"].as_f64().unwrap();
     let read = job["usage"]["prompt_tokens"].as_f64().unwrap();
-    assert!(cost > 1.0 && (2.0 * cost).fract() == 0.0 && cost < read / 2.0 + 1.0, "{}", job["usage"]);
+    assert!(cost > 1.0 && (2.0 * cost).fract() == 0.0 && cost <= read / 2.0 + 1.0, "{}", job["usage"]);
     let (_, overview) = system.get("/api/ops/overview").await;
     let spent: f64 = (0..2).map(|n| overview["limits"][n]["usd_today"].as_f64().unwrap()).sum();
     assert!((spent - cost).abs() < 1e-6, "settled on what it cost: {spent} of {cost}");

@@ -12,7 +12,7 @@ use copydesk_domain::usage::Usage;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::row::{BegunRow, named, to_i16, to_u16};
+use super::row::{BegunRow, to_i16, to_u16};
 use crate::store::{Store, StoreError};
 
 /// Begins a job under a lease: from now on, only writes with this epoch change it. `None` if it has
@@ -168,7 +168,8 @@ pub(in crate::store) fn result_rows(
     })
 }
 
-/// The finished stages of a job, in the order in which they finished.
+/// The stages that a job has finished, in the order in which they ended. Those of another release that this
+/// one does not have are not there.
 pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageResult>, StoreError> {
     let query = || async {
         sqlx::query!(
@@ -179,20 +180,20 @@ pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageRes
         .fetch_all(&store.pool)
         .await
     };
-    store
-        .retry(query)
-        .await?
-        .into_iter()
-        .map(|row| {
-            Ok(StageResult {
-                stage: named::<Stage>("stage_results", &row.stage)?,
-                round: to_u16(row.round),
-                output: row.output,
-                usage: row.usage.0,
-                started_at: row.started_at,
-            })
+    let rows = store.retry(query).await?.into_iter();
+    let known = rows.filter_map(|row| {
+        let stage = row.stage.parse::<Stage>();
+        let stage =
+            stage.inspect_err(|_| tracing::warn!(stage = row.stage, "a stored stage is none of this release's"));
+        Some(StageResult {
+            stage: stage.ok()?,
+            round: to_u16(row.round),
+            output: row.output,
+            usage: row.usage.0,
+            started_at: row.started_at,
         })
-        .collect()
+    });
+    Ok(known.collect())
 }
 
 /// Makes a running job wait until a known time. `attempt` is the number of the attempt that

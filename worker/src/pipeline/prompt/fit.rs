@@ -7,8 +7,8 @@ use super::template::{attribute, escape};
 use crate::pipeline::passage::Passage;
 use crate::tokens;
 
-/// A prompt's bound, in tokens, however large a model's window is. A draft longer than that is the one
-/// thing that may exceed it.
+/// A prompt's bound, in tokens, however large a model's window is. What a text adds to its own prompts (an outline, a
+/// draft, what is to be mended) is the one thing that may exceed it.
 pub(super) const MAX_PROMPT_TOKENS: usize = 6_000;
 /// What a passage keeps, or it is left out, in tokens.
 const MIN_PASSAGE_TOKENS: usize = 50;
@@ -19,14 +19,15 @@ const PASSAGE_TAG_TOKENS: usize = 28;
 /// The longest title and URL in a tag, in characters.
 const MAX_ATTRIBUTE_CHARS: usize = 300;
 
-/// Passages as they fit beside `fixed` tokens of other data, and how many tokens they take. Within our
-/// own bound they are shortened, though not to less than a few words each; where the room is smaller
-/// still, they are left out from the last: the numbers of the others stand.
-pub(super) fn numbered(passages: &[Passage], fixed: usize, room: usize) -> (Vec<Numbered<'_>>, usize) {
+/// Passages as they fit into a prompt, and how many tokens they take. `head` is what stands in the prompts of all
+/// stages of a job, in tokens: beside it they are cut alike in all of them, so that the prompts begin alike. `room`
+/// is what a window leaves for them. Within our own bound they are shortened, though not to less than a few words
+/// each; where the room is smaller still, they are left out from the last: the numbers of the others stand.
+pub(super) fn numbered(passages: &[Passage], head: usize, room: usize) -> (Vec<Numbered<'_>>, usize) {
     let mut numbered: Vec<_> = passages.iter().map(Numbered::of).collect();
     let least = |numbered: &[Numbered<'_>]| numbered.iter().map(Numbered::least_tokens).sum::<usize>();
-    let own = MAX_PROMPT_TOKENS.saturating_sub(fixed).max(least(&numbered));
-    let mut left = own.min(room.saturating_sub(fixed));
+    let own = MAX_PROMPT_TOKENS.saturating_sub(head).max(least(&numbered));
+    let mut left = own.min(room);
     let all = left;
     while least(&numbered) > left {
         numbered.pop();

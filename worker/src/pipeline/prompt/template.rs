@@ -51,21 +51,19 @@ pub(super) fn attribute(text: &str) -> String {
     escape(&text.replace(['\n', '\r', '\t'], " ")).replace('"', "&quot;")
 }
 
-const TEMPLATES: [(&str, &str); 6] = [
-    ("system/v2", include_str!("../../../prompts/system/v2.md.j2")),
-    ("context/v2", include_str!("../../../prompts/context/v2.md.j2")),
-    ("outline/v1", include_str!("../../../prompts/outline/v1.md.j2")),
-    ("draft/v2", include_str!("../../../prompts/draft/v2.md.j2")),
-    ("review/v2", include_str!("../../../prompts/review/v2.md.j2")),
-    ("revise/v2", include_str!("../../../prompts/revise/v2.md.j2")),
+const TEMPLATES: [(&str, &str); 5] = [
+    ("system/v3", include_str!("../../../prompts/system/v3.md.j2")),
+    ("context/v3", include_str!("../../../prompts/context/v3.md.j2")),
+    ("outline/v2", include_str!("../../../prompts/outline/v2.md.j2")),
+    ("draft/v3", include_str!("../../../prompts/draft/v3.md.j2")),
+    ("edit/v1", include_str!("../../../prompts/edit/v1.md.j2")),
 ];
 
 /// The template that a stage uses now.
 pub(super) const fn version(stage: Stage) -> &'static str {
     match stage {
-        Stage::Outline => "outline/v1",
-        Stage::Review => "review/v2",
-        Stage::Revise => "revise/v2",
-        _ => "draft/v2",
+        Stage::Outline => "outline/v2",
+        Stage::Edit => "edit/v1",
+        _ => "draft/v3",
     }
 }

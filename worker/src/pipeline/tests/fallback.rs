@@ -44,19 +44,19 @@ async fn another_model_writes_while_the_breaker_of_the_first_is_open() {
     let usage = calls.take_usage();
     assert_eq!((usage.models[FALLBACK], usage.models.len(), usage.calls["groq"]), (1, 1, 1));
     assert_eq!(setting.faulted(), 5, "the first was not called again");
-    let reviewed = setting.review(&draft.text).await.unwrap();
-    assert!(!reviewed.by.unwrap().is_fallback, "the reviewer is another model, and well");
+    let edited = setting.edit(&draft.text).await.unwrap();
+    assert!(!edited.by.unwrap().is_fallback, "the editor is another model, and well");
 }
 
 #[tokio::test]
-async fn another_model_reviews_and_plans_too() {
+async fn another_model_edits_and_plans_too() {
     let setting = setting().await;
     setting.writer_fails(decommissioned());
     assert_eq!(setting.planned().await.unwrap().by.unwrap().model, FALLBACK);
     let reviewer = setting.simulated.providers.reviewer.primary().name().to_owned();
     setting.simulated.fail(Fault::chat(decommissioned()).model(reviewer));
-    let reviewed = setting.review("# T\n\nA text.").await.unwrap();
-    assert!(reviewed.rubric.is_some() && reviewed.by.unwrap().model == FALLBACK);
+    let edited = setting.edit("# T\n\nA text.").await.unwrap();
+    assert!(edited.rubric.is_some() && edited.by.unwrap().model == FALLBACK);
 }
 
 #[tokio::test]

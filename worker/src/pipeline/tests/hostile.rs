@@ -92,14 +92,13 @@ async fn a_hostile_text_is_cleaned_repaired_or_named_and_never_shown() {
 
         setting.simulated.fail(case.fault());
         let draft = draft::run(&setting.calls(), &task).await.unwrap();
-        let revised = setting.revise(&sound()).await.unwrap().text;
         match case.becomes {
             Becomes::Nothing => {
                 expect(draft.is_template && !draft.text.contains(MARK), &draft.text);
                 let is_refusal = case.name.starts_with("a refusal") || case.name == "a filter";
                 expect(draft.is_refused == is_refusal, "refused or not");
             }
-            Becomes::Text => expect(draft.text == sound() && revised == Some(sound()), &draft.text),
+            Becomes::Text => expect(draft.text == sound(), &draft.text),
             Becomes::Other => {}
             Becomes::Shown => expect(draft.text.starts_with(&sound()) && !draft.text.contains(MARK), &draft.text),
         }
@@ -108,29 +107,29 @@ async fn a_hostile_text_is_cleaned_repaired_or_named_and_never_shown() {
 }
 
 #[tokio::test]
-async fn a_hostile_review_is_repaired_or_done_without() {
+async fn hostile_scores_are_repaired_or_done_without() {
     let setting = Setting::new().await;
-    let review = |score: &str| {
+    let answer = |score: &str| {
         format!(
             "{{\"criteria\": {{\"accuracy\": {score}, \"relevance\": 8, \"voice\": 8, \"structure\": 8, \"clarity\": 8}}, \
-             \"comments\": \"Good <script>{MARK}</script>[now](https://{MARK}.example).\", \"fixes\": []}}"
+             \"comments\": \"Good <script>{MARK}</script>[now](https://{MARK}.example).\", \"edits\": []}}"
         )
     };
     for score in ["11", "-1", "1e400", "NaN", "null", "\"high\"", "[8]", "{}", "true"] {
-        setting.simulated.fail(message(review(score), None).times(1));
-        let reviewed = setting.review(&sound()).await.unwrap();
-        assert!(reviewed.rubric.is_some(), "{score} is repaired");
-        setting.simulated.fail(message(review(score), None));
-        assert!(setting.review(&sound()).await.unwrap().rubric.is_none(), "{score}");
+        setting.simulated.fail(message(answer(score), None).times(1));
+        let edited = setting.edit(&sound()).await.unwrap();
+        assert!(edited.rubric.is_some(), "{score} is repaired");
+        setting.simulated.fail(message(answer(score), None));
+        assert!(setting.edit(&sound()).await.unwrap().rubric.is_none(), "{score}");
     }
     for (score, read) in [("8", 8.0), ("\"8\"", 8.0), ("\"8.5/10\"", 8.5)] {
-        setting.simulated.fail(message(format!("My review:\n```json\n{}\n```", review(score)), None));
-        let rubric = setting.review(&sound()).await.unwrap().rubric.unwrap();
+        setting.simulated.fail(message(format!("My edits:\n```json\n{}\n```", answer(score)), None));
+        let rubric = setting.edit(&sound()).await.unwrap().rubric.unwrap();
         assert_eq!((rubric.criteria["accuracy"], rubric.comments.as_str()), (read, "Good now."));
     }
     for text in ["", "8/10", "I cannot help with that.", "{\"criteria\": {}}", "[1, 2]", "{\"criteria\": 8}"] {
         setting.simulated.fail(message(text, None));
-        assert!(setting.review(&sound()).await.unwrap().rubric.is_none(), "{text}");
+        assert!(setting.edit(&sound()).await.unwrap().rubric.is_none(), "{text}");
     }
 }
 

@@ -1,0 +1,174 @@
+//! A round of edits: an editor, another model than the writer's where one is configured, reads the text once, scores
+//! it, and answers with its edits by paragraph. They are applied here, and the result is read and checked like any
+//! text. Edits that cannot be used leave the text as it was: it is never worse than before.
+
+use copydesk_common::draft::Piece;
+use copydesk_domain::generation::Degradation;
+use copydesk_domain::stage::Stage;
+use copydesk_editorial::edits;
+use copydesk_editorial::text::language;
+use serde::{Deserialize, Serialize};
+
+use super::brief::Brief;
+use super::calls::Calls;
+use super::error::StageError;
+use super::prompt::{Prompt, Task};
+use super::reading::Reader;
+use super::review::{self, Reviewed, Rubric};
+use super::structured::{self, Asking};
+use crate::provider::chain::AnsweredBy;
+
+mod answer;
+
+use answer::Answer;
+
+/// So far below `min_score` a text is worth another call: between "publishable after edits" and "after rewriting" lie
+/// two points of the rubric, and one round of edits lifts a text by more than one. What is nearer than this was most
+/// likely lifted over it by the edits, and a call only to hear so would be paid for by another text.
+const FAR_BELOW: f64 = 1.5;
+/// Tokens of an answer that a word of the text takes: most edits change less than half of it.
+const TOKENS_PER_WORD: u32 = 2;
+/// Tokens beyond that, for the scores and for models that think first.
+const SPARE_TOKENS: u32 = 2_500;
+/// The longest answer that models take orders for, in tokens.
+const MAX_TOKENS: u32 = 8_000;
+/// Scores and corrections are not worded freely.
+const TEMPERATURE: f32 = 0.2;
+
+/// What a round of edits made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edited {
+    /// The text with the edits; `None` where it is as it was.
+    pub text: Option<String>,
+    /// What the editor said of the text that it read; `None` where there was no editor.
+    pub rubric: Option<Rubric>,
+    /// Why edits were not made, as an instruction to the editor.
+    #[serde(default)]
+    pub dropped: Option<String>,
+    /// What code finds of the text as it is now.
+    pub reviewed: Reviewed,
+    /// Who edited; `None` where no model did.
+    #[serde(default)]
+    pub by: Option<AnsweredBy>,
+}
+
+/// Has the task's draft edited; `before` is what code finds of it.
+pub async fn run(calls: &Calls, task: &Task<'_>, before: &Reviewed) -> Result<Edited, StageError> {
+    let asking = Asking {
+        stage: Stage::Edit,
+        chain: calls.reviewer(),
+        max_completion_tokens: most_tokens(task.brief),
+        temperature: TEMPERATURE,
+    };
+    let prompt = task.prompt(Stage::Edit, asking.chain.window(), asking.max_completion_tokens)?;
+    match structured::ask::<Answer>(calls, &asking, &prompt).await {
+        Ok((answer, by)) => {
+            let edited = Edited { by: Some(by), ..edited(answer, task, &prompt, before) };
+            show(calls, task, edited.text.as_deref());
+            Ok(edited)
+        }
+        Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
+            Calls::note_fallback(Stage::Edit, Some(Degradation::ReviewUnavailable), Some(&error));
+            Ok(Edited { text: None, rubric: None, dropped: None, reviewed: before.clone(), by: None })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The text with the edits, where it can be used and fails no more checks than before.
+fn edited(answer: Answer, task: &Task<'_>, prompt: &Prompt, before: &Reviewed) -> Edited {
+    let draft = task.draft.unwrap_or_default();
+    let rubric = Some(review::fit_to_show(answer.rubric, prompt, task));
+    let as_it_was =
+        |dropped| Edited { text: None, rubric: rubric.clone(), dropped, reviewed: before.clone(), by: None };
+    let is_unfit = |text: &str| {
+        prompt.is_quoted_in(text, task.lessons) || language::other_than(&task.brief.language, text).is_some()
+    };
+    let edits = answer::sound(answer.edits, is_unfit);
+    let text = edits::apply(draft, &edits);
+    if text == draft {
+        return as_it_was(None);
+    }
+    let text = match Reader::of(task, prompt).usable(&text, false) {
+        Ok(text) if text == draft => return as_it_was(None),
+        Ok(text) => text,
+        Err(defect) => {
+            tracing::info!(%defect, "edits were dropped: the text with them cannot be used");
+            return as_it_was(Some(format!("Your last edits were not made. {defect}")));
+        }
+    };
+    let reviewed = review::checked(task, &text);
+    if reviewed.failed_checks > before.failed_checks {
+        tracing::info!(
+            before = before.failed_checks,
+            after = reviewed.failed_checks,
+            "edits were dropped: more checks fail"
+        );
+        let broken = broken(&reviewed, before);
+        return as_it_was(Some(format!("Your last edits were not made, since they broke this: {broken}")));
+    }
+    Edited { text: Some(text), reviewed, ..as_it_was(None) }
+}
+
+/// What of the checks fails now and did not before.
+fn broken<'a>(now: &'a Reviewed, before: &Reviewed) -> &'a str {
+    let failed = now.checks.iter().filter(|check| !check.passed);
+    let passed = |name: &str| before.checks.iter().all(|check| check.name != name || check.passed);
+    let new = failed.clone().find(|check| passed(&check.name));
+    let new = new.or_else(|| failed.clone().find(|check| !before.checks.contains(check)));
+    new.map_or("", |check| check.detail.as_str())
+}
+
+/// Those who follow the job see the edited text at once.
+fn show(calls: &Calls, task: &Task<'_>, text: Option<&str>) {
+    if let (Some(text), Some(audience)) = (text, calls.audience()) {
+        // The first round makes the first version behind the draft.
+        audience.show(Piece { stage: Stage::Edit, round: task.round + 1, reset: true, text: text.to_owned() });
+    }
+}
+
+/// Another round where one is left and the last one changed something, or was told why it did not; and where the
+/// text that it read was poor, or the text that it made fails checks that an editor can mend. No round only hears a
+/// better score.
+pub fn next(edited: &Edited, round: u16, brief: &Brief) -> Stage {
+    let is_left = round + 1 < brief.max_rounds;
+    let is_moving = edited.text.is_some() || edited.dropped.is_some();
+    let is_poor = edited.rubric.as_ref().is_some_and(|rubric| rubric.score() < brief.min_score - FAR_BELOW);
+    let is_heard = edited.rubric.is_some();
+    let wants_more = is_poor || edited.reviewed.wants_edits();
+    if is_left && is_heard && is_moving && wants_more { Stage::Edit } else { Stage::Finish }
+}
+
+fn most_tokens(brief: &Brief) -> u32 {
+    (u32::from(brief.words) * TOKENS_PER_WORD + SPARE_TOKENS).min(MAX_TOKENS)
+}
+
+#[cfg(test)]
+mod tests {
+    use copydesk_domain::format::Format;
+
+    use super::super::brief::tests::brief;
+    use super::super::review::tests::{failing, rubric};
+    use super::*;
+
+    fn edited(score: f64, failed: &[&str]) -> Edited {
+        let text = Some("A text.".to_owned());
+        Edited { text, rubric: Some(rubric(score)), dropped: None, reviewed: failing(failed), by: None }
+    }
+
+    #[test]
+    fn another_round_needs_a_reason_and_a_round_that_is_left() {
+        let brief = brief(Format::Blog);
+        assert_eq!(next(&edited(5.9, &[]), 0, &brief), Stage::Edit, "far below");
+        assert_eq!(next(&edited(6.0, &[]), 0, &brief), Stage::Finish, "the edits have lifted it");
+        assert_eq!(next(&edited(9.0, &["length"]), 0, &brief), Stage::Edit, "checks need no opinion");
+        assert_eq!(next(&edited(9.0, &["citations_supported", "language"]), 0, &brief), Stage::Finish);
+        assert_eq!(next(&edited(2.0, &["length"]), 1, &brief), Stage::Finish, "two rounds are all");
+        let same = Edited { text: None, ..edited(2.0, &["length"]) };
+        assert_eq!(next(&same, 0, &brief), Stage::Finish, "who had nothing to say has nothing to say");
+        let dropped = Edited { dropped: Some("Say each thing once.".into()), ..same };
+        assert_eq!(next(&dropped, 0, &brief), Stage::Edit, "it is told why");
+        let unheard = Edited { rubric: None, ..edited(2.0, &["length"]) };
+        assert_eq!(next(&unheard, 0, &brief), Stage::Finish, "no editor answers");
+    }
+}
