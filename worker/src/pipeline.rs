@@ -78,9 +78,10 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let Run { deps, job, calls, .. } = *run;
     let brief = run.stage(Stage::Brief, 0, brief::run(&deps.store, job, request), to(Stage::Research)).await?;
     // A job that was planned before goes by its plan.
-    let is_planned_apart = brief.words >= deps.outline_from_words || run.has(Stage::Outline);
+    let is_planned_apart =
+        run.has(Stage::Outline) || (brief.words >= deps.outline_from_words && !run.has(Stage::Draft));
     run.expects(STAGES + u16::from(is_planned_apart) + brief.max_rounds.min(1));
-    let kind = TextKind { format: brief.format, is_outlined: is_planned_apart, is_edited: brief.max_rounds > 0 };
+    let kind = TextKind { format: brief.format, is_outlined: is_planned_apart, rounds: brief.max_rounds };
     calls.expect(kind);
     let research = run.stage(Stage::Research, 0, research::run(calls, &brief), to(Stage::Knowledge)).await?;
     let recalled = knowledge::run(deps, calls, &job.business_id, &brief);

@@ -38,26 +38,27 @@
 -- at which its own slot comes free. A waiter that does not come back steps out of the line after a
 -- grace; coming back later it takes its old place.
 --
--- Interactive jobs go before bulk ones. Among either, jobs under way go before new ones, by age: what is
--- half paid is finished first. New ones take turns by business, by virtual time as in the queue: a business of a thousand jobs does not make
--- another's first one wait.
+-- Interactive jobs go before bulk ones. Within each priority, jobs under way go before new ones, by
+-- age: what is half paid is finished first. New ones take turns by business, by virtual time as in
+-- the queue: a business of a thousand jobs does not make another's first one wait.
 --
 -- A job asks for one call at a time. If a free slot went to whoever asks, all that come free at once
 -- would go to as many new jobs, and all would end late. So a job says how many calls it will make
 -- after this one, and they keep places in the line; a job is granted a call where those promised
 -- before it could be served as fast as they come. A promise that is not kept lapses.
 --
--- Bulk calls are paced over the window (GCRA), so that a slot comes free every few seconds for whoever is
--- in a hurry: `pace` is when the calls so far would be over at an even rate, `token_pace` the same by
--- tokens. All calls move it, bulk ones go by it. Where interactive jobs want all there is, one grant in ten is
--- a bulk one all the same.
+-- Bulk calls are paced over the window (GCRA), so that a slot comes free every few seconds for an
+-- interactive job. `pace` is the moment at which the calls so far would be over at an even rate,
+-- `token_pace` the same by tokens. All calls move them; only bulk calls wait for them. If interactive
+-- jobs want the whole limit, one grant in ten is still a bulk one.
 --
--- A turn is for a job that has to buy something before its first call, and should not buy it long
--- before: it is asked for as a call, and takes none. Who is granted one leaves the line, and its calls are
--- promised as those of a job under way for as long as a promise holds. Afterwards it has its old place.
+-- A turn is for a job that buys a search before its first call, and should not buy it long before.
+-- It is asked for like a call and takes none. The job then leaves the line, and its calls are
+-- promised like those of a job under way, for as long as a promise holds. If it comes later, it has
+-- its old place.
 --
--- A spare call is one that its job can do without: it stands in no line, and is granted where nobody waits
--- and more than half of the window is left.
+-- A spare call is one that its job can do without. It stands in no line: it is granted if nobody
+-- waits and more than half of the window is left.
 --
 -- A flush makes Redis forget the calls of the window. They were made before the new memory was first
 -- seen, by whomever: a window after that none of them counts any more. So `memory` holds that moment, and
@@ -68,14 +69,17 @@ local CALLS, WAITERS, EXPECTED, STATE, BREAKER = KEYS[1], KEYS[2], KEYS[3], KEYS
 local GRANTED, AMOUNTS, FLYING, CLOCKS, ABSENT = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local LINE, JOBS, SPENT, MEMORY, PURSE = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local GRACE_MS, BOUND, DAY_MS, POLL_MS, NEW = 5000, 200, 86400000, 200, 10000000000000
--- Promised calls of a job that keep a place. A job lapses that is not back after so many mean calls,
--- and this at least. Promised calls come as fast as the mean call is long; some are longer.
+-- Promised calls of a job that keep a place. The promises lapse if the job is not back after so many
+-- mean calls, and LAPSE_MS at least. Promised calls come as fast as the mean call is long; some are
+-- longer.
 local MAX_PROMISED, LAPSE_CALLS, LAPSE_MS, SPREAD = 9, 4, 2000, 1.5
--- What is bought in a turn takes no longer. A spare call stands behind everybody.
--- Bulk jobs stand behind interactive ones, but for one grant in BULK_EVERY. Bulk calls may be ahead of their
--- pace by the last of so many at once, or of a part of the limit.
-local BULK, BULK_EVERY, BURST, BURST_PART, SLACK = 100000000000000, 10, 3, 10, 0.5
-local TURN_MS, CALLS_IN_MEAN, LAST = 5000, 8, 1000000000000000
+-- Ranks: interactive jobs stand before BULK, bulk jobs behind it, spare calls at LAST. One grant in
+-- BULK_EVERY is a bulk one. While half of the window is left, bulk calls may be ahead of their pace
+-- by BURST calls or a BURST_PART of the limit, else by SLACK calls.
+local BULK, LAST, BULK_EVERY = 100000000000000, 1000000000000000, 10
+local BURST, BURST_PART, SLACK = 3, 10, 0.5
+-- The longest that a turn holds; how many turns count in the mean of their length.
+local TURN_MS, CALLS_IN_MEAN = 5000, 8
 
 local ticket, business, accepted, is_new = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] ~= '1'
 local promises, grant, tokens = math.min(tonumber(ARGV[5]), MAX_PROMISED), ARGV[6], tonumber(ARGV[7])
@@ -91,9 +95,11 @@ local tokens_per_day = tonumber(state[13] or ARGV[16])
 local budget_calls, budget_usd = tonumber(ARGV[17]), tonumber(ARGV[18])
 local is_bulk = ARGV[21] == 'bulk'
 local class = is_bulk and BULK or 0
-local virtual_field, clock_field = is_bulk and 'virtual_bulk' or 'virtual', is_bulk and 'bulk|' .. business or business
+local virtual_field = is_bulk and 'virtual_bulk' or 'virtual'
+local clock_field = is_bulk and 'bulk|' .. business or business
 local closed_until, call_ms = tonumber(state[5] or 0), tonumber(state[10] or 0)
-local virtual = tonumber((is_bulk and state[15] or not is_bulk and state[9]) or 0)
+-- A worker of an earlier release that was handed a bulk job stores its rank as an interactive one's.
+local virtual = tonumber((is_bulk and state[15] or not is_bulk and state[9]) or 0) % BULK
 local since_bulk, turn_ms = tonumber(state[18] or 0), tonumber(state[19] or 0)
 local lapse_ms = math.min(longest_ms, math.max(LAPSE_MS, LAPSE_CALLS * call_ms))
 local time = redis.call('TIME')
@@ -191,14 +197,16 @@ local function rank_of_new()
   local place = redis.call('ZSCORE', WAITERS, ticket)
   if not place and redis.call('ZSCORE', JOBS, ticket) then
     -- It had its turn: how long ago says how much earlier than their slots turns may be given.
-    local given_at = tonumber(redis.call('ZSCORE', EXPECTED, ticket) or now) + GRACE_MS - math.max(lapse_ms, TURN_MS)
+    local back_by = tonumber(redis.call('ZSCORE', EXPECTED, ticket) or now) + GRACE_MS
+    local given_at = back_by - math.max(lapse_ms, TURN_MS)
     turn_ms = turn_ms + (math.max(0, math.min(TURN_MS, now - given_at)) - turn_ms) / CALLS_IN_MEAN
     redis.call('HSET', STATE, 'turn_ms', turn_ms)
     return class + accepted
   end
-  local rank = tonumber(place or old_place)
+  local rank = tonumber(place or old_place) % BULK
+  rank = rank > 0 and class + rank or 0
   if rank == 0 then
-    local turn = math.max(virtual, tonumber(redis.call('HGET', CLOCKS, clock_field) or 0)) + 1
+    local turn = math.max(virtual, tonumber(redis.call('HGET', CLOCKS, clock_field) or 0) % BULK) + 1
     redis.call('HSET', CLOCKS, clock_field, turn)
     redis.call('PEXPIRE', CLOCKS, DAY_MS)
     rank = class + NEW + turn
@@ -236,6 +244,15 @@ local is_paced = is_bulk and not is_due
 local interval = window / limit
 local token_interval = token_limit > 0 and window * math.min(tokens, token_limit) / token_limit or 0
 
+-- Tokens of the window: reserved, and taken where that is known.
+local used = tonumber(state[6] or 0)
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', GRANTED, '-inf', now - window, 'LIMIT', 0, BOUND)) do
+  used = used - tonumber(redis.call('HGET', AMOUNTS, old) or 0)
+  redis.call('ZREM', GRANTED, old)
+  redis.call('HDEL', AMOUNTS, old)
+end
+redis.call('HSET', STATE, 'tokens_used', used)
+
 -- When the slot comes free that is the caller's once `n` calls have taken one.
 local function slot_at(n)
   local windows = math.floor(n / limit)
@@ -249,10 +266,12 @@ local function free_at(n)
   if not is_paced then
     return slot_at(n)
   end
-  local ahead = slot_at(math.floor(limit / 2)) <= now and math.max(BURST, math.floor(limit / BURST_PART)) - 1 or SLACK
+  local is_half_left = slot_at(math.floor(limit / 2)) <= now
+  local ahead = is_half_left and math.max(BURST, math.floor(limit / BURST_PART)) - 1 or SLACK
   local even_at = pace + (n - ahead) * interval
   if token_limit > 0 then
-    even_at = math.max(even_at, token_pace + (n - ahead) * token_interval)
+    local tokens_ahead = used <= token_limit / 2 and BURST - 1 or SLACK
+    even_at = math.max(even_at, token_pace + (n - tokens_ahead) * token_interval)
   end
   return math.max(slot_at(n), math.ceil(even_at))
 end
@@ -276,22 +295,16 @@ local function turn_at()
   return math.max(slot, math.min(turn, now + math.max(lapse_ms, math.ceil((turn - now) / 2))))
 end
 
--- Tokens of the window: reserved, and taken where that is known.
-local used = tonumber(state[6] or 0)
-for _, old in ipairs(redis.call('ZRANGEBYSCORE', GRANTED, '-inf', now - window, 'LIMIT', 0, BOUND)) do
-  used = used - tonumber(redis.call('HGET', AMOUNTS, old) or 0)
-  redis.call('ZREM', GRANTED, old)
-  redis.call('HDEL', AMOUNTS, old)
-end
-redis.call('HSET', STATE, 'tokens_used', used)
-
 -- When the window has room for the caller's tokens. A call that is larger than the limit is let
 -- through alone: refusing it for ever would help nobody.
 local function room_at()
-  local needed = used + math.min(tokens, token_limit) - token_limit
-  if needed <= 0 then
+  local takes = math.min(tokens, token_limit)
+  if used + takes <= token_limit then
     return now
   end
+  -- Those before the caller take room too, as much as it does as far as is known: if all who wait
+  -- were told one moment, they would race for it.
+  local needed = used + takes * (waiting + 1) - token_limit
   local taken = redis.call('ZRANGE', GRANTED, 0, BOUND - 1, 'WITHSCORES')
   for i = 1, #taken, 2 do
     needed = needed - tonumber(redis.call('HGET', AMOUNTS, taken[i]) or 0)
@@ -304,7 +317,8 @@ end
 
 local at = turn_at()
 if interactive > 0 then
-  -- How fast the interactive jobs before it are through is not known: it asks again before its share is due.
+  -- Nobody knows how soon the interactive jobs before it are through: it asks again before its share
+  -- is due.
   at = math.max(slot_at(0), math.min(at, now + math.ceil((waiting + 1) * interval / 2)))
 end
 at = math.max(at, closed_until)
@@ -357,7 +371,7 @@ if new_at > virtual then
   redis.call('HSET', STATE, virtual_field, new_at)
 end
 local clock = redis.call('HGET', CLOCKS, clock_field)
-if clock and tonumber(clock) <= math.max(virtual, new_at) then
+if clock and tonumber(clock) % BULK <= math.max(virtual, new_at) then
   -- The business has nobody left in the line: its clock is the line's own.
   redis.call('HDEL', CLOCKS, clock_field)
 end
@@ -383,7 +397,7 @@ end
 redis.call('HSET', STATE, 'day', today, 'day_calls', day_calls + 1, 'day_tokens', day_tokens + tokens,
   'pace', math.min(pace + interval, now + window), 'token_pace', math.min(token_pace + token_interval, now + window),
   'ms_per_token', token_limit > 0 and window / token_limit or 0,
-  'since_bulk', (is_bulk or not first_bulk) and 0 or since_bulk + 1)
+  'since_bulk', asked_for == 'spare' and since_bulk or (is_bulk or not first_bulk) and 0 or since_bulk + 1)
 if PURSE ~= STATE and tonumber(purse[2] or 0) ~= today then
   redis.call('HSET', PURSE, 'day', today, 'day_calls', 0, 'day_tokens', 0)
 end

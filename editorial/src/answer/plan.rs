@@ -28,6 +28,12 @@ pub fn split(answer: &str) -> Planned {
         let Some(end) = lower.rfind(CLOSE) else { break };
         // Where the opening tag was forgotten, all before the closing one is the plan.
         let open = lower[..end].rfind(OPEN);
+        if open.is_none() && plan.is_some() {
+            text.replace_range(end..end + CLOSE.len(), "");
+            continue;
+        }
+        // A plan that is closed twice ends at the first tag.
+        let end = open.map_or(end, |at| at + lower[at..=end].find(CLOSE).unwrap_or(end - at));
         let begin = open.map_or(0, |at| at + OPEN.len());
         plan.get_or_insert_with(|| text[begin..end].trim().to_owned());
         text.replace_range(open.unwrap_or(0)..end + CLOSE.len(), "");
@@ -103,6 +109,7 @@ mod tests {
             format!("<plan>\n{lines}\n</plan>\n\n{TEXT}"),
             format!("<PLAN>{lines}</Plan>{TEXT}"),
             format!("{lines}\n</plan>\n\n{TEXT}"),
+            format!("<plan>\n{lines}\n</plan>\n\n{TEXT}\n</plan>"),
             format!("<plan>\n{lines}\n\n{TEXT}"),
             format!("<plan>\n{lines}\n{TEXT}"),
             format!("**Plan:**\n{lines}\n\n{TEXT}"),

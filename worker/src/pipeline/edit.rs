@@ -4,6 +4,7 @@
 
 use copydesk_common::draft::Piece;
 use copydesk_domain::generation::Degradation;
+use copydesk_domain::review::Check;
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::edits;
 use copydesk_editorial::text::language;
@@ -32,6 +33,8 @@ const TOKENS_PER_WORD: u32 = 2;
 const SPARE_TOKENS: u32 = 2_500;
 /// The longest answer that models take orders for, in tokens.
 const MAX_TOKENS: u32 = 8_000;
+/// Checks that no edit may break, whatever it mends.
+const NEVER_BROKEN: [&str; 4] = ["banned_phrases", "language", "placeholders", "subject"];
 /// Scores and corrections are not worded freely.
 const TEMPERATURE: f32 = 0.2;
 
@@ -98,11 +101,11 @@ fn edited(answer: Answer, task: &Task<'_>, prompt: &Prompt, before: &Reviewed) -
         }
     };
     let reviewed = review::checked(task, &text);
-    if reviewed.failed_checks > before.failed_checks {
+    if is_worse(&reviewed, before) {
         tracing::info!(
             before = before.failed_checks,
             after = reviewed.failed_checks,
-            "edits were dropped: more checks fail"
+            "edits were dropped: they broke a check"
         );
         let broken = broken(&reviewed, before);
         return as_it_was(Some(format!("Your last edits were not made, since they broke this: {broken}")));
@@ -110,11 +113,24 @@ fn edited(answer: Answer, task: &Task<'_>, prompt: &Prompt, before: &Reviewed) -
     Edited { text: Some(text), reviewed, ..as_it_was(None) }
 }
 
+/// Whether the edits broke more than they mended. Nothing outweighs a check of [`NEVER_BROKEN`].
+fn is_worse(now: &Reviewed, before: &Reviewed) -> bool {
+    let is_new = |check: &&Check| !check.passed && passed(before, &check.name);
+    let mut new = now.checks.iter().filter(is_new).peekable();
+    let mends_nothing = now.failed_checks >= before.failed_checks;
+    now.failed_checks > before.failed_checks
+        || (mends_nothing && new.peek().is_some())
+        || new.any(|check| NEVER_BROKEN.contains(&check.name.as_str()))
+}
+
+fn passed(reviewed: &Reviewed, name: &str) -> bool {
+    reviewed.checks.iter().all(|check| check.name != name || check.passed)
+}
+
 /// What of the checks fails now and did not before.
 fn broken<'a>(now: &'a Reviewed, before: &Reviewed) -> &'a str {
     let failed = now.checks.iter().filter(|check| !check.passed);
-    let passed = |name: &str| before.checks.iter().all(|check| check.name != name || check.passed);
-    let new = failed.clone().find(|check| passed(&check.name));
+    let new = failed.clone().find(|check| passed(before, &check.name));
     let new = new.or_else(|| failed.clone().find(|check| !before.checks.contains(check)));
     new.map_or("", |check| check.detail.as_str())
 }
@@ -154,6 +170,16 @@ mod tests {
     fn edited(score: f64, failed: &[&str]) -> Edited {
         let text = Some("A text.".to_owned());
         Edited { text, rubric: Some(rubric(score)), dropped: None, reviewed: failing(failed), by: None }
+    }
+
+    #[test]
+    fn edits_that_break_a_check_are_worse_unless_they_mend_more() {
+        let is_worse = |now: &[&str], before: &[&str]| is_worse(&failing(now), &failing(before));
+        assert!(!is_worse(&["length"], &["length"]) && !is_worse(&[], &["length"]));
+        assert!(is_worse(&["keywords"], &["length"]), "one for another");
+        assert!(!is_worse(&["keywords"], &["length", "shape"]));
+        assert!(is_worse(&["banned_phrases"], &["length", "shape"]), "nothing outweighs it");
+        assert!(is_worse(&["length", "keywords"], &["length"]));
     }
 
     #[test]

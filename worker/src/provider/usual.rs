@@ -33,10 +33,10 @@ impl UsualTexts {
         Self { redis: redis.clone(), known: Arc::default() }
     }
 
-    /// Calls to the LLM that a text takes.
-    pub fn calls(&self, kind: TextKind) -> u8 {
+    /// Calls to the LLM to keep for a text, of which [`Usual::calls`] says more.
+    pub fn calls(&self, kind: TextKind, share: f64) -> u8 {
         self.refresh();
-        self.known().usual.calls(kind)
+        self.known().usual.calls(kind, share)
     }
 
     /// Tokens of the LLM that a text takes, where that is known.

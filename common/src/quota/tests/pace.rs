@@ -93,3 +93,37 @@ async fn the_pace_goes_by_the_tokens_that_calls_really_took() {
     quota.set_back(2_100).await;
     assert!(matches!(quota.admit(waiting).await.unwrap(), Admission::Granted(_)));
 }
+
+#[tokio::test]
+async fn bulk_goes_by_tokens_where_calls_are_not_limited() {
+    let limited = Policy { tokens: Some(12_000), ..policy(1_000_000, 60_000) };
+    let quota = Quota { policy: limited, ..quota(1_000_000, 60_000) };
+    let ask = |priority| Ask { tokens: 3_000, ..anybody().of_priority(priority).into() };
+    for _ in 0..3 {
+        assert!(matches!(quota.admit(ask(Priority::Bulk)).await.unwrap(), Admission::Granted(_)));
+        quota.set_back(10).await;
+    }
+    assert!(matches!(quota.admit(ask(Priority::Bulk)).await.unwrap(), Admission::Throttled { .. }));
+    assert!(matches!(quota.admit(ask(Priority::Interactive)).await.unwrap(), Admission::Granted(_)));
+    // All who wait for tokens are told moments of their own.
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let Admission::Throttled { until } = quota.admit(ask(Priority::Interactive)).await.unwrap() else {
+            panic!("the window is full")
+        };
+        told.push(until);
+    }
+    assert!(told.is_sorted() && told[0] < told[2], "{told:?}");
+}
+
+#[tokio::test]
+async fn a_rank_that_an_earlier_release_took_for_an_interactive_one_spoils_no_line() {
+    let quota = quota(1, 60_000);
+    let _ = grant(&quota, anybody()).await;
+    let mut spoil = redis::cmd("HSET");
+    spoil.arg(&quota.keys.state).arg("virtual").arg("100000000000001");
+    spoil.query_async::<()>(&mut quota.redis.commands()).await.unwrap();
+    let under_way = Rank::under_way(JobId::new(), BusinessId::parse("company_123").unwrap(), clock::now());
+    let bulk = throttled(&quota, &under_way.of_priority(Priority::Bulk)).await;
+    assert!(throttled(&quota, &anybody()).await <= bulk, "an interactive job still goes before it");
+}

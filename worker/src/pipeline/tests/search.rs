@@ -27,7 +27,7 @@ impl Setting {
 
     async fn research(&self) -> Result<research::Research, StageError> {
         let calls = self.calls();
-        calls.expect(TextKind { format: Format::Blog, is_outlined: false, is_edited: true });
+        calls.expect(TextKind { format: Format::Blog, is_outlined: false, rounds: 2 });
         research::run(&calls, &self.brief).await
     }
 }

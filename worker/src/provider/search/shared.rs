@@ -94,9 +94,13 @@ impl Wanted {
 
     /// Keeps what was bought. Nobody waits for it, and where it fails, the next one to ask buys.
     pub fn keep(&self, pages: &[WebPage]) {
-        if let Some(value) = encode(pages) {
-            let (redis, key) = (self.redis.clone(), self.key.clone());
-            tokio::spawn(async move { redis.remember(&key, &value, TIME_TO_LIVE).await });
+        match encode(pages) {
+            Some(value) => {
+                let (redis, key) = (self.redis.clone(), self.key.clone());
+                tokio::spawn(async move { redis.remember(&key, &value, TIME_TO_LIVE).await });
+            }
+            // There is nothing to wait for.
+            None => self.leave(),
         }
     }
 
