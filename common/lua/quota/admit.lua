@@ -2,7 +2,7 @@
 --
 -- KEYS   1 calls (list: ms of past grants, newest first)  2 waiters (zset: ticket by rank)
 --        3 expected (zset: ticket by the ms at which it was told to ask again, or is to be back)
---        4 state (hash: closed_until, an operator's limits, tokens_used, call_ms, day, day_calls,
+--        4 state (hash: closed_until, an operator's limits, tokens_used, call_ms, call_tokens, day, day_calls,
 --        day_tokens, day_usd, pace, token_pace, since_bulk)
 --        5 breaker (hash)  6 granted (zset: grant by its ms)  7 amounts (hash: a grant's tokens)
 --        8 flying (zset: grant by the ms at which its call is over at the latest)
@@ -57,6 +57,10 @@
 -- promised like those of a job under way, for as long as a promise holds. If it comes later, it has
 -- its old place.
 --
+-- Where a limit of the day binds, a new job is let in only if it can be finished today, with the calls
+-- that it promises and those that jobs under way are still to make. What does not fit waits for
+-- tomorrow whole, instead of being half paid.
+--
 -- A spare call is one that its job can do without. It stands in no line: it is granted if nobody
 -- waits and more than half of the window is left.
 --
@@ -86,7 +90,8 @@ local promises, grant, tokens = math.min(tonumber(ARGV[5]), MAX_PROMISED), ARGV[
 local window, longest_ms, asked_for = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[20]
 local state = redis.call('HMGET', STATE, 'limit', 'tokens', 'per_day', 'at_once', 'closed_until',
   'tokens_used', 'day', 'day_calls', 'virtual', 'call_ms', 'generation', 'closed_in',
-  'tokens_per_day', 'day_tokens', 'virtual_bulk', 'pace', 'token_pace', 'since_bulk', 'turn_ms')
+  'tokens_per_day', 'day_tokens', 'virtual_bulk', 'pace', 'token_pace', 'since_bulk', 'turn_ms',
+  'call_tokens')
 local purse = redis.call('HMGET', PURSE, 'usd_per_day', 'day', 'day_usd')
 local limit, token_limit = tonumber(state[1] or ARGV[11]), tonumber(state[2] or ARGV[12])
 local per_day, at_once = tonumber(state[3] or ARGV[13]), tonumber(state[4] or ARGV[14])
@@ -101,6 +106,8 @@ local closed_until, call_ms = tonumber(state[5] or 0), tonumber(state[10] or 0)
 -- A worker of an earlier release that was handed a bulk job stores its rank as an interactive one's.
 local virtual = tonumber((is_bulk and state[15] or not is_bulk and state[9]) or 0) % BULK
 local since_bulk, turn_ms = tonumber(state[18] or 0), tonumber(state[19] or 0)
+-- What calls took lately says more of those to come than what this one reserves.
+local call_tokens = tonumber(state[20] or tokens)
 local lapse_ms = math.min(longest_ms, math.max(LAPSE_MS, LAPSE_CALLS * call_ms))
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -344,6 +351,18 @@ local day_usd = of_today(purse[2], purse[3], 0)
 local is_over = tokens_per_day > 0 and day_tokens + math.max(1, math.min(tokens, tokens_per_day)) > tokens_per_day
 if is_over or (per_day > 0 and day_calls + waiting >= per_day) or (usd_limit > 0 and day_usd + cost > usd_limit) then
   at = math.max(at, tomorrow_at)
+end
+
+if rank - class >= NEW and rank < LAST and (per_day > 0 or tokens_per_day > 0) then
+  local others = redis.call('ZCOUNT', LINE, '-inf', '(' .. NEW)
+    + redis.call('ZCOUNT', LINE, BULK, '(' .. string.format('%.0f', BULK + NEW))
+  local calls, of_tokens = others + 1 + promises, tokens + call_tokens * (others + promises)
+  -- A job that takes more than a day has a day of its own.
+  local is_fresh = day_calls == 0 and others == 0
+  if not is_fresh and ((per_day > 0 and day_calls + calls > per_day)
+    or (tokens_per_day > 0 and day_tokens + of_tokens > tokens_per_day)) then
+    at = math.max(at, tomorrow_at)
+  end
 end
 
 if at > now and asked_for == 'spare' then

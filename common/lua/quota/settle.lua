@@ -1,8 +1,9 @@
 -- Records how a granted call ended: what it really took, for the breaker, and where the provider
 -- closed itself.
 --
--- KEYS   1 state (hash: closed_until, tokens_used, call_ms, day, day_tokens, token_pace, limits, told ones)  2 breaker (hash)  3 amounts (hash: a
---        grant's tokens)  4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
+-- KEYS   1 state (hash: closed_until, tokens_used, call_ms, call_tokens, day, day_tokens, token_pace,
+--        limits, told ones)  2 breaker (hash)  3 amounts (hash: a grant's tokens)
+--        4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
 --        7 line (zset: calls to come)  8 jobs (zset)  9 spent (hash: the business's day, usd)
 --        10 purse (hash: the state of the provider's own account: day, day_usd)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
@@ -60,8 +61,13 @@ if cost >= 0 then
   end
 end
 
--- How long calls take, as a moving mean: by when the promised ones will come.
+-- How long calls take and how many tokens, as moving means: by when the promised ones will come, and
+-- what they will take.
 local CALLS_IN_MEAN, MAX_PROMISED = 8, 9
+if took > 0 then
+  local mean = tonumber(redis.call('HGET', KEYS[1], 'call_tokens') or took)
+  redis.call('HSET', KEYS[1], 'call_tokens', mean + (took - mean) / CALLS_IN_MEAN)
+end
 local ticket, call_ms = ARGV[7], tonumber(ARGV[8])
 if health == 'healthy' then
   local mean = tonumber(redis.call('HGET', KEYS[1], 'call_ms') or call_ms)

@@ -47,6 +47,8 @@ impl Quota {
             .arg(self.policy.limit)
             .arg(calls_before)
             .arg(calls.saturating_sub(1))
+            .arg(self.policy.tokens.unwrap_or(0))
+            .arg(self.policy.tokens_per_day.unwrap_or(0))
             .invoke_async(&mut self.redis.commands())
             .await?;
         Ok(Forecast {

@@ -27,7 +27,9 @@ use answer::Answer;
 /// two points of the rubric, and one round of edits lifts a text by more than one. What is nearer than this was most
 /// likely lifted over it by the edits, and a call only to hear so would be paid for by another text.
 const FAR_BELOW: f64 = 1.5;
-/// Tokens of an answer that a word of the text takes: most edits change less than half of it.
+/// Tokens of an answer that a word of the text takes: most edits change less than half of it. A call reserves all
+/// that its answer may take.
+const TOKENS_PER_ENGLISH_WORD: u32 = 1;
 const TOKENS_PER_WORD: u32 = 2;
 /// Tokens beyond that, for the scores and for models that think first.
 const SPARE_TOKENS: u32 = 2_500;
@@ -156,7 +158,8 @@ pub fn next(edited: &Edited, round: u16, brief: &Brief) -> Stage {
 }
 
 fn most_tokens(brief: &Brief) -> u32 {
-    (u32::from(brief.words) * TOKENS_PER_WORD + SPARE_TOKENS).min(MAX_TOKENS)
+    let per_word = if language::is_english(&brief.language) { TOKENS_PER_ENGLISH_WORD } else { TOKENS_PER_WORD };
+    (u32::from(brief.words) * per_word + SPARE_TOKENS).min(MAX_TOKENS)
 }
 
 #[cfg(test)]

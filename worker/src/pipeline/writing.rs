@@ -2,6 +2,7 @@
 //! more where they cannot be used.
 
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::text::language;
 
 use super::brief::Brief;
 use super::calls::{Calls, Listener};
@@ -13,7 +14,9 @@ use crate::metric;
 use crate::provider::chain::AnsweredBy;
 use crate::provider::chat::{Answer, Form};
 
-/// Tokens that a word takes, about, in languages that models know less well.
+/// Tokens that a word takes at most, about: models know English best. A call reserves all that its answer may take,
+/// so a limit that is too wide costs other texts their calls.
+const TOKENS_PER_ENGLISH_WORD: u32 = 2;
 const TOKENS_PER_WORD: u32 = 4;
 /// Tokens beyond that, for headings and citations and for models that think first.
 const SPARE_TOKENS: u32 = 1_500;
@@ -75,5 +78,6 @@ async fn complete(
 
 /// The longest answer, in tokens.
 fn most_tokens(brief: &Brief) -> u32 {
-    (u32::from(brief.words) * TOKENS_PER_WORD + SPARE_TOKENS).min(MAX_TOKENS)
+    let per_word = if language::is_english(&brief.language) { TOKENS_PER_ENGLISH_WORD } else { TOKENS_PER_WORD };
+    (u32::from(brief.words) * per_word + SPARE_TOKENS).min(MAX_TOKENS)
 }
