@@ -38,7 +38,7 @@ async fn the_smallest_window_of_those_who_may_answer_counts() {
 #[tokio::test]
 async fn who_had_no_room_for_lessons_and_passages_says_so() {
     let lessons = vec![AppliedLesson { id: "1".into(), text: "Shorter, with fewer adjectives. ".repeat(12) }; 5];
-    for (tokens, lacks_room) in [(131_072, false), (6_000, true)] {
+    for (tokens, lacks_room) in [(131_072, false), (4_400, true)] {
         let setting = with_window(tokens).await;
         let task = Task { lessons: &lessons, ..setting.task() };
         let by = draft::run(&setting.calls(), &task).await.unwrap().by.unwrap();
