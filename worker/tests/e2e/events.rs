@@ -60,6 +60,8 @@ impl System {
 
     /// The text as a stage stored it.
     async fn stored(&self, id: JobId, stage: &str) -> String {
+        // Edits are stored as revisions, for workers of the release before.
+        let stage = if stage == "edit" { "revise" } else { stage };
         let (output,): (Value,) = sqlx::query_as("select output from stage_results where job_id = $1 and stage = $2")
             .bind(id.0)
             .bind(stage)

@@ -161,8 +161,9 @@ pub(in crate::store) fn result_rows(
     results: &[StageResult],
 ) -> impl Iterator<Item = serde_json::Value> {
     results.iter().map(move |result| {
+        let (stage, round) = result.stored_as();
         serde_json::json!({
-            "id": lease.id, "epoch": lease.epoch, "stage": result.stage.as_str(), "round": result.round,
+            "id": lease.id, "epoch": lease.epoch, "stage": stage.as_str(), "round": round,
             "output": result.output, "usage": result.usage, "started_at": result.started_at,
         })
     })
@@ -185,13 +186,8 @@ pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageRes
         let stage = row.stage.parse::<Stage>();
         let stage =
             stage.inspect_err(|_| tracing::warn!(stage = row.stage, "a stored stage is none of this release's"));
-        Some(StageResult {
-            stage: stage.ok()?,
-            round: to_u16(row.round),
-            output: row.output,
-            usage: row.usage.0,
-            started_at: row.started_at,
-        })
+        let (stage, round) = StageResult::read_as(stage.ok()?, to_u16(row.round), &row.output);
+        Some(StageResult { stage, round, output: row.output, usage: row.usage.0, started_at: row.started_at })
     });
     Ok(known.collect())
 }

@@ -2,6 +2,7 @@
 
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
+use copydesk_domain::stage::Stage;
 
 use super::row::{named, to_u16};
 use crate::draft::Piece;
@@ -27,8 +28,10 @@ pub async fn latest(store: &Store, business_id: &BusinessId, id: JobId) -> Resul
         .await
     };
     let Some(row) = store.retry(query).await? else { return Ok(None) };
+    let stage: Stage = named("stage_results", &row.stage)?;
     Ok(Some(Piece {
-        stage: named("stage_results", &row.stage)?,
+        // Edits are stored as revisions: see `StageResult::stored_as`.
+        stage: if stage == Stage::Revise { Stage::Edit } else { stage },
         round: to_u16(row.round),
         reset: true,
         text: row.text,
