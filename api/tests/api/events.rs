@@ -185,7 +185,7 @@ async fn a_text_that_was_not_seen_growing_comes_whole_and_once(pool: PgPool) {
     let revised = client.expect("token").await;
     assert_eq!((&revised.data["round"], &revised.data["text"]), (&json!(2), &json!("Revised.")));
     client.expect("progress").await;
-    written(&pool, &job, "edit", 2, Some("Edited.")).await;
+    written(&pool, &job, "revise", 3, Some("Edited.")).await;
     let revised = client.expect("token").await;
     assert_eq!(revised.data, json!({ "stage": "edit", "round": 3, "reset": true, "text": "Edited." }));
     client.expect("progress").await;

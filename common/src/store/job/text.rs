@@ -12,15 +12,12 @@ use crate::store::{Store, StoreError};
 pub async fn latest(store: &Store, business_id: &BusinessId, id: JobId) -> Result<Option<Piece>, StoreError> {
     let query = || async {
         sqlx::query!(
-            // The first round of edits makes the first version behind the draft.
-            r#"select stage_results.stage,
-                      (case stage_results.stage when 'edit' then round + 1 else round end)::smallint as "round!",
-                      output ->> 'text' as "text!"
+            r#"select stage_results.stage, round, output ->> 'text' as "text!"
                from stage_results
                join jobs on jobs.id = stage_results.job_id
                where jobs.id = $1 and jobs.business_id = $2
-                 and stage_results.stage in ('draft', 'edit', 'revise') and output ->> 'text' is not null
-               order by 2 desc limit 1"#,
+                 and stage_results.stage in ('draft', 'revise') and output ->> 'text' is not null
+               order by round desc limit 1"#,
             id.0,
             business_id.as_str(),
         )
