@@ -43,6 +43,7 @@ pub mod prompt;
 mod reading;
 pub mod research;
 pub mod review;
+mod room;
 pub mod rounds;
 pub mod structured;
 pub mod voices;

@@ -4,7 +4,6 @@
 
 use copydesk_common::draft::Piece;
 use copydesk_domain::generation::Degradation;
-use copydesk_domain::review::Check;
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::edits;
 use copydesk_editorial::text::language;
@@ -16,6 +15,7 @@ use super::error::StageError;
 use super::prompt::{Prompt, Task};
 use super::reading::Reader;
 use super::review::{self, Reviewed, Rubric};
+use super::room::Room;
 use super::structured::{self, Asking};
 use crate::provider::chain::AnsweredBy;
 
@@ -27,14 +27,8 @@ use answer::Answer;
 /// two points of the rubric, and one round of edits lifts a text by more than one. What is nearer than this was most
 /// likely lifted over it by the edits, and a call only to hear so would be paid for by another text.
 const FAR_BELOW: f64 = 1.5;
-/// Tokens of an answer that a word of the text takes: most edits change less than half of it. A call reserves all
-/// that its answer may take.
-const TOKENS_PER_ENGLISH_WORD: u32 = 1;
-const TOKENS_PER_WORD: u32 = 2;
-/// Tokens beyond that, for the scores and for models that think first.
-const SPARE_TOKENS: u32 = 2_500;
-/// The longest answer that models take orders for, in tokens.
-const MAX_TOKENS: u32 = 8_000;
+/// Room for edits, of which most change less than half of a text, for the scores, and for models that think first.
+const ROOM: Room = Room { english_word: 1, other_word: 2, spare: 2_500, most: 8_000 };
 /// Checks that no edit may break, whatever it mends.
 const NEVER_BROKEN: [&str; 4] = ["banned_phrases", "language", "placeholders", "subject"];
 /// Scores and corrections are not worded freely.
@@ -62,7 +56,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>, before: &Reviewed) -> Result<Ed
     let asking = Asking {
         stage: Stage::Edit,
         chain: calls.reviewer(),
-        max_completion_tokens: most_tokens(task.brief),
+        max_completion_tokens: ROOM.of(task.brief),
         temperature: TEMPERATURE,
     };
     let prompt = task.prompt(Stage::Edit, asking.chain.window(), asking.max_completion_tokens)?;
@@ -117,12 +111,10 @@ fn edited(answer: Answer, task: &Task<'_>, prompt: &Prompt, before: &Reviewed) -
 
 /// Whether the edits broke more than they mended. Nothing outweighs a check of [`NEVER_BROKEN`].
 fn is_worse(now: &Reviewed, before: &Reviewed) -> bool {
-    let is_new = |check: &&Check| !check.passed && passed(before, &check.name);
-    let mut new = now.checks.iter().filter(is_new).peekable();
-    let mends_nothing = now.failed_checks >= before.failed_checks;
+    let mends_more = now.failed_checks < before.failed_checks;
+    let mut new = now.checks.iter().filter(|check| !check.passed && passed(before, &check.name));
     now.failed_checks > before.failed_checks
-        || (mends_nothing && new.peek().is_some())
-        || new.any(|check| NEVER_BROKEN.contains(&check.name.as_str()))
+        || new.any(|check| !mends_more || NEVER_BROKEN.contains(&check.name.as_str()))
 }
 
 fn passed(reviewed: &Reviewed, name: &str) -> bool {
@@ -155,11 +147,6 @@ pub fn next(edited: &Edited, round: u16, brief: &Brief) -> Stage {
     let is_heard = edited.rubric.is_some();
     let wants_more = is_poor || edited.reviewed.wants_edits();
     if is_left && is_heard && is_moving && wants_more { Stage::Edit } else { Stage::Finish }
-}
-
-fn most_tokens(brief: &Brief) -> u32 {
-    let per_word = if language::is_english(&brief.language) { TOKENS_PER_ENGLISH_WORD } else { TOKENS_PER_WORD };
-    (u32::from(brief.words) * per_word + SPARE_TOKENS).min(MAX_TOKENS)
 }
 
 #[cfg(test)]

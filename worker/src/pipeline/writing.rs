@@ -2,7 +2,6 @@
 //! more where they cannot be used.
 
 use copydesk_domain::stage::Stage;
-use copydesk_editorial::text::language;
 
 use super::brief::Brief;
 use super::calls::{Calls, Listener};
@@ -10,25 +9,20 @@ use super::error::StageError;
 use super::live::Live;
 use super::prompt::{Prompt, Task};
 use super::reading::{Read, Reader, Wrong};
+use super::room::Room;
 use crate::metric;
 use crate::provider::chain::AnsweredBy;
 use crate::provider::chat::{Answer, Form};
 
-/// Tokens that a word takes at most, about: models know English best. A call reserves all that its answer may take,
-/// so a limit that is too wide costs other texts their calls.
-const TOKENS_PER_ENGLISH_WORD: u32 = 2;
-const TOKENS_PER_WORD: u32 = 4;
-/// Tokens beyond that, for headings and citations and for models that think first.
-const SPARE_TOKENS: u32 = 1_500;
-/// The longest answer that models take orders for, in tokens.
-const MAX_TOKENS: u32 = 16_000;
+/// Room for a text, with its headings and citations, and for models that think first.
+const ROOM: Room = Room { english_word: 2, other_word: 4, spare: 1_500, most: 16_000 };
 /// Wording a text is no lookup: some freedom, little enough to stay with the passages.
 const TEMPERATURE: f32 = 0.6;
 
 /// A text that can be used and shown, and who wrote it; [`StageError::Unusable`] or [`StageError::ContentRefused`]
 /// where the second answer cannot be either.
 pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<(Read, AnsweredBy), StageError> {
-    let prompt = task.prompt(stage, calls.writer().window(), most_tokens(task.brief))?;
+    let prompt = task.prompt(stage, calls.writer().window(), ROOM.of(task.brief))?;
     tracing::debug!(prompt.version, "a model is asked");
     let reader = Reader::of(task, &prompt);
     let live = calls.audience().map(|audience| Live::new(&reader, audience, stage, task.round));
@@ -70,14 +64,8 @@ async fn complete(
     brief: &Brief,
     live: Option<&Live<'_>>,
 ) -> Result<(Answer, AnsweredBy), StageError> {
-    let request = prompt.request(Form::Text, most_tokens(brief), TEMPERATURE);
+    let request = prompt.request(Form::Text, ROOM.of(brief), TEMPERATURE);
     let listener = live.map(|live| live as &dyn Listener);
     let (answer, by) = calls.complete(calls.writer(), &request, listener).await?;
     Ok((answer, AnsweredBy { lacked_room: prompt.lacks_room, ..by }))
-}
-
-/// The longest answer, in tokens.
-fn most_tokens(brief: &Brief) -> u32 {
-    let per_word = if language::is_english(&brief.language) { TOKENS_PER_ENGLISH_WORD } else { TOKENS_PER_WORD };
-    (u32::from(brief.words) * per_word + SPARE_TOKENS).min(MAX_TOKENS)
 }
