@@ -18,7 +18,7 @@ use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::Bench;
-use crate::measure::{Findings, Mark, quantile};
+use crate::measure::{Findings, Mark, mean, quantile};
 use crate::redis_server::RedisServer;
 
 const ABOUT: &str =
@@ -36,7 +36,7 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
         let ours = ours(&server, round, &asks).await?;
         findings.add("round trips a grant", "", asks.into_inner() as f64 / (JOBS * CALLS) as f64);
         for (name, mut done) in [("ours", ours), ("ideal", ideal()), ("racing", racing(round))] {
-            findings.add(&format!("{name}, mean"), "windows", done.iter().sum::<f64>() / done.len() as f64);
+            findings.add(&format!("{name}, mean"), "windows", mean(done.iter().copied()));
             findings.add(&format!("{name}, p95"), "windows", quantile(&mut done, 0.95));
         }
     }
@@ -110,7 +110,6 @@ mod tests {
 
     #[test]
     fn the_ideal_order_is_better_than_racing() {
-        let mean = |done: Vec<f64>| done.iter().sum::<f64>() / done.len() as f64;
         assert!(mean(ideal()) * 1.5 < mean(racing(1)));
         assert_eq!(ideal().last(), Some(&5.0));
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{CALL, CALLS};
 use crate::bench::quota::most_within_a_minute;
+use crate::measure::mean;
 
 const MINUTE_SECONDS: f64 = 60.0;
 
@@ -108,7 +109,7 @@ impl Outcome {
 
     /// The mean completion to that of the ideal order with the same calls.
     pub(super) fn to_ideal(&self) -> f64 {
-        self.mean_seconds() / mean(ideal(self.finished.iter().map(|text| text.calls)).into_iter())
+        self.mean_seconds() / mean(ideal(self.finished.iter().map(|text| text.calls)))
     }
 }
 
@@ -126,12 +127,6 @@ fn ideal(calls: impl Iterator<Item = u32>) -> Vec<f64> {
         done
     });
     done.collect()
-}
-
-/// Not a number where there is none.
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / count
 }
 
 /// For people; a dash where there is no figure.

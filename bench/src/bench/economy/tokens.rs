@@ -12,10 +12,10 @@ use reqwest::Client;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::outcome::{decimal, mean};
+use super::outcome::decimal;
 use super::{Build, MALFORMED, PROMPTS, briefs, client, prompted, setup};
 use crate::bench::Bench;
-use crate::measure::{Findings, Mark, Sheet};
+use crate::measure::{Findings, Mark, Sheet, mean};
 use crate::system::System;
 
 const FORMATS: [&str; 5] = ["blog", "linkedin", "email", "product", "faq"];

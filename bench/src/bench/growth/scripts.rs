@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::commands::Commands;
 use super::fill::{self, Kind};
 use crate::measure::growth::Lines;
-use crate::measure::{Findings, quantile};
+use crate::measure::{Findings, mean, quantile};
 use crate::redis_server::RedisServer;
 
 const TIMES: usize = 30;
@@ -50,10 +50,6 @@ struct Bed<'a> {
     size: usize,
     redis: Redis,
     queue: Queue,
-}
-
-fn mean(costs: &[f64]) -> f64 {
-    costs.iter().sum::<f64>() / costs.len() as f64
 }
 
 fn most(costs: &mut [f64]) -> f64 {
@@ -104,7 +100,7 @@ impl<'a> Bed<'a> {
             settlements.push(commands.cost_of(async { Ok(end(queue, first).await?) }).await?.0);
             end(queue, last).await?;
         }
-        let mut add = |what: &str, costs: &[f64]| lines.add(what, "us", self.size, mean(costs));
+        let mut add = |what: &str, costs: &[f64]| lines.add(what, "us", self.size, mean(costs.iter().copied()));
         add("push of 1, N ready", &pushes);
         add("push of 500, N ready", &batches);
         add("claim of 1, N ready", &claims);
@@ -119,7 +115,7 @@ impl<'a> Bed<'a> {
         self.with_jobs(Kind::Delayed(clock::now() + TimeDelta::days(1))).await?;
         let queue = &self.queue;
         let costs = self.commands.cost_us(TIMES, async || Ok(claim(queue, 1).await?)).await?;
-        lines.add("claim of 1, N delayed and none due", "us", self.size, mean(&costs));
+        lines.add("claim of 1, N delayed and none due", "us", self.size, mean(costs.iter().copied()));
         Ok(())
     }
 
@@ -148,8 +144,8 @@ impl<'a> Bed<'a> {
             next.push(cost);
             held = leases(&claimed).collect();
         }
-        lines.add("claim of 1, N capped and no room", "us", size, mean(&idle));
-        lines.add("claim of 1, N capped and room for one", "us", size, mean(&next));
+        lines.add("claim of 1, N capped and no room", "us", size, mean(idle.iter().copied()));
+        lines.add("claim of 1, N capped and room for one", "us", size, mean(next.iter().copied()));
         lines.add("claim of 50 after the cap of N jobs was raised, most", "us", size, f64::NAN);
         match self.raise().await {
             Ok(mut raised) => {
@@ -194,7 +190,7 @@ impl<'a> Bed<'a> {
         for (what, under_way) in [("of a new job", false), ("of a job under way", true)] {
             let costs = self.commands.cost_us(TIMES, async || ask(&quota, 0, under_way).await).await?;
             let what = format!("quota asked for a call {what}, N waiting (100,000 at most)");
-            lines.add(&what, "us", self.size, mean(&costs));
+            lines.add(&what, "us", self.size, mean(costs.iter().copied()));
         }
         Ok(())
     }
