@@ -9,186 +9,25 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::Priority;
 use copydesk_domain::named_enum;
 use uuid::Uuid;
 
 use crate::clock;
 use crate::config::ProvidersConfig;
-use crate::config::model_limits::Figures;
 use crate::money::MicroUsd;
 use crate::redis::script::{QUOTA_ADMIT, QUOTA_SETTLE, QUOTA_STATUS};
 use crate::redis::{Redis, RedisError};
 
+mod ask;
 pub mod forecast;
 pub mod limits;
 pub mod memory;
+mod policy;
 pub mod usual;
 
+pub use ask::{Ask, AskedFor, Rank};
 use limits::LimitsInForce;
-
-/// The window of the limits.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Grants are told apart here, but counted where the provider sees the calls: one may be faster on
-/// its way than another. The window is longer by what that can differ.
-const JITTER: Duration = Duration::from_millis(300);
-/// More calls in a window than anybody makes: where a model's figures name none.
-const UNLIMITED: u32 = 1_000_000;
-/// Failures in a row that open a breaker.
-const BREAKER_THRESHOLD: u32 = 5;
-/// How long a breaker stays open before a probe.
-const BREAKER_OPEN: Duration = Duration::from_secs(60);
-
-/// What calls a provider takes, and how it is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// Calls in any window, by all workers together.
-    pub limit: u32,
-    /// Tokens in any window.
-    pub tokens: Option<u32>,
-    /// Calls on any day (UTC).
-    pub per_day: Option<u32>,
-    /// Tokens on any day (UTC).
-    pub tokens_per_day: Option<u32>,
-    /// Calls at once.
-    pub at_once: Option<u32>,
-    /// Money on any day (UTC).
-    pub usd_per_day: Option<MicroUsd>,
-    /// What each business may have of all providers.
-    pub budget: Budget,
-    /// The window.
-    pub window: Duration,
-    /// Failures in a row that open the breaker.
-    pub breaker_threshold: u32,
-    /// How long the breaker stays open before a probe.
-    pub breaker_open: Duration,
-    /// The longest that a call may take: then a probe counts as vanished, and its place is free.
-    pub longest_call: Duration,
-}
-
-/// What a business may have on any day (UTC), of all providers together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Budget {
-    /// Calls.
-    pub calls_per_day: Option<u32>,
-    /// Money.
-    pub usd_per_day: Option<MicroUsd>,
-}
-
-impl Policy {
-    /// So many calls a minute, each no longer than `longest_call`.
-    pub fn per_minute(limit: u32, longest_call: Duration) -> Self {
-        Self {
-            limit,
-            tokens: None,
-            per_day: None,
-            tokens_per_day: None,
-            at_once: None,
-            usd_per_day: None,
-            budget: Budget::default(),
-            window: WINDOW + JITTER,
-            breaker_threshold: BREAKER_THRESHOLD,
-            breaker_open: BREAKER_OPEN,
-            longest_call: longest_call + Duration::from_secs(5),
-        }
-    }
-
-    /// The same with a model's own figures. Those that it lacks are not limited.
-    fn with(self, figures: Figures) -> Self {
-        Self {
-            limit: figures.calls_per_minute.unwrap_or(UNLIMITED),
-            tokens: figures.tokens_per_minute,
-            per_day: figures.calls_per_day,
-            tokens_per_day: figures.tokens_per_day,
-            ..self
-        }
-    }
-
-    /// The limits as they are configured.
-    fn limits(&self) -> LimitsInForce {
-        let or_none = |limit: Option<u32>| u64::from(limit.unwrap_or(0));
-        LimitsInForce {
-            calls_per_minute: self.limit.into(),
-            tokens_per_minute: or_none(self.tokens),
-            calls_per_day: or_none(self.per_day),
-            calls_at_once: or_none(self.at_once),
-            micro_usd_per_day: self.usd_per_day.unwrap_or_default().0,
-            tokens_per_day: or_none(self.tokens_per_day),
-        }
-    }
-}
-
-/// Who asks for a call, and by what right it goes before others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rank {
-    ticket: JobId,
-    business_id: BusinessId,
-    accepted_at: DateTime<Utc>,
-    is_under_way: bool,
-    further_calls: u8,
-    priority: Priority,
-}
-
-impl Rank {
-    /// A job that this provider has answered before: it goes before all new ones, by age.
-    pub fn under_way(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
-        Self { is_under_way: true, ..Self::new_job(ticket, business_id, accepted_at) }
-    }
-
-    /// A job's first call: new ones take turns by business.
-    pub fn new_job(ticket: JobId, business_id: BusinessId, accepted_at: DateTime<Utc>) -> Self {
-        let priority = Priority::Interactive;
-        Self { ticket, business_id, accepted_at, is_under_way: false, further_calls: 0, priority }
-    }
-
-    /// The same of a job so urgent: bulk ones stand behind all interactive ones, and are paced over the
-    /// window.
-    #[must_use]
-    pub fn of_priority(self, priority: Priority) -> Self {
-        Self { priority, ..self }
-    }
-
-    /// Calls that the job is likely to make after this one, one upon the other's end: they keep their
-    /// places in the line, so that no younger job's take what they will need.
-    #[must_use]
-    pub fn before(self, further_calls: u8) -> Self {
-        Self { further_calls, ..self }
-    }
-}
-
-/// What a caller asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
-    /// Who asks.
-    pub rank: Rank,
-    /// Tokens that the call may take: reserved, and settled on what it really took.
-    pub tokens: u32,
-    /// What it may cost: reserved and settled in the same way.
-    pub cost: MicroUsd,
-    /// What for.
-    pub asked_for: AskedFor,
-}
-
-impl From<Rank> for Ask {
-    /// A call that takes no tokens and costs nothing.
-    fn from(rank: Rank) -> Self {
-        Self { rank, tokens: 0, cost: MicroUsd::default(), asked_for: AskedFor::Call }
-    }
-}
-
-named_enum! {
-    /// What is asked for.
-    AskedFor {
-        /// A call.
-        Call = "call",
-        /// A turn: no call, but that the job's calls would be granted now. They are promised for a while,
-        /// in which it can buy what it needs for them.
-        Turn = "turn",
-        /// A call that the job can do without: granted only where nobody waits and more than half of the
-        /// window is left. Who is refused stands in no line.
-        Spare = "spare",
-    }
-}
+pub use policy::{Budget, Policy};
 
 /// The right to make one call. Must be settled, whatever becomes of the call.
 #[derive(Debug)]
