@@ -11,6 +11,10 @@ const SERVICE: &str = "main";
 /// The passwords of the servers and of the sentinels.
 const PASSWORD: &str = "of-servers";
 const SENTINELS_PASSWORD: &str = "of-sentinels";
+/// How long a server must be silent to count as down, in milliseconds. A sentinel pings each
+/// server every `min(this, 1 s)`, the first time one such period after it connects: with less than
+/// two periods, it takes each newly promoted server for dead and promotes the next one.
+const DOWN_AFTER_MS: u32 = 2_000;
 
 pub(crate) struct Sentinels {
     pub(crate) first: RedisServer,
@@ -122,7 +126,7 @@ fn start_sentinel(sentinel: &mut RedisServer, primary: &str) {
     let file = sentinel.folder.join("sentinel.conf");
     let settings = format!(
         "requirepass {SENTINELS_PASSWORD}\nsentinel monitor {SERVICE} 127.0.0.1 {primary} 2\n\
-         sentinel auth-pass {SERVICE} {PASSWORD}\nsentinel down-after-milliseconds {SERVICE} 500\n\
+         sentinel auth-pass {SERVICE} {PASSWORD}\nsentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n\
          sentinel failover-timeout {SERVICE} 2000\n"
     );
     std::fs::write(&file, settings).unwrap();
