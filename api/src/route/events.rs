@@ -16,7 +16,7 @@ use copydesk_common::follow::Following;
 use copydesk_common::notify::Subscription;
 use copydesk_common::store::job::text;
 use copydesk_domain::id::JobId;
-use copydesk_domain::job::{JobKind, Progress};
+use copydesk_domain::job::{JobKind, JobStatus, Progress};
 use copydesk_domain::stage::Stage;
 use futures_util::stream;
 use serde::Serialize;
@@ -63,15 +63,16 @@ pub struct Token {
 /// Follow a job.
 ///
 /// Server-sent events until the job ends: `status` (its state and position), `progress` (its
-/// stage), `token` (a piece of the text that is being written) and, last, `done` with the job as in
-/// `GET /api/jobs/{id}`. The first events give the current state. A broken connection is resumed
+/// stage), `token` (a piece of the text that is being written), `revised` (the text that takes the place
+/// of a withdrawn one) and, last, `done` with the job as in `GET /api/jobs/{id}`. The first events give the current state. A broken connection is resumed
 /// with `Last-Event-ID`, as browsers do automatically: pieces that were seen are not sent again.
 /// After `done`, close the connection. A client that reconnects with the id of `done` gets 204,
 /// which stops a browser from reconnecting.
 ///
 /// Pieces are a draft. They are checked only for what must not be shown (refusals, repeated
 /// instructions, markup, foreign links); citations are not checked, and reviews may change
-/// everything. A piece with `reset: true` starts a new text. Pieces are sent only while the job is
+/// everything. A piece with `reset: true` starts a new text; where its `text` is empty, what was seen
+/// is withdrawn, and `token` or `revised` brings another text before `done`. Pieces are sent only while the job is
 /// followed: a text that was begun before is sent whole, once it is written.
 #[utoipa::path(
     get,
@@ -85,8 +86,8 @@ pub struct Token {
     responses(
         (
             status = 200,
-            description = "Events. The data of `status` is a `Whereabouts`, of `progress` a `Progress`, of `token` a \
-                           `Token`, of `done` a `Job`, as JSON on one line.",
+            description = "Events. The data of `status` is a `Whereabouts`, of `progress` a `Progress`, of `token` and \
+                           `revised` a `Token`, of `done` a `Job`, as JSON on one line.",
             body = String,
             content_type = "text/event-stream",
         ),
@@ -139,6 +140,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// Whether a text was seen, and taken back since.
+    fn is_withdrawn(self) -> bool {
+        self.round.is_none() && self.cursor != Cursor::default()
+    }
+
     /// Nothing seen if the id is invalid.
     fn of(id: &str) -> Self {
         let (cursor, round) = id.split_once('.').unwrap_or((id, ""));
@@ -210,12 +216,13 @@ impl Follower {
         if was_told.as_ref() != Some(&whereabouts) {
             self.push("status", &whereabouts);
         }
-        // A client that comes after the end needs no draft: the text is in the result.
-        let came_late = was_told.is_none() && job.status.is_final();
+        // A client that comes after the end needs no draft: the text is in the result. One that comes
+        // back may have seen a text that was withdrawn.
+        let came_late = was_told.is_none() && job.status.is_final() && !self.seen.is_withdrawn();
         let went_on = self.told.progress.as_ref() != Some(&job.progress);
         if job.kind == JobKind::Generate && !came_late {
             self.tell_draft(job).await;
-            if went_on {
+            if went_on || job.status.is_final() {
                 self.tell_finished_text(job).await;
             }
         }
@@ -235,31 +242,37 @@ impl Follower {
         let Ok(Ok(pieces)) = timeout(DRAFT_TIMEOUT, pieces).await else { return };
         for (at, piece) in pieces {
             self.seen.cursor = at;
-            self.tell_piece(piece);
+            self.tell_piece("token", piece);
         }
     }
 
     /// The text that is being edited, where none of its pieces came: it was written before
-    /// anybody followed, or without a model, or Redis lost it.
+    /// anybody followed, or without a model, or Redis lost it. Also the text in place of one that was
+    /// withdrawn.
     async fn tell_finished_text(&mut self, job: &JobBody) {
-        let has_text =
-            [Stage::Edit, Stage::Review, Stage::Revise].iter().any(|stage| stage.as_str() == job.progress.stage);
+        let is_withdrawn = self.seen.is_withdrawn();
+        let has_text = match job.status {
+            JobStatus::Succeeded => is_withdrawn,
+            _ => [Stage::Edit, Stage::Review, Stage::Revise].iter().any(|stage| stage.as_str() == job.progress.stage),
+        };
         if !has_text {
             return;
         }
         let found = text::latest(&self.services.store, &job.business_id, self.id);
         match self.services.within(found).await {
-            Ok(Some(text)) if self.seen.round.is_none_or(|seen| seen < text.round) => self.tell_piece(text),
+            Ok(Some(text)) if self.seen.round.is_none_or(|seen| seen < text.round) => {
+                self.tell_piece(if is_withdrawn { "revised" } else { "token" }, text);
+            }
             Ok(_) => {}
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a followed text was not read"),
         }
     }
 
-    fn tell_piece(&mut self, piece: Piece) {
+    fn tell_piece(&mut self, event: &'static str, piece: Piece) {
         let Piece { stage, round, reset, text } = piece;
         // A withdrawn text counts as not seen.
         self.seen.round = Some(round).filter(|_| !(reset && text.is_empty()));
-        self.push("token", &Token { stage: stage.as_str(), round, reset, text });
+        self.push(event, &Token { stage: stage.as_str(), round, reset, text });
     }
 
     fn finish(&mut self, standing: &Standing) {

@@ -197,6 +197,38 @@ async fn a_text_that_was_not_seen_growing_comes_whole_and_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_text_that_is_withdrawn_is_followed_by_the_one_that_stands(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let stands = json!({ "stage": "draft", "round": 0, "reset": true, "text": "What stands." });
+    for is_edited in [true, false] {
+        let job = submitted(&service).await;
+        moved(&pool, &job, "running").await;
+        write(&service, &job, "Not to be shown.", true).await;
+        let mut client = Client::follow(&service, id_of(&job), None).await;
+        client.expect("status").await;
+        client.expect("token").await;
+        client.expect("progress").await;
+        write(&service, &job, "", true).await;
+        let withdrawn = client.expect("token").await;
+        // Another process goes on where this one left off.
+        drop(client);
+        written(&pool, &job, "draft", 0, Some("What stands.")).await;
+        if !is_edited {
+            finish(&pool, id_of(&job)).await;
+        }
+        let mut client = Client::follow(&service, id_of(&job), Some(&withdrawn.id)).await;
+        client.expect("status").await;
+        assert_eq!(client.expect("revised").await.data, stands);
+        client.expect("progress").await;
+        if is_edited {
+            finish(&pool, id_of(&job)).await;
+            client.expect("status").await;
+        }
+        client.expect("done").await;
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn workers_hear_who_is_followed(pool: PgPool) {
     let service = Service::start(&pool).await;
     let stop = CancellationToken::new();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use copydesk_common::draft::Piece;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer;
 use copydesk_editorial::text::sentence;
 
 use super::calls::Listener;
@@ -85,12 +86,22 @@ impl Listener for Live<'_> {
         }
         state.looked_at = Some(Instant::now());
         let Some(visible) = self.reader.read_unfinished(&state.answer) else { return };
+        // An answer of no use is mostly known by its first words.
+        if !has_paragraph(&visible) {
+            return;
+        }
         let visible = sentence::without_last(&visible);
         // Where the beginning reads otherwise by now, the whole will tell.
         if visible.starts_with(&state.shown) || !(state.is_current || visible.is_empty()) {
             self.show(&mut state, visible);
         }
     }
+}
+
+/// Whether a first paragraph is finished: another one has begun behind it.
+fn has_paragraph(text: &str) -> bool {
+    let Some((finished, _)) = text.rsplit_once("\n\n") else { return false };
+    finished.split("\n\n").any(|block| sentence::ended(block).any(|sentence| !answer::is_empty(sentence)))
 }
 
 #[cfg(test)]
@@ -103,9 +114,9 @@ mod tests {
     use crate::pipeline::prompt::Task;
     use crate::provider::window::Window;
 
-    const FIRST: &str = "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, one after the other. \
+    const FIRST: &str = "# Scans read twice\n\nEvery scan is read by a model and by a radiologist, one after the other.\n\n\
                          Results arrive within";
-    const OTHER: &str = "# Two readers\n\nA model and a radiologist both look at every scan that we take of you. \
+    const OTHER: &str = "# Two readers\n\nA model and a radiologist both look at every scan that we take of you.\n\n\
                          They tell you";
 
     /// What followers see after each of these answers' calls.
@@ -151,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_seen_before_the_first_paragraph_is_finished() {
+        let of = "Every scan is read by a model and by a radiologist, one after the other.";
+        for begun in ["# Title\n\n", of, &format!("# Title\n\n{of} Results"), &format!("Subject: Scans\n\nHi!\n\n{of}")]
+        {
+            assert!(!has_paragraph(begun), "{begun}");
+        }
+        for finished in [format!("{of}\n\nR"), format!("Subject: Scans\n\nHi!\n\n{of} Results.\n\n#")] {
+            assert!(has_paragraph(&finished), "{finished}");
+        }
+    }
+
+    #[test]
     fn the_answer_of_another_call_takes_the_place_of_what_was_seen() {
         let piece = seen(|live| {
             live.begin();
@@ -164,7 +187,7 @@ mod tests {
     fn the_rest_of_an_answer_follows_what_was_seen_of_it() {
         let whole = format!("{FIRST} two hours.");
         let piece = seen(|live| live.accepted(&whole)).unwrap();
-        assert_eq!((piece.reset, piece.text.as_str()), (false, " Results arrive within two hours."));
+        assert_eq!((piece.reset, piece.text.as_str()), (false, "\n\nResults arrive within two hours."));
         let piece = seen(|live| live.accepted("Another text.")).unwrap();
         assert_eq!((piece.reset, piece.text.as_str()), (true, "Another text."));
     }

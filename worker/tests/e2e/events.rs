@@ -160,6 +160,20 @@ async fn a_text_that_breaks_off_is_taken_back_and_begun_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_saw_a_text_that_is_withdrawn_sees_the_one_that_stands() {
+    let system = System::start().await;
+    let worker = system.worker();
+    system.faults(&[slowly(), json!({ "endpoint": "chat", "stage": "draft", "kind": "mid_sentence" })]);
+    let (id, events) = system.followed(&request()).await;
+    assert_eq!(seen(&events).0, "", "each answer was taken back: {events:#?}");
+    let (_, revised) = events.iter().find(|(name, _)| name == "revised").expect("a text that stands");
+    assert_eq!(revised["text"], json!(system.stored(id, "draft").await));
+    let (_, done) = events.last().unwrap();
+    assert_eq!(done["result"]["degraded"].as_array().unwrap().last(), Some(&json!("fallback_writer")));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_nobody_follows_leaves_no_draft_in_redis() {
     let system = System::start().await;
     let worker = system.worker();
