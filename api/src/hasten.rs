@@ -56,10 +56,10 @@ impl Hastener {
                 () = this.closing.cancelled() => return,
             };
             match told {
-                Ok(jobs) => tracing::debug!(jobs, provider.name = quota.provider(), "waiting jobs ask again"),
+                Ok(jobs) => tracing::debug!(jobs, provider.name = %quota.provider(), "waiting jobs ask again"),
                 Err(error) => tracing::warn!(
                     error = &error as &dyn Error,
-                    provider.name = quota.provider(),
+                    provider.name = %quota.provider(),
                     "waiting jobs could not be hastened: they ask again at their time"
                 ),
             }

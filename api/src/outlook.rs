@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use copydesk_common::clock;
 use copydesk_common::queue::Intake;
+use copydesk_common::quota::Quota;
 use copydesk_common::quota::forecast::Forecast;
-use copydesk_common::quota::{Quota, Quotas};
 use copydesk_domain::job::{JobKind, JobStatus, WaitReason};
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ pub async fn of(services: &Services, job: &JobBody) -> Option<Outlook> {
     let outlook = match (job.status, &job.waiting) {
         (JobStatus::Queued, _) => timeout(TIMEOUT, of_queued(services, job)).await,
         (JobStatus::Waiting, Some(waiting)) if waiting.reason == WaitReason::RateLimited => {
-            let provider = waiting.provider.as_deref().unwrap_or(Quotas::LLM);
+            let provider = waiting.provider.as_deref().unwrap_or(&services.llm);
             timeout(TIMEOUT, of_waiting(services, job, provider)).await
         }
         _ => return None,
@@ -47,7 +47,7 @@ pub async fn of(services: &Services, job: &JobBody) -> Option<Outlook> {
 async fn of_queued(services: &Services, job: &JobBody) -> Option<Outlook> {
     let queue = services.queue(job.kind).ok()?;
     let jobs_before = queue.ahead_of(job.id).await.ok()??;
-    let llm = quota(services, Quotas::LLM)?;
+    let llm = quota(services, &services.llm)?;
     let (forecast, intake) = tokio::join!(llm.forecast(job.id, CALLS, jobs_before * CALLS), queue.intake());
     let forecast = forecast.ok()?;
     let eta = eta(&forecast, CALLS).filter(|_| matches!(intake, Ok(None | Some(Intake::Open))));
@@ -55,7 +55,7 @@ async fn of_queued(services: &Services, job: &JobBody) -> Option<Outlook> {
 }
 
 async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Option<Outlook> {
-    let is_llm = provider == Quotas::LLM;
+    let is_llm = services.llm == provider;
     let calls = if is_llm { calls_left(&job.progress.stage) } else { 1 };
     let forecast = quota(services, provider)?.forecast(job.id, calls, 0).await.ok()?;
     if !forecast.waits {
@@ -65,7 +65,7 @@ async fn of_waiting(services: &Services, job: &JobBody, provider: &str) -> Optio
     let mut done = eta(&forecast, calls);
     if !is_llm {
         let before = forecast.jobs_before * CALLS;
-        let then = quota(services, Quotas::LLM)?.forecast(job.id, CALLS, before).await.ok()?;
+        let then = quota(services, &services.llm)?.forecast(job.id, CALLS, before).await.ok()?;
         done = done.zip(eta(&then, CALLS)).map(|(search, text)| search.max(text));
     }
     Some(Outlook { position: Some(forecast.jobs_before + 1), eta_seconds: done.map(shown) })

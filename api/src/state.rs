@@ -7,7 +7,7 @@ use copydesk_common::config::Config;
 use copydesk_common::follow::Followers;
 use copydesk_common::notify::{Listener, Notifier};
 use copydesk_common::queue::Queue;
-use copydesk_common::quota::{Quota, Quotas};
+use copydesk_common::quota::{ProviderName, Quota, Quotas};
 use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use copydesk_domain::job::JobKind;
@@ -52,6 +52,8 @@ pub struct Parts {
     pub hastener: Hastener,
     /// Reads jobs.
     pub reader: Reader,
+    /// The LLM provider's name.
+    pub llm: ProviderName,
     /// The quotas that the workers share, by `provider/model`.
     pub quotas: Vec<(String, Quota)>,
     /// The models whose calls count as free because no price is known, by `provider/model`.
@@ -104,12 +106,13 @@ impl Services {
             reader: Reader::start(&store, work),
             announcer,
             queues,
+            llm: config.providers.llm_name(),
             quotas: quotas(config, &redis),
             unpriced: config
                 .providers
                 .models_without_price()
                 .into_iter()
-                .map(|model| format!("{}/{model}", Quotas::LLM))
+                .map(|model| format!("{}/{model}", config.providers.llm_name()))
                 .collect(),
             notifier: Notifier::new(&redis),
             listener: Listener::start(redis.clone(), closing.clone()),
@@ -142,12 +145,12 @@ impl Services {
 
     /// The quotas of a provider, by `provider/model`.
     pub fn quotas_of(&self, provider: &str) -> impl Iterator<Item = &(String, Quota)> {
-        self.quotas.iter().filter(move |(_, quota)| quota.provider() == provider)
+        self.quotas.iter().filter(move |(_, quota)| *quota.provider() == provider)
     }
 
     /// The providers that are called.
     pub fn providers(&self) -> Vec<&str> {
-        let mut providers: Vec<_> = self.quotas.iter().map(|(_, quota)| quota.provider()).collect();
+        let mut providers: Vec<_> = self.quotas.iter().map(|(_, quota)| &**quota.provider()).collect();
         providers.sort_unstable();
         providers.dedup();
         providers
@@ -168,13 +171,7 @@ fn knowledge(config: &Config, store: &Store, redis: &Redis) -> Knowledge {
 fn quotas(config: &Config, redis: &Redis) -> Vec<(String, Quota)> {
     let providers = &config.providers;
     let Quotas { writer, reviewer, fallbacks, search, embeddings } = Quotas::new(redis, providers);
-    let mut quotas = vec![
-        (format!("{}/{}", Quotas::LLM, providers.llm_model), writer),
-        (format!("{}/{}", Quotas::LLM, providers.review_model), reviewer),
-    ];
-    quotas.extend(fallbacks.into_iter().map(|(name, quota)| (format!("{}/{name}", Quotas::LLM), quota)));
-    quotas.push((format!("{}/search", providers.search_provider.as_str()), search));
-    let embeddings = providers.embeddings.target().zip(embeddings);
-    quotas.extend(embeddings.map(|((_, model), quota)| (format!("{}/{model}", Quotas::EMBEDDINGS), quota)));
-    quotas
+    let fallbacks = fallbacks.into_iter().map(|(_, quota)| quota);
+    let quotas = [writer, reviewer].into_iter().chain(fallbacks).chain(search).chain(embeddings);
+    quotas.map(|quota| (format!("{}/{}", quota.provider(), quota.model()), quota)).collect()
 }

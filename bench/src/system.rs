@@ -206,6 +206,7 @@ impl System {
             .env("POSTGRES_URI", postgres.as_str())
             .env("REDIS_URL", format!("redis://{redis}/0"))
             .env("GROQ_API_KEY", "gsk-chaos")
+            .env("COPYDESK_LLM_NAME", "groq")
             .env("TAVILY_API_KEY", "tvly-chaos")
             .env("COPYDESK_API_LISTEN", self.address.to_string())
             .env("COPYDESK_WORKER_LISTEN", "off")

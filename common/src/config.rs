@@ -85,8 +85,7 @@ impl Config {
 
     /// Checks what only a worker needs.
     pub fn check_worker(&self) -> Result<(), ConfigError> {
-        let groq = self.providers.llm_base_url.host_str() == Some("api.groq.com");
-        if groq && self.providers.groq_api_key.is_none() {
+        if self.providers.is_groq() && self.providers.groq_api_key.is_none() {
             return Err(ConfigError(
                 "GROQ_API_KEY is not set: it takes a key from console.groq.com; \
                  or set COPYDESK_LLM_BASE_URL to another OpenAI-compatible API"

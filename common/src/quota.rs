@@ -23,11 +23,13 @@ pub mod forecast;
 pub mod limits;
 pub mod memory;
 mod policy;
+mod provider_name;
 pub mod usual;
 
 pub use ask::{Ask, AskedFor, Rank};
 use limits::LimitsInForce;
 pub use policy::{Budget, Policy};
+pub use provider_name::ProviderName;
 
 /// The right to make one call. Must be settled, whatever becomes of the call.
 #[derive(Debug)]
@@ -149,7 +151,7 @@ impl Settlement {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// The provider.
-    pub provider: String,
+    pub provider: ProviderName,
     /// The model.
     pub model: String,
     /// Whether the model has limits of its own, and an account of them.
@@ -203,7 +205,7 @@ impl From<redis::RedisError> for QuotaError {
 pub struct Quota {
     redis: Redis,
     keys: crate::redis::keys::QuotaKeys,
-    provider: String,
+    provider: ProviderName,
     model: String,
     is_own_account: bool,
     policy: Policy,
@@ -213,7 +215,7 @@ impl Quota {
     /// Models of one provider share its limit; each has a breaker of its own.
     pub fn new(redis: &Redis, provider: &str, model: &str, policy: Policy) -> Self {
         let keys = redis.keys().quota(provider, provider, model);
-        let (provider, model) = (provider.to_owned(), model.to_owned());
+        let (provider, model) = (provider.into(), model.to_owned());
         Self { redis: redis.clone(), keys, provider, model, is_own_account: false, policy }
     }
 
@@ -240,7 +242,7 @@ impl Quota {
     }
 
     /// The provider.
-    pub fn provider(&self) -> &str {
+    pub fn provider(&self) -> &ProviderName {
         &self.provider
     }
 
@@ -391,15 +393,13 @@ pub struct Quotas {
     pub reviewer: Quota,
     /// The LLM, by the models that stand in for these: their names, in order.
     pub fallbacks: Vec<(String, Quota)>,
-    /// The web search.
-    pub search: Quota,
+    /// The web search, where there is one.
+    pub search: Option<Quota>,
     /// The search by meaning, where there is one.
     pub embeddings: Option<Quota>,
 }
 
 impl Quotas {
-    /// The LLM provider's name in quotas, usage and metrics.
-    pub const LLM: &str = "groq";
     /// The embeddings provider's name in quotas, usage and metrics.
     pub const EMBEDDINGS: &str = "embeddings";
 
@@ -431,15 +431,16 @@ impl Quotas {
             Quota::new(redis, Self::EMBEDDINGS, model, policy)
         });
         let figures = config.model_limits();
+        let llm_name = config.llm_name();
         let model = |name: &str| match figures.of(name) {
-            Some(own) => Quota::of_model(redis, Self::LLM, name, llm.with(own)),
-            None => Quota::new(redis, Self::LLM, name, llm),
+            Some(own) => Quota::of_model(redis, &llm_name, name, llm.with(own)),
+            None => Quota::new(redis, &llm_name, name, llm),
         };
         Self {
             writer: model(&config.llm_model),
             reviewer: model(&config.review_model),
             fallbacks: config.fallback_models().map(|name| (name.to_owned(), model(name))).collect(),
-            search: Quota::new(redis, config.search_provider.as_str(), "search", search),
+            search: config.search().map(|provider| Quota::new(redis, provider.as_str(), "search", search)),
             embeddings,
         }
     }

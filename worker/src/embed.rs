@@ -13,8 +13,8 @@ use copydesk_domain::business::BusinessId;
 use copydesk_knowledge::Unembedded;
 
 use crate::metric;
+use crate::provider::ProviderError;
 use crate::provider::embeddings::{self, Embedded, Embeddings};
-use crate::provider::{EMBEDDINGS, ProviderError};
 
 /// Why passages have no vectors yet.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ impl Embedder {
             let batch = self.first_of(&mut missing);
             let Embedded { vectors, tokens, .. } =
                 self.embeddings.embed(rank.clone(), self.call_timeout, &inputs(&batch)).await?;
-            metric::tokens(EMBEDDINGS, tokens.unwrap_or(0), 0);
+            metric::tokens(self.embeddings.provider(), tokens.unwrap_or(0), 0);
             self.keep(business_id, &batch, vectors).await?;
         }
         Ok(())

@@ -134,7 +134,7 @@ async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Re
     match embedder.all(&rank, &job.business_id, &passages).await {
         Ok(()) => Ok(()),
         Err(EmbedError::Provider(ProviderError::Throttled { provider, until })) => {
-            let provider = Some(provider.to_owned());
+            let provider = Some(provider.to_string());
             Err(Interruption::Wait(Waiting { reason: WaitReason::RateLimited, provider, until }))
         }
         Err(EmbedError::Provider(error)) => {

@@ -39,6 +39,7 @@ mod retry;
 pub mod sweep;
 mod timekeeping;
 pub mod tokens;
+mod unused_limits;
 
 use broadcast::Broadcast;
 use cancel::Cancellations;
@@ -150,6 +151,8 @@ impl Worker {
             self.context.owner.clone(),
             Duration::from_millis(self.config.worker.sweep_ms),
         );
+        let unused = unused_limits::warn(self.context.store.clone(), self.config.providers.clone());
+        tokio::spawn(draining.clone().run_until_cancelled_owned(unused));
         tokio::task::spawn_blocking(tokens::load);
         tokio::spawn(draining.clone().run_until_cancelled_owned(sweep.run()));
         tokio::spawn(stopped.clone().run_until_cancelled_owned(telemetry::upkeep()));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use copydesk_common::queue::Depth;
+use copydesk_common::quota::ProviderName;
 use copydesk_domain::job::JobKind;
 use copydesk_domain::stage::Stage;
 use metrics::{counter, gauge, histogram};
@@ -63,22 +64,22 @@ pub(crate) fn database_connections(status: copydesk_common::store::PoolStatus) {
     }
 }
 
-pub(crate) fn provider_called(provider: &'static str, outcome: &'static str, duration: Duration) {
-    counter!(PROVIDER_CALLS, "provider" => provider, "outcome" => outcome).increment(1);
-    histogram!(PROVIDER_CALL_DURATION, "provider" => provider).record(duration);
+pub(crate) fn provider_called(provider: &ProviderName, outcome: &'static str, duration: Duration) {
+    counter!(PROVIDER_CALLS, "provider" => provider.label(), "outcome" => outcome).increment(1);
+    histogram!(PROVIDER_CALL_DURATION, "provider" => provider.label()).record(duration);
 }
 
-pub(crate) fn provider_refused(provider: &'static str, by: &'static str) {
-    counter!(PROVIDER_REFUSALS, "provider" => provider, "by" => by).increment(1);
+pub(crate) fn provider_refused(provider: &ProviderName, by: &'static str) {
+    counter!(PROVIDER_REFUSALS, "provider" => provider.label(), "by" => by).increment(1);
 }
 
-pub(crate) fn tokens(provider: &'static str, prompt_tokens: u64, completion_tokens: u64) {
-    counter!(PROVIDER_TOKENS, "provider" => provider, "direction" => "prompt").increment(prompt_tokens);
-    counter!(PROVIDER_TOKENS, "provider" => provider, "direction" => "completion").increment(completion_tokens);
+pub(crate) fn tokens(provider: &ProviderName, prompt_tokens: u64, completion_tokens: u64) {
+    counter!(PROVIDER_TOKENS, "provider" => provider.label(), "direction" => "prompt").increment(prompt_tokens);
+    counter!(PROVIDER_TOKENS, "provider" => provider.label(), "direction" => "completion").increment(completion_tokens);
 }
 
-pub(crate) fn cached_tokens(provider: &'static str, model: &str, cached_tokens: u64) {
-    let labels = [("provider", provider.to_owned()), ("model", model.to_owned())];
+pub(crate) fn cached_tokens(provider: &ProviderName, model: &str, cached_tokens: u64) {
+    let labels = [("provider", provider.to_string()), ("model", model.to_owned())];
     counter!(PROVIDER_CACHED_TOKENS, &labels).increment(cached_tokens);
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use copydesk_common::config::{ProvidersConfig, windows};
 use copydesk_common::money::{MicroUsd, Price};
-use copydesk_common::quota::{Ask, AskedFor, Quota, QuotaError, Quotas, Rank};
+use copydesk_common::quota::{Ask, AskedFor, ProviderName, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
 
 mod allowance;
@@ -37,10 +37,6 @@ use search::Search;
 use usual::UsualTexts;
 use window::Window;
 
-/// The LLM provider's name in quotas, usage and metrics.
-pub const LLM: &str = Quotas::LLM;
-/// The embeddings provider's name there.
-pub const EMBEDDINGS: &str = Quotas::EMBEDDINGS;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a model is passed over that the provider said it does not know.
@@ -55,7 +51,7 @@ pub enum ProviderError {
     #[error("{provider} takes no calls before {until}")]
     Throttled {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// When to ask again.
         until: DateTime<Utc>,
     },
@@ -63,7 +59,7 @@ pub enum ProviderError {
     #[error("the business has used up its budget of the day: no call to {provider} before {until}")]
     OverBudget {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// When to ask again.
         until: DateTime<Utc>,
     },
@@ -71,7 +67,7 @@ pub enum ProviderError {
     #[error("{provider} is down: its breaker is open until {until}")]
     BreakerOpen {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// When to ask again.
         until: DateTime<Utc>,
     },
@@ -79,7 +75,7 @@ pub enum ProviderError {
     #[error("the quota of {provider} cannot be asked")]
     QuotaUnavailable {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// Why.
         #[source]
         source: QuotaError,
@@ -88,7 +84,7 @@ pub enum ProviderError {
     #[error("the call to {provider} failed")]
     Failed {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// How.
         #[source]
         source: CallError,
@@ -97,7 +93,7 @@ pub enum ProviderError {
     #[error("{provider} refused the request with status {status}")]
     Refused {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// What it answered.
         status: u16,
     },
@@ -116,7 +112,7 @@ pub enum ProviderError {
     #[error("{provider} answered with status {status}: see {variable}")]
     Misconfigured {
         /// The provider.
-        provider: &'static str,
+        provider: ProviderName,
         /// What it answered.
         status: u16,
         /// The variable that is likely wrong.
@@ -188,7 +184,7 @@ impl Providers {
                 window: Window { model: name.to_owned(), tokens },
                 variable,
                 client: chat.clone(),
-                gate: Gate::new(LLM, quota.clone()),
+                gate: Gate::new(quota.clone()),
                 price: prices.of(name),
                 refuses_schemas: Memory::default(),
                 refuses_objects: Memory::default(),
@@ -205,7 +201,7 @@ impl Providers {
             reviewer: Chain::new(reviewer, &fallbacks),
             embeddings: Embeddings::new(config, http.clone(), quotas.embeddings)?.map(Arc::new),
             search: Search::new(config, http, quotas.search, redis)?.map(Arc::new),
-            usual: UsualTexts::new(redis),
+            usual: UsualTexts::new(redis, config.llm_name()),
             simulated: config.simulated,
             call_timeout: config.call_timeout(),
         })
@@ -264,6 +260,11 @@ impl Model {
             }
             error => error,
         })
+    }
+
+    /// Its provider's name.
+    pub fn provider(&self) -> &ProviderName {
+        self.gate.provider()
     }
 
     /// Whether calls of both count in the same limits.

@@ -38,6 +38,8 @@ impl Providers {
         if self.llm == Provider::Simulated {
             variables.push(("GROQ_API_KEY", "simulated".to_owned()));
             variables.push(("COPYDESK_LLM_BASE_URL", format!("{simulator}/openai/v1")));
+            // It stands in for Groq: commands of the docs work as they stand.
+            variables.push(("COPYDESK_LLM_NAME", "groq".to_owned()));
         }
         if self.search == Provider::Simulated {
             variables.push(("TAVILY_API_KEY", "simulated".to_owned()));

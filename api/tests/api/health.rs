@@ -13,7 +13,7 @@ async fn a_whole_service_is_healthy_in_the_originals_shape(pool: PgPool) {
     let health = service.get("/health").await.expect(200).body;
     assert_eq!(health["status"], "healthy");
     assert!(chrono::DateTime::parse_from_rfc3339(health["timestamp"].as_str().unwrap()).is_ok());
-    assert_eq!(health["environment"], json!({"groq_api_key": false, "postgres_uri": true, "tavily_api_key": false}));
+    assert_eq!(health["environment"], json!({"groq_api_key": false, "postgres_uri": true, "tavily_api_key": true}));
     let checks = &health["checks"];
     assert_eq!(checks["postgres"]["status"], "up");
     for count in ["size", "checked_out", "checked_in", "overflow"] {
@@ -27,6 +27,26 @@ async fn a_whole_service_is_healthy_in_the_originals_shape(pool: PgPool) {
     assert_eq!(checks["limits"][1]["provider"], "tavily");
     service.get("/health/live").await.expect(200);
     service.get("/health/ready").await.expect(200);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_llm_has_its_own_name_and_a_search_that_is_off_is_not_shown(pool: PgPool) {
+    let service = Service::start_with(&pool, |config| {
+        config.providers.llm_base_url = "http://localhost:11434/v1".parse().unwrap();
+        config.providers.tavily_api_key = None;
+    })
+    .await;
+    let checks = service.get("/health").await.expect(200).body["checks"].take();
+    assert_eq!(checks["limits"], json!([{"provider": "localhost", "capacity": 30, "remaining": 30, "waiting": 0}]));
+    let breakers: Vec<_> = checks["breakers"].as_object().unwrap().keys().collect();
+    assert!(breakers.iter().all(|name| name.starts_with("localhost/")), "{breakers:?}");
+    let overview = service.get("/api/ops/overview").await.expect(200).body;
+    assert_eq!(overview["limits"].as_array().unwrap().len(), 1, "{overview}");
+    service.put("/api/ops/limits/localhost", &json!({"calls_per_minute": 60})).await.expect(200);
+    for unknown in ["groq", "tavily"] {
+        let answer = service.put(&format!("/api/ops/limits/{unknown}"), &json!({})).await.expect_problem(404);
+        assert_eq!(answer.body["detail"], "no such provider: there are localhost");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

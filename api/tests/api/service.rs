@@ -42,6 +42,7 @@ impl Service {
 
     async fn start_changed(postgres: &str, redis: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::for_servers(postgres, redis, &prefix()).unwrap();
+        config.providers.tavily_api_key = Some("tvly-test".into());
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

@@ -11,14 +11,20 @@ use super::model_limits::ModelLimits;
 use super::prices::Prices;
 use super::windows::Windows;
 use crate::money::MicroUsd;
+use crate::quota::ProviderName;
 
 /// Models that may stand in: a job asks Redis once for each that is down.
 const MAX_FALLBACK_MODELS: usize = 8;
 /// The longest name of a model, in bytes: it is part of keys and metrics.
 const MAX_MODEL_BYTES: usize = 128;
 
-/// The default's host.
+/// The defaults' hosts.
+const GROQ_HOST: &str = "api.groq.com";
 const TAVILY_HOST: &str = "api.tavily.com";
+/// The longest name of a provider, in bytes: it is part of keys and metrics.
+const MAX_NAME_BYTES: usize = 64;
+/// Names that other providers have.
+const OTHER_NAMES: [&str; 3] = ["tavily", "searxng", "embeddings"];
 
 /// Who searches the web.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -52,6 +58,10 @@ pub struct ProvidersConfig {
     /// Any OpenAI-compatible API, up to and with its version.
     #[config(env = "COPYDESK_LLM_BASE_URL", default = "https://api.groq.com/openai/v1")]
     pub llm_base_url: Url,
+    /// The LLM provider's name in quotas, usage, logs and metrics: up to 64 of `A-Za-z0-9._-`. By default
+    /// `groq` at Groq's address, elsewhere the host.
+    #[config(env = "COPYDESK_LLM_NAME")]
+    pub llm_name: Option<String>,
     /// The model that writes.
     #[config(env = "COPYDESK_LLM_MODEL", default = "llama-3.3-70b-versatile")]
     pub llm_model: String,
@@ -145,6 +155,14 @@ impl ProvidersConfig {
                 return Err(format!("{name} takes an http:// or https:// URL"));
             }
         }
+        if let Some(name) = &self.llm_name
+            && (!is_name(name) || OTHER_NAMES.contains(&name.as_str()))
+        {
+            return Err(format!(
+                "COPYDESK_LLM_NAME takes up to {MAX_NAME_BYTES} of A-Z a-z 0-9 . _ -, but none of {}",
+                OTHER_NAMES.join(", ")
+            ));
+        }
         if self.search_provider == SearchProvider::Searxng && self.search_base_url.host_str() == Some(TAVILY_HOST) {
             return Err("COPYDESK_SEARCH_PROVIDER=searxng needs the address of yours: COPYDESK_SEARCH_BASE_URL".into());
         }
@@ -204,6 +222,26 @@ impl ProvidersConfig {
         Ok(())
     }
 
+    /// Whether the LLM provider is Groq itself.
+    pub fn is_groq(&self) -> bool {
+        self.llm_base_url.host_str() == Some(GROQ_HOST)
+    }
+
+    /// The LLM provider's name in quotas, usage, logs and metrics.
+    pub fn llm_name(&self) -> ProviderName {
+        match &self.llm_name {
+            Some(name) => name.as_str().into(),
+            None if self.is_groq() => "groq".into(),
+            None => host_name(self.llm_base_url.host_str().unwrap_or_default()).as_str().into(),
+        }
+    }
+
+    /// Who searches the web; `None` where the provider needs a key and has none.
+    pub fn search(&self) -> Option<SearchProvider> {
+        let lacks_key = self.tavily_api_key.is_none() && !self.simulated;
+        Some(self.search_provider).filter(|provider| !(*provider == SearchProvider::Tavily && lacks_key))
+    }
+
     /// What is taken of models with figures of their own.
     pub fn model_limits(&self) -> ModelLimits {
         // A list that cannot be read has stopped the start.
@@ -258,6 +296,23 @@ impl ProvidersConfig {
     }
 }
 
+/// Whether it can be a part of keys, paths and metrics.
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_of_name)
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+/// A host as a name: an IPv6 address has characters that no name takes.
+fn host_name(host: &str) -> String {
+    let host = host.trim_matches(['[', ']']);
+    let name: String =
+        host.bytes().take(MAX_NAME_BYTES).map(|byte| if is_of_name(byte) { byte.into() } else { '-' }).collect();
+    if name.is_empty() || OTHER_NAMES.contains(&name.as_str()) { format!("llm-{name}") } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -278,6 +333,39 @@ mod tests {
         assert!(providers.validate().unwrap_err().starts_with("COPYDESK_PRICES: \"mine:1\" is no price"));
         let wrong = ProvidersConfig { prices: String::new(), business_usd_per_day: -1.0, ..providers }.validate();
         assert_eq!(wrong.unwrap_err(), "COPYDESK_BUSINESS_USD_PER_DAY takes an amount of US dollars from 0");
+    }
+
+    #[test]
+    fn the_llm_is_called_groq_at_groqs_address_and_by_its_host_elsewhere() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().providers;
+        assert_eq!(config.llm_name(), "groq");
+        let at = |url: &str| ProvidersConfig { llm_base_url: url.parse().unwrap(), ..config.clone() };
+        for (url, name) in [
+            ("https://api.openai.com/v1", "api.openai.com"),
+            ("http://127.0.0.1:11434/v1", "127.0.0.1"),
+            ("http://[fe80::1]:8000/v1", "fe80--1"),
+            ("http://tavily:8000/v1", "llm-tavily"),
+        ] {
+            assert_eq!(at(url).llm_name(), name, "{url}");
+        }
+        let named = |name: &str| ProvidersConfig { llm_name: Some(name.into()), ..at("http://h/v1") };
+        assert_eq!((named("my-llm.2").validate(), named("my-llm.2").llm_name()), (Ok(()), "my-llm.2".into()));
+        for wrong in ["", "my llm", "a/b", "ä", "tavily", "embeddings", &"x".repeat(65)] {
+            assert!(named(wrong).validate().unwrap_err().starts_with("COPYDESK_LLM_NAME takes"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_search_without_the_key_that_it_needs_is_off() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().providers;
+        let with = |search_provider, key: bool, simulated| {
+            let tavily_api_key = key.then(|| "tvly-test".into());
+            ProvidersConfig { search_provider, tavily_api_key, simulated, ..config.clone() }.search()
+        };
+        assert_eq!(with(SearchProvider::Tavily, false, false), None);
+        assert_eq!(with(SearchProvider::Tavily, true, false), Some(SearchProvider::Tavily));
+        assert_eq!(with(SearchProvider::Tavily, false, true), Some(SearchProvider::Tavily));
+        assert_eq!(with(SearchProvider::Searxng, false, false), Some(SearchProvider::Searxng));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::clock;
 use copydesk_common::quota::usual::TextKind;
-use copydesk_common::quota::{AskedFor, Rank};
+use copydesk_common::quota::{AskedFor, ProviderName, Rank};
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::job::StartedJob;
 use copydesk_domain::stage::Stage;
@@ -22,7 +22,7 @@ use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
 use crate::provider::search::Search;
 use crate::provider::web_page::WebPage;
-use crate::provider::{self, Model, ProviderError, Providers};
+use crate::provider::{Model, ProviderError, Providers};
 
 /// A shorter wait is slept through: giving the slot back and taking it again would cost more.
 const INLINE_WAIT: Duration = Duration::from_millis(250);
@@ -88,7 +88,7 @@ impl Calls {
 
     /// What earlier attempts used says whether the job is under way.
     pub fn resume(&self, used: &Usage) {
-        if let Some(made) = used.calls.get(provider::LLM) {
+        if let Some(made) = used.calls.get(&**self.llm()) {
             self.under_way.store(true, Ordering::Relaxed);
             self.made.store(*made, Ordering::Relaxed);
         }
@@ -149,6 +149,11 @@ impl Calls {
         &self.providers.reviewer
     }
 
+    /// The LLM provider's name.
+    pub fn llm(&self) -> &ProviderName {
+        self.writer().primary().provider()
+    }
+
     /// Whether the same model writes and edits: then it has read the beginning of an edit's prompt before.
     pub fn edits_with_the_writer(&self) -> bool {
         self.writer().primary().name() == self.reviewer().primary().name()
@@ -193,7 +198,7 @@ impl Calls {
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, StageError> {
         let call = |sink| {
-            self.patiently(provider::LLM, move |timeout| model.complete(self.rank_at(model), timeout, request, sink))
+            self.patiently(self.llm(), move |timeout| model.complete(self.rank_at(model), timeout, request, sink))
         };
         let Some(sink) = sink else { return call(None).await };
         let is_tried = model.streams();
@@ -215,8 +220,8 @@ impl Calls {
     fn answered(&self, model: &Model, answer: &Answer, by: &AnsweredBy) {
         self.under_way.store(true, Ordering::Relaxed);
         let Answer { prompt_tokens, cached_tokens, completion_tokens, .. } = *answer;
-        metric::tokens(provider::LLM, prompt_tokens, completion_tokens);
-        metric::cached_tokens(provider::LLM, &by.model, cached_tokens);
+        metric::tokens(self.llm(), prompt_tokens, completion_tokens);
+        metric::cached_tokens(self.llm(), &by.model, cached_tokens);
         if by.is_fallback {
             metric::fallback_model_answered(&by.model);
         }
@@ -300,15 +305,15 @@ impl Calls {
     pub async fn embed(&self, texts: &[String]) -> Result<Option<Embedded>, StageError> {
         let Some(model) = &self.providers.embeddings else { return Ok(None) };
         let call = |timeout| model.embed(self.rank(), timeout, texts);
-        let embedded = self.patiently(provider::EMBEDDINGS, call).await?;
+        let embedded = self.patiently(model.provider(), call).await?;
         let tokens = embedded.tokens.unwrap_or(0);
-        metric::tokens(provider::EMBEDDINGS, tokens, 0);
+        metric::tokens(model.provider(), tokens, 0);
         self.usage().cost_usd += model.cost(tokens).usd();
         Ok(Some(embedded))
     }
 
     /// Makes a call, after waits that are too short to give the slot back for.
-    async fn patiently<T, F>(&self, provider: &str, call: impl Fn(Duration) -> F) -> Result<T, StageError>
+    async fn patiently<T, F>(&self, provider: &ProviderName, call: impl Fn(Duration) -> F) -> Result<T, StageError>
     where
         F: Future<Output = Result<T, ProviderError>>,
     {
@@ -318,7 +323,7 @@ impl Calls {
     /// Makes a call, and counts it.
     async fn counted<T>(
         &self,
-        provider: &str,
+        provider: &ProviderName,
         call: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
         let result = call.await;
@@ -370,7 +375,7 @@ impl Calls {
 
     /// Counts what reached the provider: neither a refusal of the quota's nor a provider's own 429
     /// cost anything.
-    fn count(&self, provider: &str, error: Option<&ProviderError>) {
+    fn count(&self, provider: &ProviderName, error: Option<&ProviderError>) {
         let reached = error.is_none_or(|error| {
             matches!(
                 error,
@@ -381,8 +386,8 @@ impl Calls {
             )
         });
         if reached {
-            *self.usage().calls.entry(provider.to_owned()).or_default() += 1;
-            if provider == provider::LLM {
+            *self.usage().calls.entry(provider.to_string()).or_default() += 1;
+            if provider == self.llm() {
                 self.made.fetch_add(1, Ordering::Relaxed);
             }
         }

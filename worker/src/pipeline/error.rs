@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use copydesk_common::clock;
+use copydesk_common::quota::ProviderName;
 use copydesk_common::store::StoreError;
 use copydesk_domain::job::{StartedJob, WaitReason, Waiting};
 use copydesk_domain::problem::Problem;
@@ -50,8 +51,8 @@ impl StageError {
 
     /// What becomes of the job.
     pub fn interruption(self, job: &StartedJob) -> Interruption {
-        let wait = |reason, provider: &str, until| {
-            Interruption::Wait(Waiting { reason, provider: Some(provider.to_owned()), until })
+        let wait = |reason, provider: ProviderName, until| {
+            Interruption::Wait(Waiting { reason, provider: Some(provider.to_string()), until })
         };
         match self {
             Self::Provider(ProviderError::Throttled { provider, until }) => {

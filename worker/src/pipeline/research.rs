@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use copydesk_common::quota::ProviderName;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::text::clip::clip;
@@ -12,9 +13,9 @@ use super::brief::Brief;
 use super::calls::Calls;
 use super::error::StageError;
 use super::instruction;
+use crate::provider::ProviderError;
 use crate::provider::search::MAX_QUERY_CHARS;
 use crate::provider::web_page::WebPage;
-use crate::provider::{self, ProviderError};
 
 /// Passages that are kept.
 const MAX_PASSAGES: usize = 5;
@@ -71,7 +72,7 @@ pub async fn run(calls: &Calls, brief: &Brief) -> Result<Research, StageError> {
         }
         match calls.search(&query, &brief.language).await {
             Ok(pages) => found.push(pages),
-            Err(error) if is_worth_waiting(&error) && !calls.must_fall_back(&error) => return Err(error),
+            Err(error) if is_worth_waiting(&error, calls.llm()) && !calls.must_fall_back(&error) => return Err(error),
             Err(error) => return Ok(unavailable(Some(&error))),
         }
     }
@@ -80,12 +81,12 @@ pub async fn run(calls: &Calls, brief: &Brief) -> Result<Research, StageError> {
 
 /// A full window passes; a search that is down would hold the text up for nothing. Without its model the text
 /// is held up in any case.
-fn is_worth_waiting(error: &StageError) -> bool {
+fn is_worth_waiting(error: &StageError, llm: &ProviderName) -> bool {
     match error {
         StageError::Provider(ProviderError::Throttled { .. } | ProviderError::QuotaUnavailable { .. }) => true,
         StageError::Provider(
             ProviderError::BreakerOpen { provider, .. } | ProviderError::OverBudget { provider, .. },
-        ) => *provider == provider::LLM,
+        ) => provider == llm,
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use copydesk_common::config::{EmbeddingsConfig, ProvidersConfig};
 use copydesk_common::embedding::Vector;
 use copydesk_common::money::{MicroUsd, Price};
-use copydesk_common::quota::{Ask, Quota, Rank};
+use copydesk_common::quota::{Ask, ProviderName, Quota, Rank};
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use url::Url;
 
 use super::call::{self, CallError};
 use super::gate::{Gate, Taken};
-use super::{ClientError, EMBEDDINGS, ProviderError};
+use super::{ClientError, ProviderError};
 
 /// Texts of one call: so many vectors of the largest models stay within [`MAX_BODY_BYTES`]. OpenAI takes 2,048.
 pub const MAX_INPUTS: usize = 512;
@@ -44,7 +44,12 @@ impl Embeddings {
             return Ok(None);
         };
         let price = config.prices().of(&client.model);
-        Ok(Some(Self { client, gate: Gate::new(EMBEDDINGS, quota), price }))
+        Ok(Some(Self { client, gate: Gate::new(quota), price }))
+    }
+
+    /// The provider's name.
+    pub fn provider(&self) -> &ProviderName {
+        self.gate.provider()
     }
 
     /// The model's own name: vectors of different models say nothing beside each other.

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
 use copydesk_common::money::MicroUsd;
-use copydesk_common::quota::{Admission, Ask, AskedFor, BreakerState, Grant, Health, Quota, Settlement, ToldLimits};
+use copydesk_common::quota::{
+    Admission, Ask, AskedFor, BreakerState, Grant, Health, ProviderName, Quota, Settlement, ToldLimits,
+};
 use futures_util::FutureExt;
 
 use super::ProviderError;
@@ -33,7 +35,6 @@ pub(super) struct Taken {
 /// One provider's (and model's) quota and breaker.
 #[derive(Debug)]
 pub(super) struct Gate {
-    provider: &'static str,
     quota: Quota,
     /// That the provider was heard to tell other limits than ours, for so long that it is worth no further line.
     heard: Arc<Memory>,
@@ -74,8 +75,8 @@ impl Failure {
 }
 
 impl Gate {
-    pub(super) fn new(provider: &'static str, quota: Quota) -> Self {
-        Self { provider, quota, heard: Arc::default() }
+    pub(super) fn new(quota: Quota) -> Self {
+        Self { quota, heard: Arc::default() }
     }
 
     /// Makes `call` where the quota and the breaker let it through. `took` reads off an answer what
@@ -97,12 +98,21 @@ impl Gate {
             }
             Err(error) => error.settlement(),
         };
-        metric::provider_called(self.provider, result.as_ref().err().map_or("ok", CallError::outcome), began.elapsed());
+        metric::provider_called(
+            self.provider(),
+            result.as_ref().err().map_or("ok", CallError::outcome),
+            began.elapsed(),
+        );
         granted.settle(settlement).await;
         result.map_err(|error| {
             let (is_target_unknown, is_too_long) = (error.is_target_unknown(), error.is_too_long());
             Failure { error: self.explain(error), is_target_unknown, is_too_long }
         })
+    }
+
+    /// The provider's name.
+    pub(super) fn provider(&self) -> &ProviderName {
+        self.quota.provider()
     }
 
     /// Whether calls of both count in the same limits.
@@ -123,7 +133,7 @@ impl Gate {
 
     /// The grant; `None` for a turn.
     async fn admit(&self, ask: Ask) -> Result<Option<Grant>, ProviderError> {
-        let provider = self.provider;
+        let provider = self.provider().clone();
         let (error, by) = match self.quota.admit(ask).await {
             Ok(Admission::Granted(grant)) => return Ok(Some(grant)),
             Ok(Admission::Turn) => return Ok(None),
@@ -132,12 +142,12 @@ impl Gate {
             Ok(Admission::BreakerOpen { until }) => (ProviderError::BreakerOpen { provider, until }, "breaker"),
             Err(source) => (ProviderError::QuotaUnavailable { provider, source }, "redis"),
         };
-        metric::provider_refused(provider, by);
+        metric::provider_refused(self.provider(), by);
         Err(error)
     }
 
     fn explain(&self, error: CallError) -> ProviderError {
-        let provider = self.provider;
+        let provider = self.provider().clone();
         match error {
             CallError::Status { status: 429 | 498, .. } => {
                 let until = clock::now() + error.closed_for().unwrap_or_default();
@@ -192,7 +202,7 @@ fn hear(quota: &Quota, heard: &Memory, told: ToldLimits, ours: ToldLimits) {
     }
     heard.keep(HEARD_FOR);
     tracing::warn!(
-        provider.name = quota.provider(),
+        provider.name = %quota.provider(),
         model = quota.model(),
         told.calls_per_day = told.calls_per_day,
         told.tokens_per_minute = told.tokens_per_minute,
@@ -208,7 +218,7 @@ async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlem
     match quota.settle(grant, settlement).await {
         Ok(settled) => {
             if settled.breaker == BreakerState::Open && settlement.health == Health::Unhealthy {
-                tracing::warn!(provider.name = quota.provider(), was_probe, "a provider's breaker opened");
+                tracing::warn!(provider.name = %quota.provider(), was_probe, "a provider's breaker opened");
             }
             hear(quota, heard, settlement.told, settled.in_force);
         }
@@ -216,7 +226,7 @@ async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlem
             let error = &error as &dyn std::error::Error;
             tracing::warn!(
                 error,
-                provider.name = quota.provider(),
+                provider.name = %quota.provider(),
                 "the outcome of a call could not be told to the quota"
             );
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use copydesk_common::config::{ProvidersConfig, SearchProvider};
 use copydesk_common::money::MicroUsd;
-use copydesk_common::quota::{Ask, AskedFor, Quota, Rank};
+use copydesk_common::quota::{Ask, AskedFor, ProviderName, Quota, Rank};
 use copydesk_common::redis::Redis;
 use copydesk_domain::business::BusinessId;
 
@@ -53,16 +53,16 @@ impl Search {
     pub(super) fn new(
         config: &ProvidersConfig,
         http: reqwest::Client,
-        quota: Quota,
+        quota: Option<Quota>,
         redis: &Redis,
     ) -> Result<Option<Self>, ClientError> {
-        let (provider, url) = (config.search_provider, &config.search_base_url);
+        let (Some(provider), Some(quota)) = (config.search(), quota) else { return Ok(None) };
+        let url = &config.search_base_url;
         let engine = match provider {
-            SearchProvider::Tavily if config.tavily_api_key.is_none() && !config.simulated => return Ok(None),
             SearchProvider::Tavily => Engine::Tavily(TavilyClient::new(http, url, config.tavily_api_key.as_ref())?),
             SearchProvider::Searxng => Engine::Searxng(SearxngClient::new(http, url)),
         };
-        let gate = Gate::new(provider.as_str(), quota);
+        let gate = Gate::new(quota);
         let shared = SharedPages::new(redis, provider.as_str());
         Ok(Some(Self { engine, gate, shared, provider, cost: config.search_cost() }))
     }
@@ -92,8 +92,8 @@ impl Search {
     }
 
     /// Its name in quotas, usage and metrics.
-    pub fn provider(&self) -> &'static str {
-        self.provider.as_str()
+    pub fn provider(&self) -> &ProviderName {
+        self.gate.provider()
     }
 
     /// What a search costs.

@@ -38,6 +38,7 @@ impl Simulated {
         config.providers.llm_base_url = simulator.llm_base_url().parse().unwrap();
         config.providers.search_base_url = simulator.base_url().parse().unwrap();
         config.providers.groq_api_key = Some("gsk-test".into());
+        config.providers.llm_name = Some("groq".into());
         config.providers.tavily_api_key = Some("tvly-test".into());
         config.providers.llm_requests_per_minute = 6_000;
         config.providers.search_requests_per_minute = 6_000;
@@ -93,7 +94,10 @@ async fn vectors_come_in_the_order_of_their_texts_and_whole() {
     for kind in [FaultKind::EmptyText, FaultKind::TruncatedJson { part: None }, FaultKind::WrongShape { part: None }] {
         simulated.fail(Fault::embeddings(kind.clone()));
         let error = embed(&simulated).await.unwrap_err();
-        assert!(matches!(error, ProviderError::Failed { provider: "embeddings", .. }), "{kind:?}: {error}");
+        assert!(
+            matches!(&error, ProviderError::Failed { provider, .. } if *provider == "embeddings"),
+            "{kind:?}: {error}"
+        );
     }
 }
 
@@ -104,7 +108,9 @@ async fn a_model_of_vectors_that_is_down_is_left_alone_and_others_are_not() {
     for _ in 0..5 {
         assert!(matches!(embed(&simulated).await, Err(ProviderError::Failed { .. })));
     }
-    assert!(matches!(embed(&simulated).await, Err(ProviderError::BreakerOpen { provider: "embeddings", .. })));
+    assert!(
+        matches!(embed(&simulated).await, Err(ProviderError::BreakerOpen { provider, .. }) if provider == "embeddings")
+    );
     assert_eq!(simulated.simulator.calls().embeddings.accepted, 5, "the sixth was not made");
     assert!(simulated.ask().await.is_ok());
 }
@@ -174,7 +180,7 @@ async fn five_failures_in_a_row_open_the_breaker_for_every_caller() {
             "{error:?}"
         );
     }
-    assert!(matches!(simulated.ask().await, Err(ProviderError::BreakerOpen { provider: "groq", .. })));
+    assert!(matches!(simulated.ask().await, Err(ProviderError::BreakerOpen { provider, .. }) if provider == "groq"));
     assert_eq!(simulated.simulator.calls().chat.accepted, 5, "the sixth was not made");
     assert!(simulated.search().await.is_ok(), "each provider has its own breaker");
 }
@@ -395,7 +401,10 @@ async fn a_searxng_whose_engines_are_silent_has_failed_and_has_not_found_nothing
     let simulated = searxng().await;
     simulated.fail(Fault::any(FaultKind::EmptyText));
     let error = simulated.search().await.unwrap_err();
-    assert!(matches!(error, ProviderError::Failed { provider: "searxng", source: CallError::NoEngine }), "{error:?}");
+    assert!(
+        matches!(&error, ProviderError::Failed { provider, source: CallError::NoEngine } if *provider == "searxng"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

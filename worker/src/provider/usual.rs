@@ -4,12 +4,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use copydesk_common::quota::QuotaError;
 use copydesk_common::quota::usual::{self, TextKind, Usual};
+use copydesk_common::quota::{ProviderName, QuotaError};
 use copydesk_common::redis::Redis;
 use copydesk_domain::usage::Usage;
-
-use super::LLM;
 
 /// How long what was heard is good enough: means move slowly.
 const FRESH_FOR: Duration = Duration::from_secs(10);
@@ -18,6 +16,8 @@ const FRESH_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct UsualTexts {
     redis: Redis,
+    /// The LLM provider's name.
+    llm: ProviderName,
     known: Arc<Mutex<Known>>,
 }
 
@@ -29,8 +29,8 @@ struct Known {
 }
 
 impl UsualTexts {
-    pub(super) fn new(redis: &Redis) -> Self {
-        Self { redis: redis.clone(), known: Arc::default() }
+    pub(super) fn new(redis: &Redis, llm: ProviderName) -> Self {
+        Self { redis: redis.clone(), llm, known: Arc::default() }
     }
 
     /// Calls to the LLM to keep for a text, of which [`Usual::calls`] says more.
@@ -46,7 +46,7 @@ impl UsualTexts {
 
     /// Learns what a finished text took.
     pub fn learn(&self, kind: TextKind, used: &Usage) {
-        let calls = used.calls.get(LLM).copied().unwrap_or(0);
+        let calls = used.calls.get(&*self.llm).copied().unwrap_or(0);
         // Without an answer there is a text by template: it says nothing of what texts take.
         if used.models.is_empty() || calls == 0 {
             return;

@@ -82,6 +82,7 @@ impl System {
         config.providers.llm_base_url = simulator.llm_base_url().parse().unwrap();
         config.providers.search_base_url = simulator.base_url().parse().unwrap();
         config.providers.groq_api_key = Some("gsk-test".into());
+        config.providers.llm_name = Some("groq".into());
         config.providers.tavily_api_key = Some("tvly-test".into());
         config.providers.simulated = true;
         config.providers.llm_requests_per_minute = 6_000;
@@ -139,6 +140,7 @@ impl System {
             .env("REDIS_URL", &self.redis_url)
             .env("COPYDESK_REDIS_PREFIX", &self.config.redis.prefix)
             .env("GROQ_API_KEY", "gsk-test")
+            .env("COPYDESK_LLM_NAME", "groq")
             .env("TAVILY_API_KEY", "tvly-test")
             .env("COPYDESK_LLM_BASE_URL", providers.llm_base_url.as_str())
             .env("COPYDESK_SEARCH_BASE_URL", providers.search_base_url.as_str())

@@ -296,7 +296,7 @@ impl LimitView {
             set: set.map(|set| LimitsView::of_set(&set.limits)).unwrap_or_default(),
             in_force: LimitsView::in_force(&status.limits),
             told: shared.iter().filter_map(ToldView::of).collect(),
-            provider: status.provider.clone(),
+            provider: status.provider.to_string(),
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::redis::Swept;
 impl Quota {
     /// Another provider's, in the same process.
     fn of_provider(&self, provider: &str) -> Self {
-        Self { keys: self.redis.keys().quota(provider, provider, "m"), provider: provider.to_owned(), ..self.clone() }
+        Self { keys: self.redis.keys().quota(provider, provider, "m"), provider: provider.into(), ..self.clone() }
     }
 }
 
