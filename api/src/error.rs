@@ -36,6 +36,14 @@ pub enum ApiError {
     /// The path names a provider that Copydesk does not call.
     #[error("no such provider: there are {0}")]
     UnknownProvider(String),
+    /// The request names a host that is not on the list.
+    #[error("{0:?} is no name of this service: an operator can add it to COPYDESK_ALLOWED_HOSTS")]
+    UnknownHost(String),
+    /// A web page of another origin sends the request.
+    #[error(
+        "a web page of another origin cannot send this request: an operator can add its origin to COPYDESK_CORS_ORIGINS"
+    )]
+    ForeignOrigin,
     /// The request conflicts with the state of the resource.
     #[error("{0}")]
     Conflict(String),
@@ -77,8 +85,11 @@ impl ApiError {
         Self::Invalid(vec![FieldProblem { pointer: pointer.into(), detail: detail.into() }])
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
+            Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) => StatusCode::NOT_FOUND,
@@ -119,6 +130,8 @@ impl ApiError {
 pub fn problem_of(status: StatusCode) -> Problem {
     let (kind, title) = match status {
         StatusCode::BAD_REQUEST => ("malformed-request", "Malformed request"),
+        StatusCode::FORBIDDEN => ("foreign-origin", "Foreign origin"),
+        StatusCode::MISDIRECTED_REQUEST => ("unknown-host", "Unknown host"),
         StatusCode::NOT_FOUND => ("not-found", "Not found"),
         StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),
         StatusCode::REQUEST_TIMEOUT => ("request-timeout", "Request timeout"),

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 pub mod accept;
 pub mod accepted;
+pub mod access;
 pub mod announce;
 pub mod drain;
 pub mod entity_tag;
@@ -72,8 +73,9 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
     let redis = Redis::new(&config.redis)?;
     let closing = CancellationToken::new();
     let work = TaskTracker::new();
+    let access = access::Access::new(&config.api);
     let services = state::Services::new(config, store, redis.clone(), closing.clone(), &work);
-    Ok(App { router: router::router(services), redis, closing, work })
+    Ok(App { router: router::router(services, access), redis, closing, work })
 }
 
 impl App {

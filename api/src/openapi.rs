@@ -46,7 +46,11 @@ pub struct Reference;
 /// Adds the errors and headers that operations have in common.
 pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut reference.paths.paths {
-        for operation in operations(item) {
+        for (changes, operation) in operations(item) {
+            if changes {
+                add_problem(operation, StatusCode::FORBIDDEN, "A web page of another origin sent the request.");
+            }
+            add_problem(operation, StatusCode::MISDIRECTED_REQUEST, "The host is not in `COPYDESK_ALLOWED_HOSTS`.");
             if path.starts_with("/api/") {
                 add_problems(operation, path);
             }
@@ -56,8 +60,16 @@ pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+/// The operations of a path, and whether they change anything.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    let all = [(false, get), (true, put), (true, post), (true, delete), (true, patch)];
+    all.into_iter().filter_map(|(changes, operation)| Some((changes, operation.as_mut()?)))
+}
+
+fn add_problem(operation: &mut Operation, status: StatusCode, description: &str) {
+    let responses = &mut operation.responses.responses;
+    responses.entry(status.as_str().to_owned()).or_insert_with(|| RefOr::T(problem(status, description)));
 }
 
 fn add_problems(operation: &mut Operation, path: &str) {
@@ -66,7 +78,8 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (takes_body, StatusCode::BAD_REQUEST, "The body is missing or cannot be read."),
         (takes_body, StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
         (takes_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
-        (takes_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not supported."),
+        (true, StatusCode::BAD_REQUEST, "The request names no host, or two."),
+        (true, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not supported."),
         (path.contains("{id}") || path.contains("{kind}"), StatusCode::NOT_FOUND, "The resource does not exist."),
         (true, StatusCode::UNPROCESSABLE_ENTITY, "Some values are invalid: `errors` names all of them."),
         (
@@ -77,8 +90,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (true, StatusCode::INTERNAL_SERVER_ERROR, "An internal error; it was logged with the `x-request-id`."),
     ];
     for (_, status, description) in by_presence.into_iter().filter(|(present, ..)| *present) {
-        let responses = &mut operation.responses.responses;
-        responses.entry(status.as_str().to_owned()).or_insert_with(|| RefOr::T(problem(status, description)));
+        add_problem(operation, status, description);
     }
 }
 

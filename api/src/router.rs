@@ -1,6 +1,7 @@
 //! All routes, and the middleware of every request.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,9 +18,10 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::access::Access;
 use crate::error::ApiError;
 use crate::extract::UPLOAD_BODY_BYTES;
-use crate::extract::query::{self, KnownParameters};
+use crate::extract::query::{self, Operations};
 use crate::openapi::{Reference, complete};
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
@@ -78,9 +80,9 @@ pub fn reference() -> utoipa::openapi::OpenApi {
 }
 
 /// The whole service.
-pub fn router(services: Services) -> Router {
+pub fn router(services: Services, access: Access) -> Router {
     let reference = reference();
-    let known = query::known_parameters(&reference);
+    let known = query::operations(&reference);
     // Serialised once: a handler is cloned for every request.
     let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
     let (routes, _) = routes().split_for_parts();
@@ -89,22 +91,38 @@ pub fn router(services: Services) -> Router {
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")));
-    guard(routes, known, REQUEST_TIMEOUT)
+    let cors = access.cors();
+    let guarded = guard(routes, Guard { known, access, most: REQUEST_TIMEOUT });
+    // Around the guard: its refusals can be read as well.
+    match cors {
+        Some(cors) => guarded.layer(cors),
+        None => guarded,
+    }
+}
+
+/// What every request is held against.
+#[derive(Clone)]
+struct Guard {
+    known: Operations,
+    access: Access,
+    /// The longest that a request may take.
+    most: Duration,
 }
 
 /// The middleware of every request, as one layer: each layer costs some allocations for every
 /// request.
-fn guard(routes: Router, known: KnownParameters, most: Duration) -> Router {
-    let layer = from_fn_with_state(known, move |State(known), request, next| serve(known, most, request, next));
+fn guard(routes: Router, guard: Guard) -> Router {
+    let layer = from_fn_with_state(Arc::new(guard), |State(guard), request, next| serve(guard, request, next));
     routes.fallback(|| async { ApiError::UnknownRoute }).layer(layer)
 }
 
-async fn serve(known: KnownParameters, most: Duration, request: Request, next: Next) -> Response {
-    let route = async |request: Request| match query::refused(&known, &request) {
+async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {
+    let refused = |request: &Request| guard.access.refused(request).or_else(|| query::refused(&guard.known, request));
+    let route = async |request: Request| match refused(&request) {
         Some(error) => error.into_response(),
         None => next.run(request).await,
     };
-    let bounded = |request| limit_time(most, route(request));
+    let bounded = |request| limit_time(guard.most, route(request));
     observe::observe(request, |request| drain::drain(request, bounded)).await
 }
 
@@ -131,7 +149,9 @@ mod tests {
 
     /// A route behind the guard with a short time limit.
     fn guarded(path: &str, route: MethodRouter) -> Router {
-        guard(Router::new().route(path, route), KnownParameters::default(), Duration::from_millis(50))
+        let most = Duration::from_millis(50);
+        let guarded = Guard { known: Operations::default(), access: Access::default(), most };
+        guard(Router::new().route(path, route), guarded)
     }
 
     async fn panics() -> &'static str {
@@ -141,7 +161,10 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_problem_that_tells_nothing() {
         let service = guarded("/panics", get(panics));
-        let response = service.oneshot(Request::get("/panics").body(Body::empty()).unwrap()).await.unwrap();
+        let response = service
+            .oneshot(Request::get("/panics").header("host", "localhost").body(Body::empty()).unwrap())
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
         assert!(response.headers().contains_key("x-request-id"));
@@ -154,7 +177,10 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_takes_for_ever_is_given_up() {
         let service = guarded("/hangs", get(std::future::pending::<()>));
-        let response = service.oneshot(Request::get("/hangs").body(Body::empty()).unwrap()).await.unwrap();
+        let response = service
+            .oneshot(Request::get("/hangs").header("host", "localhost").body(Body::empty()).unwrap())
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key("retry-after"));
     }

@@ -98,6 +98,7 @@ impl Config {
     /// Checks the rules of each subsystem.
     fn check_sections(&self) -> Result<(), ConfigError> {
         let sections = || {
+            self.api.validate()?;
             self.postgres.validate()?;
             self.redis.validate()?;
             self.telemetry.validate()?;

@@ -68,7 +68,7 @@ pub async fn bytes(request: Request, limit_bytes: usize) -> Result<Bytes, ApiErr
 }
 
 /// Whether the body is plain JSON. Compressed bodies are not accepted.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
     let kind = text(header::CONTENT_TYPE).unwrap_or_default();

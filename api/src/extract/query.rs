@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::body::{MAX_PROBLEMS, escaped, pointer, violations};
+use super::body::{MAX_PROBLEMS, escaped, is_json, pointer, violations};
 use crate::error::ApiError;
 
 /// The route's query parameters.
@@ -36,11 +37,20 @@ where
     }
 }
 
-/// The query parameters that each operation of the reference takes.
-pub type KnownParameters = Arc<HashMap<(Method, String), HashSet<String>>>;
+/// What each operation of the reference takes.
+pub type Operations = Arc<HashMap<(Method, String), Takes>>;
 
-/// The parameters in the API reference: others are refused.
-pub fn known_parameters(reference: &OpenApi) -> KnownParameters {
+/// What an operation takes.
+#[derive(Debug)]
+pub struct Takes {
+    /// Its query parameters.
+    parameters: HashSet<String>,
+    /// Whether it takes a body.
+    body: bool,
+}
+
+/// The operations of the API reference: what else a request holds is refused.
+pub fn operations(reference: &OpenApi) -> Operations {
     let mut known = HashMap::new();
     for (path, item) in &reference.paths.paths {
         for (method, operation) in [
@@ -51,7 +61,8 @@ pub fn known_parameters(reference: &OpenApi) -> KnownParameters {
             (Method::DELETE, &item.delete),
         ] {
             if let Some(operation) = operation {
-                known.insert((method, path.clone()), names(operation));
+                let takes = Takes { parameters: names(operation), body: operation.request_body.is_some() };
+                known.insert((method, path.clone()), takes);
             }
         }
     }
@@ -67,12 +78,19 @@ fn names(operation: &Operation) -> HashSet<String> {
 }
 
 /// The error of a request with unknown or duplicate query parameters: if a misspelt `?wiat=30` were
-/// ignored, the mistake would be found much later.
-pub fn refused(known: &KnownParameters, request: &Request) -> Option<ApiError> {
-    let query = request.uri().query()?;
+/// ignored, the mistake would be found much later. Or with a body that its operation does not take:
+/// one of JSON does no harm, and many clients send `{}`; other ones a foreign page can send unasked.
+pub fn refused(known: &Operations, request: &Request) -> Option<ApiError> {
+    let has_body = !request.body().is_end_stream();
+    if request.uri().query().is_none() && !has_body {
+        return None;
+    }
     let route = request.extensions().get::<MatchedPath>()?.as_str();
-    let names = known.get(&(request.method().clone(), route.to_owned()))?;
-    let errors = misused(query, names);
+    let takes = known.get(&(request.method().clone(), route.to_owned()))?;
+    if has_body && !takes.body && !is_json(request.headers()) {
+        return Some(ApiError::UnsupportedMediaType("application/json, and this route needs no body"));
+    }
+    let errors = misused(request.uri().query().unwrap_or_default(), &takes.parameters);
     if errors.is_empty() { None } else { Some(ApiError::Invalid(errors)) }
 }
 

@@ -51,11 +51,61 @@ async fn unknown_routes_and_methods_are_problems(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_foreign_page_changes_nothing_and_an_allowed_one_may_read(pool: PgPool) {
+    let own = "https://app.example.com";
+    let service = Service::start_with(&pool, |config| {
+        config.api.cors_origins = own.to_owned();
+        config.api.allowed_hosts = "copy.example.com".to_owned();
+    })
+    .await;
+    let pause =
+        |origin: &str| service.request(Method::POST, "/api/ops/queues/generate/pause").header("origin", origin).send();
+    let refused = Answer::of(pause("https://evil.example").await.unwrap()).await.expect_problem(403);
+    assert_eq!(refused.body["type"], "/problems/foreign-origin");
+    let health = service.get("/api/ops/overview").await.expect(200).body;
+    assert_eq!(health["queues"][0]["intake"], "open", "it changed nothing: {health}");
+    let allowed = Answer::of(pause(own).await.unwrap()).await.expect(200);
+    assert_eq!(allowed.header("access-control-allow-origin"), own);
+    let asked = service
+        .request(Method::OPTIONS, "/api/generate")
+        .header("origin", own)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,idempotency-key");
+    let asked = Answer::of(asked.send().await.unwrap()).await.expect(200);
+    assert!(asked.header("access-control-allow-headers").contains("idempotency-key"), "{asked:?}");
+
+    for (host, status) in [("copy.example.com", 200), ("evil.example", 421)] {
+        let request = service.request(Method::GET, "/health").header("host", host);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{host}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_body_where_none_belongs_is_json_or_refused(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let path = "/api/ops/queues/generate/resume";
+    let answers = [
+        (service.request(Method::POST, path), 200),
+        (service.request(Method::POST, path).header("content-type", "application/json").body("{}"), 200),
+        (service.request(Method::POST, path).header("content-type", "text/plain").body("{}"), 415),
+        (
+            service.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded").body("a=b"),
+            415,
+        ),
+        (service.request(Method::POST, path).body("{}"), 415),
+    ];
+    for (request, status) in answers {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_connection_that_breaks_off_harms_nobody(pool: PgPool) {
     let service = Service::start(&pool).await;
     let address = service.base.trim_start_matches("http://");
     for part in [
-        "POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"topic\"",
+        "POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"topic\"",
         "GET /api/jobs/x HTTP/1.1\r\nHo",
         "\r\n\r\n\0\0\0",
         "GET / HTTP/9.9\r\n\r\n",
@@ -75,7 +125,7 @@ async fn a_connection_that_breaks_off_harms_nobody(pool: PgPool) {
 async fn a_client_that_expects_to_be_asked_is_told_no_without_its_body(pool: PgPool) {
     let service = Service::start(&pool).await;
     let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
-    let head = "POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
+    let head = "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
     connection.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     connection.read_to_end(&mut answer).await.unwrap();
