@@ -17,7 +17,7 @@ mod stop;
 
 pub use counter::Counter;
 use pairs::Pairs;
-pub use pairs::is_unspaced;
+pub use pairs::{is_dense, is_unspaced};
 
 /// The longest word, in bytes. Longer ones are data, such as hashes and base64.
 const MAX_WORD_BYTES: usize = 40;
@@ -124,5 +124,7 @@ mod tests {
     fn scripts_without_spaces_are_cut_into_pairs() {
         assert_eq!(list("我们的诊所"), ["们的", "我们", "的诊", "诊所"]);
         assert_eq!(list("scan 诊所"), ["scan", "诊所"]);
+        let long = "កំពង់ផែមានកន្លែងចតទូកចំនួនហុកសិប";
+        assert!(!words(long).is_disjoint(&words("កន្លែងចតទូក")), "longer than any word of other scripts");
     }
 }

@@ -2,8 +2,8 @@
 
 use tantivy::tokenizer::{Token, TokenFilter, TokenStream, Tokenizer};
 
-/// Cuts runs of Han, Hiragana, Katakana and Thai, which are written without spaces, into
-/// overlapping pairs of characters, the usual substitute for words in these scripts.
+/// Cuts runs of scripts that are written without spaces into overlapping pairs of characters, the
+/// usual substitute for words in them.
 #[derive(Clone)]
 pub(crate) struct Pairs;
 
@@ -66,7 +66,81 @@ fn pairs(word: &str) -> Vec<String> {
     chars.windows(2).rev().map(|pair| pair.iter().collect()).collect()
 }
 
-/// Whether a script is written without spaces: Han, Hiragana, Katakana and Thai are.
+/// Whether a character belongs to a script that is written without spaces. Punctuation does not.
 pub fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{0e00}'..='\u{0e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
+    is_dense(c) || is_phonetic(c)
+}
+
+/// Whether about two characters of an unspaced script make a word: Han, Bopomofo, Hiragana,
+/// Katakana and Yi.
+pub fn is_dense(c: char) -> bool {
+    match c {
+        '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{3096}' | '\u{309d}'..='\u{309f}' => true,
+        '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{312f}' | '\u{31a0}'..='\u{31bf}' | '\u{31f0}'..='\u{31ff}' => true,
+        '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{a000}'..='\u{a48c}' => true,
+        '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}' => true,
+        _ => false,
+    }
+}
+
+/// The other unspaced scripts, whose words are spelled with vowels and tones: Thai, Lao, Tibetan,
+/// Myanmar, Khmer, Tai Le, New Tai Lue, Buginese, Tai Tham, Balinese, Batak, Phags-pa, Javanese,
+/// Cham and Tai Viet.
+fn is_phonetic(c: char) -> bool {
+    match c {
+        // Signs that end or part sentences.
+        '\u{0e4f}' | '\u{0e5a}' | '\u{0e5b}' | '\u{0f01}'..='\u{0f0a}' | '\u{0f0d}'..='\u{0f14}' => false,
+        '\u{104a}'..='\u{104f}' | '\u{17d4}'..='\u{17d6}' | '\u{17d8}'..='\u{17da}' => false,
+        '\u{1a1e}' | '\u{1a1f}' | '\u{1aa0}'..='\u{1aad}' | '\u{1b5a}'..='\u{1b60}' | '\u{1bfc}'..='\u{1bff}' => false,
+        '\u{a874}'..='\u{a877}' | '\u{a9c1}'..='\u{a9cd}' | '\u{aa5c}'..='\u{aa5f}' | '\u{aade}' | '\u{aadf}' => false,
+        '\u{0e01}'..='\u{0fff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17f9}' | '\u{1950}'..='\u{19ff}' => true,
+        '\u{1a00}'..='\u{1aad}' | '\u{1b00}'..='\u{1b7f}' | '\u{1bc0}'..='\u{1bff}' | '\u{a840}'..='\u{a877}' => true,
+        '\u{a980}'..='\u{a9fe}' | '\u{aa00}'..='\u{aadf}' => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unspaced_scripts_are_told_from_others_and_from_punctuation() {
+        for word in [
+            "我们",
+            "ひらがな",
+            "カタカナ",
+            "ﾊﾝｶｸ",
+            "𠀋",
+            "ภาษาไทย",
+            "ພາສາລາວ",
+            "བོད་སྐད",
+            "မြန်မာ",
+            "ភាសាខ្មែរ",
+            "ꦗꦮ",
+            "ᬩᬮᬶ",
+        ] {
+            assert!(word.chars().all(is_unspaced), "{word}");
+        }
+        for other in [
+            "Latin",
+            "кириллица",
+            "हिन्दी",
+            "한국어",
+            "العربية",
+            "ქართული",
+            "አማርኛ",
+            "。",
+            "、",
+            "។",
+            "၊",
+            "။",
+            "།",
+            "꧉",
+            "！",
+            "・",
+        ] {
+            assert!(!other.chars().any(is_unspaced), "{other}");
+        }
+    }
 }

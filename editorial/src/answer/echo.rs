@@ -1,10 +1,15 @@
 //! Answers that repeat the prompt: its fixed text, its tags, or what was only for the writer.
 
+use copydesk_words::is_unspaced;
+
+use crate::text::language;
 use crate::text::sentence::sentences;
 
 /// The shortest line of the prompt, in characters, whose occurrence in a text is a copy and no
 /// coincidence.
 const MIN_COPIED_CHARS: usize = 40;
+/// The same in scripts without spaces, in words.
+const MIN_COPIED_WORDS: usize = 8;
 /// Tags of the prompt, which no text contains.
 const PROMPT_TAGS: &[&str] = &[
     "<task ",
@@ -83,7 +88,9 @@ pub(super) fn is_leak(text: &str, private: &[&str]) -> bool {
 
 /// Whether a text, already [`spaced`], contains a copy of `said`.
 fn is_copied(text: &str, said: &str) -> bool {
-    said.chars().count() >= MIN_COPIED_CHARS && text.contains(&spaced(said))
+    let is_long = said.chars().count() >= MIN_COPIED_CHARS
+        || (said.contains(is_unspaced) && language::count_words(said) >= MIN_COPIED_WORDS);
+    is_long && text.contains(&spaced(said))
 }
 
 /// A text in lower case with single spaces, so that line breaks do not matter.

@@ -1,5 +1,10 @@
 //! How an answer ends: complete, or in the middle of a sentence.
 
+use copydesk_words::is_unspaced;
+
+use crate::text::language;
+use crate::text::sentence::is_unmarked;
+
 /// Endings of an unfinished text.
 const UNFINISHED: &[&str] = &[
     "a", "an", "and", "as", "at", "because", "but", "by", "for", "from", "in", "into", "its", "of", "on", "or", "our",
@@ -8,6 +13,10 @@ const UNFINISHED: &[&str] = &[
 ];
 /// A last line with at least this many words is a sentence, and must end like one.
 const SENTENCE_WORDS: usize = 9;
+/// The same in scripts without spaces, whose words are only estimated.
+const UNSPACED_SENTENCE_WORDS: usize = 15;
+/// Commas of all scripts.
+const COMMAS: [char; 8] = [',', '，', '、', '،', '၊', '፣', '՝', '꧈'];
 
 /// Whether a text breaks off.
 pub(super) fn is_cut_off(text: &str) -> bool {
@@ -18,18 +27,25 @@ pub(super) fn is_cut_off(text: &str) -> bool {
     let bare = without_marks(last);
     let Some(end) = bare.chars().next_back() else { return false };
     let last_word = bare.split_whitespace().next_back().unwrap_or_default().to_lowercase();
-    if UNFINISHED.contains(&last_word.as_str()) || (end == ',' && bare.split_whitespace().count() > 4) {
+    if UNFINISHED.contains(&last_word.as_str()) || (COMMAS.contains(&end) && language::count_words(bare) > 4) {
         return true;
     }
     let is_prose = !last.starts_with(['#', '-', '*', '|', '>']) && !last.contains("://");
-    is_prose && end.is_alphanumeric() && bare.split_whitespace().count() >= SENTENCE_WORDS
+    let sentence_words = match end {
+        // A sentence needs no mark here.
+        end if is_unmarked(end) => usize::MAX,
+        end if is_unspaced(end) => UNSPACED_SENTENCE_WORDS,
+        _ => SENTENCE_WORDS,
+    };
+    is_prose && (end.is_alphanumeric() || is_unspaced(end)) && language::count_words(bare) >= sentence_words
 }
 
 /// A line without citations, quotes and emphasis at its end.
 pub(super) fn without_marks(line: &str) -> &str {
     let mut line = line;
     loop {
-        let trimmed = line.trim_end_matches(['*', '_', '"', '”', '»', '’', '\'', ')', ' ']);
+        let trimmed =
+            line.trim_end_matches(['*', '_', '"', '”', '»', '’', '\'', ')', ' ', '」', '』', '）', '】', '》']);
         let uncited = trimmed.strip_suffix(']').and_then(|rest| {
             let (before, number) = rest.rsplit_once('[')?;
             number.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' ').then_some(before)

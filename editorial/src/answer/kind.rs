@@ -1,7 +1,7 @@
 //! Answers that are not a text but data, code, a review or a plan.
 
 use super::ending::without_marks;
-use crate::text::language;
+use crate::text::{language, sentence};
 
 /// Several runs of at least this many letters and digits are encoded data, not words.
 const PACKED_CHARS: usize = 60;
@@ -33,7 +33,10 @@ pub(super) fn is_review(lower: &str) -> bool {
 
 /// Whether no line of a text is a sentence. The body of an ad may lack its full stop.
 pub(super) fn is_plan(text: &str) -> bool {
-    let ends = |line: &str| without_marks(line).ends_with(['.', '!', '?', '…', ':', '。', '！', '？', '।', '؟']);
+    let ends = |line: &str| {
+        let bare = without_marks(line);
+        sentence::is_finished(bare) || bare.ends_with(['…', ':', '：'])
+    };
     let is_sentence =
         |line: &str| language::count_words(line) >= MIN_SENTENCE_WORDS && (ends(line) || line.starts_with("Body:"));
     !text.lines().map(str::trim).filter(|line| !line.starts_with('#')).any(is_sentence)

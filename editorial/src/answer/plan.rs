@@ -2,6 +2,7 @@
 //! it, however the model marked it. A missing plan is no fault.
 
 use super::ending::without_marks;
+use crate::text::sentence::MARKS;
 
 const OPEN: &str = "<plan>";
 const CLOSE: &str = "</plan>";
@@ -88,7 +89,7 @@ fn unclosed(text: &str) -> Option<(usize, std::ops::Range<usize>)> {
 fn is_entry(line: &str) -> bool {
     let is_listed = line.starts_with(['-', '*', '•']) || line.starts_with(|c: char| c.is_ascii_digit());
     let uncited = without_marks(line);
-    is_listed || (uncited.len() < line.len() && line.ends_with(']') && !uncited.ends_with(['.', '!', '?']))
+    is_listed || (uncited.len() < line.len() && line.ends_with(']') && !uncited.ends_with(MARKS))
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::text::sentence;
+use copydesk_words::is_unspaced;
+
+use crate::text::{language, sentence};
 
 /// The same sentence this many times is a loop.
 const MAX_SAME_SENTENCES: usize = 4;
@@ -24,7 +26,7 @@ pub(super) fn is_repetition(lower: &str) -> bool {
     for sentence in sentence::pieces(lower) {
         in_a_row = if sentence == last { in_a_row + 1 } else { 1 };
         last = sentence;
-        if sentence.split_whitespace().count() >= 4 {
+        if sentence.split_whitespace().count() >= 4 || language::count_words(sentence) >= 4 {
             most_in_a_row = most_in_a_row.max(in_a_row);
             *counts.entry(sentence).or_default() += 1;
         }
@@ -42,12 +44,18 @@ pub(super) fn is_repetition(lower: &str) -> bool {
     loops || counts_on || is_endless || !is_varied(lower)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^52")]
 fn is_varied(lower: &str) -> bool {
+    // What counts as a word of an unspaced script depends on where it begins: there, runs of characters are compared.
+    let chars: Vec<char> = lower.chars().filter(|&c| is_unspaced(c)).collect();
     let words: Vec<&str> = lower.split_whitespace().collect();
-    if words.len() < MIN_WORDS_FOR_VARIETY {
-        return true;
-    }
-    let different: HashSet<&[&str]> = words.windows(3).collect();
-    different.len() as f64 >= MIN_VARIETY * (words.len() - 2) as f64
+    (words.len() < MIN_WORDS_FOR_VARIETY || is_varied_in(&words, 3))
+        && (language::count_words(lower) < MIN_WORDS_FOR_VARIETY
+            || chars.len() < lower.len() / 8
+            || is_varied_in(&chars, 10))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^52")]
+fn is_varied_in<T: Eq + std::hash::Hash>(units: &[T], run: usize) -> bool {
+    let different: HashSet<&[T]> = units.windows(run).collect();
+    different.len() as f64 >= MIN_VARIETY * units.len().saturating_sub(run - 1) as f64
 }

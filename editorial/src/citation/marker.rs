@@ -35,7 +35,7 @@ pub fn sentence_before(text: &str, at: usize) -> &str {
     let line = &text[line_start..at];
     // Skips other citations of the same sentence, and its full stop if that comes first.
     let body = line.trim_end_matches(|c: char| c.is_ascii_digit() || "[],; ".contains(c));
-    let body = body.trim_end_matches(['.', '!', '?', '"', '”', '*', '_', '。', '！', '？']);
+    let body = body.trim_end_matches(|c| ['"', '”', '*', '_', '」', '』'].contains(&c) || sentence::MARKS.contains(&c));
     let start = sentence::ends(body).filter(|&end| end < body.len()).last().unwrap_or(0);
     &body[start..]
 }

@@ -2,14 +2,17 @@
 //! and stock sentences when they run out. Nothing is invented.
 
 use chrono::{DateTime, Utc};
+use copydesk_words::is_unspaced;
 
 use crate::text::clip::chars;
-use crate::text::sentence;
+use crate::text::{language, sentence};
 
 /// The longest sentence that is used whole, in characters.
 const MAX_SENTENCE_CHARS: usize = 240;
 /// The shortest sentence, in characters. Shorter ones are headings, labels and fragments.
 const MIN_SENTENCE_CHARS: usize = 25;
+/// The same in scripts without spaces, in words.
+const MIN_SENTENCE_WORDS: usize = 5;
 /// The most sentences from one passage: the next passage likely says something else.
 const SENTENCES_PER_PASSAGE: usize = 4;
 
@@ -42,8 +45,10 @@ pub struct Fact {
 impl Fact {
     /// The sentence with its citation before the full stop: `It is so [1].`
     fn cited(&self) -> String {
-        let text = self.text.trim_end_matches(['.', '!', '?', ' ']);
-        format!("{text} [{}].", self.n)
+        let text = self.text.trim_end_matches(|c| c == ' ' || sentence::MARKS.contains(&c));
+        // A mark of another script stays.
+        let mark = self.text.chars().next_back().filter(|mark| !mark.is_ascii() && sentence::MARKS.contains(mark));
+        format!("{text} [{}]{}", self.n, mark.unwrap_or('.'))
     }
 }
 
@@ -68,7 +73,11 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = (u16, &'a str)>) -> Vec<Fact
 /// The sentences of a passage that are understandable alone, without Markdown marks.
 fn sentences(text: &str) -> impl Iterator<Item = String> {
     let all = blocks(text).into_iter().flat_map(|block| one_spaced(&block));
-    all.filter(|sentence| (MIN_SENTENCE_CHARS..=MAX_SENTENCE_CHARS).contains(&chars(sentence)))
+    let is_long = |text: &str| {
+        chars(text) >= MIN_SENTENCE_CHARS
+            || (text.contains(is_unspaced) && language::count_words(text) >= MIN_SENTENCE_WORDS)
+    };
+    all.filter(move |sentence| is_long(sentence) && chars(sentence) <= MAX_SENTENCE_CHARS)
 }
 
 /// Paragraphs and bullets, each as running text, without headings, tables, code, the brackets of

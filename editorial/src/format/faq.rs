@@ -4,6 +4,7 @@ use copydesk_domain::format::Format;
 
 use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
+use crate::text::language::asks;
 use crate::text::page::Page;
 
 pub(super) const SPEC: Spec = Spec {
@@ -16,10 +17,10 @@ pub(super) const SPEC: Spec = Spec {
     compose,
 };
 
-fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
+fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     checks.require("title", page.title().is_some(), "Begin with one title line: `# Title`.");
     let entries = page.of_level(2);
-    let questions: Vec<_> = entries.iter().filter(|entry| entry.heading.ends_with(['?', '？', '؟'])).collect();
+    let questions: Vec<_> = entries.iter().filter(|entry| asks(entry.heading, rules.language)).collect();
     checks.require(
         "questions",
         questions.len() >= 5,

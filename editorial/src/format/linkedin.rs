@@ -5,6 +5,7 @@ use copydesk_domain::format::Format;
 use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::chars;
+use crate::text::language::asks;
 use crate::text::page::Page;
 
 /// LinkedIn's own limit, in characters.
@@ -24,7 +25,7 @@ pub(super) const SPEC: Spec = Spec {
     compose,
 };
 
-fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
+fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     checks.require("headings", page.sections.len() == 1, "Use no headings.");
     let paragraphs = page.paragraphs();
     let lengths = paragraphs.iter().map(|lines| lines.iter().map(|line| chars(line) + 1).sum::<usize>());
@@ -40,12 +41,14 @@ fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
     let tags: Vec<&str> = page.last().split_whitespace().collect();
     let tagged = (3..=5).contains(&tags.len()) && tags.iter().all(|tag| is_hashtag(tag));
     checks.require("hashtags", tagged, "End with one line of three to five #hashtags.");
-    let asks = page.written().rev().skip(1).take(2).any(|line| line.contains(['?', '？', '؟']));
+    let asks = page.written().rev().skip(1).take(2).any(|line| asks(line, rules.language));
     checks.require("question", asks, "Close with a question to the reader, before the hashtags.");
 }
 
 fn is_hashtag(word: &str) -> bool {
-    word.strip_prefix('#').is_some_and(|tag| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    // Vowel signs and tone marks of many scripts are no letters by themselves.
+    let is_inside = |c: char| c.is_alphanumeric() || c == '_' || !c.is_ascii();
+    word.strip_prefix(['#', '＃']).is_some_and(|tag| !tag.is_empty() && tag.chars().all(is_inside))
 }
 
 fn compose(material: &Material<'_>) -> String {
@@ -77,6 +80,7 @@ mod tests {
     #[test]
     fn the_shape_is_held() {
         lacks(LinkedIn, "A hook.\n\nA paragraph.\n\nWhat do you think?\n\n#One #Two #Three", &[]);
+        lacks(LinkedIn, "A hook.\n\nA paragraph.\n\nคุณคิดอย่างไร?\n\n#ท่าเรือ #กาแฟ่ #हिन्दी", &[]);
         lacks(LinkedIn, "A hook.\n\nA paragraph.\n\nIt ends.\n\n#One #Two", &["hashtags", "question"]);
         lacks(LinkedIn, "# T\n\nA hook.\n\nA paragraph?\n\n#One #Two #Three", &["headings"]);
         let wall = format!("A hook.\n\n{}?\n\n#One #Two #Three", "word ".repeat(130));

@@ -4,8 +4,11 @@ use copydesk_domain::format::Format;
 
 use super::fallback::{Fact, Material, Telling};
 use super::spec::{Checks, Rules, Spec};
+use crate::text::clip::chars;
 use crate::text::page::Page;
 
+/// The longest dateline in languages other than English, in characters.
+const MAX_DATELINE_CHARS: usize = 80;
 /// English months, as written in datelines.
 const MONTHS: [&str; 12] = [
     "January",
@@ -51,14 +54,19 @@ fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
     checks.require("end_mark", page.last() == "###", "End with the line `###`.");
 }
 
-/// `CITY, Month D, YYYY — …`. The month is checked only in English.
+/// `CITY, Month D, YYYY — …`. The order is checked only in English.
 fn is_dateline(line: &str, rules: &Rules<'_>) -> bool {
     let Some((dateline, rest)) = line.split_once(" — ").or_else(|| line.split_once(" – ")) else { return false };
+    // Other languages write dates, capitals and commas in other ways.
+    if !rules.is_english() {
+        let (has_day, has_city) = (dateline.contains(char::is_numeric), dateline.contains(char::is_alphabetic));
+        return has_day && has_city && chars(dateline) <= MAX_DATELINE_CHARS && !rest.trim().is_empty();
+    }
     let mut parts = dateline.trim_matches('*').rsplitn(3, ", ");
     let (year, day, city) = (parts.next(), parts.next(), parts.next());
     let year = year.is_some_and(|year| year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()));
     let day = day.is_some_and(|day| {
-        let month = !rules.is_english() || MONTHS.iter().any(|month| day.starts_with(month));
+        let month = MONTHS.iter().any(|month| day.starts_with(month));
         month && day.bytes().any(|byte| byte.is_ascii_digit())
     });
     let city = city.is_some_and(|city| city.chars().any(char::is_alphabetic) && city == city.to_uppercase());

@@ -1,5 +1,7 @@
 //! Texts cut to a length, in characters as readers count them.
 
+use copydesk_words::is_unspaced;
+
 use super::sentence;
 
 /// Characters, as readers count them.
@@ -18,7 +20,11 @@ pub fn clip(text: &str, max_chars: usize) -> &str {
     if let Some(whole) = whole.filter(|whole| whole.len() > end / 2) {
         return whole;
     }
-    head.rfind(char::is_whitespace).map_or(head, |at| head[..at].trim_end())
+    let gap = head.rfind(char::is_whitespace).map(|at| head[..at].trim_end());
+    // Scripts without spaces have a gap only here and there.
+    let is_unspaced = head.ends_with(is_unspaced) && text[end..].starts_with(is_unspaced);
+    let cut = gap.filter(|gap| !is_unspaced || gap.len() > end / 2);
+    cut.unwrap_or_else(|| if is_unspaced { head.trim_end_matches(|c: char| !c.is_alphanumeric()) } else { head })
 }
 
 /// Data as one line without Markdown, at most `max_chars` long.
@@ -42,5 +48,7 @@ mod tests {
         assert_eq!(clip("Short", 20), "Short");
         assert_eq!(clip("ünïcödé".repeat(10).as_str(), 5), "ünïcö");
         assert_eq!(clip("", 5), "");
+        let (khmer, han) = ("ក កំពង់ផែរបស់យើងមានកន្លែងចតទូក", "我 们的港口每天早上八点开门");
+        assert_eq!((clip(khmer, 20), clip(han, 8)), ("ក កំពង់ផែរបស់យើងមានក", "我 们的港口每天"));
     }
 }

@@ -4,20 +4,46 @@
 
 use std::ops::Range;
 
-/// Marks that end a sentence.
-pub const MARKS: [char; 6] = ['.', '!', '?', '。', '！', '？'];
+use super::language;
+
+/// Marks that end a sentence, of all scripts in use: Latin, Han and kana, Arabic and Urdu, Devanagari
+/// and its kin, Armenian, Ethiopic, Khmer, Myanmar, Tibetan, Javanese, Balinese and others.
+pub const MARKS: [char; 58] = [
+    '.', '!', '?', '。', '！', '？', '．', '｡', '‼', '⁇', '⁈', '⁉', '‽', '؟', '۔', '؝', '؞', '।', '॥', '։', '՜', '՞',
+    '።', '፧', '፨', '។', '៕', '៚', '။', '།', '༎', '༏', '༐', '༑', '༔', '꧈', '꧉', '᭚', '᭛', '᭞', '᭟', '᪨', '᪩', '᪪', '᪫',
+    '᨞', '᠃', '᠉', '᥄', '᥅', '꩝', '꩞', '꩟', '꫰', '꫱', '꯫', '܀', '߹',
+];
+/// What may stand behind the mark of a finished sentence.
+const CLOSERS: [char; 18] =
+    ['*', '_', '"', '”', '“', '»', '«', '’', '\'', ')', ' ', '」', '』', '）', '】', '》', '›', '‹'];
+/// A line of a script without marks is a sentence from so many words on.
+const UNMARKED_WORDS: usize = 5;
 
 /// The positions after the ends of sentences: after a mark before a space or the end of the text
-/// (so not in `2.50`), after a mark of a script without spaces, and after a line break, since
-/// headings and list entries have no full stop.
+/// (so not in `2.50`), after a mark of a script other than Latin, after a line break, since headings
+/// and list entries have no full stop, and after a space between words of Thai or Lao, which have no
+/// marks.
 pub fn ends(text: &str) -> impl Iterator<Item = usize> {
     let next = move |end: usize| text[end..].chars().next();
     let ends = move |(at, c): (usize, char)| {
         let end = at + c.len_utf8();
-        let is_end = c == '\n' || (MARKS.contains(&c) && (!c.is_ascii() || next(end).is_none_or(char::is_whitespace)));
-        is_end.then_some(end)
+        let is_mark = MARKS.contains(&c) && (!c.is_ascii() || next(end).is_none_or(char::is_whitespace));
+        let parts = c == ' ' && next(end).is_some_and(is_unmarked) && text[..at].ends_with(is_unmarked);
+        (c == '\n' || is_mark || parts).then_some(end)
     };
     text.char_indices().filter_map(ends)
+}
+
+/// Whether a script has no mark that ends a sentence: Thai and Lao have none.
+pub fn is_unmarked(c: char) -> bool {
+    matches!(c, '\u{0e01}'..='\u{0edf}')
+}
+
+/// Whether a text ends like a sentence: with a mark, or, in a script that has none, with enough words.
+/// Quotation marks, brackets and emphasis may stand behind the mark.
+pub fn is_finished(text: &str) -> bool {
+    let bare = text.trim_end().trim_end_matches(CLOSERS);
+    bare.ends_with(MARKS) || (bare.ends_with(is_unmarked) && language::count_words(bare) >= UNMARKED_WORDS)
 }
 
 /// The ranges of the sentences in a text; the last may be unfinished.
@@ -28,9 +54,9 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
     pieces.map(|piece| trimmed(text, piece)).filter(|piece| !piece.is_empty()).collect()
 }
 
-/// The sentences of a text that end in a mark.
+/// The sentences of a text that are finished.
 pub fn ended(text: &str) -> impl Iterator<Item = &str> {
-    sentences(text).into_iter().map(move |place| &text[place]).filter(|sentence| sentence.ends_with(MARKS))
+    sentences(text).into_iter().map(move |place| &text[place]).filter(|sentence| is_finished(sentence))
 }
 
 /// The text without its last sentence, for a text that is still being written: the last one may be
@@ -71,6 +97,44 @@ mod tests {
         assert_eq!(ended(TEXT).collect::<Vec<_>>(), ["One costs 2.50 euros.", "Two!", "Three?", "我们。"]);
         assert_eq!(without_last("One. Two. Thr"), "One. Two.");
         assert_eq!(without_last("One."), "");
+    }
+
+    #[test]
+    fn every_script_has_its_own_ends() {
+        for (text, expected) in [
+            ("សូមស្វាគមន៍។ យើងមានកន្លែង។", 2),
+            ("ကြိုဆိုပါတယ်။ ဆက်သွယ်ပါ။", 2),
+            ("我们。他们！", 2),
+            ("हम यहाँ हैं। आप भी।", 2),
+            ("ہم یہاں ہیں۔ کیا آپ؟", 2),
+            ("བོད་སྐད། བོད་ཡིག །", 2),
+            ("ꦱꦠꦸ꧉ ꦢꦸꦮ꧉", 2),
+            ("እንኳን ደህና መጡ። ይደውሉ።", 2),
+            ("Բարեւ։ Զանգահարեք։", 2),
+            ("ยินดีต้อนรับ โทรหาเราได้ทุกวัน", 2),
+            ("มี 60 ลำ", 1),
+        ] {
+            assert_eq!(sentences(text).len(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_finished_sentence_is_told_in_every_script() {
+        for text in [
+            "It is.",
+            "“It is.”",
+            "**It is!**",
+            "他们。」",
+            "យើងមានកន្លែង។",
+            "ကြိုဆိုပါတယ်။",
+            "สำนักงานเปิดทุกวันตั้งแต่แปดโมงเช้า",
+            "ຫ້ອງການເປີດທຸກມື້ແຕ່ເຊົ້າຈົນຄ່ຳ",
+        ] {
+            assert!(is_finished(text), "{text}");
+        }
+        for text in ["It is", "It is,", "他们", "យើងមានកន្លែង", "ท่าเรือ", ""] {
+            assert!(!is_finished(text), "{text}");
+        }
     }
 
     #[test]

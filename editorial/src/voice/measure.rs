@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::text::language;
-use crate::text::sentence::sentences;
+use crate::text::sentence::{MARKS, sentences};
 
 /// Counts of a text. Rates are per 100 sentences.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl English {
 }
 
 fn words(sentence: &str) -> Vec<&str> {
-    sentence.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).collect()
+    language::words(sentence).collect()
 }
 
 fn bare(word: &str) -> String {
@@ -117,7 +117,11 @@ fn plain(text: &str) -> String {
         let line = line.trim_start_matches(['-', '*', '>', '+', ' ']);
         plain.push_str(&without_citations(line).replace(['*', '_', '`'], ""));
         // The lines of a paragraph are joined; an empty line ends it.
-        plain.push_str(if line.is_empty() || line.ends_with(['.', '!', '?', ':']) { "\n" } else { " " });
+        plain.push_str(if line.is_empty() || line.ends_with(MARKS) || line.ends_with([':', '：']) {
+            "\n"
+        } else {
+            " "
+        });
     }
     plain
 }
@@ -163,6 +167,8 @@ mod tests {
             && english.i == 0.0
             && english.contractions > 30.0));
         assert_eq!(Measure::of(""), Measure::default());
+        let han = Measure::of("我们的港口每天早上八点开门。办公室有六十个泊位。");
+        assert_eq!((han.sentences, han.words), (2, 10), "{han:?}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use copydesk_domain::generation::{Source, SourceKind};
 use copydesk_editorial::citation::{markers, quote, sentence_before};
-use copydesk_editorial::text::sentence::sentences;
+use copydesk_editorial::text::language;
+use copydesk_editorial::text::sentence::{MARKS, sentences};
 
 use super::passage::Passage;
 
@@ -97,14 +98,14 @@ pub fn mark_copied(text: &str, passages: &[Passage]) -> String {
     for range in sentences(text) {
         let sentence = &text[range.clone()];
         let words = spaced(sentence);
-        let is_own = sentence.starts_with('#') || words.split_whitespace().count() < MIN_COPIED_WORDS;
+        let is_own = sentence.starts_with('#') || language::count_words(&words) < MIN_COPIED_WORDS;
         let behind = text[range.end..].lines().next().unwrap_or_default();
         let is_cited = !markers(sentence).is_empty() || markers(behind).first().is_some_and(|marker| marker.start <= 1);
         if is_own || is_cited {
             continue;
         }
         if let Some((n, _)) = web.iter().find(|(_, page)| page.contains(&words)) {
-            let end = range.start + sentence.trim_end_matches(['.', '!', '?']).len();
+            let end = range.start + sentence.trim_end_matches(MARKS).len();
             marked.push_str(&text[done..end]);
             marked.push_str(&format!(" [{n}]"));
             done = end;
@@ -208,6 +209,11 @@ mod tests {
         assert!(marked.ends_with("once by a model and once by a radiologist [1]. Ours too."), "{marked}");
         assert_eq!(marked.matches("[1]").count(), 1);
         assert_eq!(mark_copied(&marked, &passages()), marked, "once");
+        let han = [passage(1, "欢迎。我们的港口每天早上八点开门，下午五点关门。")];
+        assert_eq!(
+            mark_copied("我们的港口每天早上八点开门，下午五点关门。", &han),
+            "我们的港口每天早上八点开门，下午五点关门 [1]。"
+        );
         let own = [Passage { kind: SourceKind::Knowledge, ..passages().remove(0) }];
         assert_eq!(mark_copied(text, &own), text);
     }

@@ -28,6 +28,7 @@ mod fallback;
 mod hostile;
 mod injection;
 mod promise;
+mod scripts;
 mod search;
 mod window;
 
