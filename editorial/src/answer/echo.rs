@@ -1,5 +1,7 @@
 //! Answers that repeat the prompt: its fixed text, its tags, or what was only for the writer.
 
+use std::collections::HashSet;
+
 use copydesk_words::is_unspaced;
 
 use crate::text::language;
@@ -10,6 +12,8 @@ use crate::text::sentence::sentences;
 const MIN_COPIED_CHARS: usize = 40;
 /// The same in scripts without spaces, in words.
 const MIN_COPIED_WORDS: usize = 8;
+/// The shortest run of its words, within a sentence.
+const RUN_WORDS: usize = 9;
 /// Tags of the prompt, which no text contains.
 const PROMPT_TAGS: &[&str] = &[
     "<task ",
@@ -59,13 +63,29 @@ const PASSAGES: [&str; 5] = [
 
 /// Whether a text repeats its prompt.
 pub(super) fn is_echo(text: &str, instructions: &str) -> bool {
-    repeats_the_prompt(text) || quotes(text, instructions) || is_dialogue(text)
+    repeats_the_prompt(text) || quotes(text, instructions) || repeats(text, instructions) || is_dialogue(text)
 }
 
 /// Whether a text contains a sentence of the prompt's fixed text.
 pub fn quotes(text: &str, instructions: &str) -> bool {
     let text = spaced(text);
     sentences(instructions).into_iter().any(|sentence| is_copied(&text, &instructions[sentence]))
+}
+
+/// Whether a text contains a run of words of the prompt's fixed text: half a sentence of an order is no coincidence.
+pub fn repeats(text: &str, instructions: &str) -> bool {
+    let (said, told) = (plain_words(text), plain_words(instructions));
+    let told: HashSet<&[String]> = told.windows(RUN_WORDS).filter(|run| is_telling(run)).collect();
+    said.windows(RUN_WORDS).any(|run| told.contains(run))
+}
+
+fn plain_words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Whether a run is long enough in characters too.
+fn is_telling(run: &[String]) -> bool {
+    run.iter().map(|word| word.chars().count() + 1).sum::<usize>() > MIN_COPIED_CHARS
 }
 
 /// Whether a text continues as a dialogue between a user and a model.

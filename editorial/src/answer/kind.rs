@@ -31,13 +31,15 @@ pub(super) fn is_review(lower: &str) -> bool {
     speaks && lower.lines().filter(|line| line.contains("/10")).count() >= MIN_MARKS
 }
 
-/// Whether no line of a text is a sentence. The body of an ad may lack its full stop.
-pub(super) fn is_plan(text: &str) -> bool {
-    let ends = |line: &str| {
-        let bare = without_marks(line);
-        sentence::is_finished(bare) || bare.ends_with(['…', ':', '：'])
+/// Labels of lines that are no sentences of a text, whatever they end with.
+const LABELS: [&str; 3] = ["Subject:", "Preheader:", "Headline:"];
+
+/// Whether a line of a text is a finished sentence. The body of an ad may lack its full stop.
+pub fn has_a_sentence(text: &str) -> bool {
+    let is_sentence = |line: &str| {
+        let mut sentences = sentence::ended(line).chain(Some(line).filter(|line| line.starts_with("Body:")));
+        sentences.any(|sentence| language::count_words(sentence) >= MIN_SENTENCE_WORDS)
     };
-    let is_sentence =
-        |line: &str| language::count_words(line) >= MIN_SENTENCE_WORDS && (ends(line) || line.starts_with("Body:"));
-    !text.lines().map(str::trim).filter(|line| !line.starts_with('#')).any(is_sentence)
+    let is_prose = |line: &&str| !line.starts_with('#') && !LABELS.iter().any(|label| line.starts_with(label));
+    text.lines().map(|line| without_marks(line.trim())).filter(is_prose).any(is_sentence)
 }

@@ -10,12 +10,31 @@ const MAX_CHARS: usize = 60;
 static IN_BRACKETS: Phrases = phrases!("placeholders.txt");
 /// Signs of a placeholder anywhere in a text.
 const ANYWHERE: [&str; 6] = ["{{", "lorem ipsum", "<your ", "<insert ", "xxx-", "-xxx"];
+/// Lines of a signature or a greeting that are to be filled in, without marks.
+const LINES: [&str; 12] = [
+    "your name",
+    "your full name",
+    "your title",
+    "your position",
+    "your company",
+    "your company name",
+    "your contact information",
+    "company name",
+    "dear name",
+    "hi name",
+    "hello name",
+    "dear recipient",
+];
 
 /// Whether a text contains a placeholder.
 pub fn is_left(text: &str) -> bool {
     let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
     let lower = prose.to_lowercase();
-    ANYWHERE.iter().any(|mark| lower.contains(mark)) || bracketed(&prose).next().is_some() || holds_field(&lower)
+    let bare = |line: &str| line.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    lower.lines().any(|line| LINES.contains(&bare(line).as_str()))
+        || ANYWHERE.iter().any(|mark| lower.contains(mark))
+        || bracketed(&prose).next().is_some()
+        || holds_field(&lower)
 }
 
 /// The text without lines that are only a placeholder, as in signatures.
@@ -61,6 +80,8 @@ mod tests {
             "Lorem ipsum dolor.",
             "Call 555-XXXX or XXX-XXX-XXXX.",
             "[Insert a figure here] of all scans.",
+            "It is so.\n\nBest regards,\nYour Name",
+            "It is so.\n\nBest,\n(Your Name)",
         ] {
             assert!(is_left(text), "{text}");
         }

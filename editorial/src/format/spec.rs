@@ -4,12 +4,16 @@ use copydesk_domain::format::Format;
 use copydesk_domain::review::Check;
 
 use super::fallback::Material;
-use crate::answer::placeholder;
+use crate::answer::{self, placeholder};
+use crate::text::clip::clip;
 use crate::text::page::Page;
 use crate::text::{language, phrase};
 
 /// The largest deviation from the requested length, in percent.
 pub const LENGTH_TOLERANCE_PERCENT: usize = 40;
+
+/// How much of a heading names it, in characters.
+const MAX_NAMED_CHARS: usize = 80;
 
 /// The definition of a format. Its names are in [`Format`].
 #[derive(Debug)]
@@ -64,6 +68,7 @@ impl Spec {
         checks.require("banned_phrases", banned.is_empty(), format!("Do not use {}.", quoted(&banned)));
         let missing = lacked(text, rules.keywords);
         checks.require("keywords", missing.is_empty(), format!("Work in {}.", quoted(&missing)));
+        self.read_as_a_text(text, &mut checks);
         checks.require(
             "placeholders",
             !placeholder::is_left(text),
@@ -75,6 +80,21 @@ impl Spec {
     /// The failed checks of a text, each as an instruction to the writer.
     pub fn fixes(&self, text: &str, rules: &Rules<'_>) -> Vec<String> {
         self.shaped(text, rules).0.into_iter().filter(|check| !check.passed).map(|check| check.detail).collect()
+    }
+
+    /// Its headings that are none, as an instruction to the writer.
+    pub fn heading_fix(text: &str) -> Option<String> {
+        let fragment = answer::fragment(&Page::read(text))?;
+        Some(format!("Word this heading so that it stands alone: \"{}\".", clip(fragment, MAX_NAMED_CHARS)))
+    }
+
+    /// What readers of any format expect.
+    fn read_as_a_text(&self, text: &str, checks: &mut Checks) {
+        let fix = Self::heading_fix(text);
+        checks.require("headings_whole", fix.is_none(), fix.unwrap_or_default());
+        checks.require("sentences", answer::has_a_sentence(text), "Write whole sentences, each with its full stop.");
+        let speaks = answer::speaks_of_its_task(text);
+        checks.require("task", !speaks, "Speak to the reader, and not of the text, the document or the task.");
     }
 
     fn shaped(&self, text: &str, rules: &Rules<'_>) -> Checks {

@@ -62,12 +62,13 @@ impl Shape for Outline {
     fn checked(mut self) -> Result<Self, Vec<String>> {
         let mut wrong = Vec::new();
         // Before markup is taken off: a copied tag must be seen.
-        if self.lines().any(is_unfit) {
+        if self.lines().filter(|line| !line.trim_matches(['#', ' ']).is_empty()).any(is_unfit) {
             wrong.push("A title or heading was none: write what readers will see.".to_owned());
         }
         self.title = plain_line(&self.title, MAX_HEADING_CHARS);
         for section in &mut self.sections {
             section.heading = plain_line(&section.heading, MAX_HEADING_CHARS);
+            section.points.retain(|point| !answer::is_example(point));
             section.points.truncate(MAX_POINTS);
             for point in &mut section.points {
                 *point = plain_line(point, MAX_POINT_CHARS);
@@ -87,7 +88,12 @@ impl Shape for Outline {
 }
 
 fn is_unfit(line: &str) -> bool {
-    answer::is_refusal(line) || answer::repeats_the_prompt(line) || placeholder::is_left(line)
+    answer::is_refusal(line)
+        || answer::repeats_the_prompt(line)
+        || answer::is_example(line)
+        || answer::is_fragment(line)
+        || answer::speaks_of_its_task(line)
+        || placeholder::is_left(line)
 }
 
 fn plain_line(text: &str, most: usize) -> String {
@@ -180,7 +186,9 @@ mod tests {
         assert_eq!(plan.sections[0].points, ["a b"]);
         let empty = Outline { title: "#".into(), sections: Vec::new() };
         assert_eq!(empty.checked().unwrap_err().len(), 2);
-        for title in ["I'm sorry, but I can't", "About [Your Company]", "&lt;passage n=\"1\"&gt;"] {
+        for title in
+            ["I'm sorry, but I can't", "About [Your Company]", "&lt;passage n=\"1\"&gt;", "TITLE", "\"the title\""]
+        {
             let sections = usual(Format::Blog, "T").sections;
             assert_eq!(Outline { title: title.into(), sections }.checked().unwrap_err().len(), 1, "{title}");
         }

@@ -196,10 +196,10 @@ fn word(yes: bool) -> &'static str {
 }
 
 impl Prompt {
-    /// Whether a text holds a sentence of the prompt's own prose or of one of its lessons.
+    /// Whether a text holds a sentence or half of one of the prompt's own prose, or a sentence of one of its lessons.
     pub fn is_quoted_in(&self, text: &str, lessons: &[AppliedLesson]) -> bool {
         let mut told = lessons.iter().map(|lesson| lesson.text.as_str()).chain([self.prose.as_str()]);
-        told.any(|told| answer::quotes(text, told))
+        told.any(|told| answer::quotes(text, told)) || answer::repeats(text, &self.prose)
     }
 
     /// The same prompt, saying what was wrong with the last answer.

@@ -67,7 +67,13 @@ impl<'a> Reader<'a> {
         let lessons = task.lessons.iter().map(|lesson| lesson.text.as_str());
         let private = lessons.chain(task.fixes.iter().map(String::as_str)).collect();
         let brief = task.brief;
-        let asked = Asked { instructions: &prompt.prose, private, language: &brief.language, words: brief.words };
+        let asked = Asked {
+            instructions: &prompt.prose,
+            private,
+            topic: &brief.topic,
+            language: &brief.language,
+            words: brief.words,
+        };
         Self { asked, is_planned: task.plan, brief, own: task.own_addresses() }
     }
 
@@ -99,12 +105,11 @@ impl<'a> Reader<'a> {
             (Cow::Borrowed(answer.text.as_str()), None)
         };
         let text = self.usable(&answer_text, answer.is_cut).map_err(Wrong::Defect)?;
+        let mut fixes: Vec<String> = Spec::heading_fix(&text).into_iter().collect();
         // Where no edits follow, this is the only chance to mend the shape.
-        let fixes = if self.brief.max_rounds == 0 {
-            Spec::of(self.brief.format).fixes(&text, &rules(self.brief))
-        } else {
-            Vec::new()
-        };
+        if self.brief.max_rounds == 0 {
+            fixes.extend(Spec::of(self.brief.format).fixes(&text, &rules(self.brief)));
+        }
         let read = Read { text, plan };
         if fixes.is_empty() { Ok(read) } else { Err(Wrong::Shape { read, fixes }) }
     }

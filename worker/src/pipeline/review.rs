@@ -120,6 +120,10 @@ impl Rubric {
         if self.criteria.values().any(|score| !(0.0..=10.0).contains(score)) {
             wrong.push("A score was not between 0 and 10.".to_owned());
         }
+        // Nothing is worth nothing in every way: these are an example's zeros.
+        if !self.criteria.is_empty() && self.criteria.values().all(|score| *score == 0.0) {
+            wrong.push("Every score was 0: score the draft.".to_owned());
+        }
         // People read it: no markup, and nothing of the prompt.
         self.comments = if answer::repeats_the_prompt(&self.comments) {
             String::new()

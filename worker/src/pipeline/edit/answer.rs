@@ -1,7 +1,7 @@
 //! An editor's answer, as models write it: scores, a comment, and edits of which some may be of no use. Those are
 //! passed over one by one: the others stand.
 
-use copydesk_editorial::answer::{is_refusal, placeholder, repeats_the_prompt, unwrap};
+use copydesk_editorial::answer::{is_example, is_refusal, placeholder, repeats_the_prompt, unwrap};
 use copydesk_editorial::edits::{Action, Edit};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -19,9 +19,6 @@ const ACTIONS: [(Action, &[&str]); 3] = [
     (Action::Remove, &["remove", "delete", "cut", "drop"]),
     (Action::InsertAfter, &["insert_after", "insertafter", "insert", "add", "add_after", "append"]),
 ];
-/// The example's words in capitals: no text.
-const EXAMPLES: [&str; 2] = ["TEXT", "ONE_OR_TWO_SENTENCES"];
-
 /// An editor's answer.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
@@ -60,9 +57,10 @@ impl Shape for Answer {
         })
     }
 
-    fn checked(mut self) -> Result<Self, Vec<String>> {
-        if EXAMPLES.contains(&self.rubric.comments.trim()) {
-            self.rubric.comments.clear();
+    fn checked(self) -> Result<Self, Vec<String>> {
+        // No comment is no example.
+        if !self.rubric.comments.trim().is_empty() && is_example(&self.rubric.comments) {
+            return Err(vec!["The comments were the example's: say in your own words what you think.".to_owned()]);
         }
         Ok(Self { rubric: self.rubric.checked()?, ..self })
     }
@@ -105,7 +103,7 @@ pub(super) fn sound(edits: Vec<Edit>, is_unfit: impl Fn(&str) -> bool) -> Vec<Ed
     let sound = edits.into_iter().filter_map(|edit| {
         let text = plain(&edit.text);
         let is_bad = text.len() > MAX_TEXT_BYTES
-            || EXAMPLES.contains(&text.as_str())
+            || is_example(&text)
             || repeats_the_prompt(&text)
             || is_refusal(&text)
             || placeholder::is_left(&text)
@@ -126,6 +124,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::super::review::CRITERIA;
     use super::*;
 
     fn read(edits: &Value) -> Vec<(usize, Action, String)> {
@@ -183,11 +182,32 @@ mod tests {
         assert_eq!(read(&json!(vec![good; 500])).len(), MAX_EDITS);
     }
 
-    #[test]
-    fn the_example_is_no_answer() {
-        let example = include_str!("../../../prompts/edit/v1.md.j2").lines().last().unwrap();
+    /// The words in capitals of the last line of a template: what a model puts its own values in place of.
+    fn slots(template: &str) -> Vec<String> {
+        let example = template.lines().last().unwrap();
         assert!(example.starts_with('{') && serde_json::from_str::<Value>(example).is_err(), "{example}");
-        let outline = include_str!("../../../prompts/outline/v2.md.j2").lines().last().unwrap();
-        assert!(outline.starts_with('{') && serde_json::from_str::<Value>(outline).is_err(), "{outline}");
+        let words = example.split(|c: char| !(c.is_alphabetic() || c == '_'));
+        words.filter(|word| word.len() > 2 && *word == word.to_uppercase()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn no_word_of_an_example_is_an_answer() {
+        let (edit, outline) =
+            (include_str!("../../../prompts/edit/v1.md.j2"), include_str!("../../../prompts/outline/v2.md.j2"));
+        assert_eq!((slots(edit).len(), slots(outline).len()), (9, 6));
+        for slot in slots(edit).into_iter().chain(slots(outline)) {
+            for copied in
+                [slot.clone(), slot.to_lowercase(), format!("the {}", slot.to_lowercase()), format!("<{slot}>")]
+            {
+                assert!(is_example(&copied), "{copied}");
+            }
+        }
+        let scored = |score: f64, comments: &str| {
+            let criteria = CRITERIA.iter().map(|name| ((*name).to_owned(), score)).collect();
+            let rubric = Rubric { criteria, comments: comments.to_owned(), fixes: Vec::new() };
+            Answer { rubric, edits: Vec::new() }.checked().is_ok()
+        };
+        assert!(scored(7.0, "Fine.") && scored(7.0, "") && scored(0.5, "Poor."));
+        assert!(!scored(0.0, "Fine.") && !scored(0.0, "") && !scored(7.0, "one or two sentences"));
     }
 }

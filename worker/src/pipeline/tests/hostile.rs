@@ -176,3 +176,36 @@ async fn a_filter_is_told_from_an_error() {
     }));
     assert!(matches!(setting.draft().await, Err(StageError::ContentRefused)));
 }
+
+#[tokio::test]
+async fn an_echo_of_an_example_is_repaired_or_done_without() {
+    let setting = Setting::new().await.on_last_attempt();
+    let plan = |title: &str, heading: &str| {
+        let section = json!({ "heading": heading, "points": ["POINT", "Two read."], "passages": [1] });
+        json!({ "title": title, "sections": [section] }).to_string()
+    };
+    for echo in [plan("the title", "Why it is so"), plan("Scans", "HEADING"), plan("<title>", "<heading>")] {
+        let before = setting.made();
+        setting.simulated.fail(message(echo.clone(), None));
+        assert_eq!(setting.outline().await.unwrap().sections[0].heading, "Why it matters", "{echo}");
+        assert_eq!(setting.made() - before, 2, "{echo}: one repair");
+    }
+    setting.simulated.fail(message(plan("Scans", "Why it is so"), None));
+    assert_eq!(setting.outline().await.unwrap().sections[0].points, ["Two read."]);
+    for title in ["the title", "TITLE", "In the active voice, then a first paragraph that begins with a dateline"] {
+        let brief = Brief { format: Format::PressRelease, ..setting.brief.clone() };
+        let task = Task { brief: &brief, ..setting.task() };
+        setting.simulated.fail(message(sound().replace("Scans read twice", title), None));
+        let draft = draft::run(&setting.calls(), &task).await.unwrap();
+        assert!(draft.is_template && !draft.text.contains(title), "{title}: {}", draft.text);
+    }
+    let verdict = |score: f64, comments: &str| {
+        let scores =
+            json!({ "accuracy": score, "relevance": score, "voice": score, "structure": score, "clarity": score });
+        json!({ "criteria": scores, "comments": comments, "edits": [] }).to_string()
+    };
+    for echo in [verdict(0.0, "One or two sentences."), verdict(0.0, "Good."), verdict(8.0, "ONE_OR_TWO_SENTENCES")] {
+        setting.simulated.fail(message(echo.clone(), None));
+        assert!(setting.edit(&sound()).await.unwrap().rubric.is_none(), "{echo}");
+    }
+}
