@@ -62,6 +62,8 @@ named_enum! {
         EmbeddingsUnavailable = "embeddings_unavailable",
         /// No editor read the text though one was asked for: deterministic checks only.
         ReviewUnavailable = "review_unavailable",
+        /// No editor judged the text, and checks of it fail: `review.checks` names them.
+        ChecksFailed = "checks_failed",
         /// No model wrote the text: it was composed from passages by a template.
         FallbackWriter = "fallback_writer",
         /// The model refused to write it, or its provider's content filter stopped it.

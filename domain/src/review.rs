@@ -41,7 +41,7 @@ pub struct Review {
     #[serde(default)]
     pub checks: Vec<Check>,
     /// 0 to 10: how well the text matches the voice of the business's own documents; null if there
-    /// are too few documents to tell.
+    /// are too few documents, or too little text, to tell.
     #[serde(default)]
     #[schema(required = true)]
     pub voice_score: Option<f64>,

@@ -13,6 +13,7 @@ mod terms;
 pub use avoided::Avoided;
 pub use measure::Measure;
 
+use crate::answer;
 use crate::format::Spec;
 use crate::text::phrase;
 
@@ -108,12 +109,17 @@ impl VoiceProfile {
         told.join(" ")
     }
 
-    /// Compares a draft with the voice. Sentences are measured only in prose formats: those of ads
-    /// are short in any voice.
-    pub fn score(&self, draft: &str, format: Format, banned: &[String]) -> VoiceScore {
+    /// Compares a draft with the voice; `None` where there is too little to compare, or no text of
+    /// the business's. Sentences are measured only in prose formats: those of ads are short in any
+    /// voice. What cannot be measured is no match: only deviations are told then.
+    pub fn score(&self, draft: &str, format: Format, banned: &[String]) -> Option<VoiceScore> {
+        if !answer::has_a_sentence(draft) || answer::speaks_of_its_task(draft) {
+            return None;
+        }
         let (own, drafted) = (&self.measure, Measure::of(draft));
         let mut found = Deviations::default();
-        if Spec::of(format).is_prose && drafted.sentences >= MIN_DRAFT_SENTENCES {
+        let is_measured = Spec::of(format).is_prose && drafted.sentences >= MIN_DRAFT_SENTENCES;
+        if is_measured {
             found.sentence_length(own, &drafted);
             found.address(own, &drafted);
         }
@@ -137,7 +143,8 @@ impl VoiceProfile {
                 found.add(3.0, format!("Do not use \"{phrase}\"."));
             }
         }
-        VoiceScore { score: (PERFECT - found.cost).max(0.0), deviations: found.named }
+        let is_told = is_measured || found.cost > 0.0;
+        is_told.then(|| VoiceScore { score: (PERFECT - found.cost).max(0.0), deviations: found.named })
     }
 }
 
@@ -214,7 +221,7 @@ mod tests {
     }
 
     fn score(draft: &str) -> VoiceScore {
-        profile().score(draft, Format::Blog, &["synergy".to_owned()])
+        profile().score(draft, Format::Blog, &["synergy".to_owned()]).unwrap()
     }
 
     #[test]
@@ -251,9 +258,9 @@ mod tests {
         let house = VoiceProfile { terms, ..profile() };
         let plain =
             "We see you today. You meet one of us first. We look at how you walk. You hear what we found. ".repeat(6);
-        let scored = house.score(&plain, Format::Blog, &[]);
+        let scored = house.score(&plain, Format::Blog, &[]).unwrap();
         assert!(scored.score == 9.0 && scored.deviations[0].contains("own words"), "{scored:?}");
-        assert_eq!(house.score(&plain[..plain.len() / 6], Format::Blog, &[]).score, 10.0, "too short for terms");
+        assert_eq!(house.score(&plain[..plain.len() / 6], Format::Blog, &[]), None, "too short to tell");
         let guide = [("utilize", Some("use")), ("robust", None), ("walk", None)];
         let avoided =
             guide.map(|(term, use_)| Avoided { term: term.into(), instead: use_.map(str::to_owned) }).to_vec();
@@ -261,17 +268,25 @@ mod tests {
         assert!(
             guided.in_words().ends_with("Its style guide avoids: \"utilize\" (rather: use), \"robust\", \"walk\".")
         );
-        let scored = guided.score("We see you. You utilize a robust gait analysis.", Format::Ad, &[]);
+        let scored = guided.score("We see you. You utilize a robust gait analysis.", Format::Ad, &[]).unwrap();
         assert_eq!(scored.score, 8.5);
         let many = (0..9).map(|n| Avoided { term: format!("term{n}"), instead: None }).collect();
         let all: Vec<String> = (0..9).map(|n| format!("term{n}")).collect();
         let guided = VoiceProfile { avoided: many, ..profile() };
-        assert_eq!(guided.score(&all.join(" and "), Format::Ad, &[]).score, 7.0, "words alone sink no text");
+        assert_eq!(
+            guided.score(&format!("We like {}.", all.join(" and ")), Format::Ad, &[]).unwrap().score,
+            7.0,
+            "words alone sink no text"
+        );
         let told = "Avoid these words, as the business's style guide does: \"utilize\" (rather: use), \"robust\".";
         assert_eq!(scored.deviations, [told]);
         let banned = score("We see the synergy in your gait analysis.");
         assert_eq!((banned.score, banned.deviations.len()), (7.0, 1));
         let ad = profile().score(&stilted.replace('!', "."), Format::Ad, &[]);
-        assert!(ad.score > 8.0, "an ad's sentences are not measured: {ad:?}");
+        assert!(ad.is_none_or(|ad| ad.score > 8.0), "an ad's sentences are not measured");
+        let task = "The task is to write a summary of the text. We see you. You see us. We walk. You walk. We talk.";
+        for no_text in [task, "Gait analysis\n\n- We\n- You", ""] {
+            assert_eq!(house.score(no_text, Format::Blog, &[]), None, "no perfect score for {no_text}");
+        }
     }
 }

@@ -24,6 +24,9 @@ use crate::provider::chain::{AnsweredBy, Chain};
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
 
+/// The check of what this stage mends itself.
+const CUT_AT_THE_END: &str = "citations_supported";
+
 /// What the stages made.
 #[derive(Debug)]
 pub struct Made<'a> {
@@ -112,12 +115,18 @@ fn degraded(made: &Made<'_>) -> Vec<Degradation> {
         (Degradation::EmbeddingsUnavailable, made.recalled.lacks_vectors),
         // Who wants no round wants no editor.
         (Degradation::ReviewUnavailable, verdict.is_none() && made.brief.max_rounds > 0),
+        (Degradation::ChecksFailed, verdict.is_none() && fails_checks(&made.rounds)),
         (Degradation::FallbackWriter, *is_template),
         (Degradation::ContentRefused, *is_template && made.is_refused),
         (Degradation::FallbackModel, answered_by(made).any(|by| by.is_fallback)),
         (Degradation::ContextWindow, answered_by(made).any(|by| by.lacked_room)),
     ];
     shortfalls.into_iter().filter(|(_, short)| *short).map(|(degradation, _)| degradation).collect()
+}
+
+/// Whether the text as it is delivered fails a check: citations that do not hold were cut.
+fn fails_checks(rounds: &Rounds) -> bool {
+    rounds.reviewed.checks.iter().any(|check| !check.passed && check.name != CUT_AT_THE_END)
 }
 
 /// Who took part: in the plan, in any version of the text, or as its editor. Each of them shaped the result.
@@ -161,6 +170,14 @@ mod tests {
         let shown = review(&rounds(None, None));
         assert_eq!((shown.score, shown.calibrated_score, shown.scored), (None, None, None));
         assert_eq!((shown.criteria.len(), shown.checks.len(), shown.rounds), (0, 2, 0));
+    }
+
+    #[test]
+    fn checks_that_fail_are_told_of_by_themselves() {
+        assert!(fails_checks(&rounds(None, None)));
+        let only = |name| Rounds { reviewed: failing(&[name]), ..rounds(None, None) };
+        assert!(fails_checks(&only("task")) && !fails_checks(&only(CUT_AT_THE_END)));
+        assert!(!fails_checks(&Rounds { reviewed: failing(&[]), ..rounds(None, None) }));
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub(super) fn fit_to_show(mut rubric: Rubric, prompt: &Prompt, task: &Task<'_>) 
 
 /// How the text keeps to the business's voice.
 fn voice(task: &Task<'_>, text: &str) -> Option<VoiceScore> {
-    Some(task.voice?.score(text, task.brief.format, &task.brief.banned_phrases))
+    task.voice?.score(text, task.brief.format, &task.brief.banned_phrases)
 }
 
 fn checks(task: &Task<'_>, text: &str) -> Vec<Check> {
