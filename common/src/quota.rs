@@ -24,12 +24,14 @@ pub mod limits;
 pub mod memory;
 mod policy;
 mod provider_name;
+pub mod trouble;
 pub mod usual;
 
 pub use ask::{Ask, AskedFor, Rank};
 use limits::LimitsInForce;
 pub use policy::{Budget, Policy};
 pub use provider_name::ProviderName;
+use trouble::{KnownTrouble, Trouble};
 
 /// The right to make one call. Must be settled, whatever becomes of the call.
 #[derive(Debug)]
@@ -109,6 +111,11 @@ pub struct Settlement {
     pub cost: Option<MicroUsd>,
     /// What the provider said of its own limits.
     pub told: ToldLimits,
+    /// Whether the provider refused it as one call too many: the longer it does so in a row, the longer it is left
+    /// alone, whatever it says.
+    pub is_refused: bool,
+    /// What an operator must mend, where that is why it failed.
+    pub trouble: Option<Trouble>,
 }
 
 /// What a provider says of its own limits, in the headers of an answer.
@@ -136,6 +143,8 @@ impl ToldLimits {
 pub struct Settled {
     /// The breaker's state.
     pub breaker: BreakerState,
+    /// How many calls failed in a row by now, with this one and whosoever they were; 0 where it did not fail.
+    pub failures: u32,
     /// The limits in force of what the provider told limits of.
     pub in_force: ToldLimits,
 }
@@ -143,7 +152,15 @@ pub struct Settled {
 impl Settlement {
     /// A call of which no more is known.
     pub fn of(health: Health) -> Self {
-        Self { health, closed_for: None, tokens: None, cost: None, told: ToldLimits::default() }
+        Self {
+            health,
+            closed_for: None,
+            tokens: None,
+            cost: None,
+            told: ToldLimits::default(),
+            is_refused: false,
+            trouble: None,
+        }
     }
 }
 
@@ -176,6 +193,8 @@ pub struct Status {
     pub breaker: BreakerState,
     /// Until when the provider closed itself.
     pub closed_until: Option<DateTime<Utc>>,
+    /// What an operator must mend.
+    pub trouble: Option<KnownTrouble>,
 }
 
 impl Status {
@@ -313,7 +332,7 @@ impl Quota {
     /// Says how a granted call ended, and what follows. One round trip.
     pub async fn settle(&self, grant: Grant, settlement: Settlement) -> Result<Settled, QuotaError> {
         let limits = self.policy.limits();
-        let (state, per_day, tokens): (String, u64, u64) = QUOTA_SETTLE
+        let (state, per_day, tokens, failures): (String, u64, u64, u32) = QUOTA_SETTLE
             .key(&self.keys.state)
             .key(&self.keys.breaker)
             .key(&self.keys.amounts)
@@ -324,6 +343,7 @@ impl Quota {
             .key(&self.keys.jobs)
             .key(self.keys.spent(&grant.business_id))
             .key(&self.keys.purse)
+            .key(&self.keys.trouble)
             .arg(grant.id.to_string())
             .arg(settlement.health.as_str())
             .arg(settlement.closed_for.map_or(0, millis))
@@ -341,15 +361,18 @@ impl Quota {
             .arg(settlement.told.tokens_per_minute.unwrap_or(0))
             .arg(limits.calls_per_day)
             .arg(limits.tokens_per_minute)
+            .arg(u8::from(settlement.is_refused))
+            .arg(settlement.trouble.map(Trouble::written).unwrap_or_default())
+            .arg(millis(trouble::REMEMBERED_FOR))
             .invoke_async(&mut self.redis.commands())
             .await?;
         let in_force = ToldLimits { calls_per_day: Some(per_day), tokens_per_minute: Some(tokens) };
-        Ok(Settled { breaker: state.parse().unwrap_or(BreakerState::Closed), in_force })
+        Ok(Settled { breaker: state.parse().unwrap_or(BreakerState::Closed), failures, in_force })
     }
 
     /// Where the provider stands now.
     pub async fn status(&self) -> Result<Status, QuotaError> {
-        let (breaker, closed_until, figures, limits): (String, i64, [u64; 8], [u64; 6]) = QUOTA_STATUS
+        let (breaker, closed_until, figures, limits, trouble): (String, i64, [u64; 8], [u64; 6], String) = QUOTA_STATUS
             .key(&self.keys.calls)
             .key(&self.keys.waiters)
             .key(&self.keys.state)
@@ -358,6 +381,7 @@ impl Quota {
             .key(&self.keys.purse)
             .key(&self.keys.granted)
             .key(&self.keys.amounts)
+            .key(&self.keys.trouble)
             .arg(millis(self.policy.window))
             .arg(&self.policy.limits().in_order())
             .arg(&self.model)
@@ -380,6 +404,7 @@ impl Quota {
             spent_today: MicroUsd(spent),
             breaker: breaker.parse().unwrap_or(BreakerState::Closed),
             closed_until: (closed_until > 0).then(|| clock::from_millis(closed_until)),
+            trouble: KnownTrouble::read(&trouble),
         })
     }
 }

@@ -112,7 +112,7 @@ struct Admitted {
 async fn answer(shared: &Shared, asked: &Asked, drawn: Drawn) -> Response {
     let Drawn { delay, kind } = drawn;
     let fault = kind.as_ref();
-    let error = fault.and_then(|kind| GroqError::of_fault(kind, &asked.request.model));
+    let error = fault.and_then(|kind| asked.error(kind));
     // A stream's delay is spread over its events, so that it is seen to grow.
     let is_spread = asked.request.stream && error.is_none();
     if !is_spread {
@@ -135,6 +135,15 @@ async fn answer(shared: &Shared, asked: &Asked, drawn: Drawn) -> Response {
 }
 
 impl Asked {
+    /// The error that a fault answers with, if it is one of those.
+    fn error(&self, fault: &FaultKind) -> Option<GroqError> {
+        if let FaultKind::TooLong { tokens, words } = *fault {
+            let (prompt, completion) = (self.request.prompt_tokens(), self.request.max_tokens.unwrap_or(0));
+            return words.sent(tokens, prompt, completion).map(GroqError::sent);
+        }
+        GroqError::of_fault(fault, &self.request.model)
+    }
+
     /// Accounts for what the call used. Whether a fault spoilt it is told to who reads the prompts.
     fn settle(&self, shared: &Shared, tokens: Tokens, is_spoilt: bool) -> Allowance {
         let (model, admitted) = (&self.request.model, &self.admitted);

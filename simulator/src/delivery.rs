@@ -98,10 +98,21 @@ pub(crate) fn json_object(body: &Value, fault: Option<&FaultKind>) -> Response {
     let text = match fault {
         Some(FaultKind::TruncatedJson { .. }) => half(&body.to_string()),
         Some(FaultKind::WrongShape { .. }) => json!({ "data": { "items": [] } }).to_string(),
+        Some(FaultKind::Dialect { name }) => name.text(body),
         _ => body.to_string(),
     };
-    let delivery = Delivery::whole(text).spoilt(fault);
-    ([(header::CONTENT_TYPE, "application/json")], delivery.into_body()).into_response()
+    send("application/json", Delivery::whole(text), fault)
+}
+
+/// An answer as a fault wants it to arrive.
+pub(crate) fn send(content_type: &'static str, delivery: Delivery, fault: Option<&FaultKind>) -> Response {
+    let (delivery, header) = match fault {
+        Some(FaultKind::Dialect { name }) => name.deliver(delivery),
+        fault => (delivery.spoilt(fault), None),
+    };
+    let mut response = ([(header::CONTENT_TYPE, content_type)], delivery.into_body()).into_response();
+    response.headers_mut().extend(header);
+    response
 }
 
 /// An error's answer: a string as it is, anything else as JSON.

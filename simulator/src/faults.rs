@@ -9,7 +9,9 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dialect::Dialect;
 use crate::prompt::Stage;
+use crate::refused::{Refused, TooLong};
 use crate::seed;
 
 /// The largest body that `huge` makes, in bytes.
@@ -143,6 +145,23 @@ pub enum FaultKind {
     /// The message does what the passages' texts tell a model to do, as a gullible one would: it
     /// holds, at its end, every sentence behind a "write:" in them. Chat only.
     Gullible,
+    /// Answers rightly, in another server's words.
+    Dialect {
+        /// Which.
+        name: Dialect,
+    },
+    /// Refuses in the words of a server: with an error in a sound answer, for an account, a model, at once again.
+    Refused {
+        /// Which.
+        name: Refused,
+    },
+    /// Refuses prompts that are too long for so many tokens, as servers word it; answers others rightly. Chat only.
+    TooLong {
+        /// The most that a request may have.
+        tokens: u32,
+        /// Whose words.
+        words: TooLong,
+    },
     /// A stream that ends in an error. Chat only, and only streamed calls match.
     StreamError {
         /// As `event: error`, instead of a plain `data: {"error": …}`.
@@ -320,6 +339,7 @@ impl FaultKind {
             | Self::WrongLanguage
             | Self::PromptLeak
             | Self::Message { .. }
+            | Self::TooLong { .. }
             | Self::Gullible => call.endpoint == Endpoint::Chat,
             _ => true,
         }

@@ -8,6 +8,7 @@ mod chat;
 mod clock;
 mod control;
 mod delivery;
+mod dialect;
 mod editing;
 mod embeddings;
 mod faults;
@@ -17,6 +18,7 @@ pub mod link;
 mod malformed;
 mod prefix;
 mod prompt;
+mod refused;
 mod review;
 mod schema;
 mod search;
@@ -44,12 +46,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::calls::{Calls, EndpointCalls, Prompted};
 pub use crate::clock::Clock;
+pub use crate::dialect::Dialect;
 pub use crate::faults::{
     Armed, Endpoint, Fault, FaultKind, Finish, InvalidFaults, Part, RetryAfter, parse as parse_faults,
 };
 pub use crate::ledger::ModelCalls;
 pub use crate::limits::{Limits, parse_models as parse_model_limits};
 pub use crate::prompt::Stage;
+pub use crate::refused::{Refused, TooLong};
 pub use crate::writer::HABITS;
 
 use crate::calls::{CallLog, Outcome, PromptLog};

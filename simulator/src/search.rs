@@ -264,6 +264,10 @@ impl TavilyError {
                 Self { body: body.clone().unwrap_or(own.body), ..own }
             }
             FaultKind::RateLimited { .. } => Self::of_status(StatusCode::TOO_MANY_REQUESTS),
+            FaultKind::Refused { name } => {
+                let (status, body, headers) = name.sent("");
+                return Some(Self { status, body, headers });
+            }
             _ => return None,
         };
         Some(Self { headers: faults::retry_headers(fault).into_iter().collect(), ..error })

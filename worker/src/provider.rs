@@ -11,14 +11,18 @@ use copydesk_common::config::{ProvidersConfig, windows};
 use copydesk_common::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, AskedFor, ProviderName, Quota, QuotaError, Quotas, Rank};
 use copydesk_common::redis::Redis;
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 
 mod allowance;
+mod body;
 pub mod call;
 pub mod chain;
 pub mod chat;
 pub mod embeddings;
 mod gate;
+mod learned;
 mod memory;
+pub mod refusal;
 mod retry_after;
 pub mod search;
 mod searxng;
@@ -31,8 +35,10 @@ use call::CallError;
 use chain::Chain;
 use chat::{Answer, ChatClient, ChatRequest, Form, Sink};
 use embeddings::Embeddings;
-use gate::{Gate, Taken};
+use gate::{Gate, Taken, Variables};
+use learned::Learned;
 use memory::Memory;
+use refusal::reason::Room;
 use search::Search;
 use usual::UsualTexts;
 use window::Window;
@@ -43,6 +49,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// How long a model is not asked again for what it refused: its server may be upgraded meanwhile.
 const REFUSED_FOR: Duration = Duration::from_secs(3_600);
+
+/// A shorter answer than this is not worth asking for, in tokens.
+const MIN_ANSWER_TOKENS: u32 = 256;
 
 /// Why a provider gave no answer, in the words of what can be done.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +126,37 @@ pub enum ProviderError {
         status: u16,
         /// The variable that is likely wrong.
         variable: &'static str,
+        /// How.
+        #[source]
+        source: CallError,
+    },
+    /// Our account there is empty, closed, or has used up what its plan holds: an operator must look.
+    #[error("{provider} refused our account with status {status}: see its balance, plan and limits")]
+    Account {
+        /// The provider.
+        provider: ProviderName,
+        /// What it answered.
+        status: u16,
+        /// How.
+        #[source]
+        source: CallError,
+    },
+    /// The prompt, or the prompt and its longest answer, are more than one request may have.
+    #[error("{provider} refused a request for its length")]
+    TooLong {
+        /// The provider.
+        provider: ProviderName,
+        /// The model.
+        model: String,
+        /// What it said of that.
+        room: Room,
+        /// The most that a request to it may have, as is known now, in tokens; 0 where nothing is.
+        most: u32,
+        /// Whether that is less than was known before: a prompt that is made anew will be shorter.
+        is_shorter: bool,
+        /// How.
+        #[source]
+        source: CallError,
     },
 }
 
@@ -161,6 +201,8 @@ impl Providers {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
+            // Nothing is asked to be packed: what comes packed all the same is unpacked.
+            .default_headers([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect())
             .user_agent(concat!("copydesk/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(ClientError::Client)?;
@@ -179,12 +221,14 @@ impl Providers {
             );
         }
         let model = |name: &str, variable, quota: &Quota| {
+            let variables = Variables { key: "GROQ_API_KEY", target: variable, address: "COPYDESK_LLM_BASE_URL" };
             let tokens = windows.of(name).unwrap_or(windows::UNKNOWN_TOKENS);
             Arc::new(Model {
                 window: Window { model: name.to_owned(), tokens },
                 variable,
                 client: chat.clone(),
-                gate: Gate::new(quota.clone()),
+                gate: Gate::new(quota.clone(), variables),
+                learned: Learned::default(),
                 price: prices.of(name),
                 refuses_schemas: Memory::default(),
                 refuses_objects: Memory::default(),
@@ -212,6 +256,8 @@ impl Providers {
 #[derive(Debug)]
 pub struct Model {
     window: Window,
+    /// What its provider said of the window since.
+    learned: Learned,
     /// What sets the name.
     variable: &'static str,
     client: ChatClient,
@@ -242,6 +288,46 @@ impl Model {
         request: &ChatRequest,
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, ProviderError> {
+        match self.complete_once(rank.clone(), timeout, request, sink).await {
+            Err(error @ ProviderError::TooLong { .. }) => {
+                let error = self.learned_from(error, request);
+                let shorter = self.fit(request).max_completion_tokens;
+                // The prompt may be short enough, and its answer too long.
+                let is_worth_it = matches!(error, ProviderError::TooLong { is_shorter: true, .. })
+                    && shorter >= MIN_ANSWER_TOKENS.min(request.max_completion_tokens);
+                if !is_worth_it {
+                    return Err(error);
+                }
+                let result = self.complete_once(rank, timeout, request, sink).await;
+                result.map_err(|error| self.learned_from(error, request))
+            }
+            result => result,
+        }
+    }
+
+    /// Learns from a refusal how much a request may have, and says it in the error.
+    fn learned_from(&self, error: ProviderError, request: &ChatRequest) -> ProviderError {
+        let ProviderError::TooLong { provider, model, room, source, .. } = error else { return error };
+        let before = self.window().tokens;
+        let asked = self.fit(request).into_owned();
+        self.learned.take(room, asked.prompt_tokens, asked.max_completion_tokens);
+        let most = self.window().tokens;
+        tracing::warn!(
+            provider.name = %provider,
+            model,
+            tokens = most,
+            "a provider takes shorter requests than was believed"
+        );
+        ProviderError::TooLong { provider, model, room, most, is_shorter: most < before, source }
+    }
+
+    async fn complete_once(
+        &self,
+        rank: Rank,
+        timeout: Duration,
+        request: &ChatRequest,
+        sink: Option<Sink<'_>>,
+    ) -> Result<Answer, ProviderError> {
         let request = self.fit(request);
         let (prompt, completion) = (request.prompt_tokens, request.max_completion_tokens);
         let most = self.price.map(|price| price.of(prompt.into(), 0, completion.into())).unwrap_or_default();
@@ -254,7 +340,7 @@ impl Model {
             told: answer.told,
         };
         let result = self.gate.call(ask, self.client.complete(self.name(), &request, timeout, sink), took).await;
-        result.map_err(|error| match error.naming("GROQ_API_KEY", self.variable) {
+        result.map_err(|error| match error {
             ProviderError::Refused { status: status @ (400 | 422), .. } if !matches!(request.form, Form::Text) => {
                 ProviderError::FormRefused { model: self.name().to_owned(), form: request.form.clone(), status }
             }
@@ -265,6 +351,12 @@ impl Model {
     /// Its provider's name.
     pub fn provider(&self) -> &ProviderName {
         self.gate.provider()
+    }
+
+    /// The window, as far as its provider let it be seen.
+    pub(super) fn window(&self) -> Window {
+        let tokens = self.learned.most().map_or(self.window.tokens, |most| most.min(self.window.tokens));
+        Window { tokens, ..self.window.clone() }
     }
 
     /// Whether calls of both count in the same limits.
@@ -281,7 +373,7 @@ impl Model {
     /// The request in a form and of a length that the model takes, as far as is known.
     fn fit<'a>(&self, request: &'a ChatRequest) -> Cow<'a, ChatRequest> {
         let mut fitting = Cow::Borrowed(request);
-        let most = self.window.behind(request.prompt_tokens);
+        let most = self.window().behind(request.prompt_tokens);
         if request.max_completion_tokens > most {
             fitting.to_mut().max_completion_tokens = most;
         }

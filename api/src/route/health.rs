@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
+use copydesk_common::quota::trouble::KnownTrouble;
 use copydesk_common::quota::{BreakerState, Quota, Status as QuotaStatus};
 use copydesk_common::store::PoolStatus;
 use futures_util::future::join_all;
@@ -86,8 +87,8 @@ pub struct Probe {
 enum Condition {
     /// Everything works.
     Healthy,
-    /// Jobs are accepted, but are slower or give degraded texts: Redis is unavailable, or a
-    /// provider's breaker is open.
+    /// Jobs are accepted, but are slower, give degraded texts or fail: Redis is unavailable, a provider's
+    /// breaker is open, or a provider refuses what an operator has set up.
     Degraded,
     /// Nothing works: Postgres is unavailable.
     Unhealthy,
@@ -126,6 +127,9 @@ struct Checks {
     /// The breakers, by `provider/model`. Empty while Redis is unavailable.
     #[schema(value_type = BTreeMap<String, String>, example = json!({"groq/llama-3.3-70b-versatile": "closed"}))]
     breakers: BTreeMap<String, BreakerState>,
+    /// What providers refuse until an operator mends it, by `provider/model`: a wrong key, an unknown model, an
+    /// empty account. Empty where there is nothing to mend, and while Redis is unavailable.
+    troubles: BTreeMap<String, TroubleCheck>,
     /// The providers' limits. Empty while Redis is unavailable.
     limits: Vec<LimitCheck>,
     /// The queues, by kind of job. Empty while Redis is unavailable.
@@ -164,6 +168,22 @@ struct Pool {
     overflow: u32,
 }
 
+/// What a provider refuses until an operator mends it.
+#[derive(Debug, Serialize, ToSchema)]
+struct TroubleCheck {
+    /// The type of the problem that says what to do.
+    #[schema(example = "/problems/provider-account")]
+    problem: String,
+    /// What the provider answered.
+    #[schema(example = 402)]
+    status: u16,
+    /// What to look at: a variable, or the account.
+    #[schema(example = "the account's balance, plan and limits")]
+    look_at: String,
+    /// When a worker was last refused.
+    seen_at: DateTime<Utc>,
+}
+
 /// A provider's limit.
 #[derive(Debug, Serialize, ToSchema)]
 struct LimitCheck {
@@ -196,9 +216,11 @@ impl Health {
                 tokio::join!(quotas(services), queues(services))
             });
         let breakers: BTreeMap<_, _> = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
+        let troubles: BTreeMap<_, _> = quotas.iter().filter_map(trouble).collect();
+        let has_open_breaker = breakers.values().any(|state| *state != BreakerState::Closed);
         let status = if postgres == Answer::Down {
             Condition::Unhealthy
-        } else if redis == Answer::Down || breakers.values().any(|state| *state != BreakerState::Closed) {
+        } else if redis == Answer::Down || has_open_breaker || !troubles.is_empty() {
             Condition::Degraded
         } else {
             Condition::Healthy
@@ -215,6 +237,7 @@ impl Health {
                 },
                 redis: RedisCheck { status: redis },
                 breakers,
+                troubles,
                 limits: limits(quotas),
                 queue,
             },
@@ -241,6 +264,11 @@ pub async fn quotas(services: &Services) -> Vec<(String, QuotaStatus)> {
         Some((name.clone(), status))
     });
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+fn trouble((name, status): &(String, QuotaStatus)) -> Option<(String, TroubleCheck)> {
+    let KnownTrouble { kind, status, look_at, seen_at } = status.trouble.clone()?;
+    Some((name.clone(), TroubleCheck { problem: format!("/problems/{kind}"), status, look_at, seen_at }))
 }
 
 /// Models of one provider share its limit, but for those that have their own.

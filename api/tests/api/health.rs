@@ -20,6 +20,7 @@ async fn a_whole_service_is_healthy_in_the_originals_shape(pool: PgPool) {
         assert!(checks["postgres"]["pool"][count].is_u64(), "{count}");
     }
     assert_eq!(checks["postgres"]["pool"]["size"], 20);
+    assert_eq!(checks["troubles"], json!({}));
     assert_eq!(checks["redis"], json!({"status": "up"}));
     assert_eq!(checks["breakers"]["groq/llama-3.3-70b-versatile"], "closed");
     assert_eq!(checks["queue"]["generate"], json!({"ready": 0, "delayed": 0, "running": 0}));

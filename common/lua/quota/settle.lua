@@ -2,10 +2,11 @@
 -- closed itself.
 --
 -- KEYS   1 state (hash: closed_until, tokens_used, call_ms, call_tokens, day, day_tokens, token_pace,
---        limits, told ones)  2 breaker (hash)  3 amounts (hash: a grant's tokens)
+--        limits, told ones, refusals)  2 breaker (hash)  3 amounts (hash: a grant's tokens)
 --        4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
 --        7 line (zset: calls to come)  8 jobs (zset)  9 spent (hash: the business's day, usd)
 --        10 purse (hash: the state of the provider's own account: day, day_usd)
+--        11 trouble (string)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
 --        for none)  4 failures in a row that open the breaker  5 ms that it stays open
 --        6 tokens that it took (-1 for unknown: what was reserved stays)  7 ticket (the job)
@@ -13,19 +14,44 @@
 --        11 micro-USD that it cost (-1 for unknown: what was reserved stays)  12 tokens that were reserved
 --        13 the model  14 calls a day  15 tokens a window, as the provider says; 0 where it does not
 --        16 calls a day  17 tokens a window, as they are configured
--- RETURNS { the breaker's state after that (closed | open | half_open), calls a day, tokens a window in force }
+--        18 1 where the provider refused it as one call too many  19 what an operator must mend ('' for
+--        nothing)  20 ms for which that is remembered
+-- RETURNS { the breaker's state after that (closed | open | half_open), calls a day, tokens a window in force,
+--         failures in a row with this one (0 where it is none) }
 --
 -- Atomic, since the failures of all workers count in one row, and since only the one probe may
 -- close or re-open a half-open breaker.
+--
+-- A provider that refuses call after call, and says each time that it takes the next one soon, is left alone for
+-- SHORTEST_MS at its second refusal in a row and twice as long each time, up to LONGEST_MS. Calls that were under
+-- way when it closed itself say nothing new.
 
 local grant, health, closed_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local threshold, open_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local SHORTEST_MS, LONGEST_MS, MOST_REFUSALS = 1000, 60000, 10
 if closed_ms > 0 then
-  local before = tonumber(redis.call('HGET', KEYS[1], 'closed_until') or 0)
+  local closed = redis.call('HMGET', KEYS[1], 'closed_until', 'refusals')
+  local before, refusals = tonumber(closed[1] or 0), tonumber(closed[2] or 0)
+  if ARGV[18] == '1' then
+    if before <= now then
+      refusals = math.min(refusals + 1, MOST_REFUSALS)
+      redis.call('HSET', KEYS[1], 'refusals', refusals)
+    end
+    if refusals > 1 then
+      closed_ms = math.max(closed_ms, math.min(LONGEST_MS, SHORTEST_MS * 2 ^ (refusals - 2)))
+    end
+  end
   redis.call('HSET', KEYS[1], 'closed_until', string.format('%.0f', math.max(before, now + closed_ms)))
+end
+
+if health == 'healthy' then
+  redis.call('HDEL', KEYS[1], 'refusals')
+  redis.call('DEL', KEYS[11])
+elseif ARGV[19] ~= '' then
+  redis.call('SET', KEYS[11], ARGV[19], 'PX', ARGV[20])
 end
 
 redis.call('ZREM', KEYS[4], grant)
@@ -89,22 +115,24 @@ end
 
 local breaker = redis.call('HMGET', KEYS[2], 'state', 'probe')
 if not breaker[1] then
-  if health == 'unhealthy' and redis.call('HINCRBY', KEYS[2], 'failures', 1) >= threshold then
-    return { open(), per_day, tokens }
+  local failures = 0
+  if health == 'unhealthy' then
+    failures = redis.call('HINCRBY', KEYS[2], 'failures', 1)
   elseif health == 'healthy' then
     redis.call('HDEL', KEYS[2], 'failures')
   end
-  return { 'closed', per_day, tokens }
+  return { failures >= threshold and open() or 'closed', per_day, tokens, failures }
 end
+local failures = health == 'unhealthy' and threshold or 0
 -- Only the probe's word counts: calls that began before the breaker opened end late.
 if breaker[1] ~= 'half_open' or breaker[2] ~= grant then
-  return { breaker[1], per_day, tokens }
+  return { breaker[1], per_day, tokens, failures }
 end
 if health == 'healthy' then
   redis.call('DEL', KEYS[2])
-  return { 'closed', per_day, tokens }
+  return { 'closed', per_day, tokens, failures }
 elseif health == 'unhealthy' then
-  return { open(), per_day, tokens }
+  return { open(), per_day, tokens, failures }
 end
 redis.call('HDEL', KEYS[2], 'probe', 'probe_until')
-return { 'half_open', per_day, tokens }
+return { 'half_open', per_day, tokens, failures }

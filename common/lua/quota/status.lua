@@ -2,12 +2,13 @@
 --
 -- KEYS   1 calls (list)  2 waiters (zset)  3 state (hash)  4 breaker (hash)  5 memory (hash)
 --        6 purse (hash: the state of the provider's own account)  7 granted (zset)  8 amounts (hash)
+--        9 trouble (string)
 -- ARGV   1 window in ms  2 limit (calls a window)  3 tokens a window  4 calls a day  5 calls at once
 --        6 micro-USD a day  7 tokens a day; 0 for no limit  8 the model
 -- RETURNS { closed | open | half_open, closed_until ms (0 for none),
 --         { waiters, calls in the window, calls today, micro-USD today, tokens in the window, tokens today,
 --           calls a day and tokens a window as the provider says for the model (0 for unknown) },
---         the limits in force in the order of ARGV }
+--         the limits in force in the order of ARGV, what an operator must mend ('' for nothing) }
 --
 -- Atomic, since figures of different moments would contradict each other.
 
@@ -56,4 +57,5 @@ for i = 1, 6 do
   limits[i] = tonumber(state[i] or ARGV[i + 1])
 end
 limits[5] = tonumber(purse[1] or ARGV[6])
-return { health, closed_until > now and closed_until or 0, figures, limits }
+return { health, closed_until > now and closed_until or 0, figures, limits,
+  redis.call('GET', KEYS[9]) or '' }

@@ -18,6 +18,7 @@ use copydesk_domain::id::JobId;
 use copydesk_domain::job::Priority;
 
 use super::limits::{self, SetLimits};
+use super::trouble::{Trouble, TroubleKind};
 use super::{Admission, Ask, AskedFor, BreakerState, Budget, Grant, Health, Policy, Quota, Rank, Settlement};
 use crate::clock;
 use crate::money::MicroUsd;
@@ -234,6 +235,46 @@ async fn a_providers_own_word_closes_it_for_everybody() {
     assert!(quota.status().await.unwrap().closed_until.is_some());
     sleep_until(until).await;
     let _ = grant(&quota, anybody()).await;
+}
+
+#[tokio::test]
+async fn refusals_in_a_row_close_a_provider_for_longer_whatever_it_says() {
+    let quota = quota(100, 60_000);
+    let refused =
+        Settlement { closed_for: Some(Duration::from_millis(1)), is_refused: true, ..Settlement::of(Health::Neutral) };
+    for at_least_ms in [0, 1_000, 2_000, 4_000] {
+        // Two at once say no more than one.
+        let (first, second) = (grant(&quota, anybody()).await, grant(&quota, anybody()).await);
+        quota.settle(first, refused).await.unwrap();
+        quota.settle(second, refused).await.unwrap();
+        let closed_until = quota.status().await.unwrap().closed_until.unwrap_or_else(clock::now);
+        let wait = (closed_until - clock::now()).num_milliseconds();
+        assert!((at_least_ms - 200..=at_least_ms).contains(&wait), "{wait} instead of {at_least_ms}");
+        quota.reopen().await.unwrap();
+    }
+    let sound = grant(&quota, anybody()).await;
+    settle(&quota, sound, Health::Healthy).await;
+    let first = grant(&quota, anybody()).await;
+    quota.settle(first, refused).await.unwrap();
+    let closed_until = quota.status().await.unwrap().closed_until;
+    assert!(closed_until.is_none_or(|until| until < clock::now() + TimeDelta::milliseconds(500)), "it begins anew");
+}
+
+#[tokio::test]
+async fn what_an_operator_must_mend_is_remembered_until_the_first_answer() {
+    let quota = quota(100, 60_000);
+    let trouble = Trouble { kind: TroubleKind::Account, status: 402, look_at: "the account" };
+    let refused = Settlement { trouble: Some(trouble), ..Settlement::of(Health::Neutral) };
+    let first = grant(&quota, anybody()).await;
+    quota.settle(first, refused).await.unwrap();
+    let known = quota.status().await.unwrap().trouble.unwrap();
+    assert_eq!((known.kind, known.status, known.look_at.as_str()), (TroubleKind::Account, 402, "the account"));
+    let failed = grant(&quota, anybody()).await;
+    settle(&quota, failed, Health::Unhealthy).await;
+    assert!(quota.status().await.unwrap().trouble.is_some(), "a failure of another kind mends nothing");
+    let sound = grant(&quota, anybody()).await;
+    settle(&quota, sound, Health::Healthy).await;
+    assert_eq!(quota.status().await.unwrap().trouble, None);
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ impl Keys {
             state: self.quota_state(account),
             purse: self.quota_state(provider),
             breaker: format!("{{{}:quota}}:{provider}:breaker:{model}", self.prefix),
+            trouble: format!("{{{}:quota}}:{provider}:trouble:{model}", self.prefix),
             granted: key("granted"),
             amounts: key("amounts"),
             flying: key("flying"),
@@ -202,7 +203,7 @@ pub struct QuotaKeys {
     pub waiters: String,
     /// Sorted set: jobs with a call in the line by the time at which they will ask again, in ms.
     pub expected: String,
-    /// Hash: limits set by an operator, until when the provider closed itself, tokens used in the
+    /// Hash: limits set by an operator, until when the provider closed itself, its refusals in a row, tokens used in the
     /// window, calls, tokens and micro-USD of the day, what the provider says of its limits by model, the mean length of a call and of a turn, how far ahead
     /// bulk calls are of an even rate; and for workers of an earlier release the provider's own generation.
     pub state: String,
@@ -210,6 +211,8 @@ pub struct QuotaKeys {
     pub purse: String,
     /// Hash: the breaker of one model: state, failures, until, probe, `probe_until`. Absent: closed.
     pub breaker: String,
+    /// String (JSON), an hour: what the provider refuses until an operator mends it. Owner: `quota::trouble`.
+    pub trouble: String,
     /// Sorted set: grants of the window by their ms, of calls that take tokens.
     pub granted: String,
     /// Hash: a grant's tokens, reserved or real.

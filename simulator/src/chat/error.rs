@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::delivery;
 use crate::faults::{self, FaultKind};
 use crate::limits::Rejection;
+use crate::refused::Sent;
 
 /// An answer that is no completion.
 #[derive(Debug)]
@@ -112,10 +113,16 @@ impl GroqError {
                 let message = format!("{reached}.{}", again.unwrap_or_default());
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "requests", Some("rate_limit_exceeded"), message)
             }
+            FaultKind::Refused { name } => Self::sent(name.sent(model)),
             _ => return None,
         };
         error.headers.extend(faults::retry_headers(fault));
         Some(error)
+    }
+
+    /// A refusal in another server's words.
+    pub(crate) fn sent((status, body, headers): Sent) -> Self {
+        Self { status, body, headers }
     }
 
     fn of_status(status: StatusCode) -> Self {

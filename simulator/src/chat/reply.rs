@@ -4,14 +4,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::error::GroqError;
 use super::request::{self, ChatRequest};
 use crate::delivery::{self, Delivery};
+use crate::dialect::Dialect;
 use crate::faults::{FaultKind, Finish, Part};
 use crate::ledger::Tokens;
 use crate::limits::{Allowance, Remaining};
@@ -106,11 +107,12 @@ impl Completion {
 
 /// The answer to a request, with the faults that spoil the wire.
 pub(super) fn send(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> Response {
-    let (content_type, delivery) = match request.stream {
+    let is_turned = matches!(fault, Some(FaultKind::Dialect { name: Dialect::OtherWay }));
+    let (content_type, delivery) = match request.stream != is_turned {
         true => ("text/event-stream", stream(completion, request, fault)),
         false => ("application/json", Delivery::whole(body(completion, request, fault))),
     };
-    ([(header::CONTENT_TYPE, content_type)], delivery.spoilt(fault).into_body()).into_response()
+    delivery::send(content_type, delivery, fault)
 }
 
 fn body(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind>) -> String {
@@ -134,7 +136,10 @@ fn body(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKind
     match body_fault(fault, request) {
         Some(FaultKind::TruncatedJson { .. }) => delivery::half(&whole.to_string()),
         Some(FaultKind::WrongShape { .. }) => json!({ "id": completion.id, "output": [] }).to_string(),
-        _ => whole.to_string(),
+        _ => match fault {
+            Some(FaultKind::Dialect { name }) => name.text(&whole),
+            _ => whole.to_string(),
+        },
     }
 }
 
@@ -156,6 +161,7 @@ fn stream(completion: &Completion, request: &ChatRequest, fault: Option<&FaultKi
         (Some(FaultKind::WrongShape { .. }), _) => {
             frames = VecDeque::from([event(&json!({ "output": [] })), Bytes::from_static(b"data: [DONE]\n\n")]);
         }
+        (_, Some(FaultKind::Dialect { name })) => frames = name.events(frames),
         (_, Some(FaultKind::StreamError { as_event })) => end_in_an_error(&mut frames, *as_event),
         _ => {}
     }

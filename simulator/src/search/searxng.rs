@@ -45,6 +45,10 @@ pub(crate) async fn search(State(shared): State<Arc<Shared>>, Query(parameters):
         Some(FaultKind::Status { code, .. }) => {
             StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }
+        Some(FaultKind::Refused { name }) => {
+            let (status, body, headers) = name.sent("");
+            delivery::refusal(status, body, headers)
+        }
         fault => {
             let mut rng = seed::rng(shared.config.seed, &["search", &request.query]);
             let results = results::compose(&request, &mut rng);

@@ -383,6 +383,8 @@ impl Calls {
                     | ProviderError::Refused { .. }
                     | ProviderError::FormRefused { .. }
                     | ProviderError::Misconfigured { .. }
+                    | ProviderError::Account { .. }
+                    | ProviderError::TooLong { .. }
             )
         });
         if reached {
@@ -407,7 +409,10 @@ impl Calls {
     pub fn must_fall_back(&self, error: &StageError) -> bool {
         match error {
             StageError::OutOfTime => true,
-            StageError::Provider(ProviderError::Misconfigured { .. }) | StageError::Prompt(_) => false,
+            StageError::Provider(
+                ProviderError::Misconfigured { .. } | ProviderError::Account { .. } | ProviderError::TooLong { .. },
+            )
+            | StageError::Prompt(_) => false,
             // Waiting spends no attempt: only the deadline ends it.
             StageError::Provider(
                 ProviderError::Throttled { .. }

@@ -59,7 +59,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>, before: &Reviewed) -> Result<Ed
         max_completion_tokens: ROOM.of(task.brief),
         temperature: TEMPERATURE,
     };
-    let prompt = task.prompt(Stage::Edit, asking.chain.window(), asking.max_completion_tokens)?;
+    let prompt = task.prompt(Stage::Edit, &asking.chain.window(), asking.max_completion_tokens)?;
     match structured::ask::<Answer>(calls, &asking, &prompt).await {
         Ok((answer, by)) => {
             let edited = Edited { by: Some(by), ..edited(answer, task, &prompt, before) };

@@ -17,6 +17,9 @@ use crate::provider::window::Window;
 /// How long a job waits whose call nobody could admit, because Redis is away.
 const QUOTA_AWAY: Duration = Duration::from_secs(2);
 
+/// A job whose prompt was too long goes on with a shorter one after so long.
+const SHORTER_SOON: Duration = Duration::from_millis(100);
+
 /// Why a stage has no output.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
@@ -67,9 +70,30 @@ impl StageError {
             Self::Provider(ProviderError::QuotaUnavailable { provider, .. }) => {
                 wait(WaitReason::RateLimited, provider, clock::now() + QUOTA_AWAY)
             }
-            Self::Provider(ProviderError::Misconfigured { provider, status, variable }) => {
+            Self::Provider(ProviderError::Misconfigured { provider, status, variable, .. }) => {
                 let detail = format!("{provider} answered with status {status}: the operator should check {variable}.");
                 Problem::new("provider-misconfigured", "A provider is not set up", 502, detail).of_job(job.id).into()
+            }
+            Self::Provider(ProviderError::Account { provider, status, .. }) => {
+                let detail = format!(
+                    "{provider} answered with status {status}: the operator should check the account's balance, plan \
+                     and limits there."
+                );
+                Problem::new("provider-account", "A provider's account is used up", 502, detail).of_job(job.id).into()
+            }
+            // What one request may have is known now: the prompt is made anew, shorter, or found to be too long.
+            Self::Provider(ProviderError::TooLong { provider, is_shorter: true, .. }) => {
+                wait(WaitReason::Backoff, provider, clock::now() + SHORTER_SOON)
+            }
+            Self::Provider(ProviderError::TooLong { provider, model, most, .. }) => {
+                let detail = format!(
+                    "{provider} refused the request for its length. {model} takes {most} tokens at once there, prompt \
+                     and answer: shorten the request, use a model with a larger window or a plan with more tokens a \
+                     minute."
+                );
+                Problem::new("context-window", "The model's context window is too small", 502, detail)
+                    .of_job(job.id)
+                    .into()
             }
             Self::Prompt(PromptError::TooLong { window: Window { model, tokens }, most, tokens: needed }) => {
                 let detail = format!(

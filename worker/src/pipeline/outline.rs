@@ -139,7 +139,7 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Planned, StageError> 
         max_completion_tokens: MAX_TOKENS,
         temperature: TEMPERATURE,
     };
-    let prompt = task.prompt(Stage::Outline, asking.chain.window(), asking.max_completion_tokens)?;
+    let prompt = task.prompt(Stage::Outline, &asking.chain.window(), asking.max_completion_tokens)?;
     let planned = structured::ask::<Outline>(calls, &asking, &prompt).await.and_then(|(outline, by)| {
         // What it quotes would be in the text.
         let is_quote = outline.lines().any(|line| prompt.is_quoted_in(line, task.lessons));

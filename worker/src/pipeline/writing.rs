@@ -22,7 +22,7 @@ const TEMPERATURE: f32 = 0.6;
 /// A text that can be used and shown, and who wrote it; [`StageError::Unusable`] or [`StageError::ContentRefused`]
 /// where the second answer cannot be either.
 pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Result<(Read, AnsweredBy), StageError> {
-    let prompt = task.prompt(stage, calls.writer().window(), ROOM.of(task.brief))?;
+    let prompt = task.prompt(stage, &calls.writer().window(), ROOM.of(task.brief))?;
     tracing::debug!(prompt.version, "a model is asked");
     let reader = Reader::of(task, &prompt);
     let live = calls.audience().map(|audience| Live::new(&reader, audience, stage, task.round));

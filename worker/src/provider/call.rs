@@ -8,14 +8,18 @@ use copydesk_common::quota::{Health, Settlement};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::{ClientError, allowance, retry_after};
+use super::refusal::reason::{self, Reason};
+use super::refusal::{self, ErrorBody};
+use super::{ClientError, allowance, body, retry_after};
 
 /// The largest body that is read, in bytes. Real answers stay far below.
 pub(super) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// How long a provider is left alone that says "too many" but not until when.
 const DEFAULT_CLOSED_FOR: Duration = Duration::from_secs(5);
+/// The shortest wait after a refusal. The quota lengthens it where refusals follow each other.
+const MIN_CLOSED_FOR: Duration = Duration::from_millis(100);
 /// A provider's word counts up to this: beyond, asking again costs less than being wrong.
 const MAX_CLOSED_FOR: Duration = Duration::from_secs(3600);
 
@@ -28,8 +32,8 @@ pub enum CallError {
     /// The connection could not be made, or broke.
     #[error("the connection failed")]
     Connection(#[source] reqwest::Error),
-    /// A status other than 2xx. Its text is a stranger's and is not shown.
-    #[error("status {status}")]
+    /// A status other than 2xx, or what should have been one. Its text is a stranger's and is not shown.
+    #[error("status {status}{}", .body.code_shown().map(|code| format!(" ({code})")).unwrap_or_default())]
     Status {
         /// The status.
         status: u16,
@@ -58,23 +62,6 @@ pub enum CallError {
     NoChoice,
 }
 
-/// An error's body. Its text does not show in `Debug`: it may quote the prompt.
-#[derive(Clone, Default)]
-pub struct ErrorBody(pub serde_json::Value);
-
-impl ErrorBody {
-    /// What the error is called, where it says so.
-    pub(super) fn code(&self) -> Option<&str> {
-        self.0.pointer("/error/code")?.as_str()
-    }
-}
-
-impl std::fmt::Debug for ErrorBody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ErrorBody(…)")
-    }
-}
-
 impl CallError {
     pub(super) fn of(error: reqwest::Error) -> Self {
         // Its URL is configuration and may hold credentials.
@@ -82,47 +69,48 @@ impl CallError {
         if error.is_timeout() { Self::TimedOut(error) } else { Self::Connection(error) }
     }
 
-    /// What the quota and the breaker are told.
-    pub(super) fn settlement(&self) -> Settlement {
-        let health = match self {
-            Self::TimedOut(_) | Self::Connection(_) | Self::CutShort | Self::NoEngine => Health::Unhealthy,
-            Self::Status { status: 408 | 500.., .. } => Health::Unhealthy,
-            Self::Status { .. } => Health::Neutral,
-            // It answered, if badly.
-            Self::TooLarge | Self::Malformed(_) | Self::WrongVectors | Self::NoChoice => Health::Neutral,
-        };
-        // A refusal costs nothing; what became of a call without an answer is not known.
-        let cost = matches!(self, Self::Status { .. }).then(MicroUsd::default);
-        Settlement { closed_for: self.closed_for(), cost, ..Settlement::of(health) }
-    }
-
-    /// How long the provider takes no calls, where that is what it said. 498 is Groq's "flex
-    /// capacity exceeded".
-    pub(super) fn closed_for(&self) -> Option<Duration> {
+    /// Why the provider refused, where it did.
+    pub(super) fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Status { status: 429 | 498, retry_after, .. } => {
-                Some(retry_after.unwrap_or(DEFAULT_CLOSED_FOR).min(MAX_CLOSED_FOR))
+            Self::Status { status, retry_after, body } => {
+                Some(reason::of(*status, body, retry_after.is_some_and(|wait| !wait.is_zero())))
             }
-            Self::Status { status: 503, retry_after, .. } => retry_after.map(|wait| wait.min(MAX_CLOSED_FOR)),
             _ => None,
         }
     }
 
-    /// Whether the provider does not know the URL or the model. Groq answers 400 where it once knew
-    /// the model.
-    pub(super) fn is_target_unknown(&self) -> bool {
+    /// What it says of the provider's health.
+    pub(super) fn health(&self) -> Health {
         match self {
-            Self::Status { status: 404, .. } => true,
-            Self::Status { status: 400, body, .. } => {
-                matches!(body.code(), Some("model_decommissioned" | "model_not_found"))
+            Self::TimedOut(_) | Self::Connection(_) | Self::CutShort | Self::NoEngine => Health::Unhealthy,
+            Self::Status { status: 408 | 500.., .. } if matches!(self.reason(), Some(Reason::Other)) => {
+                Health::Unhealthy
             }
-            _ => false,
+            // It answered, if badly.
+            _ => Health::Neutral,
         }
     }
 
-    /// Whether the prompt and the answer that it asks for are more than the model's window.
-    pub(super) fn is_too_long(&self) -> bool {
-        matches!(self, Self::Status { status: 400, body, .. } if body.code() == Some("context_length_exceeded"))
+    /// What the quota and the breaker are told.
+    pub(super) fn settlement(&self) -> Settlement {
+        // A refusal costs nothing; what became of a call without an answer is not known.
+        let cost = matches!(self, Self::Status { .. }).then(MicroUsd::default);
+        let is_refused = self.reason() == Some(Reason::Busy);
+        Settlement { closed_for: self.closed_for(), cost, is_refused, ..Settlement::of(self.health()) }
+    }
+
+    /// How long the provider takes no calls, where that is what it said. 498 is Groq's "flex capacity exceeded".
+    /// A wait that is over says nothing, and one that is next to none is lengthened: a refusal must not be answered
+    /// by a storm.
+    pub(super) fn closed_for(&self) -> Option<Duration> {
+        let Self::Status { status, retry_after, .. } = self else { return None };
+        let told = retry_after.filter(|wait| !wait.is_zero());
+        let wait = match (status, self.reason()) {
+            (_, Some(Reason::Busy)) => told.unwrap_or(DEFAULT_CLOSED_FOR),
+            (503, _) => told?,
+            _ => return None,
+        };
+        Some(wait.clamp(MIN_CLOSED_FOR, MAX_CLOSED_FOR))
     }
 
     /// The outcome as metrics name it.
@@ -150,34 +138,12 @@ pub(super) fn bearer(key: Option<&SecretString>, variable: &'static str) -> Resu
     Ok(headers)
 }
 
-/// An answer's body, and what its headers say.
-#[derive(Debug)]
-pub(super) struct Sent<T> {
-    pub(super) body: T,
-    /// How long the provider takes no further calls, where that is what it said.
-    pub(super) closed_for: Option<Duration>,
-}
-
-/// Sends a request and reads its answer, both within `timeout`.
-pub(super) async fn send<T>(request: RequestBuilder, timeout: Duration) -> Result<Sent<T>, CallError>
-where
-    T: DeserializeOwned,
-{
-    send_bounded(request, timeout, MAX_BODY_BYTES).await
-}
-
-/// The same where a sound answer may have up to `most` bytes.
-pub(super) async fn send_bounded<T>(
-    request: RequestBuilder,
-    timeout: Duration,
-    most: usize,
-) -> Result<Sent<T>, CallError>
-where
-    T: DeserializeOwned,
-{
+/// Sends a request and reads its answer, both within `timeout`. A sound answer has a list in the field `needed`.
+pub(super) async fn send(request: RequestBuilder, timeout: Duration, needed: &str) -> Result<Value, CallError> {
     let response = open(request, timeout).await?;
-    let closed_for = closed_for(response.headers());
-    Ok(Sent { body: json(response, most).await?, closed_for })
+    let headers = response.headers().clone();
+    let body = body::json(&read(response, MAX_BODY_BYTES).await?).map_err(CallError::Malformed)?;
+    sound(body, &headers, needed)
 }
 
 /// Sends a request, and waits for no more of its answer than that it is no refusal. `timeout` bounds
@@ -189,8 +155,9 @@ pub(super) async fn open(request: RequestBuilder, timeout: Duration) -> Result<R
         return Ok(response);
     }
     let headers = response.headers().clone();
-    let body = read(response, MAX_BODY_BYTES).await.unwrap_or_default();
-    Err(refusal(status.as_u16(), &headers, serde_json::from_slice(&body).unwrap_or_default()))
+    let bytes = read(response, MAX_BODY_BYTES).await.unwrap_or_default();
+    let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+    Err(refused(status.as_u16(), &headers, ErrorBody(body::json(&bytes).unwrap_or_else(|_| text()))))
 }
 
 /// How long the provider takes no further calls, where an answer's headers say so.
@@ -198,31 +165,41 @@ pub(super) fn closed_for(headers: &HeaderMap) -> Option<Duration> {
     allowance::closed_for(headers).map(|wait| wait.min(MAX_CLOSED_FOR))
 }
 
-/// The body of an answer that is JSON, unless it has more than `most` bytes.
-pub(super) async fn json<T: DeserializeOwned>(response: Response, most: usize) -> Result<T, CallError> {
-    serde_json::from_slice(&read(response, most).await?).map_err(CallError::Malformed)
+/// An answer that came with a status of success, unless it holds an error in place of what is needed.
+pub(super) fn sound(body: Value, headers: &HeaderMap, needed: &str) -> Result<Value, CallError> {
+    let is_there = body.get(needed).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let is_empty = body.get(needed).is_some_and(Value::is_array);
+    let error = match (is_there, is_empty) {
+        (true, _) => None,
+        (_, true) => refusal::in_answer(&body),
+        _ => refusal::in_place_of_answer(&body),
+    };
+    error.map_or(Ok(body), |error| Err(told(error, headers)))
+}
+
+/// An error that came with a status of success, in one piece or in a stream, as its own status would be read.
+pub(super) fn told(error: ErrorBody, headers: &HeaderMap) -> CallError {
+    refused(error.status(), headers, error)
 }
 
 /// What an error says, be it an answer's status or an event in a stream.
-pub(super) fn refusal(status: u16, headers: &HeaderMap, body: serde_json::Value) -> CallError {
-    let retry_after = retry_after::read(headers, error_text(&body)).or_else(|| allowance::closed_for(headers));
-    CallError::Status { status, retry_after, body: ErrorBody(body) }
-}
-
-/// The message of an error as OpenAI (`error.message`) or Tavily (`detail.error`) words it.
-fn error_text(body: &serde_json::Value) -> &str {
-    let pointers = ["/error/message", "/detail/error", "/detail"];
-    pointers.iter().find_map(|pointer| body.pointer(pointer)?.as_str()).unwrap_or_default()
+fn refused(status: u16, headers: &HeaderMap, body: ErrorBody) -> CallError {
+    let retry_after = retry_after::read(headers, body.text()).or_else(|| allowance::closed_for(headers));
+    CallError::Status { status, retry_after, body }
 }
 
 /// The body, unless it is larger than any sound answer: no more of it is read than that.
-async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, CallError> {
-    let mut body = Vec::new();
+pub(super) async fn read(response: Response, most: usize) -> Result<Vec<u8>, CallError> {
+    read_on(Vec::new(), response, most).await
+}
+
+/// The same behind what was read before.
+pub(super) async fn read_on(mut body: Vec<u8>, mut response: Response, most: usize) -> Result<Vec<u8>, CallError> {
     while let Some(piece) = response.chunk().await.map_err(CallError::of)? {
         if body.len() + piece.len() > most {
             return Err(CallError::TooLarge);
         }
         body.extend_from_slice(&piece);
     }
-    Ok(body)
+    body::unpacked(body, most).ok_or(CallError::TooLarge)
 }

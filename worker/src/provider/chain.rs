@@ -48,9 +48,9 @@ impl Chain {
     }
 
     /// The smallest window of those who may answer.
-    pub fn window(&self) -> &Window {
-        let others = self.fallbacks.iter().map(|model| &model.window);
-        others.fold(&self.primary.window, |least, window| if window.tokens < least.tokens { window } else { least })
+    pub fn window(&self) -> Window {
+        let others = self.fallbacks.iter().map(|model| model.window());
+        others.fold(self.primary.window(), |least, window| if window.tokens < least.tokens { window } else { least })
     }
 
     /// What to call `model`, one of the chain's.
@@ -81,7 +81,7 @@ impl Shortfall {
     ///
     /// An open breaker and an unknown name are the model's own. What else fails is not:
     /// - The quota is the provider's, shared by its models: the next one would be told the same.
-    /// - So are the key and the request.
+    /// - So are the key, the account and the request.
     /// - A failed call is the job's to repeat: the breaker counts it, and decides when the next
     ///   model's turn is. Only where the job has no other chance the next one is asked at once: the
     ///   stage would do without any model otherwise.

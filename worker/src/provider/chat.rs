@@ -4,17 +4,18 @@
 use std::time::Duration;
 
 use copydesk_common::quota::ToldLimits;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
 use super::call::{self, CallError, MAX_BODY_BYTES};
+use super::refusal::reason::Reason;
 use super::{ClientError, allowance};
-use crate::tokens;
 
+mod said;
 mod stream;
 
 /// Takes the pieces of a text as they are written. It is called between two reads of the connection,
@@ -158,32 +159,23 @@ async fn answer(
     let closed_for = call::closed_for(response.headers());
     let told = allowance::told(response.headers());
     let said = match sink {
-        Some(sink) if !is_json(&response) => stream::read(response, sink).await?,
-        sink => {
-            let said: Said = call::json::<WireAnswer>(response, MAX_BODY_BYTES).await?.try_into()?;
-            sink.inspect(|sink| sink(&said.text));
-            said
+        Some(sink) => stream::read(response, sink).await?,
+        None => {
+            let headers = response.headers().clone();
+            stream::whole(&call::read(response, MAX_BODY_BYTES).await?, &headers, None)?
         }
     };
     Ok(Answer { closed_for, told, ..said.into_answer(prompt_tokens) })
 }
 
-/// Not every server that is asked for a stream knows how to.
-fn is_json(response: &Response) -> bool {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json"))
-}
-
 /// Groq answers 400 where the model's text does not fit the schema, and hands the text over: it is
 /// an answer, if a bad one. Azure and others answer 400 where their filter stopped it.
 fn failed_generation(error: CallError) -> Result<Answer, CallError> {
-    let CallError::Status { status: 400, body, .. } = &error else { return Err(error) };
-    if body.code() == Some("content_filter") {
+    if error.reason() == Some(Reason::ContentFilter) {
         return Ok(Answer { is_refused: true, ..nothing_said() });
     }
-    let Some(text) = body.0.pointer("/error/failed_generation").and_then(|text| text.as_str()) else {
-        return Err(error);
-    };
+    let CallError::Status { status: 400, body, .. } = &error else { return Err(error) };
+    let Some(text) = body.field("failed_generation").and_then(Value::as_str) else { return Err(error) };
     Ok(Answer { text: text.to_owned(), ..nothing_said() })
 }
 
@@ -246,98 +238,6 @@ impl<'a> WireRequest<'a> {
             response_format,
             stream: is_streamed.then_some(true),
             stream_options: is_streamed.then_some(StreamOptions { include_usage: true }),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct WireAnswer {
-    choices: Vec<WireChoice>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct WireChoice {
-    message: WireContent,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-struct WireContent {
-    #[serde(default)]
-    content: Option<String>,
-    /// OpenAI's place for a refusal where JSON was asked for.
-    #[serde(default)]
-    refusal: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    /// Servers differ in what they put here: whatever is no whole number of cached tokens says nothing.
-    #[serde(default)]
-    prompt_tokens_details: Value,
-}
-
-impl WireUsage {
-    /// Tokens that were in the provider's cache, where it says so.
-    fn cached_tokens(&self) -> u64 {
-        let cached = self.prompt_tokens_details.get("cached_tokens").and_then(Value::as_u64);
-        cached.unwrap_or(0).min(self.prompt_tokens)
-    }
-}
-
-impl TryFrom<WireAnswer> for Said {
-    type Error = CallError;
-
-    fn try_from(answer: WireAnswer) -> Result<Self, CallError> {
-        let choice = answer.choices.into_iter().next().ok_or(CallError::NoChoice)?;
-        Ok(Self {
-            is_refused: choice.message.is_refused(),
-            text: choice.message.content.unwrap_or_default(),
-            finish_reason: choice.finish_reason,
-            usage: answer.usage,
-        })
-    }
-}
-
-impl WireContent {
-    fn is_refused(&self) -> bool {
-        self.refusal.as_ref().is_some_and(|refusal| !refusal.is_empty())
-    }
-}
-
-/// What a message came to, in one piece or in many.
-#[derive(Default)]
-struct Said {
-    text: String,
-    is_refused: bool,
-    finish_reason: Option<String>,
-    usage: Option<WireUsage>,
-}
-
-impl Said {
-    /// Not every server says what an answer took: then it is counted.
-    fn into_answer(self, prompt_tokens: u32) -> Answer {
-        let usage = self.usage.unwrap_or_else(|| WireUsage {
-            prompt_tokens: prompt_tokens.into(),
-            completion_tokens: u64::try_from(tokens::count(&self.text)).unwrap_or(u64::MAX),
-            prompt_tokens_details: Value::Null,
-        });
-        Answer {
-            is_cut: self.finish_reason.as_deref() == Some("length"),
-            is_refused: self.is_refused || self.finish_reason.as_deref() == Some("content_filter"),
-            text: self.text,
-            prompt_tokens: usage.prompt_tokens,
-            cached_tokens: usage.cached_tokens(),
-            completion_tokens: usage.completion_tokens,
-            closed_for: None,
-            told: ToldLimits::default(),
         }
     }
 }

@@ -10,11 +10,12 @@ use copydesk_common::quota::{Ask, ProviderName, Quota, Rank};
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use super::call::{self, CallError};
-use super::gate::{Gate, Taken};
-use super::{ClientError, ProviderError};
+use super::gate::{Gate, Taken, Variables};
+use super::{ClientError, ProviderError, body};
 
 /// Texts of one call: so many vectors of the largest models stay within [`MAX_BODY_BYTES`]. OpenAI takes 2,048.
 pub const MAX_INPUTS: usize = 512;
@@ -44,7 +45,12 @@ impl Embeddings {
             return Ok(None);
         };
         let price = config.prices().of(&client.model);
-        Ok(Some(Self { client, gate: Gate::new(quota), price }))
+        let variables = Variables {
+            key: "COPYDESK_EMBEDDINGS_API_KEY",
+            target: "COPYDESK_EMBEDDINGS_MODEL",
+            address: "COPYDESK_EMBEDDINGS_BASE_URL",
+        };
+        Ok(Some(Self { client, gate: Gate::new(quota, variables), price }))
     }
 
     /// The provider's name.
@@ -68,8 +74,7 @@ impl Embeddings {
             closed_for: embedded.closed_for,
             ..Taken::default()
         };
-        let result = self.gate.call(ask, self.client.embed(texts, timeout), took).await;
-        result.map_err(|error| error.naming("COPYDESK_EMBEDDINGS_API_KEY", "COPYDESK_EMBEDDINGS_MODEL"))
+        self.gate.call(ask, self.client.embed(texts, timeout), took).await
     }
 
     /// What tokens cost; nothing where no price is known.
@@ -131,10 +136,24 @@ impl EmbeddingsClient {
         let input = texts.iter().map(|text| &text[..text.floor_char_boundary(MAX_INPUT_BYTES)]).collect();
         let body = WireRequest { model: &self.model, input, encoding_format: "float" };
         let request = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
-        let sent = call::send_bounded::<WireAnswer>(request, timeout, MAX_BODY_BYTES).await?;
-        let tokens = sent.body.usage.as_ref().map(|usage| usage.prompt_tokens);
-        let vectors = in_order(sent.body.data, texts.len()).ok_or(CallError::WrongVectors)?;
-        Ok(Embedded { vectors, tokens, closed_for: sent.closed_for })
+        let response = call::open(request, timeout).await?;
+        let headers = response.headers().clone();
+        let answer = answer(&call::read(response, MAX_BODY_BYTES).await?, &headers)?;
+        let tokens = answer.usage.get("prompt_tokens").or_else(|| answer.usage.get("total_tokens"));
+        let vectors = in_order(answer.data, texts.len()).ok_or(CallError::WrongVectors)?;
+        Ok(Embedded { vectors, tokens: tokens.and_then(Value::as_u64), closed_for: call::closed_for(&headers) })
+    }
+}
+
+/// Vectors are many numbers: they are read as such where the body is as it should be, and looked at closely only
+/// where it is not.
+fn answer(bytes: &[u8], headers: &HeaderMap) -> Result<WireAnswer, CallError> {
+    match serde_json::from_slice::<WireAnswer>(body::without_mark(bytes)) {
+        Ok(answer) if !answer.data.is_empty() => Ok(answer),
+        _ => {
+            let body = body::json(bytes).map_err(CallError::Malformed)?;
+            serde_json::from_value(call::sound(body, headers, "data")?).map_err(CallError::Malformed)
+        }
     }
 }
 
@@ -142,7 +161,10 @@ impl EmbeddingsClient {
 /// input, and all have one dimension.
 fn in_order(data: Vec<WireEmbedding>, inputs: usize) -> Option<Vec<Vector>> {
     let mut vectors = vec![None; inputs];
-    for WireEmbedding { index, embedding } in data {
+    // A server that numbers none of them sends them in order.
+    let is_numbered = data.iter().any(|embedding| embedding.index.as_u64().is_some());
+    for (at, WireEmbedding { index, embedding }) in data.into_iter().enumerate() {
+        let index = if is_numbered { usize::try_from(index.as_u64()?).ok()? } else { at };
         let place = vectors.get_mut(index)?;
         if place.replace(Vector::parse(embedding).ok()?).is_some() {
             return None;
@@ -164,19 +186,14 @@ struct WireRequest<'a> {
 struct WireAnswer {
     data: Vec<WireEmbedding>,
     #[serde(default)]
-    usage: Option<WireUsage>,
+    usage: Value,
 }
 
 #[derive(Deserialize)]
 struct WireEmbedding {
-    index: usize,
-    embedding: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
     #[serde(default)]
-    prompt_tokens: u64,
+    index: Value,
+    embedding: Vec<f32>,
 }
 
 #[cfg(test)]
@@ -185,7 +202,8 @@ mod tests {
     use super::*;
 
     fn answer(vectors: &[(usize, &[f32])]) -> Option<Vec<Vec<f32>>> {
-        let data = vectors.iter().map(|&(index, numbers)| WireEmbedding { index, embedding: numbers.to_vec() });
+        let data =
+            vectors.iter().map(|&(index, numbers)| WireEmbedding { index: index.into(), embedding: numbers.to_vec() });
         let vectors = in_order(data.collect(), 2)?;
         Some(vectors.iter().map(|vector| vector.numbers().to_vec()).collect())
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use copydesk_common::clock;
 use copydesk_common::money::MicroUsd;
+use copydesk_common::quota::trouble::{Trouble, TroubleKind};
 use copydesk_common::quota::{
     Admission, Ask, AskedFor, BreakerState, Grant, Health, ProviderName, Quota, Settlement, ToldLimits,
 };
@@ -14,10 +15,14 @@ use futures_util::FutureExt;
 use super::ProviderError;
 use super::call::CallError;
 use super::memory::Memory;
+use super::refusal::reason::Reason;
 use crate::metric;
 
 /// Other limits than ours are worth a line in the log so often.
 const HEARD_FOR: Duration = Duration::from_secs(3_600);
+
+/// What an operator must mend is worth a line in the log so often.
+const TOLD_FOR: Duration = Duration::from_secs(60);
 
 /// What an answer really took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,47 +41,27 @@ pub(super) struct Taken {
 #[derive(Debug)]
 pub(super) struct Gate {
     quota: Quota,
+    variables: Variables,
+    /// That its trouble is in the log already, and needs no other line for a while.
+    told: Memory,
     /// That the provider was heard to tell other limits than ours, for so long that it is worth no further line.
     heard: Arc<Memory>,
 }
 
-/// A failure before it is known which variable names its cause.
-#[derive(Debug)]
-pub(super) struct Failure {
-    error: ProviderError,
-    /// Whether the provider does not know the URL or the model.
-    is_target_unknown: bool,
-    /// Whether the model's window is smaller than was believed.
-    is_too_long: bool,
-}
-
-impl Failure {
-    /// One that came before the call.
-    fn of(error: ProviderError) -> Self {
-        Self { error, is_target_unknown: false, is_too_long: false }
-    }
-
-    /// A refusal of the key names the variable of the key; an unknown URL or model, theirs; one of a
-    /// prompt's length, that of the windows.
-    pub(super) fn naming(self, key: &'static str, target: &'static str) -> ProviderError {
-        match self.error {
-            ProviderError::Refused { provider, status: status @ (401 | 403) } => {
-                ProviderError::Misconfigured { provider, status, variable: key }
-            }
-            ProviderError::Refused { provider, status } if self.is_target_unknown => {
-                ProviderError::Misconfigured { provider, status, variable: target }
-            }
-            ProviderError::Refused { provider, status } if self.is_too_long => {
-                ProviderError::Misconfigured { provider, status, variable: "COPYDESK_CONTEXT_TOKENS" }
-            }
-            error => error,
-        }
-    }
+/// What sets up what a provider may refuse, for the operator who must mend it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Variables {
+    /// Sets the key.
+    pub(super) key: &'static str,
+    /// Sets the model, or what else is at the other end.
+    pub(super) target: &'static str,
+    /// Sets the URL.
+    pub(super) address: &'static str,
 }
 
 impl Gate {
-    pub(super) fn new(quota: Quota) -> Self {
-        Self { quota, heard: Arc::default() }
+    pub(super) fn new(quota: Quota, variables: Variables) -> Self {
+        Self { quota, variables, told: Memory::default(), heard: Arc::default() }
     }
 
     /// Makes `call` where the quota and the breaker let it through. `took` reads off an answer what
@@ -86,17 +71,17 @@ impl Gate {
         ask: impl Into<Ask>,
         call: impl Future<Output = Result<T, CallError>>,
         took: impl Fn(&T) -> Taken,
-    ) -> Result<T, Failure> {
-        let grant = self.admit(ask.into()).await.map_err(Failure::of)?;
+    ) -> Result<T, ProviderError> {
+        let grant = self.admit(ask.into()).await?;
         let granted = Granted { gate: self, grant };
         let began = Instant::now();
         let result = call.await;
         let settlement = match &result {
             Ok(answer) => {
                 let Taken { tokens, cost, closed_for, told } = took(answer);
-                Settlement { health: Health::Healthy, closed_for, tokens, cost, told }
+                Settlement { closed_for, tokens, cost, told, ..Settlement::of(Health::Healthy) }
             }
-            Err(error) => error.settlement(),
+            Err(error) => Settlement { trouble: self.trouble(error), ..error.settlement() },
         };
         metric::provider_called(
             self.provider(),
@@ -104,10 +89,7 @@ impl Gate {
             began.elapsed(),
         );
         granted.settle(settlement).await;
-        result.map_err(|error| {
-            let (is_target_unknown, is_too_long) = (error.is_target_unknown(), error.is_too_long());
-            Failure { error: self.explain(error), is_target_unknown, is_too_long }
-        })
+        result.map_err(|error| self.explain(error))
     }
 
     /// The provider's name.
@@ -146,18 +128,66 @@ impl Gate {
         Err(error)
     }
 
+    /// What an operator must look at, where the refusal will not pass by itself.
+    fn trouble(&self, error: &CallError) -> Option<Trouble> {
+        let Variables { key, target, address } = self.variables;
+        let (kind, look_at) = match error.reason()? {
+            Reason::Key => (TroubleKind::Misconfigured, key),
+            Reason::Model => (TroubleKind::Misconfigured, target),
+            Reason::Address => (TroubleKind::Misconfigured, address),
+            Reason::Account => (TroubleKind::Account, "the account's balance, plan and limits"),
+            _ => return None,
+        };
+        let CallError::Status { status, .. } = *error else { return None };
+        Some(Trouble { kind, status, look_at })
+    }
+
     fn explain(&self, error: CallError) -> ProviderError {
         let provider = self.provider().clone();
-        match error {
-            CallError::Status { status: 429 | 498, .. } => {
-                let until = clock::now() + error.closed_for().unwrap_or_default();
-                ProviderError::Throttled { provider, until }
+        let trouble = self.trouble(&error);
+        let closed_for = error.closed_for();
+        match (trouble, error) {
+            (Some(trouble), source) => {
+                let error = match trouble {
+                    Trouble { kind: TroubleKind::Account, status, .. } => {
+                        ProviderError::Account { provider, status, source }
+                    }
+                    Trouble { status, look_at: variable, .. } => {
+                        ProviderError::Misconfigured { provider, status, variable, source }
+                    }
+                };
+                self.tell(&error);
+                error
             }
-            CallError::Status { status: status @ 400..=499, .. } if status != 408 => {
-                ProviderError::Refused { provider, status }
-            }
-            source => ProviderError::Failed { provider, source },
+            (None, error) => match (error.reason(), error) {
+                (Some(Reason::Busy), _) => {
+                    let until = clock::now() + closed_for.unwrap_or_default();
+                    ProviderError::Throttled { provider, until }
+                }
+                (Some(Reason::TooLong(room)), source) => {
+                    let model = self.quota.model().to_owned();
+                    ProviderError::TooLong { provider, model, room, most: 0, is_shorter: false, source }
+                }
+                (_, CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
+                    ProviderError::Refused { provider, status }
+                }
+                (_, source) => ProviderError::Failed { provider, source },
+            },
         }
+    }
+
+    /// Says in the log what an operator must mend, with its causes: not once a job.
+    fn tell(&self, error: &ProviderError) {
+        if self.told.holds() {
+            return;
+        }
+        self.told.keep(TOLD_FOR);
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            provider.name = %self.provider(),
+            model = self.quota.model(),
+            "a provider refuses what an operator has set up: calls to it fail until that is mended"
+        );
     }
 }
 

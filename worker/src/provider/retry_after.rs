@@ -27,10 +27,25 @@ fn seconds(number: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(number).ok()
 }
 
+/// Behind the first of these words that a duration follows: `5.289s`, or a number and the name of a unit.
 fn in_text(text: &str) -> Option<Duration> {
-    let (_, rest) = text.split_once("try again in ")?;
-    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len());
-    duration(rest[..end].trim_end_matches('.'))
+    let text = text.to_ascii_lowercase();
+    ["try again in ", "retry in ", "retry after ", "try again after ", "please wait "].iter().find_map(|words| {
+        let (_, rest) = text.split_once(words)?;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len());
+        let first = rest[..end].trim_end_matches('.');
+        duration(first).or_else(|| {
+            let number = first.parse::<f64>().ok()?;
+            let factor = match rest[end..].trim_start() {
+                unit if unit.starts_with("ms") || unit.starts_with("millisecond") => 0.001,
+                unit if unit.starts_with("sec") || unit.starts_with("s ") || unit == "s" => 1.0,
+                unit if unit.starts_with("min") => 60.0,
+                unit if unit.starts_with("hour") => 3_600.0,
+                _ => return None,
+            };
+            seconds(number * factor).filter(|wait| !wait.is_zero())
+        })
+    })
 }
 
 /// `5.289s`, `2m59.56s`, `1h2m3s`, `12ms`.
@@ -81,6 +96,9 @@ mod tests {
         assert_eq!(read(&HeaderMap::new(), text), Some(Duration::from_millis(5289)));
         assert_eq!(in_text("try again in 2m59.56s"), Some(Duration::from_millis(179_560)));
         assert_eq!(in_text("try again in 12ms."), Some(Duration::from_millis(12)));
+        assert_eq!(in_text("rate limited, retry in 30s"), Some(Duration::from_secs(30)));
+        assert_eq!(in_text("Please retry after 20 seconds."), Some(Duration::from_secs(20)));
+        assert_eq!(in_text("Try again in 2 minutes"), Some(Duration::from_secs(120)));
         assert_eq!(waits("retry-after", "2", text), Some(Duration::from_secs(2)), "the header wins");
     }
 

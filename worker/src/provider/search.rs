@@ -10,7 +10,7 @@ use copydesk_common::redis::Redis;
 use copydesk_domain::business::BusinessId;
 
 use super::call::CallError;
-use super::gate::{Gate, Taken};
+use super::gate::{Gate, Taken, Variables};
 use super::searxng::SearxngClient;
 use super::tavily::TavilyClient;
 use super::web_page::WebPage;
@@ -29,7 +29,6 @@ pub struct Search {
     engine: Engine,
     gate: Gate,
     shared: SharedPages,
-    provider: SearchProvider,
     cost: MicroUsd,
 }
 
@@ -62,9 +61,14 @@ impl Search {
             SearchProvider::Tavily => Engine::Tavily(TavilyClient::new(http, url, config.tavily_api_key.as_ref())?),
             SearchProvider::Searxng => Engine::Searxng(SearxngClient::new(http, url)),
         };
-        let gate = Gate::new(quota);
+        let key = match provider {
+            SearchProvider::Tavily => "TAVILY_API_KEY",
+            SearchProvider::Searxng => "search.formats in its settings.yml, which must hold json",
+        };
+        let address = "COPYDESK_SEARCH_BASE_URL";
+        let gate = Gate::new(quota, Variables { key, target: address, address });
         let shared = SharedPages::new(redis, provider.as_str());
-        Ok(Some(Self { engine, gate, shared, provider, cost: config.search_cost() }))
+        Ok(Some(Self { engine, gate, shared, cost: config.search_cost() }))
     }
 
     /// What a business asks, to be looked for among what it asked before.
@@ -83,12 +87,7 @@ impl Search {
     ) -> Result<Vec<WebPage>, ProviderError> {
         let ask = Ask { cost: self.cost, asked_for, ..rank.into() };
         let took = |_: &Vec<WebPage>| Taken { cost: Some(self.cost), ..Taken::default() };
-        let result = self.gate.call(ask, self.engine.search(query, language, timeout), took).await;
-        let refusal = match self.provider {
-            SearchProvider::Tavily => "TAVILY_API_KEY",
-            SearchProvider::Searxng => "search.formats in its settings.yml, which must hold json",
-        };
-        result.map_err(|error| error.naming(refusal, "COPYDESK_SEARCH_BASE_URL"))
+        self.gate.call(ask, self.engine.search(query, language, timeout), took).await
     }
 
     /// Its name in quotas, usage and metrics.

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::call::{self, CallError};
-use super::web_page::WebPage;
+use super::web_page::{self, WebPage};
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,18 +28,13 @@ impl SearxngClient {
     ) -> Result<Vec<WebPage>, CallError> {
         let parameters = [("q", query), ("format", "json"), ("language", language), ("safesearch", "1")];
         let sent = self.http.get(&self.url).query(&parameters);
-        let answer = call::send::<WireResults>(sent, timeout).await?.body;
+        let answer = call::send(sent, timeout, "results").await?;
+        let pages = web_page::all(&answer)?;
         // Nothing, because nobody was asked: that is no answer.
-        if answer.results.is_empty() && !answer.unresponsive_engines.is_empty() {
+        let silent = answer.get("unresponsive_engines").and_then(Value::as_array);
+        if pages.is_empty() && silent.is_some_and(|engines| !engines.is_empty()) {
             return Err(CallError::NoEngine);
         }
-        Ok(answer.results)
+        Ok(pages)
     }
-}
-
-#[derive(Deserialize)]
-struct WireResults {
-    results: Vec<WebPage>,
-    #[serde(default)]
-    unresponsive_engines: Vec<Value>,
 }

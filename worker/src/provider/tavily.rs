@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use url::Url;
 
 use super::ClientError;
 use super::call::{self, CallError};
-use super::web_page::WebPage;
+use super::web_page::{self, WebPage};
 
 /// Results asked for: more than are used, since some say the same.
 const MAX_RESULTS: u8 = 8;
@@ -31,7 +31,7 @@ impl TavilyClient {
     pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<WebPage>, CallError> {
         let body = WireQuery { query, search_depth: "basic", max_results: MAX_RESULTS };
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
-        Ok(call::send::<WireResults>(sent, timeout).await?.body.results)
+        web_page::all(&call::send(sent, timeout, "results").await?)
     }
 }
 
@@ -40,9 +40,4 @@ struct WireQuery<'a> {
     query: &'a str,
     search_depth: &'static str,
     max_results: u8,
-}
-
-#[derive(Deserialize)]
-struct WireResults {
-    results: Vec<WebPage>,
 }

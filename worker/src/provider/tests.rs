@@ -10,6 +10,7 @@ use super::chat::Form;
 use super::web_page::WebPage;
 use super::*;
 
+mod dialects;
 mod stream;
 
 /// Long enough for ten megabytes on a busy machine.
@@ -268,7 +269,7 @@ async fn the_text_of_a_429_closes_the_provider_for_all() {
 async fn a_429_says_nothing_of_the_providers_health() {
     let simulated = Simulated::start().await;
     let brief = FaultKind::Status { code: 429, body: None, retry_after: None, retry_after_ms: Some(1) };
-    simulated.fail(Fault::chat(brief).times(8));
+    simulated.fail(Fault::chat(brief).times(3));
     loop {
         match simulated.ask().await {
             Ok(_) => break,
@@ -297,11 +298,11 @@ async fn what_an_operator_must_mend_names_the_variable() {
     let error = simulated.search().await.unwrap_err();
     assert!(matches!(error, ProviderError::Misconfigured { variable: "TAVILY_API_KEY", .. }), "{error:?}");
     simulated.fail(Fault::search(status(432)));
-    assert!(matches!(simulated.search().await, Err(ProviderError::Refused { status: 432, .. })));
+    assert!(matches!(simulated.search().await, Err(ProviderError::Account { status: 432, .. })));
 }
 
 #[tokio::test]
-async fn a_prompt_that_is_longer_than_a_window_names_the_variable_of_the_windows() {
+async fn a_prompt_that_is_longer_than_a_window_is_refused_for_its_length() {
     let body = serde_json::json!({ "error": { "message": "too long", "code": "context_length_exceeded" } });
     let simulated = Simulated::start().await;
     simulated.fail(Fault::chat(FaultKind::Status {
@@ -311,7 +312,7 @@ async fn a_prompt_that_is_longer_than_a_window_names_the_variable_of_the_windows
         retry_after_ms: None,
     }));
     let error = simulated.ask().await.unwrap_err();
-    assert!(matches!(error, ProviderError::Misconfigured { variable: "COPYDESK_CONTEXT_TOKENS", .. }), "{error:?}");
+    assert!(matches!(error, ProviderError::TooLong { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -5,109 +5,133 @@ use std::num::NonZeroUsize;
 
 use reqwest::Response;
 use reqwest::header::HeaderMap;
-use serde::Deserialize;
 use sse_core::{MessageEvent, SseDecoder, SseEvent};
 
-use super::{Said, Sink, WireContent, WireUsage};
+use super::Sink;
+use super::said::{Said, Sent};
+use crate::provider::body;
 use crate::provider::call::{self, CallError, MAX_BODY_BYTES};
+use crate::provider::refusal::ErrorBody;
 
 /// The largest stream that is read, in bytes. A token comes with some 300 bytes around it.
 const MAX_STREAM_BYTES: usize = 8 * MAX_BODY_BYTES;
 
-/// Reads to the end of the message, and tells `sink` each piece of its text.
+/// A chunk without any of these says nothing that is read here.
+const READ: [&str; 3] = ["choices", "usage", "error"];
+
+/// Reads to the end of the message, and tells `sink` each piece of its text. A server that does not know how to
+/// stream answers in one piece; its body says so, and its headers may not.
 pub(super) async fn read(mut response: Response, sink: Sink<'_>) -> Result<Said, CallError> {
-    let mut decoder = SseDecoder::with_limit(NonZeroUsize::MIN.saturating_add(MAX_BODY_BYTES));
-    let mut message = Message { said: Said::default(), has_choice: false, sink };
-    let mut bytes = 0;
-    while let Some(mut piece) = response.chunk().await.map_err(CallError::of)? {
-        bytes += piece.len();
-        if bytes > MAX_STREAM_BYTES {
+    let headers = response.headers().clone();
+    let mut head = Vec::new();
+    while body::without_mark(&head).is_empty() {
+        let Some(piece) = response.chunk().await.map_err(CallError::of)? else { break };
+        head.extend_from_slice(&piece);
+        if head.len() > MAX_BODY_BYTES {
             return Err(CallError::TooLarge);
         }
-        while let Some(event) = decoder.next(&mut piece) {
-            match event.map_err(|_| CallError::TooLarge)? {
-                SseEvent::Message(event) if event.data == "[DONE]" => return message.done(),
-                SseEvent::Message(event) => message.take(&event)?,
-                SseEvent::Retry(_) => {}
-            }
-        }
     }
-    if message.said.finish_reason.is_some() { message.done() } else { Err(CallError::CutShort) }
+    if body::begins_like_json(&head) || body::is_packed(&head) {
+        let body = call::read_on(head, response, MAX_BODY_BYTES).await?;
+        return whole(&body, &headers, Some(sink));
+    }
+    let mut message = Message::new(&headers, Some(sink));
+    message.feed(&head)?;
+    while !message.is_done {
+        let Some(piece) = response.chunk().await.map_err(CallError::of)? else { break };
+        message.feed(&piece)?;
+    }
+    message.end()
+}
+
+/// A body that is there: JSON, or all of a stream at once, which some servers send unasked.
+pub(super) fn whole(body: &[u8], headers: &HeaderMap, sink: Option<Sink<'_>>) -> Result<Said, CallError> {
+    if body::begins_like_events(body) {
+        let mut message = Message::new(headers, sink);
+        message.feed(body)?;
+        return message.end();
+    }
+    let answer = call::sound(body::json(body).map_err(CallError::Malformed)?, headers, "choices")?;
+    let mut said = Said::default();
+    let piece = said.take(&answer, Sent::Whole)?.map_err(|error| call::told(error, headers))?;
+    if !said.has_choice {
+        return Err(CallError::NoChoice);
+    }
+    if let Some(sink) = sink.filter(|_| !piece.is_empty()) {
+        sink(&piece);
+    }
+    Ok(said)
 }
 
 /// A message that is being written.
 struct Message<'a> {
+    decoder: SseDecoder,
+    bytes: usize,
     said: Said,
-    has_choice: bool,
-    sink: Sink<'a>,
+    is_done: bool,
+    headers: &'a HeaderMap,
+    sink: Option<Sink<'a>>,
 }
 
-impl Message<'_> {
-    fn take(&mut self, event: &MessageEvent) -> Result<(), CallError> {
-        if event.event == "error" {
-            return Err(failure(serde_json::from_str(&event.data).unwrap_or_default()));
-        }
-        let chunk: WireChunk = serde_json::from_str(&event.data).map_err(CallError::Malformed)?;
-        if let Some(error) = chunk.error {
-            return Err(failure(serde_json::json!({ "error": error })));
-        }
-        // Groq's stands in a place of its own; others send theirs with the last chunk or behind it.
-        let usage = chunk.usage.or(chunk.x_groq.and_then(|groq| groq.usage));
-        self.said.usage = usage.or(self.said.usage.take());
-        chunk.choices.into_iter().next().map_or(Ok(()), |choice| self.add(choice))
+impl<'a> Message<'a> {
+    fn new(headers: &'a HeaderMap, sink: Option<Sink<'a>>) -> Self {
+        let decoder = SseDecoder::with_limit(NonZeroUsize::MIN.saturating_add(MAX_BODY_BYTES));
+        Self { decoder, bytes: 0, said: Said::default(), is_done: false, headers, sink }
     }
 
-    fn add(&mut self, choice: WireDelta) -> Result<(), CallError> {
-        self.has_choice = true;
-        self.said.is_refused |= choice.delta.is_refused();
-        self.said.finish_reason = choice.finish_reason.or(self.said.finish_reason.take());
-        let piece = choice.delta.content.unwrap_or_default();
-        if self.said.text.len() + piece.len() > MAX_BODY_BYTES {
+    fn feed(&mut self, mut piece: &[u8]) -> Result<(), CallError> {
+        self.bytes += piece.len();
+        if self.bytes > MAX_STREAM_BYTES {
             return Err(CallError::TooLarge);
         }
-        self.said.text += &piece;
-        if !piece.is_empty() {
-            (self.sink)(&piece);
+        while let Some(event) = self.decoder.next(&mut piece).filter(|_| !self.is_done) {
+            if let SseEvent::Message(event) = event.map_err(|_| CallError::TooLarge)? {
+                self.take(&event)?;
+            }
         }
         Ok(())
     }
 
-    fn done(self) -> Result<Said, CallError> {
-        if self.has_choice { Ok(self.said) } else { Err(CallError::NoChoice) }
+    fn take(&mut self, event: &MessageEvent) -> Result<(), CallError> {
+        let data = event.data.trim();
+        if data == "[DONE]" {
+            self.is_done = true;
+            return Ok(());
+        }
+        if event.event == "error" {
+            let error = body::json(data.as_bytes()).unwrap_or_else(|_| data.into());
+            return Err(call::told(ErrorBody(error), self.headers));
+        }
+        // A server that has nothing to say yet may say so in any words.
+        let is_read = READ.iter().any(|name| data.contains(name));
+        if !is_read || !body::begins_like_json(data.as_bytes()) {
+            return Ok(());
+        }
+        let chunk = body::json(data.as_bytes()).map_err(CallError::Malformed)?;
+        let chunk = chunk.as_array().and_then(|chunks| chunks.first()).unwrap_or(&chunk);
+        let piece = self.said.take(chunk, Sent::Streamed)?.map_err(|error| call::told(error, self.headers))?;
+        if self.said.text.len() > MAX_BODY_BYTES {
+            return Err(CallError::TooLarge);
+        }
+        if let Some(sink) = self.sink.filter(|_| !piece.is_empty()) {
+            sink(&piece);
+        }
+        Ok(())
     }
-}
 
-/// The error that ends a stream, as its status would have told it. Groq names the status, others say
-/// it in a code that is a number; the rest is the server's own failure.
-fn failure(body: serde_json::Value) -> CallError {
-    let number = |pointer: &str| body.pointer(pointer)?.as_u64()?.try_into().ok();
-    let status = number("/error/status_code").or_else(|| number("/error/code"));
-    let status = status.filter(|status| (400..=599).contains(status)).unwrap_or(500);
-    call::refusal(status, &HeaderMap::new(), body)
-}
-
-#[derive(Deserialize)]
-struct WireChunk {
-    #[serde(default)]
-    choices: Vec<WireDelta>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-    #[serde(default)]
-    x_groq: Option<WireGroq>,
-    #[serde(default)]
-    error: Option<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct WireDelta {
-    #[serde(default)]
-    delta: WireContent,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireGroq {
-    #[serde(default)]
-    usage: Option<WireUsage>,
+    /// The connection is at its end, or the server said that the message is.
+    fn end(mut self) -> Result<Said, CallError> {
+        if !self.is_done {
+            // The last event's blank line may be missing; or half of the event, which then is none.
+            match self.feed(b"\n\n") {
+                Err(CallError::Malformed(_)) => return Err(CallError::CutShort),
+                ended => ended?,
+            }
+        }
+        match (self.is_done || self.said.has_ended, self.said.has_choice) {
+            (true, true) => Ok(self.said),
+            (true, false) => Err(CallError::NoChoice),
+            (false, _) => Err(CallError::CutShort),
+        }
+    }
 }

@@ -9,14 +9,14 @@ use super::*;
 
 /// What a sink was told, and when.
 #[derive(Default)]
-struct Told(Mutex<Vec<(Instant, String)>>);
+pub(super) struct Told(Mutex<Vec<(Instant, String)>>);
 
 impl Told {
     fn hear(&self, piece: &str) {
         self.0.lock().unwrap().push((Instant::now(), piece.to_owned()));
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.0.lock().unwrap().iter().map(|(_, piece)| piece.as_str()).collect()
     }
 
@@ -31,7 +31,7 @@ impl Told {
 }
 
 impl Simulated {
-    async fn stream(&self, told: &Told) -> Result<Answer, ProviderError> {
+    pub(super) async fn stream(&self, told: &Told) -> Result<Answer, ProviderError> {
         self.stream_within(TIMEOUT, told).await
     }
 

@@ -1,0 +1,113 @@
+//! What a refusal says, whichever server's words it has: of the key, the account, the model, the length of
+//! what was asked, or of nothing that lasts. Its text is a stranger's: it is read here, and shown nowhere.
+
+use serde_json::Value;
+
+pub mod reason;
+
+/// Objects within objects that are looked through.
+const MAX_LAYERS: usize = 5;
+/// More of an error's text is not read, in bytes.
+const MAX_TEXT_BYTES: usize = 4_096;
+/// The longest code that is shown.
+const MAX_CODE_BYTES: usize = 48;
+
+/// An error's body. Its text does not show in `Debug`: it may quote the prompt.
+#[derive(Clone, Default)]
+pub struct ErrorBody(pub(super) Value);
+
+impl std::fmt::Debug for ErrorBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ErrorBody(…)")
+    }
+}
+
+impl ErrorBody {
+    /// The code for a log: a word of a program, and no text.
+    pub(super) fn code_shown(&self) -> Option<&str> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        self.names().find(|code| code.len() <= MAX_CODE_BYTES && !code.is_empty() && code.chars().all(is_word))
+    }
+
+    /// A field of the error that a server puts beside its text.
+    pub(super) fn field(&self, name: &str) -> Option<&Value> {
+        self.layers().into_iter().rev().find_map(|layer| layer.get(name))
+    }
+
+    /// The error's text, in the words of whoever wrote it.
+    pub(super) fn text(&self) -> &str {
+        let text = self.layers().into_iter().rev().find_map(text_of).unwrap_or_default();
+        &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+    }
+
+    /// The status that a server would have answered with that puts its error into a sound answer: the one that
+    /// it names, else the one that fits its words. What says neither is the server's own failure.
+    pub(super) fn status(&self) -> u16 {
+        let fields = ["status_code", "code", "status", "http_status", "error_code"];
+        let layers = self.layers();
+        let values = layers.iter().rev().flat_map(|layer| fields.iter().filter_map(|name| layer.get(name)));
+        let mut numbers = values.filter_map(number);
+        numbers.find(|status| (400..=599).contains(status)).unwrap_or_else(|| reason::status_of(self))
+    }
+
+    /// The names that the error goes by, the innermost first.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let fields = ["code", "type", "status", "error_code", "param"];
+        let layers = self.layers().into_iter().rev();
+        layers.flat_map(move |layer| fields.into_iter().filter_map(|name| layer.get(name)?.as_str()))
+    }
+
+    /// The body and what it wraps, the outermost first: `{"error": …}`, `{"detail": …}` and lists of them.
+    fn layers(&self) -> Vec<&Value> {
+        let mut layers = vec![&self.0];
+        while let Some(last) = layers.last().filter(|_| layers.len() < MAX_LAYERS) {
+            let within = || ["error", "errors", "detail"].iter().find_map(|name| last.get(name).filter(|v| says(v)));
+            let Some(next) = last.as_array().and_then(|list| list.first()).or_else(within) else { break };
+            layers.push(next);
+        }
+        layers
+    }
+}
+
+/// The error in an answer whose status was one of success, as its status would be read; `None` where there is
+/// none. A server may send an empty one with every answer.
+pub(super) fn in_answer(body: &Value) -> Option<ErrorBody> {
+    let is_error = body.get("error").is_some_and(says)
+        || body.get("errors").is_some_and(says)
+        || body.get("object").and_then(Value::as_str) == Some("error");
+    is_error.then(|| ErrorBody(body.clone()))
+}
+
+/// The same where what was asked for is not there: then a mere message is an error too.
+pub(super) fn in_place_of_answer(body: &Value) -> Option<ErrorBody> {
+    let list = body.as_array().and_then(|list| list.first()).unwrap_or(body);
+    let is_told = ["detail", "message", "msg"].iter().any(|name| list.get(name).is_some_and(says));
+    in_answer(list).or_else(|| is_told.then(|| ErrorBody(list.clone())))
+}
+
+/// What a layer of an error says by itself.
+fn text_of(layer: &Value) -> Option<&str> {
+    let fields = ["message", "msg", "error_description", "reason", "title"];
+    let mut texts = fields.into_iter().filter_map(|name| layer.get(name)?.as_str());
+    layer.as_str().or_else(|| texts.find(|text| !text.is_empty()))
+}
+
+/// Whether a value says anything.
+fn says(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => list.iter().any(says),
+        Value::Object(fields) => fields.values().any(says),
+    }
+}
+
+fn number(value: &Value) -> Option<u16> {
+    match value {
+        Value::Number(number) => number.as_u64()?.try_into().ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
