@@ -74,7 +74,7 @@ pub(crate) async fn completions(
         Err(response) => return *response,
     };
     admitted.prompted = shared.prompts.record(&request.model, request.last_user_text(), admitted.at_ms);
-    let prompt = Prompt::parse(request.last_user_text());
+    let prompt = Prompt { plain: shared.config.plain, ..Prompt::parse(request.last_user_text()) };
     let call = Call {
         endpoint: Endpoint::Chat,
         stage: prompt.stage,

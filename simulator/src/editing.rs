@@ -24,7 +24,8 @@ const CALLS: [&str; 3] = ["Find out more today", "See how it works", "Book a fir
 pub(crate) fn edits(prompt: &Prompt, polishes: bool, now_ms: u64, rng: &mut Rng) -> Vec<Value> {
     let mut edits: Vec<Value> =
         prompt.fixes.iter().flat_map(|fix| mended(prompt, fix, now_ms, rng)).take(EDITS_MAX).collect();
-    if edits.is_empty() && polishes {
+    // Turning sentences that belong together would be no polish.
+    if edits.is_empty() && polishes && !prompt.plain {
         edits = polished(prompt, rng);
     }
     edits
@@ -48,9 +49,19 @@ fn mended(prompt: &Prompt, fix: &str, now_ms: u64, rng: &mut Rng) -> Vec<Value> 
     }
     let wrong = fix.strip_prefix("Passage ").and_then(|rest| rest.split_once(' '));
     match wrong.and_then(|(n, _)| Some((n.parse::<u32>().ok()?, quoted(fix).pop()?))) {
+        // What a passage says word for word it supports, whatever was counted.
+        Some((n, sentence)) if prompt.plain && says(prompt, n, &sentence) => Vec::new(),
         Some((n, sentence)) => uncited(prompt, n, &sentence).into_iter().collect(),
         None => Vec::new(),
     }
+}
+
+/// Whether a passage holds a sentence as it stands.
+fn says(prompt: &Prompt, passage: u32, sentence: &str) -> bool {
+    let bare = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    // A thread's post begins with its number.
+    let sentence = sentence.split_once("/ ").filter(|(n, _)| n.len() < 3).map_or(sentence, |(_, rest)| rest);
+    prompt.passages.iter().any(|known| known.n == passage && bare(&known.text).contains(&bare(sentence)))
 }
 
 /// `Write about 800 words; the text has 430.`
@@ -90,9 +101,9 @@ fn longer(prompt: &Prompt, words: usize, now_ms: u64, rng: &mut Rng) -> Vec<Valu
         let text = writer::paragraph(&lacking, INSERTED_WORDS.min(words), &[], now_ms, rng);
         // What one paragraph says the next one does not.
         lacking.draft.push_str(&format!("\n\n{text}"));
-        inserted(after, &text)
+        text
     });
-    paragraphs.collect()
+    paragraphs.filter(|text| !text.is_empty()).map(|text| inserted(after, &text)).collect()
 }
 
 fn shorter(prompt: &Prompt, words: usize) -> Vec<Value> {

@@ -72,6 +72,10 @@ const PREFIX_LIFETIME: Duration = Duration::from_hours(2);
 pub struct SimulatorConfig {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Texts say only what their prompt's passages and profile say, however short that makes them, and searches
+    /// find only written pages. Else texts have the length asked for, filled up with sentences that say nothing,
+    /// and searches find pages on any topic: for load, and for tests.
+    pub plain: bool,
     /// The same seed gives the same answers and the same faults.
     pub seed: u64,
     /// Chat calls in any 60 s, per key; `None` is unlimited.
@@ -108,6 +112,7 @@ impl Default for SimulatorConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            plain: false,
             seed: 7,
             llm_requests_per_minute: Some(30),
             llm_tokens_per_minute: Some(250_000),

@@ -25,6 +25,11 @@ struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Fill texts up to the length asked for with sentences that say nothing, and find invented pages on any
+    /// topic: for load. Else texts say only what their prompt's passages and profile say, and searches find only
+    /// the pages under samples/web.
+    #[arg(long)]
+    filler: bool,
     /// The same seed gives the same answers and the same faults.
     #[arg(long, default_value_t = 7)]
     seed: u64,
@@ -131,6 +136,7 @@ impl Arguments {
         let usual = SimulatorConfig::default();
         Ok(SimulatorConfig {
             listen: self.listen,
+            plain: !self.filler,
             seed: self.seed,
             llm_requests_per_minute: self.llm_rpm.0,
             llm_tokens_per_minute: self.llm_tpm.0,

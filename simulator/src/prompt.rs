@@ -72,6 +72,8 @@ pub(crate) struct Prompt {
     pub(crate) round: u32,
     /// Whether the answer begins with a plan.
     pub(crate) plan: bool,
+    /// Whether nothing may be said that the data does not say. The simulator's own setting.
+    pub(crate) plain: bool,
     pub(crate) business: String,
     pub(crate) profile: String,
     pub(crate) topic: String,
@@ -115,6 +117,7 @@ impl Prompt {
             words: number("words").and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default_words),
             round: number("round").unwrap_or(0),
             plan: attribute(task, "plan").as_deref() == Some("true"),
+            plain: false,
             business: business.as_ref().and_then(|b| attribute(b.tag, "name")).unwrap_or_default(),
             profile: business.map(|b| unescape(b.body.trim())).unwrap_or_default(),
             topic: text_of(message, "topic", unescape),

@@ -56,6 +56,7 @@ fn criteria(prompt: &Prompt, seed: u64, findings: &Findings) -> serde_json::Map<
     let taste = f64::from(taste_rng(prompt, seed, "taste").random_range(-20_i32..=20)) / 100.0;
     let base = taste
         + match (prompt.round, is_edited_twice(prompt, seed)) {
+            _ if prompt.plain => GOOD,
             (0, true) => FAR_OFF,
             (0, false) | (1, true) => FIRST,
             _ => GOOD,
@@ -70,6 +71,11 @@ fn criteria(prompt: &Prompt, seed: u64, findings: &Findings) -> serde_json::Map<
 
 /// Whether a text without faults is to be edited all the same.
 fn wants_more(prompt: &Prompt, seed: u64) -> bool {
+    !prompt.plain && is_to_be_edited(prompt, seed)
+}
+
+/// Load has the edits that real texts have.
+fn is_to_be_edited(prompt: &Prompt, seed: u64) -> bool {
     prompt.round == 0 || (prompt.round == 1 && is_edited_twice(prompt, seed))
 }
 

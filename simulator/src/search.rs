@@ -1,6 +1,7 @@
-//! `POST /search`, as Tavily serves it. The results are composed from the query: plausible, and at
-//! addresses under `.example`, which nobody can own.
+//! `POST /search`, as Tavily serves it. Results are written pages, or for load composed from the query:
+//! plausible, and at addresses under `.example`, which nobody can own.
 
+mod pages;
 mod results;
 pub(crate) mod searxng;
 
@@ -21,7 +22,7 @@ use crate::chat::spoil::filler;
 use crate::delivery;
 use crate::faults::{self, Call, Endpoint, FaultKind};
 use crate::limits::Rejection;
-use crate::{Shared, seed};
+use crate::{Shared, SimulatorConfig, seed};
 
 const QUERY_MAX_CHARS: usize = 400;
 const RESULTS_MAX: usize = 20;
@@ -117,6 +118,17 @@ impl Wanted {
 }
 
 impl SearchRequest {
+    fn excludes(&self, host: &str) -> bool {
+        self.exclude_domains.iter().any(|excluded| host.ends_with(excluded.as_str()))
+    }
+
+    /// Whether an address is of a domain that is asked for.
+    fn allows(&self, url: &str) -> bool {
+        let host = url.split('/').nth(2).unwrap_or_default();
+        let is_wanted = |domain: &String| host.ends_with(domain.as_str());
+        !self.excludes(host) && (self.include_domains.is_empty() || self.include_domains.iter().any(is_wanted))
+    }
+
     fn credits(&self) -> u64 {
         if self.search_depth == Depth::Advanced { 2 } else { 1 }
     }
@@ -140,7 +152,7 @@ pub(crate) async fn search(
     }
     match &shared.spoil(&Call::search()).await {
         Some(FaultKind::Hang) => shared.hang().await,
-        fault => answer(&request, shared.config.seed, fault.as_ref()),
+        fault => answer(&request, &shared.config, fault.as_ref()),
     }
 }
 
@@ -187,16 +199,16 @@ fn admit(shared: &Shared, key: &str, request: &SearchRequest) -> Result<(), Tavi
     }
 }
 
-fn answer(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Response {
+fn answer(request: &SearchRequest, config: &SimulatorConfig, fault: Option<&FaultKind>) -> Response {
     if let Some(error) = fault.and_then(TavilyError::of_fault) {
         return error.into_response();
     }
-    delivery::json_object(&compose(request, seed, fault), fault)
+    delivery::json_object(&compose(request, config, fault), fault)
 }
 
-fn compose(request: &SearchRequest, seed: u64, fault: Option<&FaultKind>) -> Value {
-    let mut rng = seed::rng(seed, &["search", &request.query]);
-    let mut results = results::compose(request, &mut rng);
+fn compose(request: &SearchRequest, config: &SimulatorConfig, fault: Option<&FaultKind>) -> Value {
+    let mut rng = seed::rng(config.seed, &["search", &request.query]);
+    let mut results = results::of(request, config.plain, &mut rng);
     match fault {
         Some(FaultKind::EmptyText) => results.clear(),
         Some(FaultKind::Echo) => {

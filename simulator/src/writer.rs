@@ -1,5 +1,5 @@
-//! The writer: composes texts out of the passages in the prompt, quoted and cited, and of its own
-//! sentences about the topic, in the shape of the format. Follows the lessons that it understands.
+//! The writer: composes texts out of the passages in the prompt, quoted and cited, in the shape of the format; for
+//! load and for tests filled up with its own sentences, which say nothing, to the length asked for. Follows the lessons that it understands.
 //! Writes English only, whatever the prompt's language.
 
 mod desk;
@@ -7,11 +7,13 @@ mod long;
 mod material;
 mod outline;
 mod phrases;
+mod plain;
 mod short;
 mod wishes;
 
-pub(crate) use self::outline::outline;
 pub use self::phrases::HABITS;
+
+use serde_json::Value;
 
 use self::desk::Desk;
 use self::material::Material;
@@ -25,8 +27,17 @@ const ATTEMPTS: usize = 4;
 /// More are not written, whatever is asked for.
 const WORDS_MAX: usize = 6_000;
 
+/// Plans a text, as JSON.
+pub(crate) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
+    if prompt.plain { plain::outline(prompt, rng) } else { outline::outline(prompt, rng) }
+}
+
 /// Writes a draft, or a revised one: Markdown in the shape of the prompt's format.
 pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
+    if prompt.plain { plain::write(prompt, now_ms, rng) } else { filled(prompt, now_ms, rng) }
+}
+
+fn filled(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
     let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
     let material = Material::of(&prompt.passages);
     let goal = wishes.aim(prompt.words.min(WORDS_MAX));
@@ -52,6 +63,9 @@ pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
 
 /// Plans a draft and writes it in one answer: the plan's lines between tags, then the text.
 pub(crate) fn write_planned(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
+    if prompt.plain {
+        return plain::write_planned(prompt, now_ms, rng);
+    }
     let plan = outline(prompt, rng);
     let text = write(&Prompt { outline: plan.to_string(), ..prompt.clone() }, now_ms, rng);
     format!("<plan>\n{}\n</plan>\n\n{text}", outline::lines(&plan))
@@ -60,6 +74,9 @@ pub(crate) fn write_planned(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> Stri
 /// A paragraph of about so many words that a draft lacks: facts of the passages that it does not hold yet, then
 /// its own sentences. `named` are words that it must hold.
 pub(crate) fn paragraph(prompt: &Prompt, words: usize, named: &[String], now_ms: u64, rng: &mut Rng) -> String {
+    if prompt.plain {
+        return plain::paragraph(prompt, words, named, now_ms, rng);
+    }
     let wishes = Wishes::of(&prompt.lessons, &[], rng);
     let prompt = Prompt { keywords: named.to_vec(), topic: prompt.topic.clone(), ..prompt.clone() };
     let mut desk = Desk::new(&prompt, Material::of(&prompt.passages), words, now_ms, &wishes, rng);
@@ -269,9 +286,7 @@ mod tests {
             .as_array()
             .into_iter()
             .flatten()
-            .flat_map(|section| {
-                section["passages"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64)
-            })
+            .flat_map(|section| section["passages"].as_array().into_iter().flatten().filter_map(Value::as_u64))
             .collect();
         assert_eq!(dealt.len(), 9, "{plan}");
         let text = written(&Prompt { outline: plan.to_string(), ..prompt(Format::Blog, 800) }, 1);

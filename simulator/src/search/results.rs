@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
-use super::{SearchRequest, Wanted};
+use super::{SearchRequest, Wanted, pages};
 use crate::seed::Rng;
 
 const TITLES: [&str; 10] = [
@@ -55,13 +55,17 @@ const SENTENCES: [&str; 20] = [
     "Support after the first weeks decides whether {b} stays in use.",
     "It helps to name one person who answers questions about {t} and keeps the answers up to date.",
 ];
-const STOP_WORDS: [&str; 30] = [
+pub(super) const STOP_WORDS: [&str; 30] = [
     "a", "about", "an", "and", "are", "as", "at", "best", "by", "can", "do", "does", "for", "from", "how", "in", "is",
     "it", "of", "on", "or", "our", "the", "their", "this", "to", "what", "why", "with", "your",
 ];
 
-/// At most `max_results` pages, best first.
-pub(super) fn compose(request: &SearchRequest, rng: &mut Rng) -> Vec<Value> {
+/// At most `max_results` pages, best first: the written ones where nothing may be invented.
+pub(super) fn of(request: &SearchRequest, is_plain: bool, rng: &mut Rng) -> Vec<Value> {
+    if is_plain { pages::find(request) } else { compose(request, rng) }
+}
+
+fn compose(request: &SearchRequest, rng: &mut Rng) -> Vec<Value> {
     let wanted = request.max_results.unwrap_or(super::RESULTS_DEFAULT);
     let words = Words::of(&request.query);
     let (mut titles, mut hosts, mut sentences) = (TITLES, HOSTS, SENTENCES);
@@ -73,7 +77,7 @@ pub(super) fn compose(request: &SearchRequest, rng: &mut Rng) -> Vec<Value> {
     let mut results = Vec::with_capacity(wanted);
     for i in 0..wanted {
         let host = host(request, hosts[i % hosts.len()], i / hosts.len());
-        if request.exclude_domains.iter().any(|excluded| host.ends_with(excluded.as_str())) {
+        if request.excludes(&host) {
             continue;
         }
         let title = words.fill(titles[i % titles.len()]);

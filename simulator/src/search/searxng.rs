@@ -51,7 +51,7 @@ pub(crate) async fn search(State(shared): State<Arc<Shared>>, Query(parameters):
         }
         fault => {
             let mut rng = seed::rng(shared.config.seed, &["search", &request.query]);
-            let results = results::compose(&request, &mut rng);
+            let results = results::of(&request, shared.config.plain, &mut rng);
             delivery::json_object(&body(&request, &results, fault.as_ref()), fault.as_ref())
         }
     }

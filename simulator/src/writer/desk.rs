@@ -224,13 +224,13 @@ impl Desk {
 }
 
 /// Whether a sentence has room, is new, and breaks no lesson.
-fn allowed(sentence: &str, max_chars: usize, used: &HashSet<String>, wishes: &Wishes) -> bool {
+pub(super) fn allowed(sentence: &str, max_chars: usize, used: &HashSet<String>, wishes: &Wishes) -> bool {
     let exclaims = wishes.no_exclamation && sentence.contains('!');
     sentence.chars().count() <= max_chars && !exclaims && !used.contains(&key(sentence)) && !wishes.forbid(sentence)
 }
 
 /// What tells a sentence from another, whatever its number and its marks.
-fn key(sentence: &str) -> String {
+pub(super) fn key(sentence: &str) -> String {
     let uncited = sentence.split(" [").next().unwrap_or_default();
     uncited.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -239,7 +239,7 @@ fn count(sentences: &[String]) -> usize {
     sentences.iter().map(|sentence| shape::words(sentence)).sum()
 }
 
-fn joined(words: &[String]) -> String {
+pub(super) fn joined(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [only] => only.clone(),
@@ -254,12 +254,12 @@ pub(super) fn clip(text: &str, max_chars: usize) -> String {
     cut.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '!' | '?' | ')' | ']')).to_owned()
 }
 
-fn today(now_ms: u64) -> NaiveDate {
+pub(super) fn today(now_ms: u64) -> NaiveDate {
     let at = i64::try_from(now_ms).ok().and_then(DateTime::from_timestamp_millis);
     at.unwrap_or_default().date_naive()
 }
 
-fn names(prompt: &Prompt) -> Names {
+pub(super) fn names(prompt: &Prompt) -> Names {
     let or = |text: &str, default: &str| if text.trim().is_empty() { default } else { text.trim() }.to_owned();
     Names {
         subject: subject(&prompt.topic, &prompt.keywords, |word| is_common(word, prompt)),

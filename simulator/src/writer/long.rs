@@ -103,7 +103,7 @@ pub(super) fn press_release(desk: &mut Desk) -> String {
     let left = desk.words.saturating_sub(fixed).max(40);
     let lead = introduction(desk, left / 3);
     let body = desk.paragraphs(left.saturating_sub(shape::words(&lead)), &[]);
-    let place = city(desk).to_uppercase();
+    let place = city(&desk.profile).unwrap_or_else(|| "London".to_owned()).to_uppercase();
     let date = desk.today.format("%B %-d, %Y");
     format!(
         "FOR IMMEDIATE RELEASE\n\n# {headline}\n\n{place}, {date} — {lead}\n\n{quote}\n\n{body}{call}\n\n## About {business}\n\n{about}\n\n## Media contact\n\nPress office, {business}\nThe press office answers questions and arranges interviews.\n\n###"
@@ -120,16 +120,15 @@ fn about(desk: &Desk) -> String {
 }
 
 /// Where the business says that it is.
-fn city(desk: &Desk) -> String {
-    let named =
-        ["based in ", "headquartered in ", "located in ", "office in ", "offices in "].iter().find_map(|phrase| {
-            let behind = desk.profile.split_once(phrase)?.1;
-            let name = behind.split([',', '.', ';', ')']).next()?;
-            let words: Vec<_> =
-                name.split(' ').take_while(|word| word.starts_with(char::is_uppercase)).take(3).collect();
-            (!words.is_empty()).then(|| words.join(" "))
-        });
-    named.unwrap_or_else(|| "London".to_owned())
+pub(super) fn city(profile: &str) -> Option<String> {
+    const PHRASES: [&str; 6] =
+        ["based in ", "headquartered in ", "located in ", "office in ", "offices in ", " between "];
+    PHRASES.iter().find_map(|phrase| {
+        let behind = profile.split_once(phrase)?.1;
+        let name = behind.split([',', '.', ';', ')']).next()?;
+        let words: Vec<_> = name.split(' ').take_while(|word| word.starts_with(char::is_uppercase)).take(3).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    })
 }
 
 /// Hero, subheadline, benefits, proof, call to action.
@@ -205,7 +204,7 @@ pub(super) fn faq(desk: &mut Desk) -> String {
     format!("# {title}\n\n{body}{call}")
 }
 
-const VISUALS: [&str; 10] = [
+pub(super) const VISUALS: [&str; 10] = [
     "Opening title on a plain background: {s}.",
     "A person at a desk looks up from a page full of notes.",
     "Simple animation: three steps appear one after the other.",
@@ -218,7 +217,7 @@ const VISUALS: [&str; 10] = [
     "Closing title with the name of {b}.",
 ];
 /// A calm speaker.
-const WORDS_PER_MINUTE: usize = 150;
+pub(super) const WORDS_PER_MINUTE: usize = 150;
 
 /// Scenes with pictures and narration, timed by the narration.
 pub(super) fn video_script(desk: &mut Desk) -> String {
@@ -244,6 +243,6 @@ pub(super) fn video_script(desk: &mut Desk) -> String {
     format!("# {title}\n\n{}", scenes.join("\n\n"))
 }
 
-fn time(seconds: usize) -> String {
+pub(super) fn time(seconds: usize) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }

@@ -2,6 +2,7 @@
 //! Never changes a sentence beyond its markup: a quotation must be found in its source.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use crate::prompt::Passage;
 
@@ -13,7 +14,7 @@ const ABBREVIATIONS: [&str; 20] = [
     "approx", "u.s", "u.k",
 ];
 /// A sentence that begins with one of these leans on the one before it.
-const LEANING: [&str; 24] = [
+pub(super) const LEANING: [&str; 24] = [
     "it",
     "its",
     "this",
@@ -95,7 +96,7 @@ impl Source {
 }
 
 /// `Water is wet [3].`
-fn cited(sentence: &str, n: u32) -> String {
+pub(super) fn cited(sentence: &str, n: u32) -> String {
     let body = sentence.trim_end_matches(['.', '!', '"', '”', ')']);
     let (body, end) = sentence.split_at(body.len());
     // The number stands before the full stop, but behind a closing quotation mark or bracket.
@@ -135,14 +136,14 @@ fn blocks(markdown: &str) -> Vec<String> {
 }
 
 /// A line that belongs to no paragraph: blank, a heading, a rule, a table's row, a heading path, a reference.
-fn is_apart(line: &str) -> bool {
+pub(super) fn is_apart(line: &str) -> bool {
     let rule = line.chars().all(|c| matches!(c, '-' | '=' | '*' | '_' | ' '));
     let table = line.starts_with('|') || line.contains(" | ");
     let reference = line.starts_with('[') && line.contains("]:");
     rule || table || reference || line.starts_with('#') || line.contains(" › ")
 }
 
-fn list_entry(line: &str) -> Option<&str> {
+pub(super) fn list_entry(line: &str) -> Option<&str> {
     let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = (number.len() < line.len()).then_some(number).and_then(|rest| rest.strip_prefix(['.', ')']));
     let bulleted = line.strip_prefix(['-', '*', '+', '•']);
@@ -150,7 +151,7 @@ fn list_entry(line: &str) -> Option<&str> {
 }
 
 /// The text without inline markup, its blanks collapsed.
-fn plain(markdown: &str) -> String {
+pub(super) fn plain(markdown: &str) -> String {
     let mut text = String::with_capacity(markdown.len());
     strip(markdown, &mut text);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -197,7 +198,7 @@ fn link(text: &str) -> Option<(&str, &str)> {
     Some((label, behind))
 }
 
-fn split(text: &str) -> Vec<String> {
+pub(super) fn split(text: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     let mut start = 0;
     for (at, c) in text.char_indices() {
@@ -227,6 +228,11 @@ fn ends_here(before: &str, after: &str, mark: char) -> bool {
 }
 
 fn is_quotable(sentence: &str) -> bool {
+    is_whole(sentence, MIN_WORDS..=MAX_WORDS)
+}
+
+/// Whether a sentence of so many words can stand by itself in another text.
+pub(super) fn is_whole(sentence: &str, lengths: RangeInclusive<usize>) -> bool {
     let words = sentence.split(' ').count();
     let start = sentence.trim_start_matches(['"', '“', '‘', '(']);
     let whole = start.starts_with(|c: char| c.is_uppercase() || c.is_numeric()) && !sentence.ends_with('?');
@@ -241,7 +247,7 @@ fn is_quotable(sentence: &str) -> bool {
     };
     let pointer =
         ["For example", "Learn more", "Read more", "Click", "See "].iter().any(|word| start.starts_with(word));
-    (MIN_WORDS..=MAX_WORDS).contains(&words) && whole && balanced && !markup && !pointer && !pointing()
+    lengths.contains(&words) && whole && balanced && !markup && !pointer && !pointing()
 }
 
 #[cfg(test)]

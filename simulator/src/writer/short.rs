@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::desk::{Desk, clip, hashtag};
-use super::phrases::Kind;
+use super::phrases::{Kind, Names};
 use crate::shape;
 
 const POST_CHARS: usize = 3_000;
@@ -16,7 +16,7 @@ const AD_BODY_CHARS: usize = 125;
 pub(super) fn linkedin(desk: &mut Desk) -> String {
     let question_first = desk.wanted_question();
     let hook = question_first.unwrap_or_else(|| desk.own(Kind::Opening, 200));
-    let tags = hashtags(desk);
+    let tags = hashtags(&desk.names, &desk.keywords);
     let question = desk.own(Kind::Question, 120);
     let call = desk.closing_call();
     let mut left = desk.words.min(POST_WORDS).saturating_sub(shape::words(&hook) + shape::words(&question) + 4);
@@ -36,10 +36,10 @@ pub(super) fn linkedin(desk: &mut Desk) -> String {
     blocks.join("\n\n")
 }
 
-fn hashtags(desk: &Desk) -> String {
-    let keywords = desk.keywords.iter().map(|keyword| hashtag(keyword));
-    let words = desk.names.subject.split(' ').filter(|word| word.len() > 3).map(hashtag);
-    let rest = [hashtag(&desk.names.business), "Practice".into(), "Planning".into(), "Teamwork".into()];
+pub(super) fn hashtags(names: &Names, keywords: &[String]) -> String {
+    let keywords = keywords.iter().map(|keyword| hashtag(keyword));
+    let words = names.subject.split(' ').filter(|word| word.len() > 3 && !UNTAGGED.contains(word)).map(hashtag);
+    let rest = [hashtag(&names.business), "Practice".into(), "Planning".into(), "Teamwork".into()];
     let mut tags: Vec<String> = Vec::new();
     for tag in keywords.chain(words).chain(rest) {
         let known = tags.iter().any(|known| known.eq_ignore_ascii_case(&tag));
@@ -105,12 +105,15 @@ pub(super) fn email(desk: &mut Desk) -> String {
     )
 }
 
+/// Words of a subject that make no hashtag.
+const UNTAGGED: [&str; 9] = ["after", "about", "from", "getting", "into", "what", "when", "with", "your"];
+
 const AD_HEADLINES: [&[&str]; 3] = [
     &["{s}: start here", "A clear first step"],
     &["A clear look at {s}", "Good answers, plainly put"],
     &["{s} without the guesswork", "Less guesswork, more clarity"],
 ];
-const AD_CALLS: [&[&str]; 3] = [
+pub(super) const AD_CALLS: [&[&str]; 3] = [
     &["Learn more", "Read on", "Go on"],
     &["Get in touch", "Talk to us", "Write to us"],
     &["Book a first talk", "Sign up today", "Start now"],
