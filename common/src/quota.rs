@@ -143,8 +143,9 @@ impl ToldLimits {
 pub struct Settled {
     /// The breaker's state.
     pub breaker: BreakerState,
-    /// How many calls failed in a row by now, with this one and whosoever they were; 0 where it did not fail.
-    pub failures: u32,
+    /// Which of its job's failures in a row it is that are taken for the provider's; `None` where it is none, or
+    /// speaks of the job.
+    pub setback: Option<u32>,
     /// The limits in force of what the provider told limits of.
     pub in_force: ToldLimits,
 }
@@ -332,7 +333,7 @@ impl Quota {
     /// Says how a granted call ended, and what follows. One round trip.
     pub async fn settle(&self, grant: Grant, settlement: Settlement) -> Result<Settled, QuotaError> {
         let limits = self.policy.limits();
-        let (state, per_day, tokens, failures): (String, u64, u64, u32) = QUOTA_SETTLE
+        let (state, per_day, tokens, failures, setbacks): (String, u64, u64, u32, u32) = QUOTA_SETTLE
             .key(&self.keys.state)
             .key(&self.keys.breaker)
             .key(&self.keys.amounts)
@@ -344,6 +345,7 @@ impl Quota {
             .key(self.keys.spent(&grant.business_id))
             .key(&self.keys.purse)
             .key(&self.keys.trouble)
+            .key(self.keys.setbacks(grant.ticket))
             .arg(grant.id.to_string())
             .arg(settlement.health.as_str())
             .arg(settlement.closed_for.map_or(0, millis))
@@ -367,7 +369,13 @@ impl Quota {
             .invoke_async(&mut self.redis.commands())
             .await?;
         let in_force = ToldLimits { calls_per_day: Some(per_day), tokens_per_minute: Some(tokens) };
-        Ok(Settled { breaker: state.parse().unwrap_or(BreakerState::Closed), failures, in_force })
+        let setback = self.policy.setback(failures, setbacks);
+        Ok(Settled { breaker: state.parse().unwrap_or(BreakerState::Closed), setback, in_force })
+    }
+
+    /// Whether failures may be taken for the provider's at all.
+    pub fn has_setbacks(&self) -> bool {
+        self.policy.setbacks > 0
     }
 
     /// Where the provider stands now.
@@ -443,16 +451,22 @@ impl Quotas {
             at_once: some(config.llm_concurrency),
             usd_per_day: some_usd(config.llm_usd_per_day),
             budget,
+            setbacks: config.max_setbacks.into(),
             ..Policy::per_minute(config.llm_requests_per_minute, config.call_timeout())
         };
         let search = Policy {
             usd_per_day: some_usd(config.search_usd_per_day),
             budget,
+            setbacks: config.max_setbacks.into(),
             ..Policy::per_minute(config.search_requests_per_minute, config.call_timeout())
         };
         let embeddings = config.embeddings.target().map(|(_, model)| {
             let requests_per_minute = config.embeddings.requests_per_minute;
-            let policy = Policy { budget, ..Policy::per_minute(requests_per_minute, config.call_timeout()) };
+            let policy = Policy {
+                budget,
+                setbacks: config.max_setbacks.into(),
+                ..Policy::per_minute(requests_per_minute, config.call_timeout())
+            };
             Quota::new(redis, Self::EMBEDDINGS, model, policy)
         });
         let figures = config.model_limits();

@@ -36,9 +36,22 @@ pub struct GenerateRequest {
     pub max_rounds: u8,
     /// The score from which on a text is good, 0 to 10.
     pub min_score: f64,
+    /// Whether a text composed by template may take the place of one that no model wrote; else the job fails.
+    /// Written where it is not so only: releases before know no other.
+    #[serde(default = "GenerateRequest::allowed", skip_serializing_if = "GenerateRequest::is_allowed")]
+    pub allow_fallback: bool,
 }
 
 impl GenerateRequest {
+    const fn allowed() -> bool {
+        true
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+    const fn is_allowed(allow_fallback: &bool) -> bool {
+        *allow_fallback
+    }
+
     /// Rounds of edits at most where the request does not say.
     pub const DEFAULT_MAX_ROUNDS: u8 = 2;
     /// The score from which on a text is good, where the request does not say.

@@ -6,6 +6,7 @@ use copydesk_common::notify::Notifier;
 use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::broadcast::Broadcast;
 use crate::cancel::Cancellations;
@@ -44,6 +45,8 @@ pub struct Leaving {
     pub draining: CancellationToken,
     /// The grace period is over: jobs that still run are given back.
     pub grace_over: CancellationToken,
+    /// What is still to be stored of jobs that were stopped midway.
+    pub accounts: TaskTracker,
 }
 
 impl Context {

@@ -54,8 +54,8 @@ use sweep::Sweep;
 /// up: a restart takes seconds, a failover up to a minute.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a worker that shuts down waits until its entry in the overview is removed. Without
-/// Redis, the missing heartbeats have the same effect.
+/// How long a worker that shuts down waits until its entry in the overview is removed, and what
+/// stopped jobs used is stored. Without Redis, the missing heartbeats have the same effect.
 const TELLING_TIME: Duration = Duration::from_secs(2);
 
 /// The worker cannot be started, or ended badly.
@@ -143,7 +143,7 @@ impl Worker {
         timekeeping::begin(&self.context.redis).await;
         let stopped = CancellationToken::new();
         let _stop = stopped.clone().drop_guard();
-        let Leaving { draining, grace_over } = self.context.leaving.clone();
+        let Leaving { draining, grace_over, accounts } = self.context.leaving.clone();
         let ops = self.serve_ops(stopped.clone());
         let sweep = Sweep::new(
             self.context.store.clone(),
@@ -186,7 +186,8 @@ impl Worker {
         // Waits for the removal from the overview: else operators would see the worker for half a
         // minute more.
         self.context.leaving.draining.cancel();
-        let _ = tokio::time::timeout(TELLING_TIME, presence).await;
+        accounts.close();
+        let _ = tokio::time::timeout(TELLING_TIME, async { tokio::join!(presence, accounts.wait()) }).await;
         tracing::info!("the worker has shut down");
         Ok(())
     }

@@ -65,7 +65,8 @@ const UNSTORED_FOR: Duration = Duration::from_millis(20);
 
 /// Runs a generate job from its first unfinished stage to its end.
 pub async fn run(deps: &PipelineDeps, job: &StartedJob, request: GenerateRequest) -> Result<(), Interruption> {
-    let calls = Calls::new(deps.providers.clone(), job).shown_by(deps.broadcast.clone());
+    let calls =
+        Calls::new(deps.providers.clone(), job).shown_by(deps.broadcast.clone()).falling_back(request.allow_fallback);
     let mut run = Run::resume(deps, job, &calls).await?;
     let ended = stages(&mut run, &request).await;
     if !matches!(ended, Ok(()) | Err(Interruption::Superseded)) {
@@ -347,6 +348,27 @@ impl<'a> Run<'a> {
         }
         let is_late = self.job.deadline_at.is_some_and(|deadline| deadline <= clock::now());
         is_late.then(|| problem::too_late(self.job).into())
+    }
+}
+
+/// A job that is cancelled, or whose worker is at the end of its grace, is dropped midway: what it used counts.
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let used = self.calls.take_usage();
+        if used == Usage::default() {
+            return;
+        }
+        self.usage.add_stage(self.under_way, &used);
+        let (store, lease, usage) = (self.deps.store.clone(), self.job.lease(), self.usage.clone());
+        // Outside of a runtime there is nobody to tell.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let told = async move {
+            if let Err(error) = store::job::account(&store, lease, &usage).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "what a job had used that was stopped midway could not be stored");
+            }
+        };
+        self.deps.accounts.spawn_on(told, &runtime);
     }
 }
 

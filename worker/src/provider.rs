@@ -94,6 +94,9 @@ pub enum ProviderError {
     Failed {
         /// The provider.
         provider: ProviderName,
+        /// Which of the job's failures in a row it is that are taken for the provider's; `None` where it speaks of
+        /// the job.
+        setback: Option<u32>,
         /// How.
         #[source]
         source: CallError,
@@ -158,6 +161,20 @@ pub enum ProviderError {
         #[source]
         source: CallError,
     },
+}
+
+impl ProviderError {
+    /// Whether it passes by itself: then the job waits, and only its deadline ends that.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Throttled { .. }
+                | Self::OverBudget { .. }
+                | Self::BreakerOpen { .. }
+                | Self::QuotaUnavailable { .. }
+                | Self::Failed { setback: Some(_), .. }
+        )
+    }
 }
 
 /// The providers cannot be set up.
@@ -396,6 +413,11 @@ impl Model {
     pub fn cost(&self, answer: &Answer) -> MicroUsd {
         let Answer { prompt_tokens, cached_tokens, completion_tokens, .. } = *answer;
         self.price.map(|price| price.of(prompt_tokens, cached_tokens, completion_tokens)).unwrap_or_default()
+    }
+
+    /// What so many tokens cost; nothing where no price is known.
+    pub fn cost_of(&self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
+        self.price.map(|price| price.of(prompt_tokens, 0, completion_tokens)).unwrap_or_default()
     }
 
     /// Remembers for a while that the provider does not know it.

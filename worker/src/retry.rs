@@ -14,6 +14,12 @@ pub(crate) fn backoff(first: Duration, failed: u16) -> Duration {
     first.saturating_mul(factor).min(LONGEST).mul_f64(0.75 + rand::random::<f64>() / 2.0)
 }
 
+/// The wait after a job's `nth` failure in a row that is taken for its provider's: a second more each time. Five of a
+/// lone job open the provider's breaker within a quarter of a minute.
+pub(crate) fn after_setback(nth: u32) -> Duration {
+    Duration::from_secs(nth.clamp(1, 5).into()).mul_f64(0.75 + rand::random::<f64>() / 2.0)
+}
+
 /// The wait before a suspect runs again, after `takeovers` in a row that are more than chance. One
 /// of the suspects kills its workers. Run apart from it, the others finish a stage, which sets
 /// their count to 0.

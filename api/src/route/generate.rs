@@ -120,6 +120,11 @@ pub struct GenerateBody {
     #[garde(inner(custom(number(0.0..=10.0))))]
     #[schema(minimum = 0, maximum = 10, default = 7.5)]
     min_score: Option<f64>,
+    /// Whether a text composed by template may take the place of one that no model wrote before the deadline or in
+    /// the last attempt. Where it may not, the job fails, and its `error` says why no model wrote it.
+    #[garde(skip)]
+    #[schema(default = true)]
+    allow_fallback: Option<bool>,
     /// Your own data, echoed back with the job: an object of at most 2,048 bytes as JSON.
     #[garde(inner(custom(json_bytes(2048))))]
     #[schema(value_type = Option<Object>)]
@@ -156,6 +161,7 @@ impl GenerateBody {
                 .and_then(|rounds| u8::try_from(rounds).ok())
                 .unwrap_or(GenerateRequest::DEFAULT_MAX_ROUNDS),
             min_score: self.min_score.unwrap_or(GenerateRequest::DEFAULT_MIN_SCORE),
+            allow_fallback: self.allow_fallback.unwrap_or(true),
         });
         NewJob {
             id: JobId::new(),

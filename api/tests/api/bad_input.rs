@@ -176,6 +176,7 @@ async fn limits_are_kept(pool: PgPool) {
         ("deadline_seconds", json!(0), "/deadline_seconds"),
         ("deadline_seconds", json!(604_801), "/deadline_seconds"),
         ("deadline_seconds", json!(-1), "/deadline_seconds"),
+        ("allow_fallback", json!("yes"), "/allow_fallback"),
         ("max_rounds", json!(6), "/max_rounds"),
         ("max_rounds", json!(-1), "/max_rounds"),
         ("min_score", json!(10.01), "/min_score"),

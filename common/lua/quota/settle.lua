@@ -6,7 +6,7 @@
 --        4 flying (zset: grant)  5 waiters (zset)  6 expected (zset)
 --        7 line (zset: calls to come)  8 jobs (zset)  9 spent (hash: the business's day, usd)
 --        10 purse (hash: the state of the provider's own account: day, day_usd)
---        11 trouble (string)
+--        11 trouble (string)  12 setbacks (string: the job's failures in a row)
 -- ARGV   1 grant id  2 healthy | unhealthy | neutral  3 ms for which the provider takes no calls (0
 --        for none)  4 failures in a row that open the breaker  5 ms that it stays open
 --        6 tokens that it took (-1 for unknown: what was reserved stays)  7 ticket (the job)
@@ -17,7 +17,7 @@
 --        18 1 where the provider refused it as one call too many  19 what an operator must mend ('' for
 --        nothing)  20 ms for which that is remembered
 -- RETURNS { the breaker's state after that (closed | open | half_open), calls a day, tokens a window in force,
---         failures in a row with this one (0 where it is none) }
+--         failures in a row with this one, whosoever they were, and those of its job (0 where it is none) }
 --
 -- Atomic, since the failures of all workers count in one row, and since only the one probe may
 -- close or re-open a half-open breaker.
@@ -31,7 +31,7 @@ local threshold, open_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local SHORTEST_MS, LONGEST_MS, MOST_REFUSALS = 1000, 60000, 10
+local SHORTEST_MS, LONGEST_MS, MOST_REFUSALS, SETBACKS_MS = 1000, 60000, 10, 86400000
 if closed_ms > 0 then
   local closed = redis.call('HMGET', KEYS[1], 'closed_until', 'refusals')
   local before, refusals = tonumber(closed[1] or 0), tonumber(closed[2] or 0)
@@ -49,7 +49,7 @@ end
 
 if health == 'healthy' then
   redis.call('HDEL', KEYS[1], 'refusals')
-  redis.call('DEL', KEYS[11])
+  redis.call('DEL', KEYS[11], KEYS[12])
 elseif ARGV[19] ~= '' then
   redis.call('SET', KEYS[11], ARGV[19], 'PX', ARGV[20])
 end
@@ -113,6 +113,12 @@ local function open()
   return 'open'
 end
 
+local setbacks = 0
+if health == 'unhealthy' then
+  setbacks = redis.call('INCR', KEYS[12])
+  redis.call('PEXPIRE', KEYS[12], SETBACKS_MS)
+end
+
 local breaker = redis.call('HMGET', KEYS[2], 'state', 'probe')
 if not breaker[1] then
   local failures = 0
@@ -121,18 +127,18 @@ if not breaker[1] then
   elseif health == 'healthy' then
     redis.call('HDEL', KEYS[2], 'failures')
   end
-  return { failures >= threshold and open() or 'closed', per_day, tokens, failures }
+  return { failures >= threshold and open() or 'closed', per_day, tokens, failures, setbacks }
 end
 local failures = health == 'unhealthy' and threshold or 0
 -- Only the probe's word counts: calls that began before the breaker opened end late.
 if breaker[1] ~= 'half_open' or breaker[2] ~= grant then
-  return { breaker[1], per_day, tokens, failures }
+  return { breaker[1], per_day, tokens, failures, setbacks }
 end
 if health == 'healthy' then
   redis.call('DEL', KEYS[2])
-  return { 'closed', per_day, tokens, failures }
+  return { 'closed', per_day, tokens, failures, setbacks }
 elseif health == 'unhealthy' then
-  return { open(), per_day, tokens, failures }
+  return { open(), per_day, tokens, failures, setbacks }
 end
 redis.call('HDEL', KEYS[2], 'probe', 'probe_until')
-return { 'half_open', per_day, tokens, failures }
+return { 'half_open', per_day, tokens, failures, setbacks }

@@ -130,6 +130,10 @@ pub struct ProvidersConfig {
     /// The longest that a call to a provider may take, in milliseconds.
     #[config(env = "COPYDESK_CALL_TIMEOUT_MS", default = 60_000)]
     pub call_timeout_ms: u64,
+    /// A job's failed calls in a row that are taken for the provider's, and cost it no attempt: time-outs, broken
+    /// connections, 408 and 5xx; 0 for none.
+    #[config(env = "COPYDESK_MAX_SETBACKS", default = 8)]
+    pub max_setbacks: u16,
     /// The providers are a simulator: results say so.
     #[config(env = "COPYDESK_SIMULATED", default = false)]
     pub simulated: bool,

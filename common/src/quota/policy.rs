@@ -16,6 +16,8 @@ const JITTER: Duration = Duration::from_millis(300);
 const UNLIMITED: u32 = 1_000_000;
 /// Failures in a row that open a breaker.
 const BREAKER_THRESHOLD: u32 = 5;
+/// Enough for the failures that open a breaker, and for three probes.
+const SETBACKS: u32 = 8;
 /// How long a breaker stays open before a probe.
 const BREAKER_OPEN: Duration = Duration::from_secs(60);
 
@@ -42,6 +44,8 @@ pub struct Policy {
     pub breaker_threshold: u32,
     /// How long the breaker stays open before a probe.
     pub breaker_open: Duration,
+    /// A job's failed calls in a row that are taken for the provider's, at most.
+    pub setbacks: u32,
     /// The longest that a call may take: then a probe counts as vanished, and its place is free.
     pub longest_call: Duration,
 }
@@ -69,6 +73,7 @@ impl Policy {
             window: WINDOW + JITTER,
             breaker_threshold: BREAKER_THRESHOLD,
             breaker_open: BREAKER_OPEN,
+            setbacks: SETBACKS,
             longest_call: longest_call + Duration::from_secs(5),
         }
     }
@@ -82,6 +87,13 @@ impl Policy {
             tokens_per_day: figures.tokens_per_day,
             ..self
         }
+    }
+
+    /// Which setback of its job a failure is, by the failures in a row of the model and of the job; `None` where it
+    /// speaks of the job: another call was answered since the job failed before, or it fails time after time.
+    pub(super) fn setback(&self, of_model: u32, of_job: u32) -> Option<u32> {
+        let was_answered = of_model == 1 && of_job > 1;
+        (of_job > 0 && of_job <= self.setbacks && !was_answered).then_some(of_job)
     }
 
     /// The limits as they are configured.

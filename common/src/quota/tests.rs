@@ -26,6 +26,7 @@ use crate::redis::Redis;
 
 fn policy(limit: u32, window_ms: u64) -> Policy {
     Policy {
+        setbacks: 8,
         limit,
         window: Duration::from_millis(window_ms),
         breaker_threshold: 5,
@@ -275,6 +276,32 @@ async fn what_an_operator_must_mend_is_remembered_until_the_first_answer() {
     let sound = grant(&quota, anybody()).await;
     settle(&quota, sound, Health::Healthy).await;
     assert_eq!(quota.status().await.unwrap().trouble, None);
+}
+
+#[tokio::test]
+async fn a_jobs_failures_are_its_providers_until_something_speaks_of_the_job() {
+    let quota = with(|policy| (policy.setbacks, policy.breaker_threshold) = (3, 100));
+    let (job, other) = (anybody(), anybody());
+    let fails = async |rank: &Rank| {
+        let failed = grant(&quota, rank.clone()).await;
+        quota.settle(failed, Settlement::of(Health::Unhealthy)).await.unwrap().setback
+    };
+    let succeeds = async |rank: &Rank| {
+        let sound = grant(&quota, rank.clone()).await;
+        settle(&quota, sound, Health::Healthy).await;
+    };
+    assert_eq!(fails(&job).await, Some(1), "nothing is known yet");
+    assert_eq!(fails(&other).await, Some(1));
+    assert_eq!(fails(&job).await, Some(2), "others fail too");
+    succeeds(&other).await;
+    assert_eq!(fails(&job).await, None, "another call was answered since");
+    assert_eq!(fails(&job).await, None, "time after time");
+    succeeds(&job).await;
+    assert_eq!(fails(&job).await, Some(1), "its own answer speaks for it");
+    for nth in [2, 3] {
+        assert_eq!(fails(&job).await, Some(nth));
+    }
+    assert_eq!(fails(&job).await, None, "a job whose own calls always fail must end");
 }
 
 #[tokio::test]

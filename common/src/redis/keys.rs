@@ -61,6 +61,7 @@ impl Keys {
             jobs: key("jobs"),
             memory: self.quota_memory(),
             spent: format!("{{{}:quota}}:spent", self.prefix),
+            setbacks: format!("{{{}:quota}}:setbacks", self.prefix),
         }
     }
 
@@ -232,6 +233,7 @@ pub struct QuotaKeys {
     /// One for all providers: see [`Keys::quota_memory`].
     pub memory: String,
     spent: String,
+    setbacks: String,
 }
 
 impl QuotaKeys {
@@ -239,5 +241,10 @@ impl QuotaKeys {
     /// have budgets.
     pub fn spent(&self, business_id: &BusinessId) -> String {
         format!("{}:{business_id}", self.spent)
+    }
+
+    /// String (a count), a day: a job's calls that failed in a row for their provider's health. Owner: `quota`.
+    pub fn setbacks(&self, ticket: JobId) -> String {
+        format!("{}:{ticket}", self.setbacks)
     }
 }

@@ -27,7 +27,7 @@ pub mod text;
 pub use accept::{Acceptance, Earlier, IdempotencyKey, Submission, accept, accept_batch};
 use row::JobRow;
 pub use row::OpenJob;
-pub use run::{Checkpoint, Fenced, begin, begin_all, checkpoint_all, checkpoints, fail, release, wait};
+pub use run::{Checkpoint, Fenced, account, begin, begin_all, checkpoint_all, checkpoints, fail, release, wait};
 pub(super) use {
     accept::{Columns, judged},
     row::named,

@@ -134,6 +134,7 @@ pub(crate) mod tests {
             length_words: None,
             instructions: None,
             max_rounds: 2,
+            allow_fallback: true,
             min_score: 7.5,
         }
     }

@@ -18,7 +18,7 @@ use super::error::StageError;
 use crate::broadcast::{Audience, Broadcast};
 use crate::metric;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
-use crate::provider::chat::{Answer, ChatRequest, Sink};
+use crate::provider::chat::{Answer, ChatRequest, Meter, Sink};
 use crate::provider::embeddings::Embedded;
 use crate::provider::search::Search;
 use crate::provider::web_page::WebPage;
@@ -39,6 +39,21 @@ pub(super) trait Listener: Sync {
     fn push(&self, piece: &str);
 }
 
+/// A call to a model that may be dropped midway.
+struct Owed<'a> {
+    calls: &'a Calls,
+    model: &'a Model,
+    request: &'a ChatRequest,
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        if let Some(written) = self.request.meter.written() {
+            self.calls.cut_off(self.model, self.request.prompt_tokens.into(), written);
+        }
+    }
+}
+
 /// Calls on behalf of one job. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Calls {
@@ -57,6 +72,8 @@ pub struct Calls {
     usage: Arc<Mutex<Usage>>,
     /// Where texts are shown while they are written.
     broadcast: Option<Broadcast>,
+    /// Whether a text by template may take the place of a model's.
+    allows_fallback: bool,
 }
 
 impl Calls {
@@ -72,7 +89,19 @@ impl Calls {
             made: Arc::default(),
             usage: Arc::default(),
             broadcast: None,
+            allows_fallback: true,
         }
+    }
+
+    /// The same, for a text that may or may not be composed by template where no model writes it.
+    #[must_use]
+    pub fn falling_back(self, allows_fallback: bool) -> Self {
+        Self { allows_fallback, ..self }
+    }
+
+    /// Whether a text by template may take the place of a model's.
+    pub fn allows_fallback(&self) -> bool {
+        self.allows_fallback
     }
 
     /// The same, with texts shown to those who follow the job.
@@ -183,7 +212,10 @@ impl Calls {
                     self.answered(model, &answer, &by);
                     return Ok((answer, by));
                 }
-                Err(StageError::Provider(error)) => shortfall.pass_over(model, error, self.has_no_other_chance())?,
+                Err(StageError::Provider(error)) => {
+                    let is_last = if error.passes() { self.is_near_deadline() } else { self.has_no_other_chance() };
+                    shortfall.pass_over(model, error, is_last)?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -197,6 +229,8 @@ impl Calls {
         request: &ChatRequest,
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, StageError> {
+        let request = &ChatRequest { meter: Meter::default(), ..request.clone() };
+        let _owed = Owed { calls: self, model, request };
         let call = |sink| {
             self.patiently(self.llm(), move |timeout| model.complete(self.rank_at(model), timeout, request, sink))
         };
@@ -214,6 +248,15 @@ impl Calls {
         }
         sink(&answer.text);
         Ok(answer)
+    }
+
+    /// Counts what a call took whose answer did not come whole: the prompt, and as much of the answer as was seen.
+    fn cut_off(&self, model: &Model, prompt_tokens: u64, completion_tokens: u64) {
+        metric::tokens(model.provider(), prompt_tokens, completion_tokens);
+        let mut usage = self.usage();
+        usage.prompt_tokens += prompt_tokens;
+        usage.completion_tokens += completion_tokens;
+        usage.cost_usd += model.cost_of(prompt_tokens, completion_tokens).usd();
     }
 
     /// Counts what an answer took.
@@ -414,12 +457,7 @@ impl Calls {
             )
             | StageError::Prompt(_) => false,
             // Waiting spends no attempt: only the deadline ends it.
-            StageError::Provider(
-                ProviderError::Throttled { .. }
-                | ProviderError::OverBudget { .. }
-                | ProviderError::BreakerOpen { .. }
-                | ProviderError::QuotaUnavailable { .. },
-            ) => self.is_near_deadline(),
+            StageError::Provider(error) if error.passes() => self.is_near_deadline(),
             _ => self.has_no_other_chance(),
         }
     }

@@ -6,6 +6,7 @@ use copydesk_common::config::Config;
 use copydesk_common::store::Store;
 use copydesk_knowledge::Knowledge;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::voices::Voices;
 use crate::broadcast::Broadcast;
@@ -38,6 +39,8 @@ pub struct PipelineDeps {
     pub outline_from_words: u16,
     /// Cancelled when the worker leaves: no stage starts any more.
     pub draining: CancellationToken,
+    /// Accounts that are still to be stored of jobs that were stopped midway.
+    pub accounts: TaskTracker,
 }
 
 impl fmt::Debug for PipelineDeps {
@@ -68,6 +71,7 @@ impl PipelineDeps {
             broadcast: broadcast.clone(),
             outline_from_words: config.worker.outline_from_words,
             draining: leaving.draining.clone(),
+            accounts: leaving.accounts.clone(),
         })
     }
 }

@@ -46,6 +46,9 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
             let plan = plan.and_then(|lines| Outline::of_lines(&lines, task));
             Ok(Draft { text, is_template: false, is_refused: false, by: Some(by), plan })
         }
+        Err(error) if calls.must_fall_back(&error) && !calls.allows_fallback() => {
+            Err(StageError::NoFallback(Box::new(error)))
+        }
         Err(error) if calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Draft, Some(Degradation::FallbackWriter), Some(&error));
             Ok(Draft {

@@ -13,6 +13,7 @@ use copydesk_knowledge::KnowledgeError;
 use crate::outcome::Interruption;
 use crate::provider::ProviderError;
 use crate::provider::window::Window;
+use crate::{problem, retry};
 
 /// How long a job waits whose call nobody could admit, because Redis is away.
 const QUOTA_AWAY: Duration = Duration::from_secs(2);
@@ -44,12 +45,24 @@ pub enum StageError {
     /// A prompt could not be made.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// No model wrote the text, and the request does not allow that a template does.
+    #[error("no model wrote the text, and its request allows no fallback")]
+    NoFallback(#[source] Box<StageError>),
 }
 
 impl StageError {
     /// Whether there were answers, and none could be used.
     pub fn is_about_the_answer(&self) -> bool {
         matches!(self, Self::Unusable(_) | Self::ContentRefused)
+    }
+
+    /// Whether it would pass, but not before the deadline.
+    pub fn is_for_want_of_time(&self) -> bool {
+        match self {
+            Self::OutOfTime => true,
+            Self::Provider(error) => error.passes(),
+            _ => false,
+        }
     }
 
     /// What becomes of the job.
@@ -81,6 +94,12 @@ impl StageError {
                 );
                 Problem::new("provider-account", "A provider's account is used up", 502, detail).of_job(job.id).into()
             }
+            // Nothing speaks of the job yet: it comes back without having spent an attempt.
+            Self::Provider(ProviderError::Failed { ref provider, setback: Some(nth), .. }) => {
+                let error = &self as &dyn std::error::Error;
+                tracing::warn!(error, setback = nth, "a provider failed: the job waits, and spends no attempt");
+                wait(WaitReason::Backoff, provider.clone(), clock::now() + retry::after_setback(nth))
+            }
             // What one request may have is known now: the prompt is made anew, shorter, or found to be too long.
             Self::Provider(ProviderError::TooLong { provider, is_shorter: true, .. }) => {
                 wait(WaitReason::Backoff, provider, clock::now() + SHORTER_SOON)
@@ -105,6 +124,7 @@ impl StageError {
                     .of_job(job.id)
                     .into()
             }
+            Self::NoFallback(reason) => problem::no_fallback(job, &reason).into(),
             Self::Store(error) => error.into(),
             error => Interruption::Retry(error.into()),
         }

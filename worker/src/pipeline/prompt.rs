@@ -16,7 +16,7 @@ use super::brief::Brief;
 use super::error::PromptError;
 use super::passage::Passage;
 use super::plan::Outline;
-use crate::provider::chat::{ChatRequest, Form};
+use crate::provider::chat::{ChatRequest, Form, Meter};
 use crate::provider::window::Window;
 use crate::tokens;
 
@@ -222,6 +222,7 @@ impl Prompt {
             max_completion_tokens,
             temperature,
             form,
+            meter: Meter::default(),
         }
     }
 }

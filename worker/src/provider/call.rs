@@ -113,6 +113,15 @@ impl CallError {
         Some(wait.clamp(MIN_CLOSED_FOR, MAX_CLOSED_FOR))
     }
 
+    /// Whether an answer may have been written that did not come whole.
+    pub(super) fn is_cut_off(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::CutShort | Self::TooLarge => true,
+            Self::Connection(error) => !error.is_connect(),
+            _ => false,
+        }
+    }
+
     /// The outcome as metrics name it.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
@@ -157,7 +166,7 @@ pub(super) async fn open(request: RequestBuilder, timeout: Duration) -> Result<R
     let headers = response.headers().clone();
     let bytes = read(response, MAX_BODY_BYTES).await.unwrap_or_default();
     let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-    Err(refused(status.as_u16(), &headers, ErrorBody(body::json(&bytes).unwrap_or_else(|_| text()))))
+    Err(refused(status.as_u16(), &headers, ErrorBody::new(body::json(&bytes).unwrap_or_else(|_| text()))))
 }
 
 /// How long the provider takes no further calls, where an answer's headers say so.

@@ -1,6 +1,7 @@
 //! A client of OpenAI's chat completions, as Groq and many others speak it: in one piece, or streamed
 //! ([`stream`]) where somebody wants to see the text grow.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use copydesk_common::quota::ToldLimits;
@@ -14,6 +15,7 @@ use url::Url;
 use super::call::{self, CallError, MAX_BODY_BYTES};
 use super::refusal::reason::Reason;
 use super::{ClientError, allowance};
+use crate::tokens;
 
 mod said;
 mod stream;
@@ -38,6 +40,39 @@ pub struct ChatRequest {
     pub temperature: f32,
     /// The answer's form.
     pub form: Form,
+    /// What was seen of the answer so far.
+    pub meter: Meter,
+}
+
+/// What was seen of an answer, for whoever must account for one that never came whole. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Meter(Arc<Mutex<Option<u64>>>);
+
+impl Meter {
+    /// Tokens written so far; `None` where the call was not made, or nothing is owed for it.
+    pub fn written(&self) -> Option<u64> {
+        *self.lock()
+    }
+
+    /// The call is made.
+    fn begin(&self) {
+        *self.lock() = Some(0);
+    }
+
+    fn add(&self, piece: &str) {
+        let tokens = u64::try_from(tokens::count(piece)).unwrap_or(u64::MAX);
+        let mut written = self.lock();
+        *written = Some(written.unwrap_or(0).saturating_add(tokens));
+    }
+
+    /// The call was refused, or what it took is known.
+    fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The form of an answer.
@@ -144,7 +179,21 @@ impl ChatClient {
     ) -> Result<Answer, CallError> {
         let body = WireRequest::of(model, request, sink.is_some());
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
-        answer(sent, timeout, sink, request.prompt_tokens).await.or_else(failed_generation)
+        let meter = &request.meter;
+        meter.begin();
+        let metered = sink.map(|sink| {
+            move |piece: &str| {
+                meter.add(piece);
+                sink(piece);
+            }
+        });
+        let sink = metered.as_ref().map(|metered| metered as Sink<'_>);
+        let answer = answer(sent, timeout, sink, request.prompt_tokens).await.or_else(failed_generation);
+        // Nobody knows what an answer took that broke off: then what was seen of it counts.
+        if !answer.as_ref().is_err_and(CallError::is_cut_off) {
+            meter.clear();
+        }
+        answer
     }
 }
 

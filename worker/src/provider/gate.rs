@@ -8,7 +8,7 @@ use copydesk_common::clock;
 use copydesk_common::money::MicroUsd;
 use copydesk_common::quota::trouble::{Trouble, TroubleKind};
 use copydesk_common::quota::{
-    Admission, Ask, AskedFor, BreakerState, Grant, Health, ProviderName, Quota, Settlement, ToldLimits,
+    Admission, Ask, AskedFor, BreakerState, Grant, Health, ProviderName, Quota, Settled, Settlement, ToldLimits,
 };
 use futures_util::FutureExt;
 
@@ -23,6 +23,9 @@ const HEARD_FOR: Duration = Duration::from_secs(3_600);
 
 /// What an operator must mend is worth a line in the log so often.
 const TOLD_FOR: Duration = Duration::from_secs(60);
+
+/// How long a failed call waits for what the quota makes of it.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an answer really took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,8 +91,14 @@ impl Gate {
             result.as_ref().err().map_or("ok", CallError::outcome),
             began.elapsed(),
         );
-        granted.settle(settlement).await;
-        result.map_err(|error| self.explain(error))
+        let setback = match settlement.health {
+            Health::Unhealthy => self.heard(granted.settle_and_hear(settlement).await),
+            _ => {
+                granted.settle(settlement).await;
+                None
+            }
+        };
+        result.map_err(|error| self.explain(error, setback))
     }
 
     /// The provider's name.
@@ -142,7 +151,13 @@ impl Gate {
         Some(Trouble { kind, status, look_at })
     }
 
-    fn explain(&self, error: CallError) -> ProviderError {
+    /// Which setback of its job a failure is. Where the quota does not answer, it is the first: nothing speaks of the
+    /// job.
+    fn heard(&self, settled: Option<Settled>) -> Option<u32> {
+        settled.map_or(self.quota.has_setbacks().then_some(1), |settled| settled.setback)
+    }
+
+    fn explain(&self, error: CallError, setback: Option<u32>) -> ProviderError {
         let provider = self.provider().clone();
         let trouble = self.trouble(&error);
         let closed_for = error.closed_for();
@@ -171,7 +186,7 @@ impl Gate {
                 (_, CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
                     ProviderError::Refused { provider, status }
                 }
-                (_, source) => ProviderError::Failed { provider, source },
+                (_, source) => ProviderError::Failed { provider, setback, source },
             },
         }
     }
@@ -206,8 +221,16 @@ impl Granted<'_> {
         let (quota, heard) = (self.gate.quota.clone(), self.gate.heard.clone());
         let mut settling = async move { settle(&quota, &heard, grant, settlement).await }.boxed();
         if futures_util::poll!(&mut settling).is_pending() {
-            tokio::spawn(settling);
+            tokio::spawn(settling.map(drop));
         }
+    }
+
+    /// The same, and what follows of it, where Redis says so soon.
+    async fn settle_and_hear(mut self, settlement: Settlement) -> Option<Settled> {
+        let grant = self.grant.take()?;
+        let (quota, heard) = (self.gate.quota.clone(), self.gate.heard.clone());
+        let settling = tokio::spawn(async move { settle(&quota, &heard, grant, settlement).await });
+        tokio::time::timeout(HEARD_WITHIN, settling).await.ok()?.ok()?
     }
 }
 
@@ -243,7 +266,7 @@ fn hear(quota: &Quota, heard: &Memory, told: ToldLimits, ours: ToldLimits) {
 }
 
 /// A grant that cannot be settled runs out by itself: the call's answer is not lost over it.
-async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlement) {
+async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlement) -> Option<Settled> {
     let was_probe = grant.is_probe;
     match quota.settle(grant, settlement).await {
         Ok(settled) => {
@@ -251,6 +274,7 @@ async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlem
                 tracing::warn!(provider.name = %quota.provider(), was_probe, "a provider's breaker opened");
             }
             hear(quota, heard, settlement.told, settled.in_force);
+            Some(settled)
         }
         Err(error) => {
             let error = &error as &dyn std::error::Error;
@@ -259,6 +283,7 @@ async fn settle(quota: &Quota, heard: &Memory, grant: Grant, settlement: Settlem
                 provider.name = %quota.provider(),
                 "the outcome of a call could not be told to the quota"
             );
+            None
         }
     }
 }

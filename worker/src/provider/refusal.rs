@@ -14,7 +14,7 @@ const MAX_CODE_BYTES: usize = 48;
 
 /// An error's body. Its text does not show in `Debug`: it may quote the prompt.
 #[derive(Clone, Default)]
-pub struct ErrorBody(pub(super) Value);
+pub struct ErrorBody(Box<Value>);
 
 impl std::fmt::Debug for ErrorBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -23,6 +23,10 @@ impl std::fmt::Debug for ErrorBody {
 }
 
 impl ErrorBody {
+    pub(super) fn new(body: Value) -> Self {
+        Self(Box::new(body))
+    }
+
     /// The code for a log: a word of a program, and no text.
     pub(super) fn code_shown(&self) -> Option<&str> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -59,7 +63,7 @@ impl ErrorBody {
 
     /// The body and what it wraps, the outermost first: `{"error": …}`, `{"detail": …}` and lists of them.
     fn layers(&self) -> Vec<&Value> {
-        let mut layers = vec![&self.0];
+        let mut layers = vec![&*self.0];
         while let Some(last) = layers.last().filter(|_| layers.len() < MAX_LAYERS) {
             let within = || ["error", "errors", "detail"].iter().find_map(|name| last.get(name).filter(|v| says(v)));
             let Some(next) = last.as_array().and_then(|list| list.first()).or_else(within) else { break };
@@ -75,14 +79,14 @@ pub(super) fn in_answer(body: &Value) -> Option<ErrorBody> {
     let is_error = body.get("error").is_some_and(says)
         || body.get("errors").is_some_and(says)
         || body.get("object").and_then(Value::as_str) == Some("error");
-    is_error.then(|| ErrorBody(body.clone()))
+    is_error.then(|| ErrorBody::new(body.clone()))
 }
 
 /// The same where what was asked for is not there: then a mere message is an error too.
 pub(super) fn in_place_of_answer(body: &Value) -> Option<ErrorBody> {
     let list = body.as_array().and_then(|list| list.first()).unwrap_or(body);
     let is_told = ["detail", "message", "msg"].iter().any(|name| list.get(name).is_some_and(says));
-    in_answer(list).or_else(|| is_told.then(|| ErrorBody(list.clone())))
+    in_answer(list).or_else(|| is_told.then(|| ErrorBody::new(list.clone())))
 }
 
 /// What a layer of an error says by itself.

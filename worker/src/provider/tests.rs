@@ -43,6 +43,8 @@ impl Simulated {
         config.providers.tavily_api_key = Some("tvly-test".into());
         config.providers.llm_requests_per_minute = 6_000;
         config.providers.search_requests_per_minute = 6_000;
+        // Each failure speaks of the job, but where a test says otherwise.
+        config.providers.max_setbacks = 0;
         change(&mut config.providers);
         let redis = Redis::new(&config.redis).unwrap();
         let providers = Providers::new(&config.providers, &redis).unwrap();
@@ -139,6 +141,7 @@ fn request() -> ChatRequest {
         max_completion_tokens: 500,
         temperature: 0.0,
         form: Form::Text,
+        meter: chat::Meter::default(),
     }
 }
 
@@ -403,7 +406,7 @@ async fn a_searxng_whose_engines_are_silent_has_failed_and_has_not_found_nothing
     simulated.fail(Fault::any(FaultKind::EmptyText));
     let error = simulated.search().await.unwrap_err();
     assert!(
-        matches!(&error, ProviderError::Failed { provider, source: CallError::NoEngine } if *provider == "searxng"),
+        matches!(&error, ProviderError::Failed { provider, source: CallError::NoEngine, .. } if *provider == "searxng"),
         "{error:?}"
     );
 }

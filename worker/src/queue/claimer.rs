@@ -19,6 +19,8 @@ use super::lease::{Leases, Tenure};
 
 /// The longest time that a connection blocks; a longer wait is split.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// How long a claimer that shuts down waits for Redis.
+const LEAVING: Duration = Duration::from_secs(2);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
@@ -160,12 +162,15 @@ impl Claimer {
     /// Removes this claimer from the roster, which wakes others in its place.
     async fn leave(&self) {
         let claimer = Claimant { name: &self.name, was_idle: false };
-        if let Err(error) = self.queue.claim(claimer, 0, self.lease_ms, self.cap).await {
-            // Other claimers notice within two seconds.
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "a claimer that shuts down could not be removed from the roster"
-            );
+        let left = self.queue.claim(claimer, 0, self.lease_ms, self.cap);
+        // Other claimers notice within two seconds where that fails.
+        match tokio::time::timeout(LEAVING, left).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "a claimer that shuts down could not be removed from the roster");
+            }
+            Err(_) => tracing::debug!("a claimer shuts down without Redis"),
         }
     }
 }

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 /// The longest interval of renewals: short enough to notice a flush and readopt the jobs before the
 /// sweep hands them to others.
 const RENEWAL: Duration = Duration::from_secs(2);
+/// How long a worker that leaves tries to settle its leases.
+const LEAVING: Duration = Duration::from_secs(2);
 /// The wait before a failed settlement is retried. Retries end with the length of the lease.
 const SETTLE_RETRY: Duration = Duration::from_millis(200);
 
@@ -187,8 +189,21 @@ impl Keeper {
     async fn settle(&self, batch: &mut Vec<Settled>) {
         let ended = std::mem::take(batch);
         self.leases.drop_all(&ended);
-        let give_up_at = tokio::time::Instant::now() + Duration::from_millis(self.lease_ms);
-        while let Err(error) = self.queue.settle(&ended).await {
+        let patience = Duration::from_millis(self.lease_ms);
+        // A worker that leaves does not stay for Redis: its leases expire, and the rows have the jobs' states.
+        let told = async {
+            self.close.cancelled().await;
+            tokio::time::sleep(LEAVING).await;
+        };
+        tokio::select! {
+            () = self.settle_within(&ended, patience) => {}
+            () = told => tracing::warn!(jobs = ended.len(), "the worker leaves without settling its leases: they expire"),
+        }
+    }
+
+    async fn settle_within(&self, ended: &[Settled], patience: Duration) {
+        let give_up_at = tokio::time::Instant::now() + patience;
+        while let Err(error) = self.queue.settle(ended).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 jobs = ended.len(),

@@ -10,6 +10,7 @@ mod events;
 mod fallback;
 mod hostile;
 mod meaning;
+mod outage;
 mod path;
 mod postgres;
 mod quota;

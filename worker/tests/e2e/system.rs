@@ -87,6 +87,8 @@ impl System {
         config.providers.simulated = true;
         config.providers.llm_requests_per_minute = 6_000;
         config.providers.search_requests_per_minute = 6_000;
+        // Each failed call costs an attempt, but where a test says otherwise.
+        config.providers.max_setbacks = 0;
         config.postgres.pool_size = 8;
         config.postgres.pool_overflow = 2;
         config.worker.listen = "off".into();
@@ -147,6 +149,7 @@ impl System {
             .env("COPYDESK_LLM_REQUESTS_PER_MINUTE", providers.llm_requests_per_minute.to_string())
             .env("COPYDESK_CALL_TIMEOUT_MS", "1000")
             .env("COPYDESK_LEASE_MS", "6000")
+            .env("COPYDESK_DRAIN_MS", self.config.worker.drain_ms.to_string())
             .env("COPYDESK_WORKER_LISTEN", "off")
             .env("COPYDESK_LOG", "warn")
             .kill_on_drop(true);

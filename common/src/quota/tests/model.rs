@@ -35,6 +35,7 @@ const PROCESSES: usize = 3;
 fn policy() -> Policy {
     let ms = |ms: i64| Duration::from_millis(ms.unsigned_abs());
     Policy {
+        setbacks: 8,
         limit: u32::try_from(LIMIT).unwrap(),
         window: ms(WINDOW),
         breaker_threshold: THRESHOLD,

@@ -228,6 +228,24 @@ pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> 
     changed_a_row(store.retry(query).await?.rows_affected())
 }
 
+/// Stores a job's total usage once its handler was dropped midway: the job may have been given back or cancelled
+/// since. Changes nothing where a later lease has begun it, or it has ended otherwise.
+pub async fn account(store: &Store, lease: LeaseRef, usage: &Usage) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "update jobs set usage = $3
+             where id = $1 and ((lease_epoch = $2 and status in ('running', 'queued', 'waiting'))
+                                or (lease_epoch = $2 + 1 and status = 'cancelled'))",
+            lease.id.0,
+            lease.epoch.0,
+            Json(usage) as _,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(query).await.map(drop)
+}
+
 /// Ends a running job with an error. A document that it should have indexed fails too.
 pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<(), StoreError> {
     let query = || async {

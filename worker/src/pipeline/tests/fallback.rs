@@ -140,3 +140,18 @@ async fn a_model_without_schemas_does_not_spoil_them_for_the_other() {
     let refuse: Vec<_> = writer.candidates().iter().map(|model| model.refuses(&schema)).collect();
     assert_eq!(refuse, [true, false]);
 }
+
+#[tokio::test]
+async fn an_outage_spends_no_attempt_and_is_no_last_chance_until_it_lasts() {
+    let setting = Setting::with(|config| config.max_setbacks = 3).await.on_last_attempt();
+    setting.simulated.fail(Fault::chat(server_error()));
+    for nth in 1..=3 {
+        let error = setting.draft().await.unwrap_err();
+        let Interruption::Wait(waiting) = setting.becomes(error) else { panic!("the {nth}. spends an attempt") };
+        assert_eq!((waiting.reason, waiting.provider.as_deref()), (WaitReason::Backoff, Some("groq")));
+        let seconds = (waiting.until - clock::now()).as_seconds_f64();
+        assert!((f64::from(nth) * 0.7..f64::from(nth) * 1.25).contains(&seconds), "{nth}: {seconds}");
+    }
+    assert!(setting.draft().await.unwrap().is_template, "then it was the last attempt");
+    assert_eq!(setting.made(), 4);
+}

@@ -100,7 +100,7 @@ impl<'a> Message<'a> {
         }
         if event.event == "error" {
             let error = body::json(data.as_bytes()).unwrap_or_else(|_| data.into());
-            return Err(call::told(ErrorBody(error), self.headers));
+            return Err(call::told(ErrorBody::new(error), self.headers));
         }
         // A server that has nothing to say yet may say so in any words.
         let is_read = READ.iter().any(|name| data.contains(name));
