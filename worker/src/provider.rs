@@ -33,12 +33,12 @@ pub mod window;
 
 use call::CallError;
 use chain::Chain;
-use chat::{Answer, ChatClient, ChatRequest, Form, Sink};
+use chat::{Answer, ChatClient, ChatRequest, Form, Sink, Spelling};
 use embeddings::Embeddings;
 use gate::{Gate, Taken, Variables};
 use learned::Learned;
 use memory::Memory;
-use refusal::reason::Room;
+use refusal::reason::{Parameter, Room};
 use search::Search;
 use usual::UsualTexts;
 use window::Window;
@@ -118,6 +118,16 @@ pub enum ProviderError {
         /// The form.
         form: Form,
         /// What the provider answered.
+        status: u16,
+    },
+    /// It does not take a parameter that the request can do without.
+    #[error("{provider} refused the parameter {} with status {status}", .parameter.as_str())]
+    ParameterRefused {
+        /// The provider.
+        provider: ProviderName,
+        /// The parameter.
+        parameter: Parameter,
+        /// What it answered.
         status: u16,
     },
     /// It does not know our key, our URL or our model: an operator must look.
@@ -250,6 +260,8 @@ impl Providers {
                 refuses_schemas: Memory::default(),
                 refuses_objects: Memory::default(),
                 refuses_streams: Memory::default(),
+                takes_max_tokens: Memory::default(),
+                refuses_temperature: Memory::default(),
                 is_unknown: Memory::default(),
             })
         };
@@ -284,6 +296,9 @@ pub struct Model {
     /// Whether it takes no `response_format` at all.
     refuses_objects: Memory,
     refuses_streams: Memory,
+    /// Whether it calls `max_completion_tokens` by its older name.
+    takes_max_tokens: Memory,
+    refuses_temperature: Memory,
     /// Whether the provider said that it does not know it: it is not asked for it where another model
     /// can be.
     is_unknown: Memory,
@@ -305,7 +320,7 @@ impl Model {
         request: &ChatRequest,
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, ProviderError> {
-        match self.complete_once(rank.clone(), timeout, request, sink).await {
+        match self.complete_plainly(rank.clone(), timeout, request, sink).await {
             Err(error @ ProviderError::TooLong { .. }) => {
                 let error = self.learned_from(error, request);
                 let shorter = self.fit(request).max_completion_tokens;
@@ -315,7 +330,7 @@ impl Model {
                 if !is_worth_it {
                     return Err(error);
                 }
-                let result = self.complete_once(rank, timeout, request, sink).await;
+                let result = self.complete_plainly(rank, timeout, request, sink).await;
                 result.map_err(|error| self.learned_from(error, request))
             }
             result => result,
@@ -338,6 +353,32 @@ impl Model {
         ProviderError::TooLong { provider, model, room, most, is_shorter: most < before, source }
     }
 
+    /// The same, again without each parameter that the model does not take.
+    async fn complete_plainly(
+        &self,
+        rank: Rank,
+        timeout: Duration,
+        request: &ChatRequest,
+        sink: Option<Sink<'_>>,
+    ) -> Result<Answer, ProviderError> {
+        loop {
+            match self.complete_once(rank.clone(), timeout, request, sink).await {
+                Err(ProviderError::ParameterRefused { parameter, .. }) if !self.does_without(parameter).holds() => {
+                    self.does_without(parameter).keep(REFUSED_FOR);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether a parameter is left out, or goes by its older name.
+    fn does_without(&self, parameter: Parameter) -> &Memory {
+        match parameter {
+            Parameter::MaxCompletionTokens => &self.takes_max_tokens,
+            Parameter::Temperature => &self.refuses_temperature,
+        }
+    }
+
     async fn complete_once(
         &self,
         rank: Rank,
@@ -356,7 +397,12 @@ impl Model {
             closed_for: answer.closed_for,
             told: answer.told,
         };
-        let result = self.gate.call(ask, self.client.complete(self.name(), &request, timeout, sink), took).await;
+        let spelling = Spelling {
+            takes_max_tokens: self.takes_max_tokens.holds(),
+            has_temperature: !self.refuses_temperature.holds(),
+        };
+        let call = self.client.complete(self.name(), spelling, &request, timeout, sink);
+        let result = self.gate.call(ask, call, took).await;
         result.map_err(|error| match error {
             ProviderError::Refused { status: status @ (400 | 422), .. } if !matches!(request.form, Form::Text) => {
                 ProviderError::FormRefused { model: self.name().to_owned(), form: request.form.clone(), status }

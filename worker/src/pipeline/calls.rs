@@ -425,6 +425,7 @@ impl Calls {
                 ProviderError::Failed { .. }
                     | ProviderError::Refused { .. }
                     | ProviderError::FormRefused { .. }
+                    | ProviderError::ParameterRefused { .. }
                     | ProviderError::Misconfigured { .. }
                     | ProviderError::Account { .. }
                     | ProviderError::TooLong { .. }

@@ -100,7 +100,9 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     }
     let why = if answer.is_cut { "The answer broke off: keep it shorter." } else { "The answer held no JSON object." };
     let mut wrong = vec![why.to_owned()];
-    for (place, object) in objects(&answer.text).enumerate() {
+    // What a model thinks aloud is no answer, unless there is no other.
+    let said = THOUGHTS.iter().filter_map(|end| Some(answer.text.rfind(end)? + end.len())).max().unwrap_or(0);
+    for (place, object) in objects(&answer.text[said..]).chain(objects(&answer.text[..said])).enumerate() {
         let shape = serde_json::from_str::<T>(object)
             .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);
         match shape.and_then(T::checked) {
@@ -112,6 +114,9 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     }
     Err(wrong)
 }
+
+/// Where thoughts end that a model puts in front of its answer.
+const THOUGHTS: [&str; 4] = ["</think>", "</thinking>", "[/THINK]", "</reasoning>"];
 
 /// What was wrong, without the model's own words: serde quotes them.
 fn bounded(error: &serde_json::Error) -> String {

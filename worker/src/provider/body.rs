@@ -24,7 +24,9 @@ pub(super) fn json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
 fn first(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
     match values.next() {
-        Some(value) => value,
+        // A page that begins with a number is no JSON.
+        Some(Ok(value)) if value.is_object() || value.is_array() => Ok(value),
+        Some(_) => serde_json::from_slice(bytes),
         // Nothing at all: the error of an empty text.
         None => serde_json::from_slice::<IgnoredAny>(b"").map(|_| Value::Null),
     }
@@ -163,8 +165,18 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_no_json_is_not_read() {
-        for text in ["", "   ", "{\"a\": NaN", "{\"a\": \"x", "<html>", "{\"a\": \"\\u", "{\"a\": \"\\", "nothing", "-"]
-        {
+        for text in [
+            "",
+            "   ",
+            "{\"a\": NaN",
+            "{\"a\": \"x",
+            "<html>",
+            "{\"a\": \"\\u",
+            "{\"a\": \"\\",
+            "nothing",
+            "-",
+            "404 page not found",
+        ] {
             assert!(json(text.as_bytes()).is_err(), "{text}: {:?}", json(text.as_bytes()));
         }
     }

@@ -166,7 +166,10 @@ pub(super) async fn open(request: RequestBuilder, timeout: Duration) -> Result<R
     let headers = response.headers().clone();
     let bytes = read(response, MAX_BODY_BYTES).await.unwrap_or_default();
     let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-    Err(refused(status.as_u16(), &headers, ErrorBody::new(body::json(&bytes).unwrap_or_else(|_| text()))))
+    let error = ErrorBody::new(body::json(&bytes).unwrap_or_else(|_| text()));
+    // A gate in front of the provider lets nobody through for now: its 403 says nothing of the key.
+    let status = if status.as_u16() == 403 && reason::is_of_a_gate(&error) { 503 } else { status.as_u16() };
+    Err(refused(status, &headers, error))
 }
 
 /// How long the provider takes no further calls, where an answer's headers say so.
@@ -193,7 +196,10 @@ pub(super) fn told(error: ErrorBody, headers: &HeaderMap) -> CallError {
 
 /// What an error says, be it an answer's status or an event in a stream.
 fn refused(status: u16, headers: &HeaderMap, body: ErrorBody) -> CallError {
-    let retry_after = retry_after::read(headers, body.text()).or_else(|| allowance::closed_for(headers));
+    let told = retry_after::read(headers, &body.text()).filter(|wait| !wait.is_zero());
+    let delay = || body.retry_delay().and_then(retry_after::duration);
+    let zero = || retry_after::read(headers, "");
+    let retry_after = told.or_else(delay).or_else(|| allowance::closed_for(headers)).or_else(zero);
     CallError::Status { status, retry_after, body }
 }
 

@@ -156,6 +156,15 @@ impl std::fmt::Debug for Answer {
     }
 }
 
+/// How a model wants its parameters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spelling {
+    /// `max_tokens` in place of `max_completion_tokens`.
+    pub(super) takes_max_tokens: bool,
+    /// Whether it takes a temperature.
+    pub(super) has_temperature: bool,
+}
+
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct ChatClient {
@@ -173,11 +182,12 @@ impl ChatClient {
     pub(super) async fn complete(
         &self,
         model: &str,
+        spelling: Spelling,
         request: &ChatRequest,
         timeout: Duration,
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, CallError> {
-        let body = WireRequest::of(model, request, sink.is_some());
+        let body = WireRequest::of(model, spelling, request, sink.is_some());
         let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
         let meter = &request.meter;
         meter.begin();
@@ -246,8 +256,12 @@ const fn nothing_said() -> Answer {
 struct WireRequest<'a> {
     model: &'a str,
     messages: [WireMessage<'a>; 2],
-    max_completion_tokens: u32,
-    temperature: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,7 +282,7 @@ struct WireMessage<'a> {
 }
 
 impl<'a> WireRequest<'a> {
-    fn of(model: &'a str, request: &'a ChatRequest, is_streamed: bool) -> Self {
+    fn of(model: &'a str, spelling: Spelling, request: &'a ChatRequest, is_streamed: bool) -> Self {
         let system = WireMessage { role: "system", content: &request.system };
         let user = WireMessage { role: "user", content: &request.user };
         let response_format = match &request.form {
@@ -282,8 +296,9 @@ impl<'a> WireRequest<'a> {
         Self {
             model,
             messages: [system, user],
-            max_completion_tokens: request.max_completion_tokens,
-            temperature: request.temperature,
+            max_completion_tokens: (!spelling.takes_max_tokens).then_some(request.max_completion_tokens),
+            max_tokens: spelling.takes_max_tokens.then_some(request.max_completion_tokens),
+            temperature: spelling.has_temperature.then_some(request.temperature),
             response_format,
             stream: is_streamed.then_some(true),
             stream_options: is_streamed.then_some(StreamOptions { include_usage: true }),

@@ -9,6 +9,7 @@ use copydesk_common::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, ProviderName, Quota, Rank};
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -152,7 +153,9 @@ fn answer(bytes: &[u8], headers: &HeaderMap) -> Result<WireAnswer, CallError> {
         Ok(answer) if !answer.data.is_empty() => Ok(answer),
         _ => {
             let body = body::json(bytes).map_err(CallError::Malformed)?;
-            serde_json::from_value(call::sound(body, headers, "data")?).map_err(CallError::Malformed)
+            // Its error would quote the body, which may hold anything.
+            serde_json::from_value(call::sound(body, headers, "data")?)
+                .map_err(|_| CallError::Malformed(serde_json::Error::custom("the vectors are no lists of numbers")))
         }
     }
 }

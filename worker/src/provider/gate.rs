@@ -183,6 +183,9 @@ impl Gate {
                     let model = self.quota.model().to_owned();
                     ProviderError::TooLong { provider, model, room, most: 0, is_shorter: false, source }
                 }
+                (Some(Reason::Parameter(parameter)), CallError::Status { status, .. }) => {
+                    ProviderError::ParameterRefused { provider, parameter, status }
+                }
                 (_, CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
                     ProviderError::Refused { provider, status }
                 }

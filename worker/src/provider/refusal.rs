@@ -38,10 +38,26 @@ impl ErrorBody {
         self.layers().into_iter().rev().find_map(|layer| layer.get(name))
     }
 
-    /// The error's text, in the words of whoever wrote it.
-    pub(super) fn text(&self) -> &str {
-        let text = self.layers().into_iter().rev().find_map(text_of).unwrap_or_default();
-        &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+    /// The error's texts, in the words of whoever wrote them, the innermost first.
+    pub(super) fn text(&self) -> String {
+        let layers = self.layers();
+        let mut texts: Vec<_> = layers.into_iter().rev().filter_map(text_of).collect();
+        texts.dedup();
+        let mut text = texts.join("\n");
+        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+        text
+    }
+
+    /// Whether the error is at a field of the request, as validators of bodies say it: `{"loc": ["body", "name"]}`.
+    pub(super) fn is_at(&self, name: &str) -> bool {
+        let place = self.field("loc").and_then(Value::as_array);
+        place.is_some_and(|place| place.iter().any(|part| part.as_str() == Some(name)))
+    }
+
+    /// How long Google's APIs say to wait, among the error's details.
+    pub(super) fn retry_delay(&self) -> Option<&str> {
+        let details = self.field("details")?.as_array()?;
+        details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())
     }
 
     /// The status that a server would have answered with that puts its error into a sound answer: the one that
@@ -65,7 +81,10 @@ impl ErrorBody {
     fn layers(&self) -> Vec<&Value> {
         let mut layers = vec![&*self.0];
         while let Some(last) = layers.last().filter(|_| layers.len() < MAX_LAYERS) {
-            let within = || ["error", "errors", "detail"].iter().find_map(|name| last.get(name).filter(|v| says(v)));
+            let within = || {
+                let errors = ["error", "errors", "detail"].iter().find_map(|name| last.get(name).filter(|v| says(v)));
+                errors.or_else(|| last.get("message").filter(|message| message.is_object() || message.is_array()))
+            };
             let Some(next) = last.as_array().and_then(|list| list.first()).or_else(within) else { break };
             layers.push(next);
         }
@@ -78,6 +97,7 @@ impl ErrorBody {
 pub(super) fn in_answer(body: &Value) -> Option<ErrorBody> {
     let is_error = body.get("error").is_some_and(says)
         || body.get("errors").is_some_and(says)
+        || body.pointer("/x_groq/error").is_some_and(says)
         || body.get("object").and_then(Value::as_str) == Some("error");
     is_error.then(|| ErrorBody::new(body.clone()))
 }

@@ -8,10 +8,15 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// The wait that a refusal asks for, where it asks for one. The most precise word wins.
 pub(super) fn read(headers: &HeaderMap, text: &str) -> Option<Duration> {
     let header = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    header("retry-after-ms")
-        .and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0))
-        .or_else(|| header(RETRY_AFTER.as_str()).and_then(seconds_or_date))
-        .or_else(|| in_text(text))
+    let in_ms = || header("retry-after-ms").and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0));
+    let in_seconds = || header(RETRY_AFTER.as_str()).and_then(seconds_or_date);
+    // A wait that is over says nothing where another one is told.
+    let told = in_ms().filter(is_some_time).or_else(|| in_seconds().filter(is_some_time)).or_else(|| in_text(text));
+    told.or_else(in_ms).or_else(in_seconds)
+}
+
+fn is_some_time(wait: &Duration) -> bool {
+    !wait.is_zero()
 }
 
 fn seconds_or_date(value: &str) -> Option<Duration> {
@@ -30,6 +35,14 @@ fn seconds(number: f64) -> Option<Duration> {
 /// Behind the first of these words that a duration follows: `5.289s`, or a number and the name of a unit.
 fn in_text(text: &str) -> Option<Duration> {
     let text = text.to_ascii_lowercase();
+    let delay = text.split_once("retrydelay").and_then(|(_, rest)| {
+        let rest = rest.trim_start_matches(['\\', '"', ':', ' ']);
+        duration(&rest[..rest.find(['\\', '"', ',', '}']).unwrap_or(rest.len())])
+    });
+    delay.or_else(|| in_words(&text))
+}
+
+fn in_words(text: &str) -> Option<Duration> {
     ["try again in ", "retry in ", "retry after ", "try again after ", "please wait "].iter().find_map(|words| {
         let (_, rest) = text.split_once(words)?;
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len());
@@ -100,6 +113,9 @@ mod tests {
         assert_eq!(in_text("Please retry after 20 seconds."), Some(Duration::from_secs(20)));
         assert_eq!(in_text("Try again in 2 minutes"), Some(Duration::from_secs(120)));
         assert_eq!(waits("retry-after", "2", text), Some(Duration::from_secs(2)), "the header wins");
+        assert_eq!(waits("retry-after", "0", text), Some(Duration::from_millis(5289)), "unless it says nothing");
+        let google = r#"{\"error\": {\"details\": [{\"retryDelay\": \"26s\"}]}}"#;
+        assert_eq!(in_text(google), Some(Duration::from_secs(26)));
     }
 
     #[test]

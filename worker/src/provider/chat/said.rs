@@ -12,6 +12,8 @@ use crate::tokens;
 
 /// Why a message ended for want of room, in small letters.
 const CUT: [&str; 4] = ["length", "max_tokens", "model_length", "max_output_tokens"];
+/// Why the server gave it up, in the middle of it.
+const FAILED: [&str; 3] = ["error", "insufficient_system_resource", "abort"];
 /// Why a filter ended it.
 const FILTERED: [&str; 7] =
     ["content_filter", "content_filtered", "safety", "prohibited_content", "blocklist", "refusal", "recitation"];
@@ -58,7 +60,7 @@ impl Said {
         };
         self.has_choice = true;
         let piece = self.choice(choice, sent)?;
-        let is_failed = self.finish_reason.as_deref() == Some("error");
+        let is_failed = self.finish_reason.as_deref().is_some_and(|reason| FAILED.contains(&reason));
         let error = refusal::in_answer(choice).or_else(|| refusal::in_answer(body));
         match error {
             // Beside a whole text, it is a remark.

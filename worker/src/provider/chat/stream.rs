@@ -2,10 +2,12 @@
 //! message did is a broken call, and no answer.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 use sse_core::{MessageEvent, SseDecoder, SseEvent};
+use tokio::time::timeout;
 
 use super::Sink;
 use super::said::{Said, Sent};
@@ -15,6 +17,9 @@ use crate::provider::refusal::ErrorBody;
 
 /// The largest stream that is read, in bytes. A token comes with some 300 bytes around it.
 const MAX_STREAM_BYTES: usize = 8 * MAX_BODY_BYTES;
+
+/// How long the end of a stream is waited for when its text is whole: the usage may follow.
+const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// A chunk without any of these says nothing that is read here.
 const READ: [&str; 3] = ["choices", "usage", "error"];
@@ -38,7 +43,16 @@ pub(super) async fn read(mut response: Response, sink: Sink<'_>) -> Result<Said,
     let mut message = Message::new(&headers, Some(sink));
     message.feed(&head)?;
     while !message.is_done {
-        let Some(piece) = response.chunk().await.map_err(CallError::of)? else { break };
+        let chunk = response.chunk();
+        // The text is paid for: what follows its end is not worth more than a moment.
+        let chunk = match message.is_whole() {
+            true => match timeout(AFTERWARDS, chunk).await {
+                Ok(Ok(chunk)) => chunk,
+                Ok(Err(_)) | Err(_) => break,
+            },
+            false => chunk.await.map_err(CallError::of)?,
+        };
+        let Some(piece) = chunk else { break };
         message.feed(&piece)?;
     }
     message.end()
@@ -92,7 +106,17 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
+    /// Whether the text is there, and at its end.
+    fn is_whole(&self) -> bool {
+        self.said.has_ended && !self.said.text.trim().is_empty()
+    }
+
     fn take(&mut self, event: &MessageEvent) -> Result<(), CallError> {
+        let was_whole = self.is_whole();
+        self.take_any(event).or_else(|error| if was_whole { Ok(()) } else { Err(error) })
+    }
+
+    fn take_any(&mut self, event: &MessageEvent) -> Result<(), CallError> {
         let data = event.data.trim();
         if data == "[DONE]" {
             self.is_done = true;

@@ -21,8 +21,31 @@ pub enum Reason {
     ContentFilter,
     /// Too many calls: another one, later, is not refused.
     Busy,
+    /// It does not know a parameter that the request can do without, or has another name for it.
+    Parameter(Parameter),
     /// Something else.
     Other,
+}
+
+/// A parameter that some servers do not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameter {
+    /// `max_completion_tokens`: older servers call it `max_tokens`.
+    MaxCompletionTokens,
+    /// `temperature`: models that think first have none.
+    Temperature,
+}
+
+impl Parameter {
+    const ALL: [Self; 2] = [Self::MaxCompletionTokens, Self::Temperature];
+
+    /// Its name on the wire.
+    pub(in crate::provider) fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::Temperature => "temperature",
+        }
+    }
 }
 
 /// What a refusal of a request's length says, in the provider's tokens.
@@ -38,8 +61,21 @@ pub struct Room {
 
 const KEY_NAMES: [&str; 5] =
     ["invalid_api_key", "authentication_error", "invalid_authentication", "unauthenticated", "unauthorized"];
-const KEY_WORDS: [&str; 4] = ["api key not valid", "incorrect api key", "invalid api key", "no api key"];
-const ACCOUNT_NAMES: [&str; 9] = [
+const KEY_WORDS: [&str; 7] = [
+    "api key not valid",
+    "incorrect api key",
+    "invalid api key",
+    "no api key",
+    "api key expired",
+    "missing api key",
+    "authorization header",
+];
+const ACCOUNT_NAMES: [&str; 14] = [
+    "organization_restricted",
+    "blocked_api_access",
+    "budget_exceeded",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
     "insufficient_quota",
     "insufficient_balance",
     "insufficient_credits",
@@ -50,7 +86,12 @@ const ACCOUNT_NAMES: [&str; 9] = [
     "payment_required",
     "account_deactivated",
 ];
-const ACCOUNT_WORDS: [&str; 12] = [
+const ACCOUNT_WORDS: [&str; 17] = [
+    "specified api usage limits",
+    "spending limit",
+    "spend limit",
+    "budget has been exceeded",
+    "past invoices",
     "insufficient credit",
     "insufficient balance",
     "insufficient fund",
@@ -91,6 +132,7 @@ const MODEL_WORDS: [&str; 15] = [
     "unable to access model",
     "could not find",
 ];
+const FILTER_WORDS: [&str; 3] = ["content exists risk", "content management policy", "violating our content policy"];
 const FILTER_NAMES: [&str; 4] =
     ["content_filter", "content_policy_violation", "moderation", "responsibleaipolicyviolation"];
 const LENGTH_NAMES: [&str; 5] = [
@@ -100,7 +142,14 @@ const LENGTH_NAMES: [&str; 5] = [
     "contextwindowexceedederror",
     "string_above_max_length",
 ];
-const LENGTH_WORDS: [&str; 10] = [
+const LENGTH_WORDS: [&str; 17] = [
+    "input token count",
+    "maximum number of tokens",
+    "max_new_tokens` must be",
+    "context limit",
+    "completion tokens, whereas",
+    "max_completion_tokens` must be less than",
+    "max_tokens` must be less than",
     "maximum context length",
     "context length",
     "context size",
@@ -112,9 +161,25 @@ const LENGTH_WORDS: [&str; 10] = [
     "reduce your message size",
     "longer than the maximum",
 ];
-const ADDRESS_WORDS: [&str; 5] = ["unknown request url", "page not found", "unknown_url", "no route", "cannot post"];
+const ADDRESS_WORDS: [&str; 6] =
+    ["unexpected endpoint", "unknown request url", "page not found", "unknown_url", "no route", "cannot post"];
 const BUSY_WORDS: [&str; 6] =
     ["rate limit", "rate_limit", "too many requests", "rate-limit", "resource_exhausted", "ratelimit"];
+/// Words of a limit that passes by itself, in a refusal that may speak of the plan as well.
+const PASSING_WORDS: [&str; 5] = ["resource_exhausted", "per minute", "perminute", "per second", "retrydelay"];
+/// How servers say that they do not take a parameter.
+const UNTAKEN_WORDS: [&str; 8] = [
+    "unsupported",
+    "not support",
+    "unknown",
+    "unrecognized",
+    "extra inputs",
+    "not permitted",
+    "unexpected",
+    "not allowed",
+];
+/// What a gate in front of the provider puts into its page.
+const GATE_WORDS: [&str; 3] = ["cloudflare", "just a moment", "cf-error"];
 
 /// A refusal's names and words, in small letters.
 struct Said {
@@ -135,6 +200,20 @@ impl Said {
         words.iter().any(|word| self.text.contains(word))
     }
 
+    /// It passes by itself, whatever else it speaks of.
+    fn passes(&self) -> bool {
+        self.holds(&PASSING_WORDS) || self.names.iter().any(|name| PASSING_WORDS.contains(&name.as_str()))
+    }
+
+    /// The parameter that it does not take.
+    fn untaken(&self, body: &ErrorBody) -> Option<Parameter> {
+        let names = |parameter: Parameter| {
+            let name = parameter.as_str();
+            self.text.contains(name) || self.is_called(&[name]) || body.is_at(name)
+        };
+        Parameter::ALL.into_iter().find(|parameter| names(*parameter) && self.holds(&UNTAKEN_WORDS))
+    }
+
     /// A model is spoken of, or the field of the request that names it.
     fn speaks_of_a_model(&self) -> bool {
         self.text.contains("model") || self.names.iter().any(|name| name == "model" || name == "models")
@@ -153,18 +232,28 @@ pub(in crate::provider) fn of(status: u16, body: &ErrorBody, waits: bool) -> Rea
     if is_of_the_account(status, &said, waits) {
         return Reason::Account;
     }
-    if said.is_called(&FILTER_NAMES) || (status == 403 && said.holds(&["flagged", "moderation"])) {
+    let is_filtered = match status {
+        400 => said.holds(&FILTER_WORDS),
+        403 => said.holds(&["flagged", "moderation"]),
+        _ => false,
+    };
+    if is_filtered || said.is_called(&FILTER_NAMES) {
         return Reason::ContentFilter;
     }
     if let Some(room) = too_long(status, body, &said) {
         return Reason::TooLong(room);
     }
+    if let Some(parameter) = said.untaken(body).filter(|_| matches!(status, 400 | 422)) {
+        return Reason::Parameter(parameter);
+    }
     match status {
         400 | 403 | 404 | 422 if said.is_of_a_model() => Reason::Model,
         401 | 403 => Reason::Key,
         400 | 422 if said.is_called(&KEY_NAMES) || said.holds(&KEY_WORDS) => Reason::Key,
-        404 | 405 if said.holds(&ADDRESS_WORDS) || said.is_called(&["unknown_url"]) => Reason::Address,
-        404 => Reason::Model,
+        300..=399 | 405 => Reason::Address,
+        // A server that knows the address and not the model speaks of the model.
+        404 if said.text.is_empty() && said.names.is_empty() => Reason::Model,
+        404 => Reason::Address,
         429 | 498 => Reason::Busy,
         _ => Reason::Other,
     }
@@ -176,10 +265,10 @@ fn is_of_the_account(status: u16, said: &Said, waits: bool) -> bool {
     match status {
         // Tavily's limits of the plan and of pay-as-you-go.
         402 | 432 | 433 => true,
-        400 => said.is_called(&ACCOUNT_NAMES) || said.holds(&ACCOUNT_WORDS),
+        400 | 412 => said.is_called(&ACCOUNT_NAMES) || said.holds(&ACCOUNT_WORDS),
         401 | 403 => said.is_called(&ACCOUNT_NAMES) || said.holds(&ACCOUNT_WORDS) || said.holds(&["billing"]),
-        429 if said.is_called(&["insufficient_quota"]) => true,
-        429 => !waits && !said.is_called(&["resource_exhausted"]) && said.holds(&ACCOUNT_WORDS),
+        429 if said.is_called(&ACCOUNT_NAMES) => true,
+        429 => !waits && !said.passes() && said.holds(&ACCOUNT_WORDS),
         _ => false,
     }
 }
@@ -191,7 +280,7 @@ fn too_long(status: u16, body: &ErrorBody, said: &Said) -> Option<Room> {
     // More than a minute's tokens at once, by whatever status: it would never be granted.
     let is_over_limit = room.all.zip(room.most).is_some_and(|(all, most)| all > most) && !said.text.contains("used");
     let is_length = match status {
-        400 | 422 => is_told && !said.is_called(&["rate_limit_exceeded"]),
+        400 | 403 | 422 => is_told && !said.is_called(&["rate_limit_exceeded"]),
         413 => true,
         429 => is_over_limit,
         // Older servers fail at it.
@@ -217,7 +306,13 @@ fn room(body: &ErrorBody, text: &str) -> Room {
             "context size of",
             "context window of",
             "context window is",
+            "tokens allowed (",
+            "must be <=",
+            "must not exceed",
+            "must be less than or equal to",
+            "supports at most",
             "tokens >",
+            " > ",
             "limit",
         ])
     });
@@ -226,10 +321,16 @@ fn room(body: &ErrorBody, text: &str) -> Room {
     Room { most, prompt, all: behind(&["you requested", "requested"]) }
 }
 
+/// Whether the page of a gate in front of the provider was answered, such as a content delivery network's.
+pub(in crate::provider) fn is_of_a_gate(body: &ErrorBody) -> bool {
+    let said = Said::of(body);
+    said.text.contains('<') && said.holds(&GATE_WORDS)
+}
+
 /// The number right behind a phrase, with at most a few signs between.
 fn number_behind(text: &str, phrase: &str) -> Option<u32> {
     text.match_indices(phrase).find_map(|(at, _)| {
-        let rest = text[at + phrase.len()..].trim_start_matches([' ', ':', '(', '=', '~']);
+        let rest = text[at + phrase.len()..].trim_start_matches([' ', ':', '(', '=', '~', '`']);
         let digits: String =
             rest.chars().take_while(|c| c.is_ascii_digit() || *c == ',').filter(|c| *c != ',').collect();
         digits.parse().ok()
@@ -239,15 +340,22 @@ fn number_behind(text: &str, phrase: &str) -> Option<u32> {
 /// The status that fits an error's names and words.
 pub(super) fn status_of(body: &ErrorBody) -> u16 {
     let said = Said::of(body);
-    if said.is_called(&ACCOUNT_NAMES) || said.holds(&ACCOUNT_WORDS) {
+    let is_length = said.is_called(&LENGTH_NAMES) || said.holds(&LENGTH_WORDS);
+    if said.holds(&ADDRESS_WORDS) {
+        404
+    } else if said.is_called(&ACCOUNT_NAMES) || (said.holds(&ACCOUNT_WORDS) && !said.passes()) {
         402
     } else if said.is_called(&KEY_NAMES) || said.holds(&KEY_WORDS) {
         401
-    } else if said.is_called(&LENGTH_NAMES) || said.holds(&LENGTH_WORDS) || said.is_called(&FILTER_NAMES) {
+    } else if is_length && said.is_called(&["rate_limit_exceeded"]) {
+        413
+    } else if is_length || said.is_called(&FILTER_NAMES) || said.holds(&FILTER_WORDS) {
         400
-    } else if said.is_of_a_model() {
+    } else if said.is_of_a_model() && !said.passes() {
         404
-    } else if said.holds(&BUSY_WORDS) || said.names.iter().any(|name| BUSY_WORDS.iter().any(|word| name.contains(word)))
+    } else if said.passes()
+        || said.holds(&BUSY_WORDS)
+        || said.names.iter().any(|name| BUSY_WORDS.iter().any(|word| name.contains(word)))
     {
         429
     } else if said.is_called(&["invalid_request_error", "bad_request"]) {
