@@ -16,7 +16,7 @@ use super::lessons::Lessons;
 use super::passage::Passage;
 use super::plan::Planned;
 use super::research::Research;
-use super::review::Rubric;
+use super::review::{Reviewed, Rubric};
 use super::rounds::Rounds;
 use crate::provider::Providers;
 use crate::provider::chain::{AnsweredBy, Chain};
@@ -115,7 +115,7 @@ fn degraded(made: &Made<'_>) -> Vec<Degradation> {
         (Degradation::EmbeddingsUnavailable, made.recalled.lacks_vectors),
         // Who wants no round wants no editor.
         (Degradation::ReviewUnavailable, verdict.is_none() && made.brief.max_rounds > 0),
-        (Degradation::ChecksFailed, verdict.is_none() && fails_checks(&made.rounds)),
+        (Degradation::ChecksFailed, verdict.is_none() && fails_checks(&made.rounds.reviewed)),
         (Degradation::FallbackWriter, *is_template),
         (Degradation::ContentRefused, *is_template && made.is_refused),
         (Degradation::FallbackModel, answered_by(made).any(|by| by.is_fallback)),
@@ -125,8 +125,8 @@ fn degraded(made: &Made<'_>) -> Vec<Degradation> {
 }
 
 /// Whether the text as it is delivered fails a check: citations that do not hold were cut.
-fn fails_checks(rounds: &Rounds) -> bool {
-    rounds.reviewed.checks.iter().any(|check| !check.passed && check.name != CUT_AT_THE_END)
+fn fails_checks(reviewed: &Reviewed) -> bool {
+    reviewed.checks.iter().any(|check| !check.passed && check.name != CUT_AT_THE_END)
 }
 
 /// Who took part: in the plan, in any version of the text, or as its editor. Each of them shaped the result.
@@ -174,10 +174,8 @@ mod tests {
 
     #[test]
     fn checks_that_fail_are_told_of_by_themselves() {
-        assert!(fails_checks(&rounds(None, None)));
-        let only = |name| Rounds { reviewed: failing(&[name]), ..rounds(None, None) };
-        assert!(fails_checks(&only("task")) && !fails_checks(&only(CUT_AT_THE_END)));
-        assert!(!fails_checks(&Rounds { reviewed: failing(&[]), ..rounds(None, None) }));
+        assert!(fails_checks(&failing(&["task"])) && fails_checks(&failing(&["citations_supported", "length"])));
+        assert!(!fails_checks(&failing(&["citations_supported"])) && !fails_checks(&failing(&[])));
     }
 
     #[test]
