@@ -56,6 +56,31 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// What a document is for. Style guides and policies guide the writer and are never content.
+    DocumentKind {
+        /// The business: who it is, where, since when.
+        About = "about",
+        /// What it offers: products, services, prices, manuals.
+        Product = "product",
+        /// What it did for a client, with results.
+        Case = "case",
+        /// Rules for the business itself: confidential, compliance, processes.
+        Policy = "policy",
+        /// How its texts are written.
+        StyleGuide = "style_guide",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+impl DocumentKind {
+    /// Whether it guides the writer: nothing of it is content.
+    pub const fn is_guidance(self) -> bool {
+        matches!(self, Self::Policy | Self::StyleGuide)
+    }
+}
+
 /// A document to be stored. It replaces an earlier one with the same business and `external_id`.
 #[derive(Debug, Clone)]
 pub struct NewDocument {
@@ -69,6 +94,8 @@ pub struct NewDocument {
     pub title: String,
     /// The format that it is about, if it is about one.
     pub content_type: Option<Format>,
+    /// What it is for, if the client says so; else it is told by its text.
+    pub kind: Option<DocumentKind>,
     /// What it is written in.
     pub media_type: MediaType,
     /// Where it can be read.
@@ -92,6 +119,10 @@ pub struct Document {
     /// The slug of the format that it is about, if it is about one.
     #[schema(required = true)]
     pub content_type: Option<Format>,
+    /// What it is for: told by its text, unless the client said it. Null until it is told.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub kind: Option<DocumentKind>,
     /// What it is written in.
     pub media_type: MediaType,
     /// Where it can be read.
@@ -150,4 +181,6 @@ pub struct Chunk {
     pub url: Option<String>,
     /// The document's language, if known.
     pub language: Option<Language>,
+    /// What the document is for.
+    pub kind: DocumentKind,
 }

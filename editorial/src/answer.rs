@@ -18,7 +18,7 @@ mod wrapping;
 
 pub use echo::{quotes, repeats, repeats_the_prompt};
 pub use example::is_example;
-pub use fragment::{fragment, is_fragment};
+pub use fragment::{fragment, is_fragment, without_open_end};
 pub use kind::has_a_sentence;
 pub use refusal::is_refusal;
 pub use task::speaks_of_its_task;

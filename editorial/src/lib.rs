@@ -1,6 +1,6 @@
 //! The quality of texts, as far as code can check it: [`answer`] extracts a text from a model's
 //! answer, [`text`] reads and cleans it, [`format`] checks it against its format, [`citation`]
-//! against its sources, and [`voice`] against the business's voice. [`edits`] applies an editor's, by paragraph.
+//! against its sources, and [`voice`] against the business's voice. [`document`] tells what a business's document is for. [`edits`] applies an editor's, by paragraph.
 //!
 //! Pure functions: texts go in, texts and findings come out. The worker's pipeline calls the models
 //! and handles texts that fail.
@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod citation;
+pub mod document;
 pub mod edits;
 pub mod format;
 mod phrases;

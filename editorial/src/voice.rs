@@ -7,10 +7,12 @@ use copydesk_domain::format::Format;
 use serde::{Deserialize, Serialize};
 
 mod avoided;
+mod guidance;
 mod measure;
 mod terms;
 
 pub use avoided::Avoided;
+pub use guidance::guidance;
 pub use measure::Measure;
 
 use crate::answer;

@@ -242,5 +242,6 @@ fn chunk(heading_path: &str, text: &str) -> Chunk {
         title: heading_path.split(" › ").next().unwrap_or_default().to_owned(),
         url: None,
         language: None,
+        kind: copydesk_domain::document::DocumentKind::Other,
     }
 }

@@ -17,10 +17,11 @@ use std::time::Duration;
 use copydesk_common::quota::Rank;
 use copydesk_common::store::Store;
 use copydesk_common::store::document::ingest::{self, Ingested, Source};
-use copydesk_domain::document::{Body, MediaType, NewChunk};
+use copydesk_domain::document::{Body, DocumentKind, MediaType, NewChunk};
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::{Progress, StartedJob, WaitReason, Waiting};
 use copydesk_domain::language::Language;
+use copydesk_editorial::document;
 use copydesk_knowledge::Unembedded;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -146,23 +147,23 @@ async fn embed(embedder: &Embedder, job: &StartedJob, chunks: &[NewChunk]) -> Re
     }
 }
 
-/// The passages of a document that is uploaded as plain text, and its language.
+/// The passages of a document that is uploaded as plain text, its language, and what it is for.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn read_text(title: &str, text: &str) -> Result<(Vec<NewChunk>, Option<Language>), Unusable> {
+pub fn read_text(title: &str, text: &str) -> Read {
     let body = Body::Text(text.to_owned());
     ingest(&Source { title: title.to_owned(), media_type: MediaType::Plain, body, revision: 1 })
 }
 
-/// The passages and language of a document.
-type Read = Result<(Vec<NewChunk>, Option<Language>), Unusable>;
+/// The passages and language of a document, and what it is for.
+type Read = Result<(Vec<NewChunk>, Option<Language>, DocumentKind), Unusable>;
 
 fn outcome(id: DocumentId, title: &str, read: Read) -> Ingested {
     match read {
-        Ok((chunks, language)) => {
-            tracing::info!(document.id = %id, chunks = chunks.len(), "a document was indexed");
-            Ingested::Ready { chunks, language }
+        Ok((chunks, language, kind)) => {
+            tracing::info!(document.id = %id, document.kind = %kind, chunks = chunks.len(), "a document was indexed");
+            Ingested::Ready { chunks, language, kind }
         }
         Err(reason) => {
             tracing::info!(document.id = %id, error = &reason as &dyn Error, "a document cannot be used: its ingest fails");
@@ -192,7 +193,7 @@ fn ingest(source: &Source) -> Read {
     let markdown = markdown(source)?;
     let chunks = passages::passages(&source.title, &markdown)?;
     let language = language::detect(&markdown);
-    Ok((chunks, language))
+    Ok((chunks, language, document::kind(&source.title, &markdown)))
 }
 
 fn markdown(source: &Source) -> Result<String, Unusable> {

@@ -95,6 +95,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let shown = choice::chosen(&passages, &brief);
     let subject = prompt::Task {
         voice: recalled.voice.as_ref(),
+        guidance: &recalled.guidance,
         shown: &shown,
         ..prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated)
     };

@@ -21,6 +21,7 @@ use copydesk_common::store::job::OpenJob;
 use copydesk_common::store::{self, Store, StoreError};
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
+use copydesk_editorial::document;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -47,6 +48,11 @@ const PUSH_GRACE: Duration = Duration::from_millis(500);
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// The most keys that one statement frees.
 const KEYS: u16 = 1_000;
+
+/// Documents that one turn tells the kind of: each is read from its beginning.
+const DOCUMENTS: u16 = 50;
+/// How often documents without a kind are looked for, once there were none.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// A duty of the sweep failed. It is retried in the next turn.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +115,8 @@ pub struct Sweep {
     outages_told: u64,
     /// When this sweep last freed old idempotency keys.
     keys_forgotten: Option<Instant>,
+    /// When this sweep last found no document without a kind.
+    kinds_told: Option<Instant>,
 }
 
 impl Sweep {
@@ -129,6 +137,7 @@ impl Sweep {
             walked: FIRST,
             outages_told: 0,
             keys_forgotten: None,
+            kinds_told: None,
         }
     }
 
@@ -178,6 +187,7 @@ impl Sweep {
             }
         }
         turn.note("idempotency keys", self.forget_keys().await);
+        turn.note("document kinds", self.tell_kinds().await);
         Ok(turn)
     }
 
@@ -271,6 +281,26 @@ impl Sweep {
             self.keep_lock().await?;
         }
         self.keys_forgotten = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Tells what documents are for of which nobody has said so: from before there were kinds, or read by a worker of
+    /// the release before. A batch a turn, until none is left; later ones are looked for from time to time.
+    async fn tell_kinds(&mut self) -> Result<(), SweepError> {
+        if self.kinds_told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            return Ok(());
+        }
+        let untold = store::document::kind::untold(&self.store, DOCUMENTS).await?;
+        let is_last = untold.len() < usize::from(DOCUMENTS);
+        for document in &untold {
+            let kind = document::kind(&document.title, &document.text);
+            store::document::kind::tell(&self.store, document, kind).await?;
+            self.keep_lock().await?;
+        }
+        if !untold.is_empty() {
+            tracing::info!(documents = untold.len(), "documents were told what they are for");
+        }
+        self.kinds_told = is_last.then(Instant::now);
         Ok(())
     }
 

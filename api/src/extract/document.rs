@@ -1,7 +1,7 @@
 //! A document that a client adds, as JSON or as a form. [`super::upload`] reads both.
 
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Body, MediaType, NewDocument};
+use copydesk_domain::document::{Body, DocumentKind, MediaType, NewDocument};
 use copydesk_domain::format::Format;
 use copydesk_domain::id::DocumentId;
 use garde::Validate;
@@ -38,6 +38,11 @@ pub struct DocumentBody {
     #[garde(skip)]
     #[schema(value_type = Option<String>)]
     content_type: Option<Format>,
+    /// What it is for. If it is missing, its text tells. Style guides and policies guide the writer,
+    /// and nothing of them is content.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<DocumentKind>,
     /// Where it can be read: an `http://` or `https://` URL.
     #[garde(inner(custom(chars(0..=2000)), custom(web_url)))]
     #[serde(default, deserialize_with = "validate::trimmed_option")]
@@ -70,6 +75,7 @@ impl DocumentBody {
             external_id: self.external_id,
             title: self.title,
             content_type: self.content_type,
+            kind: self.kind,
             media_type: self.media_type.unwrap_or(MediaType::Markdown),
             url: self.url,
             body: self.file.map_or(Body::Text(self.text), Body::File),
@@ -98,6 +104,8 @@ pub struct DocumentForm {
     external_id: Option<String>,
     /// The format that it is about: a format's name or slug.
     content_type: Option<String>,
+    /// What it is for; told by its text if it is missing.
+    kind: Option<DocumentKind>,
     /// Where it can be read.
     #[schema(max_length = 2000)]
     url: Option<String>,

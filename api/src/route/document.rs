@@ -7,7 +7,7 @@ use copydesk_common::clock;
 use copydesk_common::store;
 use copydesk_common::store::idempotency::Once;
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Document, IngestPayload};
+use copydesk_domain::document::{Document, DocumentKind, IngestPayload};
 use copydesk_domain::id::{DocumentId, JobId};
 use copydesk_domain::job::{NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline};
 use crate::error::ApiError;
 use crate::extract::document::{DocumentBody, DocumentForm};
-use crate::extract::{Business, Id, IdempotencyHeader, Parameters, Upload};
+use crate::extract::{Body, Business, Id, IdempotencyHeader, Parameters, RequestBody, Upload};
 use crate::page;
 use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
@@ -136,6 +136,48 @@ pub async fn get(
 ) -> Result<Json<Document>, ApiError> {
     let document = services.within(store::document::get(&services.store, &business_id, id)).await?;
     document.map(Json).ok_or(ApiError::NotFound("document"))
+}
+
+/// Say what a document is for.
+///
+/// Workers tell it by the document's text; what is said here stands, also when the document is
+/// replaced. Style guides and policies guide the writer: nothing of them is content.
+#[utoipa::path(
+    patch,
+    path = "/api/businesses/{business_id}/documents/{id}",
+    operation_id = "change_document",
+    tag = "Knowledge",
+    params(
+        ("business_id" = BusinessId, Path, description = "Your own name for the business."),
+        ("id" = DocumentId, Path, description = "The document."),
+    ),
+    request_body = DocumentChange,
+    responses((status = 200, description = "The document as it is now.", body = Document))
+)]
+pub async fn patch(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Id(id): Id<DocumentId>,
+    Body(change): Body<DocumentChange>,
+) -> Result<Json<Document>, ApiError> {
+    let changed = services.within(store::document::set_kind(&services.store, &business_id, id, change.kind)).await?;
+    changed.map(Json).ok_or(ApiError::NotFound("document"))
+}
+
+/// What changes of a document.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = <DocumentChange as RequestBody>::example)]
+pub struct DocumentChange {
+    /// What it is for.
+    #[garde(skip)]
+    kind: DocumentKind,
+}
+
+impl RequestBody for DocumentChange {
+    fn example() -> Value {
+        json!({ "kind": "style_guide" })
+    }
 }
 
 /// Delete a document and everything made from it.

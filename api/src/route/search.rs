@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use copydesk_domain::business::BusinessId;
+use copydesk_domain::document::DocumentKind;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::Hit;
@@ -81,6 +82,9 @@ pub struct Passage {
     title: String,
     /// The title and the headings above the passage.
     heading_path: String,
+    /// What the document is for. Style guides and policies guide the writer: it cites nothing of
+    /// them.
+    kind: DocumentKind,
     /// The passage.
     text: String,
     /// Where the document can be read.
@@ -97,6 +101,7 @@ impl Passage {
             chunk: hit.chunk.ordinal,
             title: hit.chunk.title,
             heading_path: hit.chunk.heading_path,
+            kind: hit.chunk.kind,
             text: hit.chunk.text,
             url: hit.chunk.url,
             score: hit.score,

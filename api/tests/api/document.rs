@@ -264,3 +264,26 @@ async fn a_search_by_words_alone_says_so_where_there_is_one_by_meaning(pool: PgP
     assert_eq!(found["data"][0]["text"], "Short sentences.");
     assert_eq!(found["degraded"], json!(["embeddings_unavailable"]));
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_a_document_is_for_is_told_corrected_and_kept(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let document = service.post(DOCUMENTS, &guide()).await.expect(202).body["document"].clone();
+    assert_eq!(document["kind"], Value::Null, "nobody has read it yet");
+    let path = format!("{DOCUMENTS}/{}", document["id"].as_str().unwrap());
+    let changed = service.patch(&path, &json!({"kind": "style_guide"})).await.expect(200).body;
+    assert_eq!((&changed["kind"], &changed["id"]), (&json!("style_guide"), &document["id"]));
+    let version: i64 = sqlx::query_scalar("select version from knowledge_versions").fetch_one(&pool).await.unwrap();
+    assert_eq!(version, 1, "searches see it");
+    let replaced = service.post(DOCUMENTS, &with(guide(), "title", "Guide 2")).await.expect(202).body;
+    assert_eq!(replaced["document"]["kind"], "style_guide", "what was said stands");
+    let said = service.post(DOCUMENTS, &with(guide(), "kind", "policy")).await.expect(202).body;
+    assert_eq!(said["document"]["kind"], "policy");
+    let form = file("a.md", b"Some text.".as_slice()).text("kind", "case");
+    assert_eq!(upload(&service, form).await.expect(202).body["document"]["kind"], "case");
+    for wrong in [json!({}), json!({"kind": null}), json!({"kind": "guide"}), json!({"kind": "case", "title": "T"})] {
+        service.patch(&path, &wrong).await.expect_problem(422);
+    }
+    let other = path.replace("acme", "other");
+    service.patch(&other, &json!({"kind": "other"})).await.expect_problem(404);
+}

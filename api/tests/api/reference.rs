@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use copydesk_common::queue::Intake;
-use copydesk_domain::document::{DocumentStatus, MediaType};
+use copydesk_domain::document::{DocumentKind, DocumentStatus, MediaType};
 use copydesk_domain::feedback::Basis;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::{Degradation, SourceKind};
@@ -69,6 +69,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /metrics",
             "GET /problems",
             "GET /problems/{slug}",
+            "PATCH /api/businesses/{business_id}/documents/{id}",
             "POST /api/businesses/{business_id}/documents",
             "POST /api/feedback",
             "POST /api/generate",
@@ -167,6 +168,7 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/Basis": [Basis::Measured, Basis::Default],
         "/Condition": ["healthy", "degraded", "unhealthy"],
         "/Degradation": Degradation::ALL,
+        "/DocumentKind": DocumentKind::ALL,
         "/DocumentStatus": DocumentStatus::ALL,
         "/Format": Format::ALL,
         "/Intake": Intake::ALL,

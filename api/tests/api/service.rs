@@ -84,6 +84,10 @@ impl Service {
         Answer::of(self.request(Method::PUT, path).json(body).send().await.unwrap()).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PATCH, path).json(body).send().await.unwrap()).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::DELETE, path).send().await.unwrap()).await
     }

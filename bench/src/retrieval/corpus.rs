@@ -21,7 +21,7 @@ impl Corpus {
     pub(crate) fn read(collection: &Collection) -> Self {
         let (mut passages, mut numbers) = (Vec::new(), Vec::new());
         for document in &collection.documents {
-            let Ok((chunks, language)) = ingest::read_text(&document.title, &document.text) else { continue };
+            let Ok((chunks, language, _)) = ingest::read_text(&document.title, &document.text) else { continue };
             let document_id = DocumentId::new();
             numbers.push((document_id, document.number));
             passages.extend((0..).zip(chunks).map(|(ordinal, chunk)| Chunk {
@@ -32,6 +32,7 @@ impl Corpus {
                 title: document.title.clone(),
                 url: None,
                 language,
+                kind: copydesk_domain::document::DocumentKind::Other,
             }));
         }
         numbers.sort_unstable_by_key(|(id, _)| *id);

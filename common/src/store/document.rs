@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Body, Document, DocumentStatus, MediaType, NewDocument};
+use copydesk_domain::document::{Body, Document, DocumentKind, DocumentStatus, MediaType, NewDocument};
 use copydesk_domain::format::Format;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::NewJob;
@@ -15,6 +15,7 @@ use super::job::{Columns, IdempotencyKey, named};
 use super::{Store, StoreError, knowledge};
 
 pub mod ingest;
+pub mod kind;
 
 const TABLE: &str = "brand_documents";
 
@@ -58,13 +59,16 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
     };
     let row = sqlx::query_as!(
         DocumentRow,
-        r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body, file)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body, file,
+                                            kind, kind_given)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10::text is not null)
            on conflict (business_id, external_id) do update set
                title = excluded.title, content_type = excluded.content_type, media_type = excluded.media_type,
+               kind = case when excluded.kind_given then excluded.kind when d.kind_given then d.kind end,
+               kind_given = d.kind_given or excluded.kind_given,
                url = excluded.url, body = excluded.body, file = excluded.file, language = null, revision = d.revision + 1, status = 'pending', error = null,
                updated_at = now()
-           returning id, business_id, external_id, title, content_type, media_type, url, status, error, language,
+           returning id, business_id, external_id, title, content_type, kind, media_type, url, status, error, language,
                      0::int as "chunk_count!", octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!",
                      created_at, updated_at"#,
         document.id.0,
@@ -76,6 +80,7 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
         document.url,
         text,
         file,
+        document.kind.map(DocumentKind::as_str),
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -88,6 +93,7 @@ struct DocumentRow {
     external_id: Option<String>,
     title: String,
     content_type: Option<String>,
+    kind: Option<String>,
     media_type: String,
     url: Option<String>,
     status: String,
@@ -109,6 +115,7 @@ impl TryFrom<DocumentRow> for Document {
             external_id: row.external_id,
             title: row.title,
             content_type: row.content_type.as_deref().map(|name| named::<Format>(TABLE, name)).transpose()?,
+            kind: row.kind.as_deref().map(|name| named::<DocumentKind>(TABLE, name)).transpose()?,
             media_type: named::<MediaType>(TABLE, &row.media_type)?,
             url: row.url,
             status: named::<DocumentStatus>(TABLE, &row.status)?,
@@ -127,7 +134,7 @@ macro_rules! documents {
     ($condition:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             DocumentRow,
-            r#"select id, business_id, external_id, title, content_type, media_type, url, status, error, language,
+            r#"select id, business_id, external_id, title, content_type, kind, media_type, url, status, error, language,
                       (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
                       octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!", created_at, updated_at
                from brand_documents d where business_id = $1 and "# + $condition,
@@ -159,6 +166,35 @@ pub async fn list(
 /// One document of a business.
 pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Document>, StoreError> {
     let query = || async { documents!("id = $2", business_id.as_str(), id.0,).fetch_optional(&store.pool).await };
+    store.retry(query).await?.map(Document::try_from).transpose()
+}
+
+/// Sets what a document is for: from then on no rule tells it. `None` if the business has no such document.
+pub async fn set_kind(
+    store: &Store,
+    business_id: &BusinessId,
+    id: DocumentId,
+    kind: DocumentKind,
+) -> Result<Option<Document>, StoreError> {
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        // Searches know a changed document by the time of its last change.
+        sqlx::query!(
+            "update brand_documents set kind = $3, kind_given = true, updated_at = now()
+             where business_id = $1 and id = $2",
+            business_id.as_str(),
+            id.0,
+            kind.as_str(),
+        )
+        .execute(&mut *tx)
+        .await?;
+        let document = documents!("id = $2", business_id.as_str(), id.0,).fetch_optional(&mut *tx).await?;
+        if document.is_some() {
+            knowledge::count_up(&mut tx, business_id).await?;
+        }
+        tx.commit().await?;
+        Ok(document)
+    };
     store.retry(query).await?.map(Document::try_from).transpose()
 }
 

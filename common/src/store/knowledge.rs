@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Chunk, NewChunk};
+use copydesk_domain::document::{Chunk, DocumentKind, NewChunk};
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::language::Language;
 use uuid::Uuid;
@@ -87,8 +87,8 @@ pub async fn chunks_of(
     let documents: Vec<Uuid> = documents.iter().map(|id| id.0).collect();
     let query = || async {
         sqlx::query!(
-            "select c.document_id, c.ordinal, c.heading_path, c.body, c.sha256, d.title, d.url, d.language, d.revision,
-                    d.updated_at
+            "select c.document_id, c.ordinal, c.heading_path, c.body, c.sha256, d.title, d.url, d.language, d.kind,
+                    d.revision, d.updated_at
              from chunks c join brand_documents d on d.id = c.document_id
              where d.id = any($2) and c.business_id = $1 and d.business_id = $1 and d.status = 'ready'",
             business_id.as_str(),
@@ -108,6 +108,7 @@ pub async fn chunks_of(
             title: row.title,
             url: row.url,
             language: row.language,
+            kind: row.kind,
         };
         Ok(StoredChunk { chunk: chunk.try_into()?, sha256, revision })
     });
@@ -119,7 +120,7 @@ pub async fn chunks(store: &Store, business_id: &BusinessId) -> Result<Vec<Chunk
     let query = || async {
         sqlx::query_as!(
             ChunkRow,
-            r#"select distinct on (c.sha256) c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language
+            r#"select distinct on (c.sha256) c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language, d.kind
                from chunks c join brand_documents d on d.id = c.document_id
                where c.business_id = $1 and d.business_id = $1 and d.status = 'ready'
                order by c.sha256, c.document_id, c.ordinal"#,
@@ -143,7 +144,7 @@ pub async fn chunks_at(
     let query = || async {
         sqlx::query_as!(
             ChunkRow,
-            r#"select c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language
+            r#"select c.document_id, c.ordinal, c.heading_path, c.body, d.title, d.url, d.language, d.kind
                from unnest($3::uuid[], $4::int[]) with ordinality as place (document_id, ordinal, rank)
                join chunks c on c.document_id = place.document_id and c.ordinal = place.ordinal
                join brand_documents d on d.id = c.document_id
@@ -169,6 +170,7 @@ struct ChunkRow {
     title: String,
     url: Option<String>,
     language: Option<String>,
+    kind: Option<String>,
 }
 
 impl TryFrom<ChunkRow> for Chunk {
@@ -183,6 +185,7 @@ impl TryFrom<ChunkRow> for Chunk {
             title: row.title,
             url: row.url,
             language: row.language.as_deref().map(|name| named::<Language>("brand_documents", name)).transpose()?,
+            kind: row.kind.as_deref().map_or(Ok(DocumentKind::Other), |name| named("brand_documents", name))?,
         })
     }
 }

@@ -37,6 +37,8 @@ const PROMPT_TAGS: &[&str] = &[
     "</topic>",
     "</voice>",
     "<house_voice",
+    "<guidance",
+    "<rule>",
     "</instructions>",
     "kind=\"kb\"",
     "kind=\"web\"",

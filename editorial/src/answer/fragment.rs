@@ -70,6 +70,18 @@ pub fn is_fragment(heading: &str) -> bool {
     is_open || is_dangling && ends_without_verb(&words) || is_inner || is_unclosed || is_cut || words.len() > MAX_WORDS
 }
 
+/// A heading that was cut to a length, without the words that it breaks off with.
+pub fn without_open_end(heading: &str) -> &str {
+    let punctuation = [',', ';', ':', '(', '[', '&', '–', '—', ' '];
+    let mut whole = heading.trim().trim_end_matches(punctuation);
+    while is_fragment(whole)
+        && let Some((before, _)) = whole.rsplit_once(' ')
+    {
+        whole = before.trim_end_matches(punctuation);
+    }
+    if whole.is_empty() { heading } else { whole }
+}
+
 /// `Sign up to` dangles; `A team to count on` and `Easy to work with` do not: an infinitive may end so.
 fn ends_without_verb(words: &[&str]) -> bool {
     !words[..words.len() - 1].iter().any(|word| {
@@ -103,6 +115,18 @@ mod tests {
             "Every scan is read twice, once by a model and once by a radiologist, and the results arrive within two hours of the visit, before patients leave the clinic again",
         ] {
             assert!(is_fragment(heading), "{heading}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_ends_before_it_breaks_off() {
+        for (cut, whole) in [
+            ("How clinics read every scan and the", "How clinics read every scan"),
+            ("Scans, results,", "Scans, results"),
+            ("Scans read twice", "Scans read twice"),
+            ("the", "the"),
+        ] {
+            assert_eq!(without_open_end(cut), whole);
         }
     }
 

@@ -32,6 +32,7 @@ pub fn is_left(text: &str) -> bool {
     let lower = prose.to_lowercase();
     let bare = |line: &str| line.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
     lower.lines().any(|line| LINES.contains(&bare(line).as_str()))
+        || prose.lines().any(|line| line.trim_start_matches(['*', '_', ' ']).starts_with("CITY, "))
         || ANYWHERE.iter().any(|mark| lower.contains(mark))
         || bracketed(&prose).next().is_some()
         || holds_field(&lower)
@@ -82,6 +83,7 @@ mod tests {
             "[Insert a figure here] of all scans.",
             "It is so.\n\nBest regards,\nYour Name",
             "It is so.\n\nBest,\n(Your Name)",
+            "CITY, May 3, 2026 — Acme reads scans twice.",
         ] {
             assert!(is_left(text), "{text}");
         }

@@ -4,6 +4,7 @@ use copydesk_domain::format::Format;
 
 use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
+use crate::answer::without_open_end;
 use crate::text::clip::{chars, one_line};
 use crate::text::language::calls_to_act;
 use crate::text::page::Page;
@@ -55,6 +56,7 @@ fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
 fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
     let subject = one_line(&material.title, MAX_SUBJECT_CHARS);
+    let subject = without_open_end(&subject);
     let preheader = one_line(&format!("What {} can tell you about it", material.business), MAX_PREHEADER_CHARS);
     let body = (0..2).map(|_| telling.paragraph(2)).collect::<Vec<_>>().join("\n\n");
     let business = one_line(&material.business, MAX_GREETING_CHARS);

@@ -82,8 +82,10 @@ fn compose(material: &Material<'_>) -> String {
         || format!("“We are glad to say more about {},” says {business}.", material.topic),
         |Fact { n, text }| format!("“{}” [{n}], writes {business}.", text.trim_end_matches('.')),
     );
+    // Nobody has said where: the business stands for the place.
+    let place = business.to_uppercase().replace(',', "");
     format!(
-        "FOR IMMEDIATE RELEASE\n\n# {}\n\nCITY, {today} — {lead}\n\n{body}\n\n{quote}\n\n## About {business}\n\n{}\n\n\
+        "FOR IMMEDIATE RELEASE\n\n# {}\n\n{place}, {today} — {lead}\n\n{body}\n\n{quote}\n\n## About {business}\n\n{}\n\n\
          ## Media contact\n\n{business}, press office\n\n###\n",
         material.title,
         telling.sentence(),

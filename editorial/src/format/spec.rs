@@ -106,7 +106,9 @@ impl Spec {
     /// Composes a text in the shape from the material only, as the fallback if no model could
     /// write. Its own sentences are English, whatever the requested language.
     pub fn compose(&self, material: &Material<'_>) -> String {
-        (self.compose)(material)
+        // A title that was cut to a length may break off.
+        let title = answer::without_open_end(&material.title).to_owned();
+        (self.compose)(&Material { title, ..material.clone() })
     }
 }
 

@@ -238,6 +238,7 @@ mod tests {
             title: String::new(),
             url: None,
             language: None,
+            kind: copydesk_domain::document::DocumentKind::Other,
         }
     }
 

@@ -132,6 +132,7 @@ fn passages(id: u128, written: &Written) -> Vec<Passage> {
             title: format!("Document {id}"),
             url: None,
             language: LANGUAGES[written.language],
+            kind: copydesk_domain::document::DocumentKind::Other,
         };
         Passage { key: InputHash::of("", &text).0, chunk: Arc::new(chunk) }
     };

@@ -23,7 +23,7 @@ fn ingested(media_type: MediaType, text: &str) -> Vec<NewChunk> {
 }
 
 fn reason(media_type: MediaType, text: &str) -> Unusable {
-    ingest(&source(media_type, Body::Text(text.into()))).map(|(chunks, _)| panic!("{chunks:?}")).unwrap_err()
+    ingest(&source(media_type, Body::Text(text.into()))).map(|(chunks, ..)| panic!("{chunks:?}")).unwrap_err()
 }
 
 fn from_file(media_type: MediaType, file: Vec<u8>) -> Read {

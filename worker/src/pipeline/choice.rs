@@ -86,6 +86,7 @@ mod tests {
             url: None,
             document_id: None,
             chunk: None,
+            is_about_others: false,
             text: format!("{text} {n}."),
         };
         (1..=own + web).map(passage).collect()

@@ -134,6 +134,7 @@ mod tests {
             url: Some(format!("https://{n}.example")),
             document_id: None,
             chunk: None,
+            is_about_others: false,
             text: text.to_owned(),
         }
     }

@@ -1,9 +1,12 @@
 //! Passages from the business's own documents.
 
+use std::sync::Arc;
+
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::document;
 use copydesk_editorial::voice::VoiceProfile;
 use copydesk_knowledge::{Found, Hit, KnowledgeError, Snapshot, Unembedded};
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,8 @@ use crate::provider::embeddings;
 
 /// Passages that the writer is given.
 const MAX_PASSAGES: usize = 8;
+/// Passages that are looked at: those of style guides and policies are passed over.
+const MAX_FOUND: usize = 50;
 
 /// What the business's documents say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +31,9 @@ pub struct Recalled {
     /// How they sound; `None` where they are too few to tell.
     #[serde(default)]
     pub voice: Option<VoiceProfile>,
+    /// The business's rules for its texts, out of its style guides and policies.
+    #[serde(default)]
+    pub guidance: Vec<String>,
     /// Whether some or all were looked for by their words alone although there is a search by meaning.
     #[serde(default)]
     pub lacks_vectors: bool,
@@ -44,6 +52,9 @@ pub struct OwnPassage {
     pub url: Option<String>,
     /// The passage.
     pub text: String,
+    /// Whether its document speaks of other companies: its facts may be theirs.
+    #[serde(default)]
+    pub is_about_others: bool,
     /// How well it fits, comparable within one search only.
     pub score: f32,
 }
@@ -79,10 +90,14 @@ pub async fn run(
             FoundPassages::default()
         }
     };
-    let voice = if found.hits.is_empty() { None } else { deps.voices.of(business_id, found.version).await? };
+    let house = if found.version == 0 { Arc::default() } else { deps.voices.of(business_id, found.version).await? };
+    // What guides the writer is no material.
+    let content = found.hits.into_iter().filter(|hit| !hit.chunk.kind.is_guidance()).take(MAX_PASSAGES);
+    let passages: Vec<OwnPassage> = content.map(OwnPassage::from).collect();
     Ok(Recalled {
-        passages: found.hits.into_iter().map(OwnPassage::from).collect(),
-        voice: voice.map(|voice| (*voice).clone()),
+        voice: house.voice.clone().filter(|_| !passages.is_empty()),
+        guidance: house.guidance.clone(),
+        passages,
         lacks_vectors: found.lacks_vectors,
     })
 }
@@ -96,11 +111,11 @@ async fn find(
     query: &str,
 ) -> Result<FoundPassages, StageError> {
     let Some(now) = deps.knowledge.current(business_id).await? else { return Ok(FoundPassages::default()) };
-    if let Some(hits) = now.shared(query, MAX_PASSAGES).await? {
+    if let Some(hits) = now.shared(query, MAX_FOUND).await? {
         return Ok(FoundPassages { hits, version: now.version(), lacks_vectors: false });
     }
     let now = now.passages().await?;
-    let by_words = async || Ok(FoundPassages::of(now.search(query, MAX_PASSAGES).await?, &now));
+    let by_words = async || Ok(FoundPassages::of(now.search(query, MAX_FOUND).await?, &now));
     let Some(embedder) = deps.embedder.as_ref().filter(|_| !now.is_empty()) else { return by_words().await };
     let vector = match calls.embed(&[query.to_owned()]).await {
         Ok(embedded) => embedded.and_then(|embedded| embedded.vectors.into_iter().next()),
@@ -121,7 +136,7 @@ async fn find(
             latest = current.passages().await?;
         }
     }
-    Ok(FoundPassages::of(latest.search_hybrid(query, vector, MAX_PASSAGES).await?, &latest))
+    Ok(FoundPassages::of(latest.search_hybrid(query, vector, MAX_FOUND).await?, &latest))
 }
 
 /// Makes vectors of passages that have none: of documents that came while the model was away or not set up
@@ -149,6 +164,7 @@ impl From<Hit> for OwnPassage {
             heading_path: hit.chunk.heading_path,
             url: hit.chunk.url,
             text: hit.chunk.text,
+            is_about_others: document::is_about_others(&hit.chunk.title),
             score: hit.score,
         }
     }

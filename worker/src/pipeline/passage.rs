@@ -30,6 +30,9 @@ pub struct Passage {
     pub chunk: Option<i32>,
     /// The text.
     pub text: String,
+    /// Whether its document speaks of other companies: its facts may be theirs.
+    #[serde(default)]
+    pub is_about_others: bool,
 }
 
 impl Passage {
@@ -59,6 +62,7 @@ pub fn numbered(knowledge: &Recalled, research: &Research) -> Vec<Passage> {
         document_id: Some(found.document_id),
         chunk: Some(found.ordinal),
         text: found.text.clone(),
+        is_about_others: found.is_about_others,
     });
     let web = research.passages.iter().map(|found| Passage {
         n: 0,
@@ -68,14 +72,20 @@ pub fn numbered(knowledge: &Recalled, research: &Research) -> Vec<Passage> {
         document_id: None,
         chunk: None,
         text: found.text.clone(),
+        is_about_others: false,
     });
     (1..).zip(own.chain(web)).map(|(n, passage)| Passage { n, ..passage }).collect()
 }
 
 /// Sentences for a text that is composed without a model: from the business's own passages alone
 /// where there are any, since nobody checks what the web says.
-pub fn facts(passages: &[Passage]) -> Vec<Fact> {
+pub fn facts(passages: &[Passage], business: &str) -> Vec<Fact> {
     let has_own = passages.iter().any(|passage| passage.kind == SourceKind::Knowledge);
     let trusted = passages.iter().filter(|passage| !has_own || passage.kind == SourceKind::Knowledge);
-    fallback::facts(trusted.map(|passage| (passage.n, passage.text.as_str())))
+    let material = trusted.map(|passage| fallback::Passage {
+        n: passage.n,
+        text: &passage.text,
+        is_about_others: passage.is_about_others,
+    });
+    fallback::facts(material, business)
 }

@@ -67,6 +67,8 @@ pub struct Task<'a> {
     pub lessons: &'a [AppliedLesson],
     /// How the business's own documents sound, where that can be told.
     pub voice: Option<&'a VoiceProfile>,
+    /// The business's own rules for its texts.
+    pub guidance: &'a [String],
     /// What may be cited.
     pub passages: &'a [Passage],
     /// What of it the prompt shows, cut to what fits the topic.
@@ -92,6 +94,7 @@ impl<'a> Task<'a> {
             brief,
             lessons,
             voice: None,
+            guidance: &[],
             passages,
             shown: passages,
             plan: false,
@@ -122,14 +125,14 @@ impl<'a> Task<'a> {
             Ok(environment.get_template(name)?.render(context)?)
         };
         let shape = render(self.brief.format.slug(), Value::from(Serde(Names::of(self.brief))))?;
-        let system = render("system/v3", minijinja::context! {})?;
+        let system = render("system/v4", minijinja::context! {})?;
         let format_name = self.brief.format.name();
         let rule = render(version, minijinja::context! { format_name, plan => self.plan })?;
         let prose = format!("{system}\n{shape}\n{rule}");
         let other = tokens::count(&system) + tokens::count(&rule) + CHAT_TOKENS;
         let with = |data: Data<'_>| {
             let shape = Value::from_safe_string(shape.clone());
-            render("context/v3", minijinja::context! { shape, ..Value::from(Serde(data)) })
+            render("context/v4", minijinja::context! { shape, ..Value::from(Serde(data)) })
         };
         let count = |data: Data<'_>| Ok::<_, PromptError>(tokens::count(&with(data)?) + other);
 
@@ -170,6 +173,7 @@ impl<'a> Task<'a> {
             business_name: &self.brief.business_name,
             profile: &self.brief.profile,
             house_voice: self.voice.map(VoiceProfile::in_words).unwrap_or_default(),
+            guidance: self.guidance,
             lessons: self.lessons,
             topic: &self.brief.topic,
             voice: &self.brief.voice,
@@ -239,12 +243,13 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The context of `context/v3`, in its order.
+/// The context of `context/v4`, in its order.
 #[derive(Clone, Serialize)]
 struct Data<'a> {
     business_name: &'a str,
     profile: &'a str,
     house_voice: String,
+    guidance: &'a [String],
     lessons: &'a [AppliedLesson],
     topic: &'a str,
     voice: &'a str,

@@ -65,7 +65,8 @@ impl<'a> Reader<'a> {
     /// Those to this prompt of a task.
     pub(super) fn of(task: &Task<'a>, prompt: &'a Prompt) -> Self {
         let lessons = task.lessons.iter().map(|lesson| lesson.text.as_str());
-        let private = lessons.chain(task.fixes.iter().map(String::as_str)).collect();
+        let told = task.fixes.iter().chain(task.guidance).map(String::as_str);
+        let private = lessons.chain(told).collect();
         let brief = task.brief;
         let asked = Asked {
             instructions: &prompt.prose,

@@ -55,6 +55,7 @@ impl Setting {
             url: None,
             document_id: None,
             chunk: Some(0),
+            is_about_others: false,
             text: text.into(),
         };
         let job = StartedJob {

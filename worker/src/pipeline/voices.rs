@@ -7,15 +7,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use copydesk_common::store::{Store, StoreError, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
-use copydesk_editorial::voice::VoiceProfile;
+use copydesk_editorial::voice::{self, VoiceProfile};
 
 /// Passages that a voice is measured in: more change nothing.
 const MAX_PASSAGES: usize = 200;
 /// Voices that are kept. Each takes a few kilobytes.
 const MAX_KEPT: usize = 4_096;
 
-/// A voice, and the version of the knowledge in which it was measured.
-type Kept = (i64, Option<Arc<VoiceProfile>>);
+/// How a business sounds, and how it wants to.
+#[derive(Debug, Default)]
+pub struct House {
+    /// The voice of its documents; `None` where they are too few to tell.
+    pub voice: Option<VoiceProfile>,
+    /// Its rules for texts.
+    pub guidance: Vec<String>,
+}
+
+/// A house, and the version of the knowledge in which it was measured.
+type Kept = (i64, Arc<House>);
 
 /// Measures and keeps voices. Cheap to clone: clones share what is kept.
 #[derive(Debug, Clone)]
@@ -31,19 +40,19 @@ impl Voices {
     }
 
     /// The voice of a business's documents, of this version of its knowledge or a later one.
-    pub async fn of(&self, business_id: &BusinessId, version: i64) -> Result<Option<Arc<VoiceProfile>>, StoreError> {
-        let kept = self.kept().get(business_id).filter(|(known, _)| *known == version).map(|(_, voice)| voice.clone());
-        if let Some(voice) = kept {
-            return Ok(voice);
+    pub async fn of(&self, business_id: &BusinessId, version: i64) -> Result<Arc<House>, StoreError> {
+        let kept = self.kept().get(business_id).filter(|(known, _)| *known == version).map(|(_, house)| house.clone());
+        if let Some(house) = kept {
+            return Ok(house);
         }
         let chunks = knowledge::chunks(&self.store, business_id).await?;
-        let voice = tokio::task::spawn_blocking(move || voice_of(&chunks)).await.unwrap_or_default().map(Arc::new);
+        let house = Arc::new(tokio::task::spawn_blocking(move || house_of(&chunks)).await.unwrap_or_default());
         let mut kept = self.kept();
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.insert(business_id.clone(), (version, voice.clone()));
-        Ok(voice)
+        kept.insert(business_id.clone(), (version, house.clone()));
+        Ok(house)
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<BusinessId, Kept>> {
@@ -51,8 +60,16 @@ impl Voices {
     }
 }
 
+fn house_of(chunks: &[Chunk]) -> House {
+    House { voice: voice_of(chunks), guidance: voice::guidance(chunks) }
+}
+
+/// The voice is that of texts for readers: guides and policies count only where there is nothing else.
 fn voice_of(chunks: &[Chunk]) -> Option<VoiceProfile> {
-    let voice = VoiceProfile::of(chunks.iter().take(MAX_PASSAGES).map(|chunk| chunk.text.as_str()))?;
+    let of = |is_wanted: fn(&&Chunk) -> bool| {
+        VoiceProfile::of(chunks.iter().filter(is_wanted).take(MAX_PASSAGES).map(|chunk| chunk.text.as_str()))
+    };
+    let voice = of(|chunk| !chunk.kind.is_guidance()).or_else(|| of(|_| true))?;
     Some(voice.guided_by(chunks))
 }
 
@@ -73,6 +90,7 @@ mod tests {
             title: String::new(),
             url: None,
             language: None,
+            kind: copydesk_domain::document::DocumentKind::Other,
         };
         let mut passages: Vec<Chunk> =
             (0..250).map(|n| passage(n, "About us", "We see you today. You meet one of us first.")).collect();

@@ -262,3 +262,46 @@ async fn old_idempotency_keys_are_freed_in_batches(pool: PgPool) {
     .unwrap();
     assert!(plan.concat().contains("jobs_keyed"), "{plan:#?}");
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn documents_of_before_are_told_what_they_are_for(pool: PgPool) {
+    // As a worker of the release before left them: read, and without a kind.
+    sqlx::query(
+        "insert into brand_documents (id, business_id, title, media_type, body, status)
+         select gen_random_uuid(), 'b', case when n % 2 = 0 then 'Voice and style' else 'Services and prices' end,
+                'text/markdown', '', 'ready' from generate_series(1, 60) as n",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into chunks (document_id, ordinal, business_id, heading_path, body, sha256)
+         select id, 0, 'b', title, case when title like 'Voice%'
+             then 'Avoid long words. We do not write \"suffer\". Write short sentences. Use the active voice.'
+             else 'A visit costs 60 euros. Book online. It includes a plan. Four visits cost 200 euros.' end,
+             sha256(id::text::bytea) from brand_documents",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let given = "update brand_documents set kind = 'other', kind_given = true
+                 where id = (select max(id::text)::uuid from brand_documents where title like 'Voice%')";
+    sqlx::query(given).execute(&pool).await.unwrap();
+    let kinds = async || {
+        sqlx::query_as::<_, (Option<String>, i64)>("select kind, count(*) from brand_documents group by 1 order by 1")
+            .fetch_all(&pool)
+            .await
+            .unwrap()
+    };
+    let ground = Ground::of(pool.clone()).await;
+    let mut sweep = ground.sweep("a");
+    assert_eq!(sweep.run_once().await.unwrap().failed, 0);
+    let untold: i64 = kinds().await.into_iter().filter(|(kind, _)| kind.is_none()).map(|(_, n)| n).sum();
+    assert_eq!(untold, 59 - i64::from(DOCUMENTS), "a turn tells no more");
+    sweep.run_once().await.unwrap();
+    let kind = |name: &str, n| (Some(name.to_owned()), n);
+    assert_eq!(kinds().await, [kind("other", 1), kind("product", 30), kind("style_guide", 29)]);
+    let version: i64 = sqlx::query_scalar("select version from knowledge_versions").fetch_one(&pool).await.unwrap();
+    assert_eq!(version, 59, "searches see it");
+    ground.flush().await;
+}

@@ -1,7 +1,7 @@
 //! The reads and writes of a document's ingest.
 
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Body, MediaType, NewChunk};
+use copydesk_domain::document::{Body, DocumentKind, MediaType, NewChunk};
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::{Progress, StartedJob};
 use copydesk_domain::language::Language;
@@ -57,6 +57,8 @@ pub enum Ingested {
         chunks: Vec<NewChunk>,
         /// Their language, if known.
         language: Option<Language>,
+        /// What the document is for, by its text.
+        kind: DocumentKind,
     },
     /// The document cannot be used, for this reason, which the client sees.
     Unusable(String),
@@ -102,9 +104,9 @@ async fn settle_once(
     ingested: &Ingested,
 ) -> Result<bool, sqlx::Error> {
     let mut tx = store.pool.begin().await?;
-    let (chunks, language, error) = match ingested {
-        Ingested::Ready { chunks, language } => (chunks.as_slice(), *language, None),
-        Ingested::Unusable(reason) => (&[][..], None, Some(reason)),
+    let (chunks, language, kind, error) = match ingested {
+        Ingested::Ready { chunks, language, kind } => (chunks.as_slice(), *language, Some(*kind), None),
+        Ingested::Unusable(reason) => (&[][..], None, None, Some(reason)),
     };
     let result = error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len() }));
     let ended = sqlx::query!(
@@ -123,13 +125,15 @@ async fn settle_once(
         return already_settled(&mut tx, job).await;
     }
     let current = sqlx::query!(
-        "update brand_documents set status = $3, error = $4, language = $5, updated_at = now()
+        "update brand_documents set status = $3, error = $4, language = $5, updated_at = now(),
+                kind = case when kind_given then kind else $6 end
          where id = $1 and revision = $2",
         id.0,
         revision,
         if error.is_none() { "ready" } else { "failed" },
         error,
         language.map(Language::as_str),
+        kind.map(DocumentKind::as_str),
     )
     .execute(&mut *tx)
     .await?;

@@ -52,8 +52,8 @@ pub(super) fn attribute(text: &str) -> String {
 }
 
 const TEMPLATES: [(&str, &str); 5] = [
-    ("system/v3", include_str!("../../../prompts/system/v3.md.j2")),
-    ("context/v3", include_str!("../../../prompts/context/v3.md.j2")),
+    ("system/v4", include_str!("../../../prompts/system/v4.md.j2")),
+    ("context/v4", include_str!("../../../prompts/context/v4.md.j2")),
     ("outline/v2", include_str!("../../../prompts/outline/v2.md.j2")),
     ("draft/v3", include_str!("../../../prompts/draft/v3.md.j2")),
     ("edit/v1", include_str!("../../../prompts/edit/v1.md.j2")),
