@@ -58,6 +58,7 @@ pub fn operations(reference: &OpenApi) -> Operations {
             (Method::HEAD, &item.get),
             (Method::PUT, &item.put),
             (Method::POST, &item.post),
+            (Method::PATCH, &item.patch),
             (Method::DELETE, &item.delete),
         ] {
             if let Some(operation) = operation {

@@ -364,3 +364,120 @@ pub(super) fn status_of(body: &ErrorBody) -> u16 {
         500
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of_text(status: u16, text: &str) -> Reason {
+        of(status, &ErrorBody::new(json!({ "error": { "message": text } })), false)
+    }
+
+    fn most(reason: Reason) -> Option<u32> {
+        match reason {
+            Reason::TooLong(room) => room.most,
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_limit_that_passes_is_no_empty_account() {
+        let google = "You exceeded your current quota, please check your plan and billing details. Quota: \
+                      GenerateContentInputTokensPerModelPerMinute-FreeTier";
+        assert_eq!(of_text(429, google), Reason::Busy);
+        assert_eq!(of_text(429, "You exceeded your current quota, please check your plan."), Reason::Account);
+        let spent = json!({ "error": { "message": "Limit reached.", "code": "project_spend_limit_exceeded" } });
+        assert_eq!(of(429, &ErrorBody::new(spent), true), Reason::Account);
+        let in_answer = ErrorBody::new(json!({ "error": { "message": google } }));
+        assert_eq!(in_answer.status(), 429);
+    }
+
+    #[test]
+    fn accounts_and_keys_are_refused_in_many_words() {
+        for (status, text) in [
+            (400, "You have reached your specified API usage limits. You will regain access on 2026-04-01."),
+            (412, "Account x is suspended, possibly due to reaching the monthly spending limit"),
+            (400, "Budget has been exceeded! Current cost: 3"),
+            (403, "Your billing account is closed."),
+        ] {
+            assert_eq!(of_text(status, text), Reason::Account, "{text}");
+        }
+        for text in ["API key expired. Please renew the API key.", "Missing or invalid Authorization header."] {
+            assert_eq!(of_text(400, text), Reason::Key, "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_told_in_many_words() {
+        for (status, text, expected) in [
+            (403, "The input token count + max_tokens must be less than the context length of the model.", None),
+            (
+                400,
+                "The input token count (132478) exceeds the maximum number of tokens allowed (131072).",
+                Some(131_072),
+            ),
+            (422, "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 3000 `inputs` tokens", Some(4_096)),
+            (400, "input length and `max_tokens` exceed context limit: 198000 + 2500 > 200000", Some(200_000)),
+            (
+                400,
+                "max_tokens is too large: 16000. This model supports at most 4096 completion tokens, whereas you \
+                   provided 16000.",
+                Some(4_096),
+            ),
+            (400, "`max_completion_tokens` must be less than or equal to `8192`", Some(8_192)),
+        ] {
+            let reason = of_text(status, text);
+            assert!(matches!(reason, Reason::TooLong(_)), "{text}: {reason:?}");
+            assert_eq!(most(reason), expected, "{text}");
+        }
+        let of_groq = json!({ "error": { "code": "rate_limit_exceeded", "message": "Request too large for model `m` on \
+            tokens per minute (TPM): Limit 6000, Requested 6294, please reduce your message size and try again." } });
+        assert_eq!(ErrorBody::new(of_groq).status(), 413, "inside of a 200");
+    }
+
+    #[test]
+    fn parameters_are_refused_by_name() {
+        let of_mistral = json!({ "object": "error", "message": { "detail": [{ "type": "extra_forbidden",
+            "loc": ["body", "max_completion_tokens"], "msg": "Extra inputs are not permitted", "input": 2500 }] } });
+        let length = Reason::Parameter(Parameter::MaxCompletionTokens);
+        assert_eq!(of(422, &ErrorBody::new(of_mistral), false), length);
+        assert_eq!(of_text(400, "Unrecognized request argument supplied: max_completion_tokens"), length);
+        let text = "Unsupported value: 'temperature' does not support 0.6 with this model.";
+        assert_eq!(of_text(400, text), Reason::Parameter(Parameter::Temperature));
+        assert_eq!(of_text(400, "response_format is unsupported"), Reason::Other);
+    }
+
+    #[test]
+    fn a_wrong_address_is_not_blamed_on_the_model() {
+        for (status, body) in [
+            (404, json!("404 page not found\n")),
+            (404, json!({ "detail": "Not Found" })),
+            (404, json!({ "error": { "code": "404", "message": "Resource not found" } })),
+            (405, json!({ "detail": "Method Not Allowed" })),
+            (308, json!("")),
+        ] {
+            assert_eq!(of(status, &ErrorBody::new(body.clone()), false), Reason::Address, "{body}");
+        }
+        let unexpected = ErrorBody::new(json!({ "error": "Unexpected endpoint or method. (POST /chat/completions)" }));
+        assert_eq!((unexpected.status(), of(404, &unexpected, false)), (404, Reason::Address));
+        for body in [json!({ "error": "model \"x\" not found, try pulling it first" }), json!(null)] {
+            assert_eq!(of(404, &ErrorBody::new(body.clone()), false), Reason::Model, "{body}");
+        }
+    }
+
+    #[test]
+    fn filters_and_gates_are_known() {
+        assert_eq!(of_text(400, "Content Exists Risk"), Reason::ContentFilter);
+        let page = "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>";
+        assert!(is_of_a_gate(&ErrorBody::new(json!(page))));
+        assert!(!is_of_a_gate(&ErrorBody::new(json!("<html><h1>Forbidden</h1></html>"))));
+    }
+
+    #[test]
+    fn what_stands_beside_an_inner_text_is_read_too() {
+        let body = json!({ "statusCode": 429, "error": "Too Many Requests", "message": "retry in 10 seconds" });
+        assert_eq!(ErrorBody::new(body).text(), "Too Many Requests\nretry in 10 seconds");
+    }
+}
