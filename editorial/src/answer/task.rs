@@ -15,12 +15,10 @@ const SAYS: &str = r"(?:also )?(?:provides?|describes?|discuss(?:es)?|explains?|
 
 /// Patterns of the language that a task is put in, each behind the beginning of a sentence where it starts with `^`.
 static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let start = r"(?:^|[.!?:]\s+)[\s>*_#\-\d./)]*";
+    let start = r"(?:^|[.!?:]\s+)[\s>*_#\-0-9./)]*";
     let here = r"here(?:'s| is| are| comes)";
     let patterns = [
-        format!(
-            r"\b(?:the|your|my|our|this) (?:task|assignment|prompt) (?:is|was|asks|requires)(?: you| me| us)? (?:to|for|that)\b"
-        ),
+        r"\b(?:the|your|my|our|this) (?:task|assignment|prompt) (?:is|was|asks|requires)(?: you| me| us)? (?:to|for|that)\b".to_owned(),
         format!(r"\b(?:goal|purpose|aim|objective) of (?:this|the) {KINDS} (?:is|was) to\b"),
         format!(
             r"\b(?:goal|purpose|aim|objective) is to (?:write|compose|draft|summari[sz]e) (?:an?|the|this) {KINDS}\b"
@@ -29,34 +27,28 @@ static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         format!(
             r"{start}(?:in|according to|based on|as (?:stated|described|mentioned) in) (?:the|this) (?:(?:text|summary|passages?),|(?:given|provided|above|following) (?:text|document|passages?|information|context|data)\b)"
         ),
+        r"\b(?:summary|summari[sz]ation|content|contents|description|overview) of the (?:(?:given|provided|following|above|original) )?(?:text|document|passages?)\b".to_owned(),
+        r"\b(?:the|this) (?:provided|given|above) (?:text|passages?|document|context|data|prompt|topic)\b".to_owned(),
         format!(
-            r"\b(?:summary|summari[sz]ation|content|contents|description|overview) of the (?:(?:given|provided|following|above|original) )?(?:text|document|passages?)\b"
-        ),
-        format!(r"\b(?:the|this) (?:provided|given|above) (?:text|passages?|document|context|data|prompt|topic)\b"),
-        format!(
-            r"{start}{here} (?:the|your|an?|my|one|some) (?:[\w-]+ ){{0,2}}{KINDS}(?: (?:about|on|for|of|to|with|in|based)[^.!?\n]{{0,80}})?:\s*$"
+            r"{start}{here} (?:the|your|an?|my|one|some) (?:[a-z-]+ ){{0,2}}{KINDS}(?: (?:about|on|for|of|to|with|in|based)[^.!?\n]*)?:\s*$"
         ),
         format!(
-            r"{start}{here} (?:the|your|an?|my|one) (?:[\w-]+ ){{0,2}}{KINDS}\b[^.!?\n]{{0,40}}\b(?:you (?:asked|requested|wanted)|as requested|as you asked|per your request)"
+            r"{start}{here} (?:the|your|an?|my|one) (?:[a-z-]+ ){{0,2}}{KINDS}\b[^.!?\n]*\b(?:you (?:asked|requested|wanted)|as requested|as you asked|per your request)"
         ),
         format!(
             r"{start}(?:as requested[,:]|as you (?:requested|asked),|per your request\b|in response to your (?:request|prompt)\b)"
         ),
         format!(
-            r"{start}(?:i will|i'll|i am going to|i'm going to|let me|i have|i've)(?: now)? (?:writ(?:e|ten)|draft(?:ed)?|compose(?:d)?|create(?:d)?|generate(?:d)?|summari[sz]ed?) (?:an?|the|you an?|your|this) (?:[\w-]+ ){{0,2}}{KINDS}\b"
+            r"{start}(?:i will|i'll|i am going to|i'm going to|let me|i have|i've)(?: now)? (?:writ(?:e|ten)|draft(?:ed)?|compose(?:d)?|create(?:d)?|generate(?:d)?|summari[sz]ed?) (?:an?|the|you an?|your|this) (?:[a-z-]+ ){{0,2}}{KINDS}\b"
         ),
         format!(
-            r"{start}(?:please )?(?:write|compose|draft|generate|summari[sz]e) (?:an?|the|this) (?:[\w-]+ ){{0,2}}{KINDS} (?:about|on|of|for|that|based|in) [^.!?\n]*\b(?:following|provided|given|above|words|passages?|text|document)\b"
+            r"{start}(?:please )?(?:write|compose|draft|generate|summari[sz]e) (?:an?|the|this) (?:[a-z-]+ ){{0,2}}{KINDS} (?:about|on|of|for|that|based|in) [^.!?\n]*\b(?:following|provided|given|above|words|passages?|text|document)\b"
         ),
         format!(
             r"\bthe user (?:has )?(?:asked|requested|instructed)\b|\bthe user's (?:request|prompt|instructions?)\b|\bthe user (?:wants|asks|is asking) (?:me|us|for an? {KINDS})\b"
         ),
-        format!(
-            r"\b(?:tone|style|voice|language|length|structure|format) of (?:the|this) (?:text|summary|document|draft|response|answer) (?:is|should|must|will)\b"
-        ),
-        format!(
-            r"\b(?:the|this) (?:text|summary|document|draft|response|e-?mail|post|article) (?:is|should be|must be) (?:written )?in the (?:style|tone|format|shape) of\b"
-        ),
+        r"\b(?:tone|style|voice|language|length|structure|format) of (?:the|this) (?:text|summary|document|draft|response|answer) (?:is|should|must|will)\b".to_owned(),
+        r"\b(?:the|this) (?:text|summary|document|draft|response|e-?mail|post|article) (?:is|should be|must be) (?:written )?in the (?:style|tone|format|shape) of\b".to_owned(),
         // Other languages.
         r"\bdie aufgabe (?:ist|besteht darin|lautet)\b[^.!?\n]*\b(?:text|artikel|zusammenfassung|e-?mail|beitrag)\b"
             .to_owned(),
