@@ -207,6 +207,7 @@ impl System {
             .env("REDIS_URL", format!("redis://{redis}/0"))
             .env("GROQ_API_KEY", "gsk-chaos")
             .env("COPYDESK_LLM_NAME", "groq")
+            .env("COPYDESK_REVIEW_MODEL", "openai/gpt-oss-20b")
             .env("TAVILY_API_KEY", "tvly-chaos")
             .env("COPYDESK_API_LISTEN", self.address.to_string())
             .env("COPYDESK_WORKER_LISTEN", "off")

@@ -452,7 +452,7 @@ impl Quotas {
             usd_per_day: some_usd(config.llm_usd_per_day),
             budget,
             setbacks: config.max_setbacks.into(),
-            ..Policy::per_minute(config.llm_requests_per_minute, config.call_timeout())
+            ..Policy::per_minute(config.llm_requests_per_minute(), config.call_timeout())
         };
         let search = Policy {
             usd_per_day: some_usd(config.search_usd_per_day),
@@ -477,7 +477,7 @@ impl Quotas {
         };
         Self {
             writer: model(&config.llm_model),
-            reviewer: model(&config.review_model),
+            reviewer: model(config.review_model()),
             fallbacks: config.fallback_models().map(|name| (name.to_owned(), model(name))).collect(),
             search: config.search().map(|provider| Quota::new(redis, provider.as_str(), "search", search)),
             embeddings,

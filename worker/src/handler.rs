@@ -37,6 +37,8 @@ impl Handlers {
     /// Creates the handlers. Makes no calls.
     pub(crate) fn new(config: &Config, context: &Context) -> Result<Self, ClientError> {
         let pipeline = PipelineDeps::new(config, context)?;
+        let learning = pipeline.providers.clone().learn(config.providers.clone());
+        tokio::spawn(context.leaving.draining.clone().run_until_cancelled_owned(learning));
         let ingest = Ingest::new(context.store.clone(), pipeline.embedder.clone());
         Ok(Self { pipeline, ingest })
     }

@@ -56,6 +56,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
+    let config = Config { providers: copydesk_worker::provider::server::learn(config.providers).await, ..config };
     copydesk_worker::build(config)?.run(told_to_leave).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! and never call twice by themselves. Knows nothing of the pipeline, its prompts or the store.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -26,6 +26,7 @@ pub mod refusal;
 mod retry_after;
 pub mod search;
 mod searxng;
+pub mod server;
 mod tavily;
 pub mod usual;
 pub mod web_page;
@@ -240,18 +241,12 @@ impl Providers {
             tracing::warn!(model, "no price is known: its calls count as free; see COPYDESK_PRICES");
         }
         let windows = config.windows();
-        for model in config.models_without_window() {
-            tracing::warn!(
-                model,
-                assumed = windows::UNKNOWN_TOKENS,
-                "no context window is known: see COPYDESK_CONTEXT_TOKENS"
-            );
-        }
         let model = |name: &str, variable, quota: &Quota| {
             let variables = Variables { key: "GROQ_API_KEY", target: variable, address: "COPYDESK_LLM_BASE_URL" };
             let tokens = windows.of(name).unwrap_or(windows::UNKNOWN_TOKENS);
             Arc::new(Model {
                 window: Window { model: name.to_owned(), tokens },
+                told: OnceLock::new(),
                 variable,
                 client: chat.clone(),
                 gate: Gate::new(quota.clone(), variables),
@@ -268,7 +263,7 @@ impl Providers {
         let fallbacks: Vec<_> =
             quotas.fallbacks.iter().map(|(name, quota)| model(name, "COPYDESK_LLM_FALLBACK_MODELS", quota)).collect();
         let writer = model(&config.llm_model, "COPYDESK_LLM_MODEL", &quotas.writer);
-        let reviewer = model(&config.review_model, "COPYDESK_REVIEW_MODEL", &quotas.reviewer);
+        let reviewer = model(config.review_model(), "COPYDESK_REVIEW_MODEL", &quotas.reviewer);
         Ok(Self {
             writer: Chain::new(writer, &fallbacks),
             reviewer: Chain::new(reviewer, &fallbacks),
@@ -281,11 +276,26 @@ impl Providers {
     }
 }
 
+impl Providers {
+    /// Takes the windows of models that nobody knew at the start from their server, as soon as it answers.
+    pub async fn learn(self, config: ProvidersConfig) {
+        server::late(config, |name, tokens| {
+            let models = self.writer.models().chain(self.reviewer.models()).filter(|model| model.name() == name);
+            // Whoever reviews may be the writer.
+            models.for_each(|model| _ = model.told.set(tokens));
+        })
+        .await;
+    }
+}
+
 /// One model of the LLM provider.
 #[derive(Debug)]
 pub struct Model {
+    /// The window as it is known at the start.
     window: Window,
-    /// What its provider said of the window since.
+    /// The window as its server told it later.
+    told: OnceLock<u32>,
+    /// What its provider's refusals said of the window since.
     learned: Learned,
     /// What sets the name.
     variable: &'static str,
@@ -418,7 +428,8 @@ impl Model {
 
     /// The window, as far as its provider let it be seen.
     pub(super) fn window(&self) -> Window {
-        let tokens = self.learned.most().map_or(self.window.tokens, |most| most.min(self.window.tokens));
+        let known = self.told.get().copied().unwrap_or(self.window.tokens);
+        let tokens = self.learned.most().map_or(known, |most| most.min(known));
         Window { tokens, ..self.window.clone() }
     }
 

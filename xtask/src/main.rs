@@ -10,6 +10,7 @@ mod client;
 mod harness;
 mod install;
 mod interrupt;
+mod local_model;
 mod ports;
 mod prepare;
 mod process;

@@ -38,6 +38,9 @@ impl Providers {
         if self.llm == Provider::Simulated {
             variables.push(("GROQ_API_KEY", "simulated".to_owned()));
             variables.push(("COPYDESK_LLM_BASE_URL", format!("{simulator}/openai/v1")));
+            // As at Groq's own address.
+            variables.push(("COPYDESK_REVIEW_MODEL", "openai/gpt-oss-20b".to_owned()));
+            variables.push(("COPYDESK_LLM_REQUESTS_PER_MINUTE", "30".to_owned()));
             // It stands in for Groq: commands of the docs work as they stand.
             variables.push(("COPYDESK_LLM_NAME", "groq".to_owned()));
         }
@@ -56,7 +59,7 @@ impl Providers {
         match (self.llm, self.search) {
             (Provider::Given, Provider::Given) => None,
             (Provider::Given, Provider::Simulated) => Some(
-                "SIMULATED web search: no TAVILY_API_KEY is set, so web sources are invented. The text is your model's.",
+                "SIMULATED web search: no TAVILY_API_KEY is set, so web sources are the sample's pages. The text is your model's.",
             ),
             (Provider::Simulated, Provider::Given) => {
                 Some("SIMULATED writer: no GROQ_API_KEY is set, so texts come from a simulator, not from a model.")

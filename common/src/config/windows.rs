@@ -8,7 +8,7 @@ use super::by_model;
 /// The window assumed for an unknown model: nearly all models have at least this.
 pub const UNKNOWN_TOKENS: u32 = 8_192;
 /// The smallest window that a text can be written in.
-const MIN_TOKENS: u32 = 2_048;
+pub const MIN_TOKENS: u32 = 2_048;
 
 /// Windows by model.
 #[derive(Debug, Clone, PartialEq, Eq)]

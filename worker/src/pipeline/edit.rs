@@ -17,6 +17,7 @@ use super::reading::Reader;
 use super::review::{self, Reviewed, Rubric};
 use super::room::Room;
 use super::structured::{self, Asking};
+use crate::provider::ProviderError;
 use crate::provider::chain::AnsweredBy;
 
 mod answer;
@@ -66,12 +67,18 @@ pub async fn run(calls: &Calls, task: &Task<'_>, before: &Reviewed) -> Result<Ed
             show(calls, task, edited.text.as_deref());
             Ok(edited)
         }
-        Err(error) if error.is_about_the_answer() || calls.must_fall_back(&error) => {
+        // A text that was paid for is worth more than no text: a reviewer that nobody knows is an operator's to mend.
+        Err(error) if error.is_about_the_answer() || is_no_reviewer(&error) || calls.must_fall_back(&error) => {
             Calls::note_fallback(Stage::Edit, Some(Degradation::ReviewUnavailable), Some(&error));
             Ok(Edited { text: None, rubric: None, dropped: None, reviewed: before.clone(), by: None })
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the provider does not know the model that reviews.
+fn is_no_reviewer(error: &StageError) -> bool {
+    matches!(error, StageError::Provider(ProviderError::Misconfigured { variable: "COPYDESK_REVIEW_MODEL", .. }))
 }
 
 /// The text with the edits, where it can be used and fails no more checks than before.

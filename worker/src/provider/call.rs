@@ -27,7 +27,7 @@ const MAX_CLOSED_FOR: Duration = Duration::from_secs(3600);
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No answer in time.
-    #[error("no answer in time")]
+    #[error("no answer in time: COPYDESK_CALL_TIMEOUT_MS is the longest that a call may take")]
     TimedOut(#[source] reqwest::Error),
     /// The connection could not be made, or broke.
     #[error("the connection failed")]

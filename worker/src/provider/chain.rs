@@ -67,7 +67,7 @@ impl Chain {
         self.models().filter(|model| model.name() == name).for_each(|model| model.note_refused(form));
     }
 
-    fn models(&self) -> impl Iterator<Item = &Model> {
+    pub(super) fn models(&self) -> impl Iterator<Item = &Model> {
         std::iter::once(&self.primary).chain(&self.fallbacks).map(AsRef::as_ref)
     }
 }

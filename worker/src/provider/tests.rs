@@ -41,7 +41,8 @@ impl Simulated {
         config.providers.groq_api_key = Some("gsk-test".into());
         config.providers.llm_name = Some("groq".into());
         config.providers.tavily_api_key = Some("tvly-test".into());
-        config.providers.llm_requests_per_minute = 6_000;
+        config.providers.llm_requests_per_minute = Some(6_000);
+        config.providers.review_model = Some("openai/gpt-oss-20b".into());
         config.providers.search_requests_per_minute = 6_000;
         // Each failure speaks of the job, but where a test says otherwise.
         config.providers.max_setbacks = 0;
@@ -348,7 +349,7 @@ async fn keys_and_prompts_do_not_show() {
 
 #[tokio::test]
 async fn a_full_window_says_when_to_come_back() {
-    let simulated = Simulated::with(|config| config.llm_requests_per_minute = 2).await;
+    let simulated = Simulated::with(|config| config.llm_requests_per_minute = Some(2)).await;
     simulated.ask().await.unwrap();
     simulated.ask().await.unwrap();
     let wait = throttled_ms(simulated.ask().await);

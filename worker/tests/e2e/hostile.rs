@@ -138,7 +138,7 @@ async fn all_are_clean(
         if matches!(half, Half::Second) {
             config.worker.outline_from_words = 0;
         }
-        config.providers.llm_requests_per_minute = 60_000;
+        config.providers.llm_requests_per_minute = Some(60_000);
         config.providers.search_requests_per_minute = 60_000;
         config.worker.first_backoff_ms = 1;
     })

@@ -9,6 +9,7 @@ mod durability;
 mod events;
 mod fallback;
 mod hostile;
+mod local_model;
 mod meaning;
 mod outage;
 mod path;

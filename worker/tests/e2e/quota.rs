@@ -9,7 +9,7 @@ use crate::system::{PATIENCE, System};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
     let system = System::start_with(|config| {
-        config.providers.llm_requests_per_minute = 1;
+        config.providers.llm_requests_per_minute = Some(1);
         config.worker.concurrency = 1;
     })
     .await;
@@ -26,7 +26,7 @@ async fn a_limited_job_gives_its_slot_back_and_says_until_when_it_waits() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_that_is_too_small_for_all_jobs_finishes_some_of_them() {
-    let system = System::start_with(|config| config.providers.llm_requests_per_minute = 8).await;
+    let system = System::start_with(|config| config.providers.llm_requests_per_minute = Some(8)).await;
     let mut ids = Vec::new();
     for n in 0..6 {
         let body = json!({ "business_id": "company_123", "topic": format!("Text {n}"), "format": "linkedin", "max_rounds": 1 });
@@ -96,7 +96,7 @@ async fn a_broken_provider_opens_the_breaker_and_jobs_wait_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operators_limit_holds_at_once_and_outlives_a_flush() {
-    let system = System::start_with(|config| config.providers.llm_requests_per_minute = 1).await;
+    let system = System::start_with(|config| config.providers.llm_requests_per_minute = Some(1)).await;
     let worker = system.worker();
     let id = system.generate("company_123", "Hurried", "linkedin").await;
     system.until(id, |job| job["status"] == "waiting").await;
@@ -164,7 +164,7 @@ async fn a_job_says_what_it_cost() {
     let system = System::start_with(|config| {
         config.providers.search_usd_per_call = 1.0;
         config.providers.prices =
-            format!("{}=500000/0,{}=0/0", config.providers.llm_model, config.providers.review_model);
+            format!("{}=500000/0,{}=0/0", config.providers.llm_model, config.providers.review_model());
     })
     .await;
     let worker = system.worker();

