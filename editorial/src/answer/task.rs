@@ -13,6 +13,57 @@ const SUBJECTS: &str = r"(?:(?:the|this|your) (?:text|summary|draft|prompt|passa
 /// What such a subject does.
 const SAYS: &str = r"(?:also )?(?:provides?|describes?|discuss(?:es)?|explains?|summari[sz]es?|outlines?|presents?|covers?|highlights?|mentions?|states?|emphasi[sz]es?|focus(?:es)? on|aims? to|introduces?|details|contains?|includes?|talks? about|is about|are about|is a (?:summary|description|list|guide|brief|short|comprehensive)|is an? (?:overview|introduction|explanation)|is written|was written|is intended to|is structured|is divided|does not (?:mention|provide|contain|say|state|include|specify)|can be summari[sz]ed|should (?:be|include|contain|have|start|begin|end)|must (?:be|include|contain|have))";
 
+/// What every pattern holds one of: most sentences need no closer look.
+const ROOTS: &[&str] = &[
+    "tâche",
+    "resumen",
+    "task",
+    "assignment",
+    "prompt",
+    "goal",
+    "purpose",
+    "aim",
+    "objective",
+    "text",
+    "summar",
+    "passage",
+    "document",
+    "information",
+    "content",
+    "context",
+    "data",
+    "topic",
+    "article",
+    "description",
+    "overview",
+    "here's",
+    "here is",
+    "here are",
+    "here comes",
+    "request",
+    "asked",
+    "i will",
+    "i'll",
+    "i am going",
+    "i'm going",
+    "let me",
+    "i have",
+    "i've",
+    "aufgabe",
+    "zusammenfassung",
+    "write",
+    "compose",
+    "draft",
+    "generate",
+    "tone of",
+    "the user",
+    "response",
+    "answer",
+    "mail",
+    "post",
+    "résumé",
+    "tarea",
+];
 /// Patterns of the language that a task is put in, each behind the beginning of a sentence where it starts with `^`.
 static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let start = r"(?:^|[.!?:]\s+)[\s>*_#\-0-9./)]*";
@@ -68,7 +119,8 @@ static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Whether a text speaks of its task. Code is ignored.
 pub fn speaks_of_its_task(text: &str) -> bool {
     let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ").replace('’', "'");
-    PATTERNS.as_ref().is_some_and(|patterns| patterns.is_match(&prose))
+    let lower = prose.to_lowercase();
+    ROOTS.iter().any(|root| lower.contains(root)) && PATTERNS.as_ref().is_some_and(|patterns| patterns.is_match(&prose))
 }
 
 #[cfg(test)]

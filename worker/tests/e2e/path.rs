@@ -192,7 +192,7 @@ async fn a_text_that_no_editor_read_shows_its_checks_and_no_score() {
     let request = json!({ "business_id": "riverside", "topic": "Physiotherapy appointments and prices", "format": "blog", "max_rounds": 1 });
     let id = system.submit("/api/generate", &request).await;
     let result = system.ended(id).await["result"].clone();
-    assert_eq!(result["degraded"], json!(["review_unavailable"]));
+    assert_eq!(result["degraded"], json!(["review_unavailable", "checks_failed"]), "it is far too short");
     let review = &result["review"];
     assert_eq!(
         (&review["score"], &review["scored"], &review["calibrated_score"], &review["criteria"]),
