@@ -115,7 +115,7 @@ pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
         (Defect::WrongLanguage, language::other_than(asked.language, text).is_some()),
         (Defect::CutOff, is_cut || ending::is_cut_off(text)),
         (Defect::Plan, !has_a_sentence(text)),
-        (Defect::Task, speaks_of_its_task(text)),
+        (Defect::Task, task::is_told(text, asked.topic)),
         (Defect::Placeholder, placeholder::is_left(text)),
     ];
     checks.into_iter().find(|(_, found)| *found).map(|(defect, _)| defect)
