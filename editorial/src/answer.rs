@@ -17,7 +17,7 @@ mod task;
 mod wrapping;
 
 pub use echo::{quotes, repeats, repeats_the_prompt};
-pub use example::is_example;
+pub use example::{is_example, is_example_heading};
 pub use fragment::{fragment, is_fragment, without_open_end};
 pub use kind::has_a_sentence;
 pub use refusal::is_refusal;

@@ -90,7 +90,7 @@ impl Shape for Outline {
 fn is_unfit(line: &str) -> bool {
     answer::is_refusal(line)
         || answer::repeats_the_prompt(line)
-        || answer::is_example(line)
+        || answer::is_example_heading(line)
         || answer::is_fragment(line)
         || answer::speaks_of_its_task(line)
         || placeholder::is_left(line)
