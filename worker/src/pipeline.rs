@@ -34,6 +34,7 @@ pub mod error;
 pub mod finish;
 mod instruction;
 pub mod knowledge;
+mod lenient;
 pub mod lessons;
 mod live;
 pub mod outline;

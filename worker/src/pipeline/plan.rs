@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lenient;
 use crate::provider::chain::AnsweredBy;
 
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
     /// The title.
+    #[serde(default, deserialize_with = "lenient::line")]
     pub title: String,
     /// The sections, in order.
     pub sections: Vec<Section>,
@@ -35,11 +37,12 @@ pub struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Its heading.
+    #[serde(default, deserialize_with = "lenient::line")]
     pub heading: String,
     /// What it says.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::lines")]
     pub points: Vec<String>,
     /// The passages that support it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::numbers")]
     pub passages: Vec<u16>,
 }

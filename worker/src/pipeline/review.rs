@@ -10,10 +10,11 @@ use copydesk_editorial::text::clip::one_line;
 use copydesk_editorial::text::markup;
 use copydesk_editorial::voice::{self, VoiceScore};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::citation::{self, Cut};
 use super::instruction;
+use super::lenient;
 use super::prompt::{Prompt, Task};
 use super::reading::rules;
 use crate::provider::chain::AnsweredBy;
@@ -59,33 +60,37 @@ pub struct Rubric {
     #[serde(deserialize_with = "scores")]
     pub criteria: BTreeMap<String, f64>,
     /// What the reviewer said.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::line")]
     pub comments: String,
     /// What the reviewer wants mended: in reviews of an earlier release.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::lines")]
     pub fixes: Vec<String>,
 }
 
-/// Scores as models write them: `8`, `"8"` or `"8/10"`.
+/// Scores as models write them: `8`, `"8"`, `"8/10"` or `{"score": 8}`, of criteria in any case, as an object or as a
+/// list of them. What is no score is left out: of a criterion it is missed.
 fn scores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Number(f64),
-        Text(String),
-    }
-    let written = BTreeMap::<String, Written>::deserialize(deserializer)?;
-    let read = |(name, score)| {
-        let score = match score {
-            Written::Number(score) => score,
-            Written::Text(text) => {
-                let number = text.trim().split('/').next().unwrap_or_default().trim();
-                number.parse().map_err(|_| serde::de::Error::custom("a score was no number"))?
-            }
-        };
-        Ok((name, score))
+    let name = |name: &str| name.trim().to_lowercase();
+    let listed = |item: &Value| {
+        let named = ["criterion", "name"].iter().find_map(|field| item.get(field)).and_then(Value::as_str)?;
+        Some((name(named), score(item)?))
     };
-    written.into_iter().map(read).collect()
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Object(written) => {
+            written.iter().filter_map(|(criterion, written)| Some((name(criterion), score(written)?))).collect()
+        }
+        Value::Array(written) => written.iter().filter_map(listed).collect(),
+        _ => BTreeMap::new(),
+    })
+}
+
+fn score(written: &Value) -> Option<f64> {
+    match written {
+        Value::Number(score) => score.as_f64(),
+        Value::String(text) => text.trim().split(['/', ' ']).next()?.parse().ok(),
+        Value::Object(fields) => ["score", "value"].iter().find_map(|field| fields.get(*field)).and_then(score),
+        _ => None,
+    }
 }
 
 impl Rubric {
@@ -200,6 +205,7 @@ fn put_together(mut checks: Vec<Check>, voice: Option<VoiceScore>) -> Reviewed {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     pub(crate) fn rubric(score: f64) -> Rubric {
@@ -233,6 +239,24 @@ pub(crate) mod tests {
         partial.criteria.remove("voice");
         partial.criteria.insert("beauty".into(), 99.0);
         assert_eq!(partial.checked(), Err(vec!["The criterion voice had no score.".to_owned()]));
+    }
+
+    #[test]
+    fn a_paid_review_is_not_lost_to_a_field_that_nobody_needs() {
+        let scores = json!({ "Accuracy": 8, " relevance ": "8/10", "VOICE": "7.5", "structure": { "score": 8 },
+            "clarity": "8 out of 10", "overall": "good", "beauty": null });
+        for comments in [json!(null), json!(["Fine.", "Short."]), json!("Fine."), json!({})] {
+            let written = json!({ "criteria": scores, "comments": comments, "fixes": "none" });
+            let read: Rubric = serde_json::from_value(written).unwrap();
+            assert!((read.checked().unwrap().score() - 7.9).abs() < 0.001, "{comments}");
+        }
+        let listed: Vec<_> = CRITERIA.iter().map(|name| json!({ "criterion": name, "score": 7 })).collect();
+        let read: Rubric = serde_json::from_value(json!({ "criteria": listed })).unwrap();
+        assert!((read.checked().unwrap().score() - 7.0).abs() < 0.001);
+        for none in [json!(null), json!([]), json!({ "accuracy": "good" }), json!("8")] {
+            let read: Rubric = serde_json::from_value(json!({ "criteria": none })).unwrap();
+            assert_eq!(read.checked().unwrap_err().len(), CRITERIA.len(), "{none}");
+        }
     }
 
     #[test]
