@@ -34,7 +34,7 @@ pub(super) async fn write(calls: &Calls, stage: Stage, task: &Task<'_>) -> Resul
     written
 }
 
-/// The text of the first answer that can be used, of two.
+/// The text of the first answer that can be used, of two. A text of another shape than asked for is better than none.
 async fn twice(
     calls: &Calls,
     stage: Stage,
@@ -49,8 +49,27 @@ async fn twice(
     };
     metric::answer_repaired(stage);
     live.inspect(|live| live.discarded());
-    let (answer, by) = complete(calls, &prompt.repair(&wrong.fixes()), reader.brief, live).await?;
-    match reader.read(&answer) {
+    let fixes = wrong.fixes();
+    let again = again(calls, prompt, &fixes, reader, live).await;
+    match (again, wrong) {
+        (Err(error), Wrong::Shape { read, .. }) => {
+            tracing::info!(%error, "a text of another shape than asked for stands: the second answer was none");
+            Ok((read, by))
+        }
+        (again, _) => again,
+    }
+}
+
+/// The text of the answer to the prompt that also says what was wrong with the first one.
+async fn again(
+    calls: &Calls,
+    prompt: &Prompt,
+    fixes: &[String],
+    reader: &Reader<'_>,
+    live: Option<&Live<'_>>,
+) -> Result<(Read, AnsweredBy), StageError> {
+    let (answer, by) = complete(calls, &prompt.repair(fixes), reader.brief, live).await?;
+    match reader.told(fixes).read(&answer) {
         // A text of another shape is a text all the same: its checks say what it lacks.
         Ok(read) | Err(Wrong::Shape { read, .. }) => Ok((read, by)),
         Err(Wrong::Defect(defect)) if defect.is_refusal() => Err(StageError::ContentRefused),
