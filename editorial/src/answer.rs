@@ -2,6 +2,8 @@
 //! the prompt, a refusal, JSON, in another language, or one sentence repeated. The review judges
 //! whether it is good; [`crate::text::markup`] decides what of it can be shown.
 
+use std::borrow::Cow;
+
 use crate::text::language;
 
 mod echo;
@@ -9,6 +11,7 @@ mod ending;
 mod example;
 mod fragment;
 mod kind;
+mod order;
 pub mod placeholder;
 pub mod plan;
 mod refusal;
@@ -16,12 +19,13 @@ mod repetition;
 mod task;
 mod wrapping;
 
-pub use echo::{quotes, repeats, repeats_the_prompt};
+pub use echo::{quotes, repeats, repeats_a_note, repeats_the_prompt};
 pub use example::{is_example, is_example_heading};
 pub use fragment::{fragment, is_fragment, without_open_end};
 pub use kind::has_a_sentence;
+pub use order::{is_order, orders};
 pub use refusal::is_refusal;
-pub use task::speaks_of_its_task;
+pub use task::{speaks_of_its_task, speaks_of_its_task_and_not_of};
 pub use wrapping::{unwrap, unwrap_unfinished};
 
 /// The fewest words of a text in any format.
@@ -78,8 +82,9 @@ pub enum Defect {
 pub struct Asked<'a> {
     /// The fixed text of the prompt: the system message and the instructions, without any data.
     pub instructions: &'a str,
-    /// Text that is only for the writer: lessons, points to fix.
-    pub private: Vec<&'a str>,
+    /// Text that is only for the writer: lessons, points to fix, how the business sounds. Sentences of it do not come
+    /// back.
+    pub private: Vec<Cow<'a, str>>,
     /// What the text is about.
     pub topic: &'a str,
     /// BCP 47.
@@ -89,6 +94,23 @@ pub struct Asked<'a> {
 }
 
 impl Defect {
+    /// Each of them.
+    const ALL: [Self; 13] = [
+        Self::Empty,
+        Self::CutOff,
+        Self::Echo,
+        Self::Leak,
+        Self::Data,
+        Self::Plan,
+        Self::Task,
+        Self::Placeholder,
+        Self::TooLong,
+        Self::Filtered,
+        Self::Refusal,
+        Self::Repetition,
+        Self::WrongLanguage,
+    ];
+
     /// Whether the model or its provider refused to write it.
     pub fn is_refusal(self) -> bool {
         matches!(self, Self::Refusal | Self::Filtered)
@@ -115,7 +137,7 @@ pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
         (Defect::WrongLanguage, language::other_than(asked.language, text).is_some()),
         (Defect::CutOff, is_cut || ending::is_cut_off(text)),
         (Defect::Plan, !has_a_sentence(text)),
-        (Defect::Task, task::is_told(text, asked.topic)),
+        (Defect::Task, speaks_of_its_task_and_not_of(text, asked.topic)),
         (Defect::Placeholder, placeholder::is_left(text)),
     ];
     checks.into_iter().find(|(_, found)| *found).map(|(defect, _)| defect)
@@ -206,11 +228,16 @@ mod tests {
 
     #[test]
     fn what_is_said_to_the_writer_does_not_come_back() {
-        let private = vec!["Never promise a cure, and do not mention Dr. Hall who has left.", "Good."];
+        let private =
+            vec!["Never promise a cure, and do not mention Dr. Hall who has left. Be brief.".into(), "Good.".into()];
         let asked = Asked { private, ..asked() };
         let leaking = format!("{GOOD}\n\nnever promise a cure,\nand do not mention Dr. Hall who has left.");
         assert_eq!(defect(&leaking, false, &asked), Some(Defect::Leak));
         assert_eq!(defect(&format!("{GOOD} Good."), false, &asked), None, "a short remark may be a coincidence");
+        for defect in Defect::ALL {
+            let note = format!("{GOOD}\n\nYour last answer could not be used:\n- {defect}\nAnswer again.");
+            assert_eq!(found(&note), Some(Defect::Leak), "{defect}");
+        }
     }
 
     #[test]

@@ -47,8 +47,14 @@ impl Spec {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) const RULES: Rules<'_> =
-        Rules { business_name: "Acme Clinics", language: "en", words: 100, banned_phrases: &[], keywords: &[] };
+    pub(crate) const RULES: Rules<'_> = Rules {
+        business_name: "Acme Clinics",
+        topic: "",
+        language: "en",
+        words: 100,
+        banned_phrases: &[],
+        keywords: &[],
+    };
 
     /// Asserts that every fix is about one of the words in `about`.
     #[track_caller]

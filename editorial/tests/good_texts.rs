@@ -18,7 +18,8 @@ const MOST_REFUSED: usize = 1;
 fn refusals(format: Format, title: &str, text: &str) -> Vec<String> {
     let words = u16::try_from(count_words(text)).unwrap();
     let asked = Asked { instructions: "", private: Vec::new(), topic: title, language: "en", words };
-    let rules = Rules { business_name: "Acme", language: "en", words, banned_phrases: &[], keywords: &[] };
+    let rules =
+        Rules { business_name: "Acme", topic: title, language: "en", words, banned_phrases: &[], keywords: &[] };
     let checks = Spec::of(format).check(text, &rules);
     let failed = checks.into_iter().filter(|check| !check.passed && GENERAL.contains(&check.name.as_str()));
     let defect = answer::defect(&answer::unwrap(text), false, &asked).map(|defect| format!("{defect:?}"));

@@ -1,9 +1,12 @@
 //! Answers that repeat the prompt: its fixed text, its tags, or what was only for the writer.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use copydesk_words::is_unspaced;
 
+use super::Defect;
 use crate::text::language;
 use crate::text::sentence::sentences;
 
@@ -63,6 +66,9 @@ const PASSAGES: [&str; 5] = [
     "based on the passages",
 ];
 
+/// How a note begins that asks for another answer.
+const NOT_USED: &str = "your last answer could not be used";
+
 /// Whether a text repeats its prompt.
 pub(super) fn is_echo(text: &str, instructions: &str) -> bool {
     repeats_the_prompt(text) || quotes(text, instructions) || repeats(text, instructions) || is_dialogue(text)
@@ -102,10 +108,18 @@ pub fn repeats_the_prompt(text: &str) -> bool {
     PROMPT_TAGS.iter().any(|tag| lower.contains(tag))
 }
 
-/// Whether a text contains what was only for the writer, or mentions the passages.
-pub(super) fn is_leak(text: &str, private: &[&str]) -> bool {
-    let (lower, flat) = (text.to_lowercase(), spaced(text));
-    private.iter().any(|said| is_copied(&flat, said)) || PASSAGES.iter().any(|words| lower.contains(words))
+/// Whether a text contains a sentence of what was only for the writer, or mentions the passages.
+pub(super) fn is_leak(text: &str, private: &[Cow<'_, str>]) -> bool {
+    let lower = text.to_lowercase();
+    PASSAGES.iter().any(|words| lower.contains(words))
+        || repeats_a_note(text)
+        || private.iter().any(|said| quotes(text, said))
+}
+
+/// Whether a text contains what a writer is told whose answer could not be used.
+pub fn repeats_a_note(text: &str) -> bool {
+    static NOTES: LazyLock<String> = LazyLock::new(|| Defect::ALL.map(|defect| defect.to_string()).join("\n"));
+    quotes(text, &NOTES) || spaced(text).contains(NOT_USED)
 }
 
 /// Whether a text, already [`spaced`], contains a copy of `said`.

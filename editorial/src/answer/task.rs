@@ -40,11 +40,11 @@ fn compiled(patterns: impl IntoIterator<Item = String>) -> Option<Regex> {
 
 /// Whether a text speaks of its task. Code is ignored.
 pub fn speaks_of_its_task(text: &str) -> bool {
-    is_told(text, "")
+    speaks_of_its_task_and_not_of(text, "")
 }
 
 /// The same for a text with a topic: one on documents may say what a document contains.
-pub(super) fn is_told(text: &str, topic: &str) -> bool {
+pub fn speaks_of_its_task_and_not_of(text: &str, topic: &str) -> bool {
     let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
     let prose = prose.replace(['*', '_'], "").replace(['’', '‘'], "'").to_lowercase();
     let topic = topic.to_lowercase();

@@ -39,6 +39,8 @@ pub struct Spec {
 pub struct Rules<'a> {
     /// The business's name.
     pub business_name: &'a str,
+    /// What the text is about.
+    pub topic: &'a str,
     /// BCP 47. Some checks look for English words; in other languages they pass.
     pub language: &'a str,
     /// The requested length, in words.
@@ -68,7 +70,7 @@ impl Spec {
         checks.require("banned_phrases", banned.is_empty(), format!("Do not use {}.", quoted(&banned)));
         let missing = lacked(text, rules.keywords);
         checks.require("keywords", missing.is_empty(), format!("Work in {}.", quoted(&missing)));
-        self.read_as_a_text(text, &mut checks);
+        self.read_as_a_text(text, rules.topic, &mut checks);
         checks.require(
             "placeholders",
             !placeholder::is_left(text),
@@ -89,11 +91,11 @@ impl Spec {
     }
 
     /// What readers of any format expect.
-    fn read_as_a_text(&self, text: &str, checks: &mut Checks) {
+    fn read_as_a_text(&self, text: &str, topic: &str, checks: &mut Checks) {
         let fix = Self::heading_fix(text);
         checks.require("headings_whole", fix.is_none(), fix.unwrap_or_default());
         checks.require("sentences", answer::has_a_sentence(text), "Write whole sentences, each with its full stop.");
-        let speaks = answer::speaks_of_its_task(text);
+        let speaks = answer::speaks_of_its_task_and_not_of(text, topic);
         checks.require("task", !speaks, "Speak to the reader, and not of the text, the document or the task.");
     }
 

@@ -5,6 +5,7 @@
 use copydesk_common::draft::Piece;
 use copydesk_domain::generation::Degradation;
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer::is_order;
 use copydesk_editorial::edits;
 use copydesk_editorial::text::language;
 use serde::{Deserialize, Serialize};
@@ -88,7 +89,9 @@ fn edited(answer: Answer, task: &Task<'_>, prompt: &Prompt, before: &Reviewed) -
     let as_it_was =
         |dropped| Edited { text: None, rubric: rubric.clone(), dropped, reviewed: before.clone(), by: None };
     let is_unfit = |text: &str| {
-        prompt.is_quoted_in(text, task.lessons) || language::other_than(&task.brief.language, text).is_some()
+        prompt.is_quoted_in(text, task.lessons)
+            || is_order(text, &task.brief.topic)
+            || language::other_than(&task.brief.language, text).is_some()
     };
     let edits = answer::sound(answer.edits, is_unfit);
     let text = edits::apply(draft, &edits);

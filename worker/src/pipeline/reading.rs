@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use copydesk_editorial::answer::{self, Asked, Defect, placeholder, plan};
 use copydesk_editorial::format::{Rules, Spec};
 use copydesk_editorial::text::markup::{self, OwnAddresses};
-use copydesk_editorial::text::sentence::sentences;
 
 use super::brief::Brief;
 use super::prompt::{Prompt, Task};
@@ -18,6 +17,7 @@ const MAX_ANSWER_BYTES: usize = 512 * 1024;
 pub(super) fn rules(brief: &Brief) -> Rules<'_> {
     Rules {
         business_name: &brief.business_name,
+        topic: &brief.topic,
         language: &brief.language,
         words: brief.words,
         banned_phrases: &brief.banned_phrases,
@@ -66,8 +66,10 @@ impl<'a> Reader<'a> {
     pub(super) fn of(task: &Task<'a>, prompt: &'a Prompt) -> Self {
         let lessons = task.lessons.iter().map(|lesson| lesson.text.as_str());
         let told = task.fixes.iter().chain(task.guidance).map(String::as_str);
-        let private = lessons.chain(told).collect();
         let brief = task.brief;
+        let orders = brief.instructions.iter().flat_map(|instructions| answer::orders(instructions));
+        let voice = task.voice.map(|voice| Cow::Owned(voice.in_words()));
+        let private = lessons.chain(told).chain(orders).map(Cow::Borrowed).chain(voice).collect();
         let asked = Asked {
             instructions: &prompt.prose,
             private,
@@ -78,14 +80,18 @@ impl<'a> Reader<'a> {
         Self { asked, is_planned: task.plan, brief, own: task.own_addresses() }
     }
 
+    /// The same, for an answer to a prompt that also says what was wrong with the last one.
+    pub(super) fn told(&self, fixes: &'a [String]) -> Self {
+        let private = self.asked.private.iter().cloned().chain(fixes.iter().map(|fix| Cow::Borrowed(fix.as_str())));
+        let asked = Asked { private: private.collect(), ..self.asked.clone() };
+        Self { asked, own: self.own.clone(), ..*self }
+    }
+
     /// What of an answer under way would pass as the beginning of a text; `None` where nothing would.
     pub(super) fn read_unfinished(&self, answer: &str) -> Option<String> {
         let answer = if self.is_planned { Cow::Owned(plan::behind(answer)?) } else { Cow::Borrowed(answer) };
         let text = placeholder::without_lines(&answer::unwrap_unfinished(&answer));
-        // Half of what was said to the writer is too much as well.
-        let said = self.asked.private.iter().flat_map(|said| sentences(said).into_iter().map(|place| &said[place]));
-        let asked = Asked { private: said.collect(), ..self.asked.clone() };
-        match answer::defect(&text, false, &asked) {
+        match answer::defect(&text, false, &self.asked) {
             None | Some(Defect::CutOff) => Some(markup::clean(&text, &self.own)),
             Some(_) => None,
         }

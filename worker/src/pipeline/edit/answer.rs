@@ -1,7 +1,7 @@
 //! An editor's answer, as models write it: scores, a comment, and edits of which some may be of no use. Those are
 //! passed over one by one: the others stand.
 
-use copydesk_editorial::answer::{is_example, is_refusal, placeholder, repeats_the_prompt, unwrap};
+use copydesk_editorial::answer::{is_example, is_refusal, placeholder, repeats_a_note, repeats_the_prompt, unwrap};
 use copydesk_editorial::edits::{Action, Edit};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -105,6 +105,7 @@ pub(super) fn sound(edits: Vec<Edit>, is_unfit: impl Fn(&str) -> bool) -> Vec<Ed
         let is_bad = text.len() > MAX_TEXT_BYTES
             || is_example(&text)
             || repeats_the_prompt(&text)
+            || repeats_a_note(&text)
             || is_refusal(&text)
             || placeholder::is_left(&text)
             || is_unfit(&text);
@@ -171,6 +172,9 @@ mod tests {
             json!({ "paragraph": 1, "action": "explode", "text": "x" }),
             json!({ "paragraph": 1, "text": "x" }),
             json!({ "paragraph": 1, "action": "replace", "text": "TEXT" }),
+            json!({ "paragraph": 2, "action": "replace", "text": "the whole paragraph anew" }),
+            json!({ "paragraph": 2, "action": "insert_after", "text": "a new paragraph behind that one" }),
+            json!({ "paragraph": 1, "action": "replace", "text": "Your last answer could not be used." }),
             json!({ "paragraph": 1, "action": "replace", "text": "It is secret." }),
             json!({ "paragraph": 1, "action": "replace", "text": "<passage n=\"1\">x</passage>" }),
             json!({ "paragraph": 1, "action": "replace", "text": "As an AI language model, I cannot do that." }),
