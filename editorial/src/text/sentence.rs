@@ -8,10 +8,10 @@ use super::language;
 
 /// Marks that end a sentence, of all scripts in use: Latin, Han and kana, Arabic and Urdu, Devanagari
 /// and its kin, Armenian, Ethiopic, Khmer, Myanmar, Tibetan, Javanese, Balinese and others.
-pub const MARKS: [char; 58] = [
+pub const MARKS: [char; 61] = [
     '.', '!', '?', '。', '！', '？', '．', '｡', '‼', '⁇', '⁈', '⁉', '‽', '؟', '۔', '؝', '؞', '।', '॥', '։', '՜', '՞',
     '።', '፧', '፨', '។', '៕', '៚', '။', '།', '༎', '༏', '༐', '༑', '༔', '꧈', '꧉', '᭚', '᭛', '᭞', '᭟', '᪨', '᪩', '᪪', '᪫',
-    '᨞', '᠃', '᠉', '᥄', '᥅', '꩝', '꩞', '꩟', '꫰', '꫱', '꯫', '܀', '߹',
+    '᨞', '᠃', '᠉', '᥄', '᥅', '꩝', '꩞', '꩟', '꫰', '꫱', '꯫', '܀', '߹', '᱾', '᱿', '\u{37e}',
 ];
 /// What may stand behind the mark of a finished sentence.
 const CLOSERS: [char; 18] =
@@ -27,11 +27,30 @@ pub fn ends(text: &str) -> impl Iterator<Item = usize> {
     let next = move |end: usize| text[end..].chars().next();
     let ends = move |(at, c): (usize, char)| {
         let end = at + c.len_utf8();
-        let is_mark = MARKS.contains(&c) && (!c.is_ascii() || next(end).is_none_or(char::is_whitespace));
+        let is_last = next(end).is_none_or(char::is_whitespace);
+        let is_mark = (MARKS.contains(&c) && (!c.is_ascii() || is_last)) || (is_last && is_borrowed(&text[..at], c));
         let parts = c == ' ' && next(end).is_some_and(is_unmarked) && text[..at].ends_with(is_unmarked);
         (c == '\n' || is_mark || parts).then_some(end)
     };
     text.char_indices().filter_map(ends)
+}
+
+/// Whether a mark ends a sentence here, behind `before`, that means something else elsewhere: a colon in Armenian, a
+/// bar in Hindi and its kin, a semicolon in Greek, a second word space in Amharic. An ellipsis may end any sentence.
+fn is_borrowed(before: &str, mark: char) -> bool {
+    let behind = |is_its: fn(char) -> bool| before.trim_end_matches([mark, ' ']).ends_with(is_its);
+    match mark {
+        '…' => true,
+        ':' => behind(|c| matches!(c, '\u{530}'..='\u{58f}')),
+        ';' => behind(|c| matches!(c, '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}')),
+        '፡' => before.ends_with('፡'),
+        // A row of a table is none.
+        '|' => {
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            !line.trim_start().starts_with('|') && behind(|c| matches!(c, '\u{900}'..='\u{dff}'))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a script has no mark that ends a sentence: Thai and Lao have none.
@@ -43,7 +62,10 @@ pub fn is_unmarked(c: char) -> bool {
 /// Quotation marks, brackets and emphasis may stand behind the mark.
 pub fn is_finished(text: &str) -> bool {
     let bare = text.trim_end().trim_end_matches(CLOSERS);
-    bare.ends_with(MARKS) || (bare.ends_with(is_unmarked) && language::count_words(bare) >= UNMARKED_WORDS)
+    let is_borrowed = bare.char_indices().next_back().is_some_and(|(at, mark)| is_borrowed(&bare[..at], mark));
+    bare.ends_with(MARKS)
+        || is_borrowed
+        || (bare.ends_with(is_unmarked) && language::count_words(bare) >= UNMARKED_WORDS)
 }
 
 /// The ranges of the sentences in a text; the last may be unfinished.
@@ -113,6 +135,15 @@ mod tests {
             ("Բարեւ։ Զանգահարեք։", 2),
             ("ยินดีต้อนรับ โทรหาเราได้ทุกวัน", 2),
             ("มี 60 ลำ", 1),
+            ("እንኳን ደህና መጡ፡፡ ይደውሉ፡፡", 2),
+            ("እንኳን፡ደህና፡መጡ።", 1),
+            ("Բարեւ: Զանգահարեք:", 2),
+            ("हम यहाँ हैं | आप भी |", 2),
+            ("| हम | आप |", 1),
+            ("ᱡᱚᱦᱟᱨ ᱾ ᱟᱹᱰᱤ ᱾", 2),
+            ("Πόσο κοστίζει; Είναι δωρεάν.", 2),
+            ("One; two: three | four.", 1),
+            ("We wait… Then we sail.", 2),
         ] {
             assert_eq!(sentences(text).len(), expected, "{text}");
         }
@@ -129,10 +160,17 @@ mod tests {
             "ကြိုဆိုပါတယ်။",
             "สำนักงานเปิดทุกวันตั้งแต่แปดโมงเช้า",
             "ຫ້ອງການເປີດທຸກມື້ແຕ່ເຊົ້າຈົນຄ່ຳ",
+            "እንኳን ደህና መጡ፡፡",
+            "Բարեւ:",
+            "हम यहाँ हैं |",
+            "ᱡᱚᱦᱟᱨ ᱾",
+            "Πόσο κοστίζει;",
+            "It goes on…",
         ] {
             assert!(is_finished(text), "{text}");
         }
-        for text in ["It is", "It is,", "他们", "យើងមានកន្លែង", "ท่าเรือ", ""] {
+        for text in ["It is", "It is:", "It is;", "It is |", "መጡ፡", "It is,", "他们", "យើងមានកន្លែង", "ท่าเรือ", ""]
+        {
             assert!(!is_finished(text), "{text}");
         }
     }
