@@ -58,6 +58,9 @@ const ANSWERS: [(&str, &str); 4] = [
     ("<output>", "</output>"),
 ];
 
+/// What models write in front of a heading to say which one it is.
+const HEADING_LABELS: [&str; 7] = ["title", "headline", "heading", "hero", "hero line", "product name", "subheading"];
+
 /// The text without its wrapping.
 pub fn unwrap(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text.trim());
@@ -74,7 +77,24 @@ pub fn unwrap(text: &str) -> Cow<'_, str> {
         };
         text = Cow::Owned(inside);
     }
-    text
+    if text.lines().any(|line| label_in(line).is_some()) { Cow::Owned(without_labels(&text)) } else { text }
+}
+
+/// The text without labels in its headings: `# Title: The harbour`.
+fn without_labels(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        label_in(line).map_or(Cow::Borrowed(line), |(marks, heading)| Cow::Owned(format!("{marks} {heading}")))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The marks of a heading that begins with the name of its place, and what stands behind that.
+fn label_in(line: &str) -> Option<(&str, &str)> {
+    let (marks, heading) = line.split_once(' ').filter(|(marks, _)| matches!(*marks, "#" | "##" | "###"))?;
+    let (label, rest) = heading.trim_start_matches(['*', ' ']).split_once(':')?;
+    let is_label = HEADING_LABELS.iter().any(|known| label.eq_ignore_ascii_case(known));
+    let rest = rest.trim_start_matches(['*', ' ']);
+    (is_label && !rest.is_empty()).then_some((marks, rest))
 }
 
 /// The same for an answer that is still being written: an open fence has no end yet.
@@ -190,6 +210,26 @@ mod tests {
         ] {
             assert_eq!(unwrap(&wrapped), TEXT, "{wrapped}");
         }
+        for wrapped in [
+            TEXT.replace("# ", "# Title: "),
+            TEXT.replace("# ", "# **Headline:** "),
+            format!("Here is a short, friendly blog post about scans:\n\n{TEXT}"),
+            format!("Here you go:\n\n{TEXT}"),
+            format!("Here is what you asked for:\n\n{TEXT}"),
+            format!("Below is the revised version:\n\n{TEXT}"),
+            format!("Hier ist der Artikel über Scans:\n\n{TEXT}"),
+            format!("Voici l'article :\n\n{TEXT}"),
+            format!("{TEXT}\n\nFeel free to adjust the tone of this draft."),
+            format!("{TEXT}\n\nIf you'd like, I can also make the post shorter."),
+            format!("{TEXT}\n\nLet me know if you want any revisions."),
+            format!("{TEXT}\n\nWould you like me to add a section?"),
+            format!("{TEXT}\n\nNote: I have left the prices out."),
+            format!("{TEXT}\n\n## What changed\n\n- Shorter sentences in the introduction."),
+            format!("{TEXT}\n\n---\n\n## Key changes\n\n- All is new."),
+            format!("{TEXT}\n\n## Sources\n\n- [1] Handbook"),
+        ] {
+            assert_eq!(unwrap(&wrapped), TEXT, "{wrapped}");
+        }
         assert_eq!(unwrap("<think>never ends"), "");
         let posts = ["1/ One post with some words in it.", "2/ Another post with some words in it."];
         assert_eq!(unwrap(&serde_json::json!(posts).to_string()), posts.join("\n\n"));
@@ -210,6 +250,22 @@ mod tests {
             format!("{TEXT}\n\nSources of error are few:\n- The machine\n- The reader"),
             format!("{TEXT}\n\nEnd of summer is a good time for it."),
             format!("{TEXT}\n\nI hope this makes your choice easier."),
+            format!("{TEXT}\n\nIf you'd like a tailored quote, call us today."),
+            format!("{TEXT}\n\nFeel free to change your booking at any time before you sail."),
+            format!("{TEXT}\n\nPlease let me know if anything about your visit changes."),
+            format!("{TEXT}\n\nLet me know if Sunday is better, and I can change it."),
+            format!("{TEXT}\n\nNote: Wi-Fi is free on the quay."),
+            format!("{TEXT}\n\nNote: the passage is narrow at low tide."),
+            format!("{TEXT}\n\nNote: I am away in May."),
+            format!("{TEXT}\n\n## What changed\n\n- The quay is lit at night.\n- Berths are wider."),
+            format!("{TEXT}\n\n## Key changes\n\n- Two readers for every scan."),
+            format!("Here's what 1,000 cold emails taught me:\n\n{TEXT}"),
+            format!("Here's how our content team plans a week:\n\n{TEXT}"),
+            format!("Here are three posts worth your time:\n\n{TEXT}"),
+            format!("Here is the content plan for May:\n\n{TEXT}"),
+            format!("Here's the story of our newsletter:\n\n{TEXT}"),
+            format!("# Title insurance: what it covers\n\n{TEXT}"),
+            "# Title:\n\nScans are read twice.".to_owned(),
         ] {
             assert_eq!(unwrap(&text), text);
         }
