@@ -62,9 +62,13 @@ pub fn speaks_of_its_task_and_not_of(text: &str, topic: &str) -> bool {
         })
 }
 
+/// What a sentence says, or what it says behind a colon: `Note: the text describes`.
 fn matches<'a>(patterns: &Patterns, sentence: &'a str) -> Option<&'a str> {
-    let bare = sentence.trim_start_matches(|c: char| !c.is_alphanumeric());
-    patterns.as_ref()?.find(bare).map(|found| found.as_str())
+    let patterns = patterns.as_ref()?;
+    let bare = |said: &'a str| said.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let behind = sentence.split_once(": ").map(|(_, behind)| bare(behind));
+    let said = [Some(bare(sentence)), behind].into_iter().flatten();
+    said.filter_map(|said| patterns.find(said)).map(|found| found.as_str()).next()
 }
 
 /// Whether a topic is about such a thing, and not only asks for one.

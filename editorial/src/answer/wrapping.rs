@@ -216,6 +216,7 @@ mod tests {
             format!("Here is a short, friendly blog post about scans:\n\n{TEXT}"),
             format!("Here you go:\n\n{TEXT}"),
             format!("Here is what you asked for:\n\n{TEXT}"),
+            format!("**Revised version (shorter):**\n\n{TEXT}"),
             format!("Below is the revised version:\n\n{TEXT}"),
             format!("Hier ist der Artikel über Scans:\n\n{TEXT}"),
             format!("Voici l'article :\n\n{TEXT}"),

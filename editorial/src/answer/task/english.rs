@@ -7,7 +7,7 @@ const ADJECTIVES: &str = r"(?:[a-z-]+ ){0,2}";
 /// What a task tells to do.
 const WRITE: &str = r"(?:write|compose|draft|generate|produce|create|craft|prepare|summari[sz]e|rewrite)";
 /// The beginning of a sentence.
-const START: &str = r"^(?:[^:]{0,60}: )?";
+const START: &str = "^";
 /// What a model puts in front of a report.
 const LEAD: &str = r"(?:(?:overall|in (?:conclusion|summary|short|essence|general)|to (?:conclude|summari[sz]e|sum up)|additionally|furthermore|moreover|finally|also),? |in (?:this|the) (?:article|text|document|passage|post|summary|e-?mail|section|paragraph),? )";
 /// What a report says, and nobody says of a thing that is used.
@@ -59,10 +59,10 @@ pub(super) fn edges() -> Vec<String> {
     let here = r"(?:here(?:'s| is| are| comes)|below(?:,| is| you)|the following is)";
     vec![
         format!(
-            r"{START}here(?:'s| is| comes) (?:the|your|an?|my) {ADJECTIVES}{KINDS}(?: (?:about|on|for|to|with|based)\b[^.!?]{{0,80}})?[:.!]?$"
+            r"{START}here(?:'s| is| comes) (?:the|your|an?|my) {ADJECTIVES}{KINDS}(?: (?:about|on|for|to|with|based)\b[^.!?]*)?[:.!]?$"
         ),
         format!(
-            r"{START}here(?:'s| is| are) (?:the|your|an?|my|some) {ADJECTIVES}(?:{KINDS}|copy|content|description)\b[^.!?]{{0,40}}\b(?:you (?:asked|requested|wanted)|as requested|as you asked|per your request)"
+            r"{START}here(?:'s| is| are) (?:the|your|an?|my|some) {ADJECTIVES}(?:{KINDS}|copy|content|description)\b[^.!?]*\b(?:you (?:asked|requested|wanted)|as requested|as you asked|per your request)"
         ),
         format!(
             r"{START}(?:the following|below) is (?:an?|the|your|my) {ADJECTIVES}{KINDS}(?: (?:about|on|for|that|based|to|with)\b|[:.]?$)"
