@@ -1,92 +1,72 @@
-//! Headings that are pieces of a sentence: cut off in the middle, or begun there.
+//! Headings that are pieces of a sentence: cut off in the middle, or begun there. What tells is a language's own: a
+//! word that no English heading ends with ends a Danish one.
 
-use crate::text::page::Page;
+use crate::text::{language, page::Page};
 
-/// Last words that no heading ends with.
-const OPEN_ENDS: [&str; 22] = [
-    "a", "an", "and", "because", "but", "or", "nor", "our", "the", "their", "its", "your", "my", "which", "while",
-    "than", "whose", "und", "oder", "et", "ou", "we",
-];
-/// Last words that only a question or a clause of its own ends with: `Who it is for`, `What we believe in`.
-const DANGLING: [&str; 12] = ["of", "for", "with", "by", "to", "from", "into", "as", "at", "is", "are", "was"];
-/// First words of headings that may end with such a word.
-const ASKING: [&str; 20] = [
-    "what",
-    "who",
-    "whom",
-    "where",
-    "how",
-    "why",
-    "when",
-    "which",
-    "that",
-    "whose",
-    "things",
-    "something",
-    "someone",
-    "nothing",
-    "anything",
-    "everything",
-    "people",
-    "places",
-    "all",
-    "there",
-];
-/// First words in lower case that begin no heading, not even one without capitals.
-const INNER_STARTS: [&str; 36] = [
-    "and", "or", "but", "nor", "of", "than", "which", "whose", "because", "is", "are", "was", "were", "has", "have",
-    "had", "been", "being", "be", "use", "uses", "used", "should", "must", "can", "could", "would", "will", "may",
-    "also", "such", "as", "by", "with", "from", "that",
+mod english;
+
+/// Last words that no heading of a language ends with, by ISO 639-1. English has more to it.
+const OPEN_ENDS: [(&str, &[&str]); 6] = [
+    ("de", &["und", "oder", "sowie", "der", "ein", "eine", "einen", "einer", "unser", "unsere"]),
+    ("fr", &["et", "ou", "le", "la", "les", "des", "du", "un", "une", "nos", "notre"]),
+    ("es", &["y", "o", "el", "los", "las", "un", "una", "de", "del", "nuestro", "nuestra"]),
+    ("it", &["e", "o", "il", "gli", "un", "una", "di", "del", "della"]),
+    ("pt", &["e", "ou", "os", "um", "uma", "de", "do", "da", "nosso", "nossa"]),
+    ("nl", &["en", "de", "het", "een", "onze"]),
 ];
 /// A heading with more words is a paragraph.
 const MAX_WORDS: usize = 25;
-/// A heading in capitals throughout, or of so few words, begins as its writer likes.
-const MIN_WORDS: usize = 3;
 
-/// The first heading of a text that is a fragment: also its subject line.
-pub fn fragment<'a>(page: &Page<'a>) -> Option<&'a str> {
+/// The first heading of a text in a language (BCP 47) that is a fragment: also its subject line.
+pub fn fragment<'a>(page: &Page<'a>, language: &str) -> Option<&'a str> {
     let subjects = page.lines.iter().filter_map(|line| line.strip_prefix("Subject:")).map(str::trim).take(1);
     let headings = page.sections.iter().filter(|section| section.level > 0).map(|section| section.heading);
-    headings.chain(subjects).find(|heading| is_fragment(heading))
+    headings.chain(subjects).find(|heading| is_fragment(heading, Some(language)))
 }
 
-/// Whether a heading is a piece of a sentence.
-pub fn is_fragment(heading: &str) -> bool {
+/// Whether a heading is a piece of a sentence. Where its language is not known, it is English if it looks so.
+pub fn is_fragment(heading: &str, language: Option<&str>) -> bool {
     let bare = heading.trim_matches(['*', '_', '#', ' ', '"', '“', '”']);
     let words: Vec<&str> = bare.split_whitespace().collect();
-    let (Some(first), Some(last)) = (words.first(), words.last()) else { return true };
-    let word = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let (first_word, last_word) = (word(first), word(last));
-    let is_asked = words.iter().any(|other| ASKING.contains(&word(other).as_str()));
-    // `Vitamin A` and `Plan an` are told apart by the capital; a mark behind the word shows that it was meant.
-    let is_plain = last.chars().all(|c| c.is_lowercase());
-    let is_open = words.len() > 1 && is_plain && OPEN_ENDS.contains(&last_word.as_str());
-    let is_dangling = words.len() >= MIN_WORDS && is_plain && !is_asked && DANGLING.contains(&last_word.as_str());
-    let is_inner = words.len() >= MIN_WORDS
-        && first.starts_with(char::is_lowercase)
-        && INNER_STARTS.contains(&first_word.as_str());
+    if words.is_empty() {
+        return true;
+    }
     let is_unclosed = bare.matches('(').count() > bare.matches(')').count();
-    let is_cut = bare.ends_with([',', ';', '，', '、', '(', '[', '&', '–', '—']);
-    is_open || is_dangling && ends_without_verb(&words) || is_inner || is_unclosed || is_cut || words.len() > MAX_WORDS
+    let cut = [',', ';', '，', '、', '(', '[', '&', '–', '—'];
+    is_unclosed
+        || words.len() > MAX_WORDS
+        || (bare.ends_with(cut) && !ends_in_greek(bare))
+        || match language {
+            Some(tag) if language::is_english(tag) => english::is_fragment(&words),
+            Some(tag) => has_open_end(&words, tag),
+            None => english::looks_so(&words) && english::is_fragment(&words),
+        }
+}
+
+/// Whether a semicolon is Greek, and asks.
+fn ends_in_greek(heading: &str) -> bool {
+    heading.strip_suffix(';').is_some_and(|asked| {
+        asked.trim_end().ends_with(|c: char| matches!(c, '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}'))
+    })
+}
+
+/// Whether the last word, in lower case and without a mark, is one that its language ends no heading with.
+fn has_open_end(words: &[&str], tag: &str) -> bool {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let ends = OPEN_ENDS.iter().find(|(of, _)| *of == primary).map(|(_, ends)| *ends).unwrap_or_default();
+    words.len() > 1 && words.last().is_some_and(|last| ends.contains(last))
 }
 
 /// A heading that was cut to a length, without the words that it breaks off with.
 pub fn without_open_end(heading: &str) -> &str {
     let punctuation = [',', ';', ':', '(', '[', '&', '–', '—', ' '];
     let mut whole = heading.trim().trim_end_matches(punctuation);
-    while is_fragment(whole)
+    while is_fragment(whole, Some("en"))
         && let Some((before, _)) = whole.rsplit_once(' ')
     {
         whole = before.trim_end_matches(punctuation);
     }
     if whole.is_empty() { heading } else { whole }
-}
-
-/// `Sign up to` dangles; `A team to count on` and `Easy to work with` do not: an infinitive may end so.
-fn ends_without_verb(words: &[&str]) -> bool {
-    !words[..words.len() - 1].iter().any(|word| {
-        word.eq_ignore_ascii_case("to") || word.eq_ignore_ascii_case("you") || word.eq_ignore_ascii_case("we")
-    })
 }
 
 #[cfg(test)]
@@ -110,11 +90,16 @@ mod tests {
             "The team is",
             "has been used since",
             "Scans that are read and",
+            "Sourcegraph is a code search tool that",
+            "Search your code in",
+            "The benefits of using Sourcegraph on",
+            "to search code across repositories",
+            "maintained by a Stripe developer who left",
             "",
             "**",
             "Every scan is read twice, once by a model and once by a radiologist, and the results arrive within two hours of the visit, before patients leave the clinic again",
         ] {
-            assert!(is_fragment(heading), "{heading}");
+            assert!(is_fragment(heading, Some("en")), "{heading}");
         }
     }
 
@@ -169,8 +154,58 @@ mod tests {
             "Can we help?",
             "As seen on TV",
             "With love",
+            "Features our users asked for",
+            "The update everyone has been waiting for",
+            "A harbour worth sailing to",
+            "Values our team lives by",
+            "Sold as is",
+            "are you ready?",
+            "by the numbers",
+            "from zero to launch",
+            "to the moon and back",
+            "with love from us",
+            "Turn the heat on",
+            "Winter sale now on",
+            "Please sign in",
+            "The door you came in",
+            "A berth you can rely on",
+            "We can do that",
+            "More on that",
+            "Who are we",
+            "built by sailors",
         ] {
-            assert!(!is_fragment(heading), "{heading}");
+            assert!(!is_fragment(heading, Some("en")), "{heading}");
         }
+    }
+
+    #[test]
+    fn every_language_has_its_own_open_ends() {
+        for (language, heading) in [
+            ("el", "Πόσο κοστίζει;"),
+            ("de", "Rufen Sie uns an"),
+            ("de-AT", "Melden Sie sich jetzt an"),
+            ("nl", "Wat doen we"),
+            ("nl", "Wie zijn we"),
+            ("da", "Velkommen til vores by"),
+            ("da", "Kaffe og is"),
+            ("sv", "Priser för alla"),
+            ("fr", "Qui sommes-nous ?"),
+            ("es", "Lo que hacemos"),
+            ("zh", "我们的港口"),
+        ] {
+            assert!(!is_fragment(heading, Some(language)), "{language}: {heading}");
+            assert!(!is_fragment(heading, None), "{heading}");
+        }
+        for (language, heading) in [
+            ("de", "Häfen und"),
+            ("fr", "Le port et"),
+            ("nl", "De haven en"),
+            ("da", "Kaffe, te,"),
+            ("el", "Καφές, τσάι,"),
+            ("da", "Priser (fra"),
+        ] {
+            assert!(is_fragment(heading, Some(language)), "{language}: {heading}");
+        }
+        assert!(is_fragment("use the 3rd person we", None) && is_fragment("How the", None));
     }
 }

@@ -70,7 +70,7 @@ impl Spec {
         checks.require("banned_phrases", banned.is_empty(), format!("Do not use {}.", quoted(&banned)));
         let missing = lacked(text, rules.keywords);
         checks.require("keywords", missing.is_empty(), format!("Work in {}.", quoted(&missing)));
-        self.read_as_a_text(text, rules.topic, &mut checks);
+        self.read_as_a_text(text, rules, &mut checks);
         checks.require(
             "placeholders",
             !placeholder::is_left(text),
@@ -85,17 +85,17 @@ impl Spec {
     }
 
     /// Its headings that are none, as an instruction to the writer.
-    pub fn heading_fix(text: &str) -> Option<String> {
-        let fragment = answer::fragment(&Page::read(text))?;
+    pub fn heading_fix(text: &str, language: &str) -> Option<String> {
+        let fragment = answer::fragment(&Page::read(text), language)?;
         Some(format!("Word this heading so that it stands alone: \"{}\".", clip(fragment, MAX_NAMED_CHARS)))
     }
 
     /// What readers of any format expect.
-    fn read_as_a_text(&self, text: &str, topic: &str, checks: &mut Checks) {
-        let fix = Self::heading_fix(text);
+    fn read_as_a_text(&self, text: &str, rules: &Rules<'_>, checks: &mut Checks) {
+        let fix = Self::heading_fix(text, rules.language);
         checks.require("headings_whole", fix.is_none(), fix.unwrap_or_default());
         checks.require("sentences", answer::has_a_sentence(text), "Write whole sentences, each with its full stop.");
-        let speaks = answer::speaks_of_its_task_and_not_of(text, topic);
+        let speaks = answer::speaks_of_its_task_and_not_of(text, rules.topic);
         checks.require("task", !speaks, "Speak to the reader, and not of the text, the document or the task.");
     }
 

@@ -91,7 +91,7 @@ fn is_unfit(line: &str) -> bool {
     answer::is_refusal(line)
         || answer::repeats_the_prompt(line)
         || answer::is_example_heading(line)
-        || answer::is_fragment(line)
+        || answer::is_fragment(line, None)
         || answer::speaks_of_its_task(line)
         || placeholder::is_left(line)
 }

@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
             (Cow::Borrowed(answer.text.as_str()), None)
         };
         let text = self.usable(&answer_text, answer.is_cut).map_err(Wrong::Defect)?;
-        let mut fixes: Vec<String> = Spec::heading_fix(&text).into_iter().collect();
+        let mut fixes: Vec<String> = Spec::heading_fix(&text, &self.brief.language).into_iter().collect();
         // Where no edits follow, this is the only chance to mend the shape.
         if self.brief.max_rounds == 0 {
             fixes.extend(Spec::of(self.brief.format).fixes(&text, &rules(self.brief)));
