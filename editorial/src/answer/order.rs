@@ -56,9 +56,8 @@ static ORDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         format!(
             r"^{article} (?:[a-z-]+ ){{0,2}}{PARTS}s? (?:should|must|needs? to|has to|is too|could be|can be|lacks|does not)\b"
         ),
-        format!(
-            r"\b(?:paragraph|call to action)s?\b.*\b(?:should|must|needs to)\b|\b(?:should|must|needs to)\b.*\b(?:paragraph|call to action)\b"
-        ),
+        r"\b(?:paragraph|call to action)s?\b.*\b(?:should|must|needs to)\b|\b(?:should|must|needs to)\b.*\b(?:paragraph|call to action)\b"
+            .to_owned(),
         format!(
             r"^(?:please )?(?:add|replace|remove|shorten|rewrite|rephrase|reword|move|delete|split|merge|combine|expand|tighten|cut|change|improve|simplify|insert) {article} (?:[a-z-]+ ){{0,3}}{PARTS}s?(?:[.!,;]|$| (?:to|in|with|at|so|by|after|before|about|that|from|into)\b)"
         ),

@@ -21,6 +21,8 @@ static ANYWHERE: Patterns = LazyLock::new(|| compiled(english::anywhere().into_i
 static EDGES: Patterns = LazyLock::new(|| compiled(english::edges().into_iter().chain(languages::edges())));
 /// What [`EDGES`] does not mean: something that was done in the past, or elsewhere.
 static STORIES: Patterns = LazyLock::new(|| compiled([english::story()]));
+/// What [`OPENINGS`] do not mean: copy that sells a help to write.
+static OFFERS: Patterns = LazyLock::new(|| compiled([english::offer()]));
 /// A model begins with this; later it is about something else.
 static OPENINGS: Patterns = LazyLock::new(|| compiled(english::openings().into_iter().chain(languages::openings())));
 /// A report on a document: once it may be a document of the business's.
@@ -58,7 +60,8 @@ pub fn speaks_of_its_task_and_not_of(text: &str, topic: &str) -> bool {
         || reports >= MIN_REPORTS
         || edges.into_iter().any(|said| matches(&EDGES, said).is_some() && matches(&STORIES, said).is_none())
         || opening.is_some_and(|said| {
-            matches(&OPENINGS, said).or_else(|| matches(&REPORTS, said)).is_some_and(|found| !is_own(found))
+            let opens = matches(&OPENINGS, said).filter(|_| matches(&OFFERS, said).is_none());
+            opens.or_else(|| matches(&REPORTS, said)).is_some_and(|found| !is_own(found))
         })
 }
 

@@ -13,7 +13,7 @@ const LEAD: &str = r"(?:(?:overall|in (?:conclusion|summary|short|essence|genera
 /// What a report says, and nobody says of a thing that is used.
 const REPORTS: &str = r"(?:also )?(?:provides?|gives? an?|offers? an?|describes?|discuss(?:es)?|explains?|summari[sz]es?|outlines?|presents?|covers?|highlights?|mentions?|states?|emphasi[sz]es?|focus(?:es)? on|aims? to|introduces?|details|talks? about|is about|are about|is intended to|is structured|is divided|does not (?:mention|provide|say|state|specify)|can be summari[sz]ed|is an? (?:[a-z-]+ ){0,2}(?:summary|description|list|overview|introduction|explanation|guide|article|story|report)\b)";
 /// The source that a prompt gives.
-const GIVEN: &str = r"(?:given|provided|following|above|original|source) (?:text|document|passages?|information|content|article|context)";
+const GIVEN: &str = r"(?:(?:given|provided|source) (?:text|document|passages?|information|content|article|context)|(?:above|following|original) (?:text|passages?|context))";
 
 /// A topic that only asks for a text.
 pub(super) fn order() -> String {
@@ -39,7 +39,7 @@ pub(super) fn anywhere() -> Vec<String> {
         format!(r"{START}{LEAD}?the (?:text|document|passages?|article|information) (?:that )?you (?:have )?(?:provided|gave|shared) {REPORTS}"),
         format!(r"{START}the passages {REPORTS}"),
         r"\b(?:this|the) (?:document|passage) (?:provides|gives|offers|presents) (?:an?|the) (?:[a-z-]+ )?(?:overview|summary|introduction)\b".to_owned(),
-        r"\bthis (?:e-?mail|message|response) (?:provides|gives|contains) (?:information|an overview|details)\b".to_owned(),
+        r"\bthis (?:e-?mail|response) (?:provides|gives) (?:information|an overview|details)\b".to_owned(),
         r"\b(?:main|central|key) (?:idea|point|theme|topic|message|purpose|focus|argument)s? of (?:the|this) (?:text|passage|document) (?:is|are)\b".to_owned(),
         r"\b(?:the|this) (?:text|summary|document|draft|response|e-?mail|post|article) (?:is|should be|must be) (?:written )?in the (?:style|tone|format|shape) of\b".to_owned(),
         r"\b(?:the|this) (?:e-?mail|post|article|newsletter|text|draft) (?:should|must) (?:have|include|contain|begin with|start with) an? (?:clear |short |catchy |compelling )?(?:subject line|greeting|headline|call to action|title|sign-off)\b".to_owned(),
@@ -92,12 +92,19 @@ pub(super) fn edges() -> Vec<String> {
 
 /// Somebody tells of another text, or sends one.
 pub(super) fn story() -> String {
-    r"\b(?:before|ago|last (?:week|month|year)|yesterday|already|earlier|once|ever|since|when|but|in (?:19|20)\d\d|attached|of (?:the|this|our|your|last) (?:week|month|year|day|quarter)|of (?:what|how|our))\b".to_owned()
+    r"\b(?:before|ago|last (?:week|month|year)|yesterday|already|earlier|once|ever|since|when|but|in (?:19|20)\d\d|attached|of (?:the|this|our|your|last) (?:week|month|year|day|quarter)|of (?:what|how|our)|(?:a|my) thread|your (?:[a-z-]+ )?newsletter|links?|comments?|read (?:it|on|more)|published|(?:on|in) (?:our|my) blog)\b".to_owned()
+}
+
+/// Somebody sells a help to write.
+pub(super) fn offer() -> String {
+    r"\b(?:your?|seconds|minutes|hours|faster|without|easily|anything)\b".to_owned()
 }
 
 pub(super) fn openings() -> Vec<String> {
     vec![
-        format!(r"{START}(?:please )?{WRITE} (?:an?|the|this) {ADJECTIVES}{KINDS} (?:about|on|of|for|that|based)\b"),
+        format!(
+            r"{START}(?:please )?(?:write|compose|draft|summari[sz]e) (?:an?|the|this) {ADJECTIVES}{KINDS} (?:about|on|of|for)\b"
+        ),
         r"\b(?:tone|style|voice|language|length|structure|format) of (?:the|this) (?:text|summary|document|draft|response) (?:is|should|must|will)\b".to_owned(),
         format!(
             r"{START}(?:the|this) (?:document|summary|text|draft|passage|e-?mail|article|(?:blog )?post) (?:should|must) (?:be|include|contain|have|start|begin|end)\b"

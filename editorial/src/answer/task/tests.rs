@@ -179,6 +179,16 @@ fn texts_about_texts_and_their_own_contents_are_not() {
         "The contents of the box fit on one shelf.",
         "The following are open on Sundays: the shop and the bar.",
         "Based on the information provided by our patients, we open earlier.",
+        "In the following article, we look at how scans are read.",
+        "The above information is intended to help you choose.",
+        "This email contains information about your booking.",
+        "Here's a thread about how we halved the wait:",
+        "Here is your weekly newsletter.",
+        "I've written a blog post on how we did it; the link is in the comments.",
+        "Create a landing page for your boat in ten minutes.",
+        "Generate a product description for every item in your shop.",
+        "Write a blog post that people finish.",
+        "Draft an email about anything in seconds.",
     ] {
         assert!(!speaks_of_its_task(said), "{said}");
         for text in placed(said) {
