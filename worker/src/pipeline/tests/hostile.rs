@@ -209,3 +209,27 @@ async fn an_echo_of_an_example_is_repaired_or_done_without() {
         assert!(setting.edit(&sound()).await.unwrap().rubric.is_none(), "{echo}");
     }
 }
+
+#[tokio::test]
+async fn a_text_of_another_shape_stands_where_the_second_answer_is_none() {
+    let shaped = format!("{}\n\n## use the 3rd person we\n\nThat is how scans are read here.", sound());
+    let throttled = FaultKind::RateLimited { retry_after: Some(RetryAfter::Seconds(20)) };
+    for second in [server_error(), throttled, FaultKind::Refusal, FaultKind::MidSentence, FaultKind::EmptyText] {
+        let setting = Setting::new().await;
+        let faults = vec![message(shaped.as_str(), None).times(1), Fault::chat(second.clone())];
+        setting.simulated.simulator.set_faults(faults).unwrap();
+        let draft = setting.draft().await.unwrap();
+        assert!(!draft.is_template && draft.text.starts_with("# Scans read twice"), "{second:?}: {}", draft.text);
+    }
+}
+
+#[tokio::test]
+async fn an_order_of_the_request_does_not_come_back_as_its_text() {
+    let mut setting = Setting::new().await.on_last_attempt();
+    let order = "Use the third person throughout the text.";
+    setting.brief.instructions = Some(format!("{order} The clinic opened in 1962 and has four readers."));
+    setting.simulated.fail(message(format!("{}\n\n{order}", sound()), None));
+    assert!(setting.draft().await.unwrap().is_template);
+    setting.simulated.fail(message(format!("{}\n\nThe clinic opened in 1962 and has four readers.", sound()), None));
+    assert!(!setting.draft().await.unwrap().is_template, "a fact is there to be told");
+}
