@@ -38,7 +38,7 @@ async fn the_llm_has_its_own_name_and_a_search_that_is_off_is_not_shown(pool: Pg
     })
     .await;
     let checks = service.get("/health").await.expect(200).body["checks"].take();
-    assert_eq!(checks["limits"], json!([{"provider": "localhost", "capacity": 30, "remaining": 30, "waiting": 0}]));
+    assert_eq!(checks["limits"], json!([{"provider": "localhost", "capacity": 6000, "remaining": 6000, "waiting": 0}]));
     let breakers: Vec<_> = checks["breakers"].as_object().unwrap().keys().collect();
     assert!(breakers.iter().all(|name| name.starts_with("localhost/")), "{breakers:?}");
     let overview = service.get("/api/ops/overview").await.expect(200).body;

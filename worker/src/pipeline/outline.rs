@@ -185,13 +185,13 @@ mod tests {
         assert_eq!((plan.title.as_str(), plan.sections.len()), ("A title", 1));
         assert_eq!(plan.sections[0].points, ["a b"]);
         let plan: Outline = serde_json::from_value(json!({ "title": "A title", "sections": [
-            { "heading": "One", "points": "one line", "passages": ["1", 2.0] },
+            { "heading": "One", "points": "what it costs", "passages": ["1", 2.0] },
             { "heading": "Two", "points": null, "passages": null },
             { "heading": null },
         ] }))
         .unwrap();
         let plan = plan.checked().unwrap();
-        assert_eq!((plan.sections.len(), plan.sections[0].points.join("|").as_str()), (2, "one line"));
+        assert_eq!((plan.sections.len(), plan.sections[0].points.join("|").as_str()), (2, "what it costs"));
         assert_eq!((plan.sections[0].passages.as_slice(), plan.sections[1].points.len()), ([1, 2].as_slice(), 0));
         let empty = Outline { title: "#".into(), sections: Vec::new() };
         assert_eq!(empty.checked().unwrap_err().len(), 2);

@@ -111,7 +111,7 @@ impl Reviewed {
 
 impl Rubric {
     /// The form of the criteria in a schema.
-    pub(super) fn criteria_schema() -> serde_json::Value {
+    pub(super) fn criteria_schema() -> Value {
         let scores: serde_json::Map<_, _> =
             CRITERIA.iter().map(|name| ((*name).to_owned(), json!({ "type": "number" }))).collect();
         json!({ "type": "object", "properties": scores, "required": CRITERIA, "additionalProperties": false })

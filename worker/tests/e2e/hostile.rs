@@ -174,7 +174,10 @@ async fn judge(system: &System, id: JobId, case: &Case, degraded: &[&str]) -> Re
     let shown = job.to_string().to_lowercase();
     let content = result["content"].as_str().unwrap_or_default().to_lowercase();
     let is_clean = !shown.contains(MARK) && ![RULE, LESSON].iter().any(|said| content.contains(&said.to_lowercase()));
-    let is_told = case.becomes == "anything" || result["degraded"] == json!(degraded);
+    // Whether checks fail that nobody mended is the draft's, not the bad answer's.
+    let named = result["degraded"].as_array().cloned().unwrap_or_default();
+    let named: Vec<_> = named.into_iter().filter(|name| *name != "checks_failed").collect();
+    let is_told = case.becomes == "anything" || json!(named) == json!(degraded);
     let is_clean = is_clean && job["status"] == "succeeded";
     if is_clean && is_told { Ok(()) } else { Err(format!("not {degraded:?}: {job:#}")) }
 }

@@ -86,6 +86,8 @@ fn names_a_text(announced: &str) -> bool {
     // What stands in brackets belongs to the kind: `version (shorter)`.
     let (before, rest) = announced.split_once('(').unwrap_or((announced, ""));
     let announced = format!("{before} {}", rest.split_once(')').map_or("", |(_, behind)| behind));
+    // What stands in brackets says more of the text, as a version does.
+    let announced = announced.split('(').next().unwrap_or_default();
     let words: Vec<&str> =
         announced.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|word| !word.is_empty()).collect();
     (0..=MAX_ADJECTIVES.min(words.len())).take_while(|&at| at == 0 || !SMALL.contains(&words[at - 1])).any(|at| {

@@ -252,8 +252,8 @@ pub(in crate::provider) fn of(status: u16, body: &ErrorBody, waits: bool) -> Rea
         400 | 422 if said.is_called(&KEY_NAMES) || said.holds(&KEY_WORDS) => Reason::Key,
         300..=399 | 405 => Reason::Address,
         // A server that knows the address and not the model speaks of the model.
-        404 if said.text.is_empty() && said.names.is_empty() => Reason::Model,
-        404 => Reason::Address,
+        404 if said.holds(&ADDRESS_WORDS) || said.holds(&["not found"]) => Reason::Address,
+        404 => Reason::Model,
         429 | 498 => Reason::Busy,
         _ => Reason::Other,
     }
