@@ -92,6 +92,7 @@ mod tests {
             "Scans that are read and",
             "Sourcegraph is a code search tool that",
             "Search your code in",
+            "The readers of the scans at",
             "The benefits of using Sourcegraph on",
             "to search code across repositories",
             "maintained by a Stripe developer who left",
@@ -173,6 +174,11 @@ mod tests {
             "More on that",
             "Who are we",
             "built by sailors",
+            "Better than it was",
+            "Products our customers swear by",
+            "Ready when you are",
+            "The port that she sailed from",
+            "Ways to get involved in",
         ] {
             assert!(!is_fragment(heading, Some("en")), "{heading}");
         }

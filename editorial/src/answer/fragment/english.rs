@@ -9,7 +9,7 @@ const OPEN_ENDS: [&str; 16] = [
 const DANGLING: [&str; 14] =
     ["of", "for", "with", "by", "to", "from", "into", "as", "at", "is", "are", "was", "in", "on"];
 /// Words of headings that may end with such a word, wherever they stand.
-const ASKING: [&str; 27] = [
+const ASKING: [&str; 28] = [
     "what",
     "who",
     "whom",
@@ -36,6 +36,7 @@ const ASKING: [&str; 27] = [
     "you",
     "we",
     "they",
+    "it",
     "i",
 ];
 /// Words that such a word may stand behind: `Sold as is`, `Winter sale now on`, `Please sign in`.
@@ -115,8 +116,9 @@ fn is_dangling(words: &[String]) -> bool {
 
 /// Whether the last word is the verb of a clause: `our team lives`.
 fn has_subject(words: &[String]) -> bool {
-    let [.., owner, _, verb] = words else { return false };
-    OWNERS.contains(&owner.as_str()) && verb.ends_with('s') && words.len() > MIN_WORDS
+    let [.., owner, subject, verb] = words else { return false };
+    let agrees = verb.ends_with('s') != subject.ends_with('s');
+    OWNERS.contains(&owner.as_str()) && agrees && words.len() > MIN_WORDS
 }
 
 fn is_inner(words: &[String]) -> bool {
