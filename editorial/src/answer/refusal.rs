@@ -25,6 +25,8 @@ static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let english = [
         format!(r"(?:{sorry})?{cannot} (?:help|assist)(?: you)?(?: with (?:this|that|your|the|it|such|writing|creating|requests?)\b|\s*[.!]|$)"),
         format!(r"{sorry}{cannot} (?:help|assist)(?: you)? with\b"),
+        // A line that was cut off there.
+        format!(r"{sorry}{cannot}\W*$"),
         format!(r"(?:{sorry})?{cannot} (?:fulfil|fulfill|comply(?: with)?|complete|process|satisfy|accommodate|proceed with|engage with|answer)(?: (?:this|that|your|the|such)\b|\s*[.!]|$)"),
         format!(r"(?:{sorry})?{cannot} (?:write|create|generate|produce|compose|draft|provide|continue|discuss|share) (?:this\b|that\b|such\b|about\b|on this\b|anything\b|(?:any |more |an? |the |your )?(?:[a-z-]+ )?(?:requested )?{kinds}\b|(?:any |more |the )?information\b)"),
         format!(r"(?:{sorry})?{cannot} (?:access|view|open|see|read|find) (?:the|any|your|these|external|real-time) (?:[a-z-]+ )?{things}\b"),
@@ -84,6 +86,7 @@ mod tests {
     fn refusals_name_what_was_asked_for() {
         for text in [
             "I'm sorry, but I can't help with that request.",
+            "I'm sorry, but I can't",
             "I'm sorry, but I can't help with moorings.",
             "죄송하지만 계류에 대한 글은 쓸 수 없습니다.",
             "I’m sorry, I can’t assist with that.",

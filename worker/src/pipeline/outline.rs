@@ -184,7 +184,7 @@ mod tests {
         let plan = plan.checked().unwrap();
         assert_eq!((plan.title.as_str(), plan.sections.len()), ("A title", 1));
         assert_eq!(plan.sections[0].points, ["a b"]);
-        let plan: Outline = serde_json::from_value(json!({ "title": "A title", "sections": [
+        let plan: Outline = serde_json::from_value(json!({ "title": "Scans read twice", "sections": [
             { "heading": "One", "points": "what it costs", "passages": ["1", 2.0] },
             { "heading": "Two", "points": null, "passages": null },
             { "heading": null },

@@ -102,7 +102,7 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     let mut wrong = vec![why.to_owned()];
     // What a model thinks aloud is no answer, unless there is no other.
     let said = THOUGHTS.iter().filter_map(|end| Some(answer.text.rfind(end)? + end.len())).max().unwrap_or(0);
-    for (place, object) in objects(&answer.text[said..]).chain(objects(&answer.text[..said])).enumerate() {
+    for (place, object) in objects(&answer.text[said..]).chain(objects(&answer.text)).enumerate() {
         let shape = serde_json::from_str::<T>(object)
             .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);
         match shape.and_then(T::checked) {

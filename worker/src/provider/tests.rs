@@ -122,7 +122,7 @@ async fn a_model_of_vectors_that_is_down_is_left_alone_and_others_are_not() {
 #[tokio::test]
 async fn what_is_wrong_with_the_setting_of_vectors_is_named() {
     let simulated = with_embeddings().await;
-    for (code, variable) in [(401, "COPYDESK_EMBEDDINGS_API_KEY"), (404, "COPYDESK_EMBEDDINGS_MODEL")] {
+    for (code, variable) in [(401, "COPYDESK_EMBEDDINGS_API_KEY"), (404, "COPYDESK_EMBEDDINGS_BASE_URL")] {
         simulated.fail(Fault::embeddings(status(code)));
         let error = embed(&simulated).await.unwrap_err().to_string();
         assert!(error.ends_with(&format!("see {variable}")), "{error}");
@@ -277,7 +277,10 @@ async fn a_429_says_nothing_of_the_providers_health() {
     loop {
         match simulated.ask().await {
             Ok(_) => break,
-            Err(ProviderError::Throttled { .. }) => tokio::task::yield_now().await,
+            Err(ProviderError::Throttled { until, .. }) => {
+                let wait = until - copydesk_common::clock::now();
+                tokio::time::sleep(wait.to_std().unwrap_or_default()).await;
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -288,7 +291,7 @@ async fn what_an_operator_must_mend_names_the_variable() {
     let cases = [
         (Fault::chat(status(401)), "GROQ_API_KEY"),
         (Fault::chat(status(403)), "GROQ_API_KEY"),
-        (Fault::chat(status(404)), "COPYDESK_LLM_MODEL"),
+        (Fault::chat(status(404)), "COPYDESK_LLM_BASE_URL"),
         (Fault::chat(decommissioned()), "COPYDESK_LLM_MODEL"),
     ];
     let simulated = Simulated::start().await;
