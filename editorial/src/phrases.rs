@@ -1,6 +1,9 @@
-//! Lists of words and phrases: files under `phrases/`, one phrase on a line.
+//! Lists of words and phrases: files under `phrases/`, one phrase on a line; and patterns, where a phrase has too many
+//! forms to be listed.
 
 use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// The phrases of a file, read at the first use.
 pub(crate) type Phrases = LazyLock<Vec<&'static str>>;
@@ -18,6 +21,15 @@ pub(crate) use phrases;
 /// The lines with a phrase. Lines that begin with `# ` are comments.
 pub(crate) fn read(file: &'static str) -> Vec<&'static str> {
     file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("# ")).collect()
+}
+
+/// Patterns, compiled at the first use; `None` where one of them is none, which no test would pass with.
+pub(crate) type Patterns = LazyLock<Option<Regex>>;
+
+/// One pattern of which each matches by itself.
+pub(crate) fn any_of(patterns: impl IntoIterator<Item = String>) -> Option<Regex> {
+    let patterns: Vec<String> = patterns.into_iter().map(|pattern| format!("(?:{pattern})")).collect();
+    Regex::new(&patterns.join("|")).ok()
 }
 
 #[cfg(test)]

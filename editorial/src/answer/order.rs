@@ -2,9 +2,8 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
 use super::task::speaks_of_its_task_and_not_of;
+use crate::phrases::{Patterns, any_of};
 use crate::text::sentence::sentences;
 
 /// The parts of a text, as an editor names them.
@@ -50,7 +49,7 @@ const VERBS: [&str; 36] = [
 ];
 
 /// What says how a paragraph should be, in place of one.
-static ORDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static ORDER: Patterns = LazyLock::new(|| {
     let article = r"(?:the|this|that|an?|each|every|more|its)";
     let patterns = [
         format!(
@@ -63,7 +62,7 @@ static ORDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         ),
         r"^(?:no changes?|unchanged|as it (?:is|was)|same as (?:before|the original)|see above)\b".to_owned(),
     ];
-    Regex::new(&patterns.map(|pattern| format!("(?:{pattern})")).join("|")).ok()
+    any_of(patterns)
 });
 
 /// Whether a paragraph is none but says what one should be, or speaks of its task. On a topic that is about such

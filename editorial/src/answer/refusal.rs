@@ -3,9 +3,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
-use crate::phrases::{Phrases, phrases};
+use crate::phrases::{Patterns, Phrases, any_of, phrases};
 
 /// Beginnings of a refusal.
 static REFUSALS: Phrases = phrases!("refusals.txt");
@@ -17,7 +15,7 @@ const PARAGRAPHS: usize = 3;
 const QUOTES: [char; 7] = ['"', '“', '„', '«', '‘', '「', '\''];
 
 /// What cannot be done, and what it cannot be done with. Each begins a line in lower case.
-static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static PATTERNS: Patterns = LazyLock::new(|| {
     let sorry = r"(?:(?:i'm|i am) (?:very |really |so )?sorry|sorry|i apologi[sz]e|my apologies|unfortunately|i'm afraid|i am afraid)[,.;:]? (?:but )?(?:that )?";
     let cannot = r"i(?: simply)?(?: can't| cannot| can not| am unable to|'m unable to| am not able to|'m not able to| won't be able to| will not be able to| won't| will not| must decline to| have to decline to)(?: currently)?";
     let kinds = r"(?:text|e-?mail|article|post|blog post|newsletter|press release|summary|description|case study|faq|script|landing page|ad|copy|content|document|draft|thread|response)";
@@ -54,8 +52,7 @@ static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"üzgünüm, ancak.*(?:yardımcı|yazamam|oluşturamam|isteğ|yanıt)",
     ];
     let patterns = english.into_iter().chain(others.map(str::to_owned));
-    let patterns: Vec<String> = patterns.map(|pattern| format!("(?:{pattern})")).collect();
-    Regex::new(&format!("^(?:{})", patterns.join("|"))).ok()
+    any_of(patterns.map(|pattern| format!("^(?:{pattern})")))
 });
 
 /// Whether a text refuses or speaks of its author.

@@ -4,29 +4,25 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
+use crate::phrases::{Patterns, any_of};
 use crate::text::sentence::sentences;
 use crate::text::{language, phrase};
 
 mod english;
 mod languages;
 
-/// Patterns of one kind, each for a sentence in lower case.
-type Patterns = LazyLock<Option<Regex>>;
-
 /// Nobody but a model says this.
-static ANYWHERE: Patterns = LazyLock::new(|| compiled(english::anywhere().into_iter().chain(languages::anywhere())));
+static ANYWHERE: Patterns = LazyLock::new(|| any_of(english::anywhere().into_iter().chain(languages::anywhere())));
 /// A model says this in front of its text or behind it; in the middle it may be a story.
-static EDGES: Patterns = LazyLock::new(|| compiled(english::edges().into_iter().chain(languages::edges())));
+static EDGES: Patterns = LazyLock::new(|| any_of(english::edges().into_iter().chain(languages::edges())));
 /// What [`EDGES`] does not mean: something that was done in the past, or elsewhere.
-static STORIES: Patterns = LazyLock::new(|| compiled([english::story()]));
+static STORIES: Patterns = LazyLock::new(|| any_of([english::story()]));
 /// What [`OPENINGS`] do not mean: copy that sells a help to write.
-static OFFERS: Patterns = LazyLock::new(|| compiled([english::offer()]));
+static OFFERS: Patterns = LazyLock::new(|| any_of([english::offer()]));
 /// A model begins with this; later it is about something else.
-static OPENINGS: Patterns = LazyLock::new(|| compiled(english::openings().into_iter().chain(languages::openings())));
+static OPENINGS: Patterns = LazyLock::new(|| any_of(english::openings().into_iter().chain(languages::openings())));
 /// A report on a document: once it may be a document of the business's.
-static REPORTS: Patterns = LazyLock::new(|| compiled(english::reports().into_iter().chain(languages::reports())));
+static REPORTS: Patterns = LazyLock::new(|| any_of(english::reports().into_iter().chain(languages::reports())));
 /// What a report is on.
 const REPORTED: [&str; 10] =
     ["document", "text", "summary", "draft", "prompt", "passage", "article", "author", "email", "post"];
@@ -34,11 +30,6 @@ const REPORTED: [&str; 10] =
 const MIN_REPORTS: usize = 2;
 /// The fewest words of a sentence: a greeting has fewer.
 const MIN_SENTENCE_WORDS: usize = 4;
-
-fn compiled(patterns: impl IntoIterator<Item = String>) -> Option<Regex> {
-    let patterns: Vec<String> = patterns.into_iter().map(|pattern| format!("(?:{pattern})")).collect();
-    Regex::new(&patterns.join("|")).ok()
-}
 
 /// Whether a text speaks of its task. Code is ignored.
 pub fn speaks_of_its_task(text: &str) -> bool {
@@ -76,7 +67,7 @@ fn matches<'a>(patterns: &Patterns, sentence: &'a str) -> Option<&'a str> {
 
 /// Whether a topic is about such a thing, and not only asks for one.
 fn is_about(topic: &str, noun: &str) -> bool {
-    static ORDER: Patterns = LazyLock::new(|| compiled([english::order()]));
+    static ORDER: Patterns = LazyLock::new(|| any_of([english::order()]));
     let order = matches(&ORDER, topic).map_or(0, str::len);
     let topic = &topic[order..];
     phrase::holds(topic, noun) || phrase::holds(topic, &format!("{noun}s"))

@@ -2,13 +2,11 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
-use crate::phrases::{Phrases, phrases};
+use crate::phrases::{Patterns, Phrases, any_of, phrases};
 use crate::text::phrase;
 
 /// Offers to change the text. What a business offers to its customers ("feel free to change your booking") is none.
-static OFFERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static OFFERS: Patterns = LazyLock::new(|| {
     let offers = r"(?:let me know|feel free to|if you'd like|if you would like|i can also|i'm happy to|happy to|would you like)\b";
     let changing = r"(?:adjust|revis|tweak|edit|modif|tailor|chang|expand|shorten|rewrit|refin|make)[a-z]*";
     let text = r"(?:text|draft|post|article|version|tone|e-?mail|copy|newsletter|thread|script|content|style)s?";
@@ -20,7 +18,7 @@ static OFFERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\blet me know\b.*\bi can (?:also )?(?:revise|tweak|edit|rewrite|expand|shorten|refine)\b".to_owned(),
         r"\b(?:a|in a) different tone\b".to_owned(),
     ];
-    Regex::new(&patterns.map(|pattern| format!("(?:{pattern})")).join("|")).ok()
+    any_of(patterns)
 });
 /// Last lines that are about the text, without emphasis and brackets.
 const REMARKS: [&str; 6] =
