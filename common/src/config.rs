@@ -24,7 +24,7 @@ pub(crate) use address::{Address, Sentinels};
 pub use api::ApiConfig;
 pub use embeddings::EmbeddingsConfig;
 pub use postgres::PostgresConfig;
-pub use providers::{ProvidersConfig, SearchProvider};
+pub use providers::{OTHER_NAMES, ProvidersConfig, SearchProvider};
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use worker::WorkerConfig;
 

@@ -3,11 +3,8 @@
 
 use std::error::Error;
 
-use copydesk_common::config::ProvidersConfig;
+use copydesk_common::config::{OTHER_NAMES, ProvidersConfig};
 use copydesk_common::store::{self, Store};
-
-/// The providers that are no LLM.
-const OTHERS: [&str; 3] = ["tavily", "searxng", "embeddings"];
 
 /// Warns of limits in Postgres that are of no configured provider. Asks once.
 pub(crate) async fn warn(store: Store, providers: ProvidersConfig) {
@@ -30,7 +27,7 @@ fn unused<'a, A: Iterator<Item = &'a str>>(accounts: A, providers: &ProvidersCon
     let llm = providers.llm_name();
     accounts.filter(move |account| {
         let provider = account.split('/').next().unwrap_or_default();
-        llm != provider && !OTHERS.contains(&provider)
+        llm != provider && !OTHER_NAMES.contains(&provider)
     })
 }
 

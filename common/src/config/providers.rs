@@ -11,7 +11,7 @@ use super::model_limits::ModelLimits;
 use super::prices::Prices;
 use super::windows::Windows;
 use crate::money::MicroUsd;
-use crate::quota::ProviderName;
+use crate::quota::{ProviderName, Quotas};
 
 /// Models that may stand in: a job asks Redis once for each that is down.
 const MAX_FALLBACK_MODELS: usize = 8;
@@ -29,8 +29,9 @@ const GROQ_PER_MINUTE: u32 = 30;
 const PRIVATE_PER_MINUTE: u32 = 6_000;
 /// The longest name of a provider, in bytes: it is part of keys and metrics.
 const MAX_NAME_BYTES: usize = 64;
-/// Names that other providers have.
-const OTHER_NAMES: [&str; 3] = ["tavily", "searxng", "embeddings"];
+/// The names of the providers that are no LLM.
+pub const OTHER_NAMES: [&str; 3] =
+    [SearchProvider::Tavily.as_str(), SearchProvider::Searxng.as_str(), Quotas::EMBEDDINGS];
 
 /// Who searches the web.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -44,7 +45,7 @@ pub enum SearchProvider {
 
 impl SearchProvider {
     /// Its name in quotas, usage and metrics.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tavily => "tavily",
             Self::Searxng => "searxng",
