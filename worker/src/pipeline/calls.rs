@@ -18,7 +18,7 @@ use super::error::StageError;
 use crate::broadcast::{Audience, Broadcast};
 use crate::metric;
 use crate::provider::chain::{AnsweredBy, Chain, Shortfall};
-use crate::provider::chat::{Answer, ChatRequest, Meter, Sink};
+use crate::provider::chat::{Answer, ChatRequest, Sink};
 use crate::provider::embeddings::Embedded;
 use crate::provider::search::Search;
 use crate::provider::web_page::WebPage;
@@ -48,7 +48,7 @@ struct Owed<'a> {
 
 impl Drop for Owed<'_> {
     fn drop(&mut self) {
-        if let Some(written) = self.request.meter.written() {
+        if let Some(written) = self.request.meter.take() {
             self.calls.cut_off(self.model, self.request.prompt_tokens.into(), written);
         }
     }
@@ -229,7 +229,6 @@ impl Calls {
         request: &ChatRequest,
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, StageError> {
-        let request = &ChatRequest { meter: Meter::default(), ..request.clone() };
         let _owed = Owed { calls: self, model, request };
         let call = |sink| {
             self.patiently(self.llm(), move |timeout| model.complete(self.rank_at(model), timeout, request, sink))

@@ -101,8 +101,9 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     let why = if answer.is_cut { "The answer broke off: keep it shorter." } else { "The answer held no JSON object." };
     let mut wrong = vec![why.to_owned()];
     // What a model thinks aloud is no answer, unless there is no other.
-    let said = THOUGHTS.iter().filter_map(|end| Some(answer.text.rfind(end)? + end.len())).max().unwrap_or(0);
-    for (place, object) in objects(&answer.text[said..]).chain(objects(&answer.text)).enumerate() {
+    let behind = THOUGHTS.iter().filter_map(|end| Some(answer.text.rfind(end)? + end.len())).max();
+    let texts = behind.map(|at| &answer.text[at..]).into_iter().chain([answer.text.as_str()]);
+    for (place, object) in texts.flat_map(objects).enumerate() {
         let shape = serde_json::from_str::<T>(object)
             .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);
         match shape.and_then(T::checked) {

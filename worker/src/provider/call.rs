@@ -37,7 +37,9 @@ pub enum CallError {
     Status {
         /// The status.
         status: u16,
-        /// How long the provider says that it takes no calls.
+        /// Why, as far as it can be told.
+        reason: Reason,
+        /// How long the provider says that it takes no calls; never no time at all.
         retry_after: Option<Duration>,
         /// What it says of the error, bounded: for telling one refusal from another, not for logs.
         body: ErrorBody,
@@ -72,9 +74,7 @@ impl CallError {
     /// Why the provider refused, where it did.
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Status { status, retry_after, body } => {
-                Some(reason::of(*status, body, retry_after.is_some_and(|wait| !wait.is_zero())))
-            }
+            Self::Status { reason, .. } => Some(*reason),
             _ => None,
         }
     }
@@ -83,9 +83,7 @@ impl CallError {
     pub(super) fn health(&self) -> Health {
         match self {
             Self::TimedOut(_) | Self::Connection(_) | Self::CutShort | Self::NoEngine => Health::Unhealthy,
-            Self::Status { status: 408 | 500.., .. } if matches!(self.reason(), Some(Reason::Other)) => {
-                Health::Unhealthy
-            }
+            Self::Status { status: 408 | 500.., reason: Reason::Other, .. } => Health::Unhealthy,
             // It answered, if badly.
             _ => Health::Neutral,
         }
@@ -103,11 +101,10 @@ impl CallError {
     /// A wait that is over says nothing, and one that is next to none is lengthened: a refusal must not be answered
     /// by a storm.
     pub(super) fn closed_for(&self) -> Option<Duration> {
-        let Self::Status { status, retry_after, .. } = self else { return None };
-        let told = retry_after.filter(|wait| !wait.is_zero());
-        let wait = match (status, self.reason()) {
-            (_, Some(Reason::Busy)) => told.unwrap_or(DEFAULT_CLOSED_FOR),
-            (503, _) => told?,
+        let Self::Status { status, reason, retry_after, .. } = self else { return None };
+        let wait = match (status, reason) {
+            (_, Reason::Busy) => retry_after.unwrap_or(DEFAULT_CLOSED_FOR),
+            (503, _) => (*retry_after)?,
             _ => return None,
         };
         Some(wait.clamp(MIN_CLOSED_FOR, MAX_CLOSED_FOR))
@@ -196,11 +193,13 @@ pub(super) fn told(error: ErrorBody, headers: &HeaderMap) -> CallError {
 
 /// What an error says, be it an answer's status or an event in a stream.
 fn refused(status: u16, headers: &HeaderMap, body: ErrorBody) -> CallError {
-    let told = retry_after::read(headers, &body.text()).filter(|wait| !wait.is_zero());
+    // A wait that is over says nothing.
+    let is_some_time = |wait: &Duration| !wait.is_zero();
+    let told = retry_after::read(headers, &body.text()).filter(is_some_time);
     let delay = || body.retry_delay().and_then(retry_after::duration);
-    let zero = || retry_after::read(headers, "");
-    let retry_after = told.or_else(delay).or_else(|| allowance::closed_for(headers)).or_else(zero);
-    CallError::Status { status, retry_after, body }
+    let closed_for = || allowance::closed_for(headers).filter(is_some_time);
+    let retry_after = told.or_else(delay).or_else(closed_for);
+    CallError::Status { status, reason: reason::of(status, &body, retry_after.is_some()), retry_after, body }
 }
 
 /// The body, unless it is larger than any sound answer: no more of it is read than that.

@@ -94,7 +94,7 @@ impl Shortfall {
         match error {
             ProviderError::BreakerOpen { .. } => {}
             ProviderError::Failed { .. } if is_last_chance => {}
-            ProviderError::Misconfigured { variable, .. } if variable == model.variable => model.note_unknown(),
+            ProviderError::Misconfigured { variable, .. } if variable == model.variable() => model.note_unknown(),
             error => return Err(error),
         }
         self.0 = Some(match self.0.take() {

@@ -48,10 +48,10 @@ pub struct ChatRequest {
 pub struct Meter(Arc<Mutex<Option<u64>>>);
 
 impl Meter {
-    /// Tokens written so far, about; `None` where the call was not made, or nothing is owed for it.
-    pub fn written(&self) -> Option<u64> {
+    /// Takes the tokens written so far, about; `None` where the call was not made, or nothing is owed for it.
+    pub fn take(&self) -> Option<u64> {
         // About four bytes make a token. Counting them rightly would hold the stream up.
-        self.lock().map(|bytes| bytes.div_ceil(4))
+        self.lock().take().map(|bytes| bytes.div_ceil(4))
     }
 
     /// The call is made.

@@ -179,9 +179,9 @@ impl Gate {
                     let until = clock::now() + closed_for.unwrap_or_default();
                     ProviderError::Throttled { provider, until }
                 }
-                (Some(Reason::TooLong(room)), source) => {
+                (Some(Reason::TooLong(_)), source) => {
                     let model = self.quota.model().to_owned();
-                    ProviderError::TooLong { provider, model, room, most: 0, is_shorter: false, source }
+                    ProviderError::TooLong { provider, model, most: 0, is_shorter: false, source }
                 }
                 (Some(Reason::Parameter(parameter)), CallError::Status { status, .. }) => {
                     ProviderError::ParameterRefused { provider, parameter, status }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use copydesk_common::config::{ProvidersConfig, windows};
 use reqwest::RequestBuilder;
-use secrecy::ExposeSecret;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use url::Url;
+
+use super::call::{self, CallError};
+use super::{body, http_client};
 
 /// How long each question may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
@@ -33,15 +35,15 @@ pub struct Told {
 /// The server does not answer at all.
 #[derive(Debug, thiserror::Error)]
 #[error("the LLM server does not answer")]
-struct Silent(#[source] reqwest::Error);
+struct Silent(#[source] CallError);
 
 /// Asks the server for what the configuration does not say, and says what is known in one line of the log. A server
 /// that is not up yet is asked again by [`late`].
 pub async fn learn(mut config: ProvidersConfig) -> ProvidersConfig {
-    let asked: Vec<String> = config.models_without_window().into_iter().map(str::to_owned).collect();
-    let told = if asked.is_empty() { Ok(Told::default()) } else { ask(&config, &asked).await };
-    let is_up = told.is_ok();
-    let told = told.unwrap_or_else(|error| {
+    let asked = unknown(&config);
+    let told = if asked.is_empty() { None } else { Some(ask(&config, &asked).await) };
+    let answers = told.as_ref().map(Result::is_ok);
+    let told = told.unwrap_or_else(|| Ok(Told::default())).unwrap_or_else(|error| {
         tracing::warn!(error = &error as &dyn Error, "the LLM server cannot be asked for its windows yet");
         Told::default()
     });
@@ -51,13 +53,13 @@ pub async fn learn(mut config: ProvidersConfig) -> ProvidersConfig {
     if config.llm_concurrency == 0 {
         config.llm_concurrency = told.slots.unwrap_or(0);
     }
-    report(&config, is_up);
+    report(&config, answers);
     config
 }
 
 /// Asks a server that is not up yet until it answers, and tells its windows.
 pub async fn late(config: ProvidersConfig, mut take: impl FnMut(&str, u32)) {
-    let asked: Vec<String> = config.models_without_window().into_iter().map(str::to_owned).collect();
+    let asked = unknown(&config);
     while !asked.is_empty() {
         if let Ok(told) = ask(&config, &asked).await {
             for (model, tokens) in &told.windows {
@@ -73,14 +75,20 @@ pub async fn late(config: ProvidersConfig, mut take: impl FnMut(&str, u32)) {
     }
 }
 
-fn report(config: &ProvidersConfig, is_up: bool) {
+/// The models whose windows nobody said.
+fn unknown(config: &ProvidersConfig) -> Vec<String> {
+    config.models_without_window().into_iter().map(str::to_owned).collect()
+}
+
+/// `answers` is whether the server did, where it was asked.
+fn report(config: &ProvidersConfig, answers: Option<bool>) {
     let windows = config.windows();
     let window = |model: &str| windows.of(model).unwrap_or(windows::UNKNOWN_TOKENS);
     let assumed = config.models_without_window().join(", ");
     tracing::info!(
         provider.name = %config.llm_name(),
         llm.address = config.llm_base_url.host_str().unwrap_or_default(),
-        llm.answers = is_up,
+        llm.answers = answers,
         model = config.llm_model,
         window_tokens = window(&config.llm_model),
         reviewer = config.review_model(),
@@ -116,7 +124,7 @@ async fn ask(config: &ProvidersConfig, models: &[String]) -> Result<Told, Silent
 /// A server's addresses, and how it is asked.
 struct Server {
     http: reqwest::Client,
-    config_key: Option<String>,
+    headers: HeaderMap,
     /// Up to and with the version.
     base: String,
     /// Without it: where servers keep what is not OpenAI's.
@@ -124,13 +132,13 @@ struct Server {
 }
 
 impl Server {
-    fn of(config: &ProvidersConfig) -> Result<Self, reqwest::Error> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let base = without_credentials(&config.llm_base_url);
+    fn of(config: &ProvidersConfig) -> Result<Self, CallError> {
+        let http = http_client().map_err(CallError::of)?;
+        let base = config.llm_base_url.as_str().trim_end_matches('/').to_owned();
         let root = base.strip_suffix("/v1").unwrap_or(&base).to_owned();
-        let config_key = config.groq_api_key.as_ref().map(|key| key.expose_secret().to_owned());
-        Ok(Self { http, config_key, base, root })
+        // A key that no header takes stops the start a moment later.
+        let headers = call::bearer(config.groq_api_key.as_ref(), "GROQ_API_KEY").unwrap_or_default();
+        Ok(Self { http, headers, base, root })
     }
 
     async fn get(&self, url: &str) -> Result<Value, Silent> {
@@ -151,21 +159,15 @@ impl Server {
 
     /// What is answered as JSON; nothing where the answer is a refusal.
     async fn send(&self, request: RequestBuilder) -> Result<Value, Silent> {
-        let request = match &self.config_key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        };
-        let answer = request.timeout(ANSWERS_WITHIN).send().await.map_err(|error| Silent(error.without_url()))?;
-        let is_short = answer.content_length().is_none_or(|bytes| bytes <= MAX_BODY_BYTES as u64);
-        if !answer.status().is_success() || !is_short {
-            return Ok(Value::Null);
+        match call::open(request.headers(self.headers.clone()), ANSWERS_WITHIN).await {
+            Ok(answer) => {
+                let bytes = call::read(answer, MAX_BODY_BYTES).await.unwrap_or_default();
+                Ok(body::json(&bytes).unwrap_or_default())
+            }
+            Err(CallError::Status { .. }) => Ok(Value::Null),
+            Err(error) => Err(Silent(error)),
         }
-        Ok(answer.json().await.unwrap_or_default())
     }
-}
-
-fn without_credentials(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// The window in a list of models. A server of one model answers to any name.

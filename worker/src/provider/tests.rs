@@ -2,11 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use copydesk_common::config::{Config, SearchProvider};
-use copydesk_common::quota::BreakerState;
+use copydesk_common::money::MicroUsd;
+use copydesk_common::quota::{AskedFor, BreakerState, Rank};
 use copydesk_domain::id::JobId;
 use copydesk_simulator::{Fault, FaultKind, Part, RetryAfter, Simulator, SimulatorConfig};
 
-use super::chat::Form;
+use super::chat::{Answer, ChatRequest, Form};
 use super::web_page::WebPage;
 use super::*;
 
@@ -366,7 +367,7 @@ async fn a_dropped_call_says_nothing_of_health() {
     let call = simulated.ask();
     assert!(tokio::time::timeout(Duration::from_millis(200), call).await.is_err());
     simulated.simulator.set_faults(Vec::new()).unwrap();
-    let breaker = simulated.providers.writer.primary().gate.breaker().await;
+    let breaker = simulated.providers.writer.primary().breaker().await;
     assert_eq!(breaker, Some(BreakerState::Closed), "a cancelled call says nothing of the provider's health");
     simulated.ask().await.unwrap();
 }
