@@ -25,6 +25,7 @@ pub use fragment::{fragment, is_fragment, without_open_end};
 pub use kind::has_a_sentence;
 pub use order::{is_order, orders};
 pub use refusal::is_refusal;
+pub use repetition::is_loop;
 pub use task::{speaks_of_its_task, speaks_of_its_task_and_not_of};
 pub use wrapping::{unwrap, unwrap_unfinished};
 
@@ -132,7 +133,7 @@ pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
         (Defect::Empty, words < MIN_WORDS),
         (Defect::Echo, echo::is_echo(text, asked.instructions) || example::is_left(text, asked.topic)),
         (Defect::Leak, echo::is_leak(text, &asked.private)),
-        (Defect::Repetition, repetition::is_repetition(&lower)),
+        (Defect::Repetition, repetition::is_loop(text) || repetition::is_repetition(&lower)),
         (Defect::TooLong, words > usize::from(asked.words) * MAX_LENGTH.0 + MAX_LENGTH.1),
         (Defect::WrongLanguage, language::other_than(asked.language, text).is_some()),
         (Defect::CutOff, is_cut || ending::is_cut_off(text)),
@@ -224,6 +225,26 @@ mod tests {
         assert_eq!(found(&text), None);
         assert_eq!(found(&format!("{text}{}", "It helps every patient we see. ".repeat(5))), Some(Defect::Repetition));
         assert_eq!(found(&format!("{GOOD}\n\n{}", "ha".repeat(500))), Some(Defect::Repetition));
+        assert_eq!(found(&format!("{GOOD}\n\n{}", "<script>\n\n".repeat(130))), Some(Defect::Repetition));
+    }
+
+    #[test]
+    fn a_loop_is_known_while_it_is_written_and_a_list_is_none() {
+        let counted =
+            |from: u32, to: u32| (from..to).map(|n| format!("Writing is what [{n}] is about, and ")).collect();
+        let lines =
+            |of: &str| (0..60).map(|n| format!("- {of} {}\n", ["one", "two", "six"][n % 3].repeat(n))).collect();
+        let loops: [String; 4] =
+            ["<name>\n</name>\n".repeat(90), "ß".repeat(700), counted(191, 240), "I am a professional. ".repeat(60)];
+        for text in loops {
+            assert!(is_loop(&format!("{GOOD}\n\n{text}")), "{text}");
+            assert!(!is_loop(&text[..text.len() / 4 - text.len() / 4 % 2]), "{text}");
+            assert!(!is_loop(&format!("{text}{GOOD}")), "it came out of it");
+        }
+        let texts: [String; 3] = [GOOD.repeat(3), lines("A scan of"), lines("[9] See also")];
+        for text in texts {
+            assert!(!is_loop(&text), "{text}");
+        }
     }
 
     #[test]

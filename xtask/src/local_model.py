@@ -1,6 +1,7 @@
 """Serves a model of llama.cpp's with OpenAI's API: its arguments are the port and the model's name."""
 
 import importlib.util
+import os
 import pathlib
 import sys
 import threading
@@ -16,6 +17,10 @@ parameters.hostnames = ["127.0.0.1"]
 parameters.port = port
 parameters.model_alias = {name}
 parameters.n_ctx = 8192
+# One for each core, of which two threads of a machine mostly share one: more wait for each other.
+threads = max(1, (os.cpu_count() or 2) // 2)
+parameters.cpuparams.n_threads = threads
+parameters.cpuparams_batch.n_threads = threads
 # The whole window for one call at a time.
 parameters.n_parallel = 1
 server = xllamacpp.Server(parameters)

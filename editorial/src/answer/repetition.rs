@@ -18,6 +18,19 @@ const MAX_WORD_CHARS: usize = 300;
 const MIN_VARIETY: f64 = 0.35;
 /// The fewest words for which the share is checked.
 const MIN_WORDS_FOR_VARIETY: usize = 120;
+/// The length of a text's end that is looked at for a loop, in bytes.
+const LOOP_BYTES: usize = 1_200;
+/// The longest piece that a loop repeats, in bytes.
+const MAX_PERIOD: usize = 300;
+
+/// Whether a text has run into a loop, as small models do until they have no room left: its end is one piece, at
+/// least four times, which differs in no more than its digits. Can be told while the text is being written.
+pub fn is_loop(text: &str) -> bool {
+    let Some(start) = text.len().checked_sub(LOOP_BYTES) else { return false };
+    let plain = |byte: &u8| if byte.is_ascii_digit() { b'0' } else { *byte };
+    let end: Vec<u8> = text.as_bytes()[start..].iter().map(plain).collect();
+    (1..=MAX_PERIOD).any(|period| end[period..] == end[..end.len() - period])
+}
 
 /// Whether a text in lower case repeats itself.
 pub(super) fn is_repetition(lower: &str) -> bool {

@@ -222,7 +222,8 @@ impl Calls {
         Err(shortfall.into_error().map_or(StageError::OutOfTime, StageError::from))
     }
 
-    /// One answer of a model: streamed to `sink`, or told it whole where the model refuses to stream.
+    /// One answer of a model: streamed to `sink`, or told it whole where the model refuses to stream. Where slots are
+    /// few it is streamed also if nobody listens: only then can a loop be ended.
     pub(super) async fn ask(
         &self,
         model: &Model,
@@ -233,7 +234,8 @@ impl Calls {
         let call = |sink| {
             self.patiently(self.llm(), move |timeout| model.complete(self.rank_at(model), timeout, request, sink))
         };
-        let Some(sink) = sink else { return call(None).await };
+        let unheard: Option<Sink<'_>> = if model.has_few_slots() { Some(&|_: &str| {}) } else { None };
+        let Some(sink) = sink.or(unheard) else { return call(None).await };
         let is_tried = model.streams();
         if is_tried {
             match call(Some(sink)).await {

@@ -225,6 +225,7 @@ impl Prompt {
             prompt_tokens: u32::try_from(self.tokens + form_tokens).unwrap_or(u32::MAX),
             max_completion_tokens,
             temperature,
+            frequency_penalty: 0.0,
             form,
             meter: Meter::default(),
         }

@@ -162,6 +162,16 @@ fn bad_objects() -> [FaultKind; 4] {
 }
 
 #[tokio::test]
+async fn a_server_of_few_slots_streams_also_where_nobody_listens() {
+    for (slots, streams) in [(0, false), (1, true), (9, false)] {
+        let setting = Setting::with(|config| config.llm_concurrency = slots).await;
+        // It meets only calls that are streamed.
+        setting.simulated.fail(Fault::chat(FaultKind::StreamError { as_event: false }));
+        assert_eq!(setting.draft().await.is_err(), streams, "{slots}");
+    }
+}
+
+#[tokio::test]
 async fn each_stage_has_a_sound_answer_and_counts_it() {
     let setting = Setting::new().await;
     let calls = setting.calls();

@@ -2,6 +2,7 @@
 //! more where they cannot be used.
 
 use copydesk_domain::stage::Stage;
+use copydesk_editorial::answer::Defect;
 
 use super::brief::Brief;
 use super::calls::{Calls, Listener};
@@ -12,12 +13,14 @@ use super::reading::{Read, Reader, Wrong};
 use super::room::Room;
 use crate::metric;
 use crate::provider::chain::AnsweredBy;
-use crate::provider::chat::{Answer, Form};
+use crate::provider::chat::{Answer, ChatRequest, Form};
 
 /// Room for a text, with its headings and citations, and for models that think first.
 const ROOM: Room = Room { english_word: 2, other_word: 4, spare: 1_500, most: 16_000 };
 /// Wording a text is no lookup: some freedom, little enough to stay with the passages.
 const TEMPERATURE: f32 = 0.6;
+/// What gets small models out of a loop, and leaves a text its terms.
+const AGAINST_LOOPS: f32 = 0.5;
 
 /// A text that can be used and shown, and who wrote it; [`StageError::Unusable`] or [`StageError::ContentRefused`]
 /// where the second answer cannot be either.
@@ -42,15 +45,14 @@ async fn twice(
     reader: &Reader<'_>,
     live: Option<&Live<'_>>,
 ) -> Result<(Read, AnsweredBy), StageError> {
-    let (answer, by) = complete(calls, prompt, reader.brief, live).await?;
+    let (answer, by) = complete(calls, prompt, 0.0, reader.brief, live).await?;
     let wrong = match reader.read(&answer) {
         Ok(read) => return Ok((read, by)),
         Err(wrong) => wrong,
     };
     metric::answer_repaired(stage);
     live.inspect(|live| live.discarded());
-    let fixes = wrong.fixes();
-    let again = again(calls, prompt, &fixes, reader, live).await;
+    let again = again(calls, prompt, &wrong, reader, live).await;
     match (again, wrong) {
         (Err(error), Wrong::Shape { read, .. }) => {
             tracing::info!(%error, "a text of another shape than asked for stands: the second answer was none");
@@ -64,12 +66,14 @@ async fn twice(
 async fn again(
     calls: &Calls,
     prompt: &Prompt,
-    fixes: &[String],
+    wrong: &Wrong,
     reader: &Reader<'_>,
     live: Option<&Live<'_>>,
 ) -> Result<(Read, AnsweredBy), StageError> {
-    let (answer, by) = complete(calls, &prompt.repair(fixes), reader.brief, live).await?;
-    match reader.told(fixes).read(&answer) {
+    let fixes = wrong.fixes();
+    let penalty = if matches!(wrong, Wrong::Defect(Defect::Repetition)) { AGAINST_LOOPS } else { 0.0 };
+    let (answer, by) = complete(calls, &prompt.repair(&fixes), penalty, reader.brief, live).await?;
+    match reader.told(&fixes).read(&answer) {
         // A text of another shape is a text all the same: its checks say what it lacks.
         Ok(read) | Err(Wrong::Shape { read, .. }) => Ok((read, by)),
         Err(Wrong::Defect(defect)) if defect.is_refusal() => Err(StageError::ContentRefused),
@@ -80,10 +84,12 @@ async fn again(
 async fn complete(
     calls: &Calls,
     prompt: &Prompt,
+    frequency_penalty: f32,
     brief: &Brief,
     live: Option<&Live<'_>>,
 ) -> Result<(Answer, AnsweredBy), StageError> {
     let request = prompt.request(Form::Text, ROOM.of(brief), TEMPERATURE);
+    let request = ChatRequest { frequency_penalty, ..request };
     let listener = live.map(|live| live as &dyn Listener);
     let (answer, by) = calls.complete(calls.writer(), &request, listener).await?;
     Ok((answer, AnsweredBy { lacked_room: prompt.lacks_room, ..by }))

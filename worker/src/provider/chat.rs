@@ -37,6 +37,8 @@ pub struct ChatRequest {
     pub max_completion_tokens: u32,
     /// How freely it words, 0 to 2.
     pub temperature: f32,
+    /// How much a word counts against itself each time it was said, -2 to 2; 0 says nothing of it.
+    pub frequency_penalty: f32,
     /// The answer's form.
     pub form: Form,
     /// What was seen of the answer so far.
@@ -163,6 +165,8 @@ pub(super) struct Spelling {
     pub(super) takes_max_tokens: bool,
     /// Whether it takes a temperature.
     pub(super) has_temperature: bool,
+    /// Whether it takes a frequency penalty.
+    pub(super) has_frequency_penalty: bool,
 }
 
 /// The client. Cheap to clone.
@@ -263,6 +267,8 @@ struct WireRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
@@ -299,6 +305,8 @@ impl<'a> WireRequest<'a> {
             max_completion_tokens: (!spelling.takes_max_tokens).then_some(request.max_completion_tokens),
             max_tokens: spelling.takes_max_tokens.then_some(request.max_completion_tokens),
             temperature: spelling.has_temperature.then_some(request.temperature),
+            frequency_penalty: Some(request.frequency_penalty)
+                .filter(|penalty| *penalty != 0.0 && spelling.has_frequency_penalty),
             response_format,
             stream: is_streamed.then_some(true),
             stream_options: is_streamed.then_some(StreamOptions { include_usage: true }),

@@ -41,6 +41,9 @@ pub struct Model {
     /// Whether it calls `max_completion_tokens` by its older name.
     takes_max_tokens: Memory,
     refuses_temperature: Memory,
+    refuses_frequency_penalty: Memory,
+    /// Whether its server answers few calls at once.
+    has_few_slots: bool,
     /// Whether the provider said that it does not know it: it is not asked for it where another model
     /// can be.
     is_unknown: Memory,
@@ -53,6 +56,7 @@ impl Model {
         client: ChatClient,
         gate: Gate,
         price: Option<Price>,
+        has_few_slots: bool,
     ) -> Self {
         Self {
             window,
@@ -67,6 +71,8 @@ impl Model {
             refuses_streams: Memory::default(),
             takes_max_tokens: Memory::default(),
             refuses_temperature: Memory::default(),
+            refuses_frequency_penalty: Memory::default(),
+            has_few_slots,
             is_unknown: Memory::default(),
         }
     }
@@ -137,6 +143,7 @@ impl Model {
         match parameter {
             Parameter::MaxCompletionTokens => &self.takes_max_tokens,
             Parameter::Temperature => &self.refuses_temperature,
+            Parameter::FrequencyPenalty => &self.refuses_frequency_penalty,
         }
     }
 
@@ -161,6 +168,7 @@ impl Model {
         let spelling = Spelling {
             takes_max_tokens: self.takes_max_tokens.holds(),
             has_temperature: !self.refuses_temperature.holds(),
+            has_frequency_penalty: !self.refuses_frequency_penalty.holds(),
         };
         let call = self.client.complete(self.name(), spelling, &request, timeout, sink);
         let result = self.gate.call(ask, call, took).await;
@@ -271,6 +279,11 @@ impl Model {
     /// Whether it streams its answers, as far as is known.
     pub fn streams(&self) -> bool {
         !self.refuses_streams.holds()
+    }
+
+    /// Whether its server answers few calls at once: then one is ended as soon as it is known to be of no use.
+    pub fn has_few_slots(&self) -> bool {
+        self.has_few_slots
     }
 
     /// Remembers that it refused to.

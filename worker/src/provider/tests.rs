@@ -142,6 +142,7 @@ fn request() -> ChatRequest {
         prompt_tokens: 20,
         max_completion_tokens: 500,
         temperature: 0.0,
+        frequency_penalty: 0.0,
         form: Form::Text,
         meter: chat::Meter::default(),
     }

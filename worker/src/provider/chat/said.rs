@@ -112,6 +112,12 @@ impl Said {
         }
     }
 
+    /// It is ended here, without an end of its own.
+    pub(super) fn cut(&mut self) {
+        self.has_ended = true;
+        self.finish_reason = Some(CUT[0].to_owned());
+    }
+
     /// Not every server says what an answer took: then it is counted.
     pub(super) fn into_answer(self, prompt_tokens: u32) -> Answer {
         let counted = || u64::try_from(tokens::count(&self.text)).unwrap_or(u64::MAX);

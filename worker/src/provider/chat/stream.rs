@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use copydesk_editorial::answer;
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 use sse_core::{MessageEvent, SseDecoder, SseEvent};
@@ -20,6 +21,9 @@ const MAX_STREAM_BYTES: usize = 8 * MAX_BODY_BYTES;
 
 /// How long the end of a stream is waited for when its text is whole: the usage may follow.
 const AFTERWARDS: Duration = Duration::from_secs(2);
+
+/// A text is looked at for a loop each time it has grown by so many bytes.
+const LOOKED_AT_EVERY: usize = 256;
 
 /// A chunk without any of these says nothing that is read here.
 const READ: [&str; 3] = ["choices", "usage", "error"];
@@ -83,6 +87,8 @@ struct Message<'a> {
     bytes: usize,
     said: Said,
     is_done: bool,
+    /// The length at which the text was last looked at for a loop.
+    looked_at: usize,
     headers: &'a HeaderMap,
     sink: Option<Sink<'a>>,
 }
@@ -90,7 +96,7 @@ struct Message<'a> {
 impl<'a> Message<'a> {
     fn new(headers: &'a HeaderMap, sink: Option<Sink<'a>>) -> Self {
         let decoder = SseDecoder::with_limit(NonZeroUsize::MIN.saturating_add(MAX_BODY_BYTES));
-        Self { decoder, bytes: 0, said: Said::default(), is_done: false, headers, sink }
+        Self { decoder, bytes: 0, said: Said::default(), is_done: false, looked_at: 0, headers, sink }
     }
 
     fn feed(&mut self, mut piece: &[u8]) -> Result<(), CallError> {
@@ -140,7 +146,22 @@ impl<'a> Message<'a> {
         if let Some(sink) = self.sink.filter(|_| !piece.is_empty()) {
             sink(&piece);
         }
+        self.end_loop();
         Ok(())
+    }
+
+    /// A model in a loop would go on until it has no room left: what it says is known, and what it takes is paid for.
+    fn end_loop(&mut self) {
+        let length = self.said.text.len();
+        if length < self.looked_at + LOOKED_AT_EVERY {
+            return;
+        }
+        self.looked_at = length;
+        if answer::is_loop(&self.said.text) {
+            tracing::info!(text_bytes = length, "a model ran into a loop: its answer was ended");
+            self.said.cut();
+            self.is_done = true;
+        }
     }
 
     /// The connection is at its end, or the server said that the message is.

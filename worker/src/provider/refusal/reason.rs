@@ -34,16 +34,19 @@ pub enum Parameter {
     MaxCompletionTokens,
     /// `temperature`: models that think first have none.
     Temperature,
+    /// `frequency_penalty`: some servers have none.
+    FrequencyPenalty,
 }
 
 impl Parameter {
-    const ALL: [Self; 2] = [Self::MaxCompletionTokens, Self::Temperature];
+    const ALL: [Self; 3] = [Self::MaxCompletionTokens, Self::Temperature, Self::FrequencyPenalty];
 
     /// Its name on the wire.
     pub(in crate::provider) fn as_str(self) -> &'static str {
         match self {
             Self::MaxCompletionTokens => "max_completion_tokens",
             Self::Temperature => "temperature",
+            Self::FrequencyPenalty => "frequency_penalty",
         }
     }
 }
@@ -446,6 +449,8 @@ mod tests {
         assert_eq!(of_text(400, "Unrecognized request argument supplied: max_completion_tokens"), length);
         let text = "Unsupported value: 'temperature' does not support 0.6 with this model.";
         assert_eq!(of_text(400, text), Reason::Parameter(Parameter::Temperature));
+        let text = "property 'frequency_penalty' is unsupported";
+        assert_eq!(of_text(400, text), Reason::Parameter(Parameter::FrequencyPenalty));
         assert_eq!(of_text(400, "response_format is unsupported"), Reason::Other);
     }
 

@@ -106,7 +106,9 @@ async fn a_stream_that_fails_midway_is_a_broken_call_and_opens_the_breaker() {
 async fn a_stream_of_another_size_or_shape_is_no_answer() {
     let simulated = Simulated::start().await;
     const MIB: usize = 1024 * 1024;
-    let long = delta(&json!({ "content": "x".repeat(MIB) }), None);
+    // No loop, which would be ended sooner.
+    let squares: String = (0..MIB as u64 / 8).map(|n| format!("{:x} ", n * n + 0x1000_0000)).collect();
+    let long = delta(&json!({ "content": squares }), None);
     let line = format!("data: {}", "x".repeat(3 * MIB));
     for endless in [events(&[long.clone(), long.clone(), long]), line, "data: {\"x\": 1}\n\n".repeat(MIB + 1)] {
         assert!(matches!(source(simulated.scripted(endless).await.0), CallError::TooLarge));
@@ -142,6 +144,17 @@ async fn streams_of_other_servers_are_read_too() {
         let (answer, told) = simulated.scripted(events(&[refused])).await;
         assert!(answer.unwrap().is_refused && told.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_loop_is_ended_as_soon_as_it_is_known() {
+    let simulated = Simulated::start().await;
+    let chunks = vec![delta(&json!({ "content": "<name>\n</name>\n" }), None); 5_000];
+    let (answer, told) = simulated.scripted(events(&chunks)).await;
+    let answer = answer.unwrap();
+    assert!(answer.is_cut && answer.text == told);
+    assert!((1_200..2_000).contains(&told.len()), "{}", told.len());
+    assert!((300..2_000).contains(&answer.completion_tokens), "what was written is paid for");
 }
 
 #[tokio::test]
