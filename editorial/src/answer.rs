@@ -17,6 +17,7 @@ pub mod plan;
 mod refusal;
 mod repetition;
 mod task;
+mod topic;
 mod wrapping;
 
 pub use echo::{quotes, repeats, repeats_a_note, repeats_the_prompt};
@@ -76,6 +77,9 @@ pub enum Defect {
     /// It is in another language.
     #[error("The answer was in another language than the one asked for.")]
     WrongLanguage,
+    /// It is about something else.
+    #[error("The answer was about something else than the topic. Write about the topic.")]
+    OffTopic,
 }
 
 /// What a text is checked against.
@@ -96,7 +100,7 @@ pub struct Asked<'a> {
 
 impl Defect {
     /// Each of them.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Empty,
         Self::CutOff,
         Self::Echo,
@@ -110,6 +114,7 @@ impl Defect {
         Self::Refusal,
         Self::Repetition,
         Self::WrongLanguage,
+        Self::OffTopic,
     ];
 
     /// Whether the model or its provider refused to write it.
@@ -127,7 +132,7 @@ pub fn is_empty(text: &str) -> bool {
 pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
     let lower = text.to_lowercase();
     let words = language::count_words(text);
-    let checks: [(Defect, bool); 12] = [
+    let checks: [(Defect, bool); 13] = [
         (Defect::Refusal, is_refusal(text)),
         (Defect::Data, kind::is_data(text) || kind::is_review(&lower)),
         (Defect::Empty, words < MIN_WORDS),
@@ -140,6 +145,7 @@ pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
         (Defect::Plan, !has_a_sentence(text)),
         (Defect::Task, speaks_of_its_task_and_not_of(text, asked.topic)),
         (Defect::Placeholder, placeholder::is_left(text)),
+        (Defect::OffTopic, topic::is_missed(&lower, asked)),
     ];
     checks.into_iter().find(|(_, found)| *found).map(|(defect, _)| defect)
 }

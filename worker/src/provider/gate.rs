@@ -84,7 +84,10 @@ impl Gate {
                 let Taken { tokens, cost, closed_for, told } = took(answer);
                 Settlement { closed_for, tokens, cost, told, ..Settlement::of(Health::Healthy) }
             }
-            Err(error) => Settlement { trouble: self.trouble(error), ..error.settlement() },
+            Err(error) => {
+                let trouble = self.trouble(error).or_else(|| Self::unexplained(error));
+                Settlement { trouble, ..error.settlement() }
+            }
         };
         metric::provider_called(
             self.provider(),
@@ -151,6 +154,13 @@ impl Gate {
         Some(Trouble { kind, status, look_at })
     }
 
+    /// A refusal that nobody here understands. The job may be the reason, or what is set up: the next answer tells.
+    fn unexplained(error: &CallError) -> Option<Trouble> {
+        let CallError::Status { status: status @ 400..=499, reason: Reason::Other, .. } = *error else { return None };
+        let look_at = "the worker's log: it has the code of a refusal for an unknown reason";
+        (status != 408).then_some(Trouble { kind: TroubleKind::Misconfigured, status, look_at })
+    }
+
     /// Which setback of its job a failure is. Where the quota does not answer, it is the first: nothing speaks of the
     /// job.
     fn heard(&self, settled: Option<Settled>) -> Option<u32> {
@@ -186,7 +196,9 @@ impl Gate {
                 (Some(Reason::Parameter(parameter)), CallError::Status { status, .. }) => {
                     ProviderError::ParameterRefused { provider, parameter, status }
                 }
-                (_, CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
+                (_, source @ CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
+                    let error = &source as &dyn std::error::Error;
+                    tracing::warn!(error, provider.name = %provider, "a provider refused a request for an unknown reason");
                     ProviderError::Refused { provider, status }
                 }
                 (_, source) => ProviderError::Failed { provider, setback, source },

@@ -112,6 +112,26 @@ async fn a_refusal_that_will_not_pass_fails_at_once_and_is_told_to_the_operator(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_nobody_understands_is_told_to_the_operator_too() {
+    let system = System::start().await;
+    let worker = system.worker();
+    system.fault(&json!({ "endpoint": "chat", "kind": { "status": { "code": 418 } } }));
+    let id = system.submit("/api/generate", &request("A teapot")).await;
+    let job = system.ended(id).await;
+    let degraded = job["result"]["degraded"].as_array().unwrap();
+    assert!(degraded.contains(&json!("fallback_writer")), "{job:#}");
+    let (_, health) = system.get("/health").await;
+    let trouble = &health["checks"]["troubles"]["groq/llama-3.3-70b-versatile"];
+    assert_eq!((&health["status"], &trouble["status"]), (&json!("degraded"), &json!(418)), "{health:#}");
+    system.simulator.set_faults(Vec::new()).unwrap();
+    let id = system.submit("/api/generate", &request("Mended")).await;
+    assert_eq!(system.ended(id).await["status"], "succeeded");
+    let (_, health) = system.get("/health").await;
+    assert_eq!((&health["status"], &health["checks"]["troubles"]), (&json!("healthy"), &json!({})));
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prompt_that_a_server_finds_too_long_is_made_shorter() {
     let system = System::start().await;
     let worker = system.worker();
