@@ -6,6 +6,7 @@ pub mod document;
 pub mod idempotency;
 pub mod path;
 pub mod query;
+mod strict;
 pub mod upload;
 
 pub use body::{Body, RequestBody};

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 use tokio::time::timeout;
 
+use super::strict::Strict;
 use crate::error::ApiError;
 use crate::state::Services;
 
@@ -99,7 +100,7 @@ pub fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
 /// Parses a body whose fields did not come as JSON.
 pub fn of_fields<T: RequestBody>(fields: Map<String, Value>) -> Result<T, ApiError> {
     none_or_invalid(problems::<T>(fields.clone()))?;
-    serde_json::from_value(Value::Object(fields))
+    T::deserialize(Strict(Value::Object(fields)))
         .map_err(|error| ApiError::invalid("", error.to_string()))
         .and_then(check)
 }
@@ -115,11 +116,12 @@ fn none_or_invalid(errors: Vec<FieldProblem>) -> Result<(), ApiError> {
 
 /// The body, or its first error. Valid bodies are parsed without tracking positions.
 fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, FieldProblem> {
-    if let Ok(body) = serde_json::from_str(text) {
+    let mut json = serde_json::Deserializer::from_str(text);
+    if let Ok(body) = T::deserialize(Strict(&mut json)).and_then(|body| json.end().map(|()| body)) {
         return Ok(body);
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    let body = serde_path_to_error::deserialize(&mut json)
+    let body = serde_path_to_error::deserialize(Strict(&mut json))
         .map_err(|error| FieldProblem { pointer: pointer(error.path()), detail: error.inner().to_string() })?;
     json.end().map_err(|error| FieldProblem { pointer: String::new(), detail: error.to_string() })?;
     Ok(body)
@@ -150,7 +152,7 @@ fn problems<T: RequestBody>(fields: Map<String, Value>) -> Vec<FieldProblem> {
     let missing = example.keys().filter(|name| !fields.contains_key(*name)).filter_map(|name| {
         let mut without = example.clone();
         without.remove(name);
-        let required = serde_json::from_value::<T>(Value::Object(without)).is_err();
+        let required = T::deserialize(Strict(Value::Object(without))).is_err();
         required.then(|| FieldProblem { pointer: escaped(name), detail: "is required".to_owned() })
     });
     let mut errors: Vec<_> = missing.collect();
@@ -161,7 +163,7 @@ fn problems<T: RequestBody>(fields: Map<String, Value>) -> Vec<FieldProblem> {
         nul_problems(&value, escaped(&name), &mut errors);
         let mut with = example.clone();
         with.insert(name, value);
-        match serde_path_to_error::deserialize::<_, T>(Value::Object(with)) {
+        match serde_path_to_error::deserialize::<_, T>(Strict(Value::Object(with))) {
             Ok(body) => errors.extend(violations(&body)),
             Err(error) => {
                 errors.push(FieldProblem { pointer: pointer(error.path()), detail: error.inner().to_string() });

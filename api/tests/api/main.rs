@@ -25,4 +25,5 @@ mod reads;
 mod reference;
 mod regenerate;
 mod service;
+mod shapes;
 mod wait;

@@ -26,7 +26,7 @@ fn object<'a>(value: &'a Value, pointer: &str) -> &'a Map<String, Value> {
 }
 
 /// The path with valid values for its parameters.
-fn concrete(path: &str) -> String {
+pub(crate) fn concrete(path: &str) -> String {
     path.replace("{business_id}", "acme")
         .replace("{id}", &Uuid::now_v7().to_string())
         .replace("{kind}", "generate")
