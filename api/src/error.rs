@@ -10,10 +10,11 @@ use copydesk_common::batch::BatchError;
 use copydesk_common::queue::QueueError;
 use copydesk_common::quota::QuotaError;
 use copydesk_common::store::StoreError;
-use copydesk_domain::problem::{FieldProblem, Problem};
+use copydesk_domain::problem::Problem;
 use copydesk_knowledge::KnowledgeError;
 
 use crate::entity_tag::Unwritable;
+use crate::faults::Faults;
 
 /// The seconds after which a client may retry when a part of the service is unavailable.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -25,8 +26,8 @@ pub enum ApiError {
     #[error("{0}")]
     Malformed(String),
     /// The request can be read, but some of its values are invalid.
-    #[error("{}", summary(.0))]
-    Invalid(Vec<FieldProblem>),
+    #[error("{}", .0.summary())]
+    Invalid(Faults),
     /// There is no route with this path.
     #[error("no such route")]
     UnknownRoute,
@@ -81,8 +82,10 @@ pub enum ApiError {
 
 impl ApiError {
     /// One invalid value.
-    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldProblem { pointer: pointer.into(), detail: detail.into() }])
+    pub fn invalid(pointer: impl AsRef<str>, detail: impl AsRef<str>) -> Self {
+        let mut faults = Faults::default();
+        faults.push(pointer, detail);
+        Self::Invalid(faults)
     }
 
     /// The status of the answer.
@@ -156,7 +159,10 @@ impl ApiError {
         self.log();
         let (status, detail) = (self.status(), self.to_string());
         match self {
-            Self::Invalid(errors) => Problem { errors, detail, ..problem_of(status) },
+            Self::Invalid(faults) => {
+                let (errors, errors_omitted) = faults.into_parts();
+                Problem { errors, errors_omitted, detail, ..problem_of(status) }
+            }
             // These have a more specific type than their status.
             Self::KeyReused => {
                 Problem::new("idempotency-key-reused", "Idempotency key reused", status.as_u16(), detail)
@@ -230,10 +236,4 @@ impl From<KnowledgeError> for ApiError {
             error => Self::Internal(error.into()),
         }
     }
-}
-
-/// The invalid values in one line, for clients that show only `detail`.
-fn summary(errors: &[FieldProblem]) -> String {
-    let each: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.pointer.trim_start_matches('/'), e.detail)).collect();
-    each.join("; ")
 }

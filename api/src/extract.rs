@@ -3,11 +3,13 @@
 
 pub mod body;
 pub mod document;
+mod explain;
 pub mod idempotency;
 pub mod path;
 pub mod query;
 mod strict;
 pub mod upload;
+mod walk;
 
 pub use body::{Body, RequestBody};
 pub use idempotency::{IdempotencyHeader, Key, Keyed};

@@ -21,6 +21,7 @@ use crate::announce::Announcer;
 use crate::error::ApiError;
 use crate::hasten::Hastener;
 use crate::loads::Counter;
+use crate::parsing::Parsing;
 use crate::read::Reader;
 
 /// The longest that a client waits for the store: long enough for one retry after a restart of
@@ -66,6 +67,8 @@ pub struct Parts {
     pub followers: Followers,
     /// The passages of every business.
     pub knowledge: Knowledge,
+    /// Parses large bodies.
+    pub parsing: Parsing,
     /// The largest JSON body, in bytes.
     pub max_body_bytes: usize,
     /// Which optional variables are set.
@@ -118,6 +121,7 @@ impl Services {
             listener: Listener::start(redis.clone(), closing.clone()),
             followers: Followers::start(redis.clone(), closing.clone()),
             knowledge: knowledge(config, &store, &redis),
+            parsing: Parsing::default(),
             max_body_bytes: config.api.max_body_bytes,
             environment: Environment {
                 groq_api_key: config.providers.groq_api_key.is_some(),

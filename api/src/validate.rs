@@ -2,11 +2,13 @@
 //! limits in its schema; a test compares the two.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Text with a number of characters, not bytes, within these limits.
 pub fn chars(limits: RangeInclusive<usize>) -> impl FnOnce(&str, &()) -> garde::Result {
@@ -27,10 +29,11 @@ pub fn number<T: PartialOrd + Display + Copy>(limits: RangeInclusive<T>) -> impl
     }
 }
 
-/// A list of at most `most` items.
-pub fn items<T>(most: usize) -> impl FnOnce(&[T], &()) -> garde::Result {
-    move |items, ()| ensure(items.len() <= most, || format!("must have at most {most} items, not {}", items.len()))
-}
+/// The longest text of a JSON object that is parsed, in bytes: it may hold white space and escapes
+/// which [`json_bytes`] does not count.
+const MAX_OBJECT_TEXT_BYTES: usize = 64 * 1024;
+/// How deep a JSON object may be nested: it is stored in other objects, and all of them are read again.
+const MAX_OBJECT_DEPTH: usize = 64;
 
 /// A JSON object of at most `most` bytes.
 pub fn json_bytes(most: usize) -> impl FnOnce(&BTreeMap<String, Value>, &()) -> garde::Result {
@@ -66,6 +69,15 @@ fn ensure(holds: bool, detail: impl FnOnce() -> String) -> garde::Result {
     if holds { Ok(()) } else { Err(garde::Error::new(detail())) }
 }
 
+/// How deep a value is nested: 0 for one that holds nothing.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// Text without white space around it.
 pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(String::deserialize(deserializer)?.trim().to_owned())
@@ -77,8 +89,55 @@ pub fn trimmed_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// The same for a list of texts.
-pub fn trimmed_items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let items = Option::<Vec<String>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(items.iter().map(|item| item.trim().to_owned()).collect())
+/// The same for a list of at most `MOST` texts. The others are only counted.
+pub fn trimmed_items<'de, D: Deserializer<'de>, const MOST: usize>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let Items(items) = Option::<Items<MOST>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(items)
+}
+
+#[derive(Default)]
+struct Items<const MOST: usize>(Vec<String>);
+
+impl<'de, const MOST: usize> Deserialize<'de> for Items<MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self::default())
+    }
+}
+
+impl<'de, const MOST: usize> Visitor<'de> for Items<MOST> {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of texts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Self, A::Error> {
+        while self.0.len() < MOST {
+            let Some(item) = items.next_element::<String>()? else { return Ok(self) };
+            self.0.push(item.trim().to_owned());
+        }
+        let mut found = MOST;
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            found += 1;
+        }
+        if found == MOST {
+            Ok(self)
+        } else {
+            Err(A::Error::custom(format!("must have at most {MOST} items, not {found}")))
+        }
+    }
+}
+
+/// A JSON object with any fields, which is not parsed if it is far too long.
+pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeMap<String, Value>>, D::Error> {
+    let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
+    if raw.get().len() > MAX_OBJECT_TEXT_BYTES {
+        return Err(D::Error::custom(format!("must have at most {MAX_OBJECT_TEXT_BYTES} bytes with its white space")));
+    }
+    let object = serde_json::from_str(raw.get()).map_err(|_| D::Error::custom("must be a JSON object"))?;
+    let object: BTreeMap<String, Value> = object;
+    if object.values().map(depth).max().unwrap_or_default() >= MAX_OBJECT_DEPTH {
+        return Err(D::Error::custom(format!("must be nested at most {MAX_OBJECT_DEPTH} levels deep")));
+    }
+    Ok(Some(object))
 }

@@ -24,6 +24,14 @@ pub struct Problem {
     /// The invalid parts of the body; only for a 422.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+    /// How many further parts are invalid: an answer names some of very many only.
+    #[serde(default, skip_serializing_if = "is_none")]
+    #[schema(minimum = 1)]
+    pub errors_omitted: usize,
+}
+
+fn is_none(omitted: &usize) -> bool {
+    *omitted == 0
 }
 
 impl Problem {
@@ -37,6 +45,7 @@ impl Problem {
             detail: detail.into(),
             instance: None,
             errors: Vec::new(),
+            errors_omitted: 0,
         }
     }
 

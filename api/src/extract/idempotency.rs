@@ -43,7 +43,9 @@ impl<T: RequestBody> FromRequest<Services> for Keyed<T> {
     async fn from_request(request: Request, services: &Services) -> Result<Self, ApiError> {
         let name = Name::of(&request)?;
         let bytes = body::bytes(request, T::MAX_BYTES.unwrap_or(services.max_body_bytes)).await?;
-        Ok(Self { key: name.map(|name| name.of_body(&bytes)), body: body::parse(&bytes)? })
+        let body_bytes = bytes.len();
+        let read = move || Ok(Self { key: name.map(|name| name.of_body(&bytes)), body: body::parse(&bytes)? });
+        services.parsing.run(body_bytes, read).await?
     }
 }
 

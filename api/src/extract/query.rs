@@ -7,13 +7,14 @@ use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
-use copydesk_domain::problem::FieldProblem;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::body::{MAX_PROBLEMS, escaped, is_json, pointer, violations};
+use super::body::{is_json, violations};
+use super::explain::{escaped, pointer};
 use crate::error::ApiError;
+use crate::faults::Faults;
 
 /// The route's query parameters.
 #[derive(Debug)]
@@ -95,17 +96,18 @@ pub fn refused(known: &Operations, request: &Request) -> Option<ApiError> {
     if errors.is_empty() { None } else { Some(ApiError::Invalid(errors)) }
 }
 
-fn misused(query: &str, names: &HashSet<String>) -> Vec<FieldProblem> {
+fn misused(query: &str, names: &HashSet<String>) -> Faults {
     let mut seen = HashSet::new();
-    let problems = form_urlencoded::parse(query.as_bytes()).filter_map(|(name, _)| {
+    let mut faults = Faults::default();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         let detail = if !names.contains(&*name) {
             format!("unknown query parameter {name:?}")
         } else if !seen.insert(name.clone()) {
             "must occur only once".to_owned()
         } else {
-            return None;
+            continue;
         };
-        Some(FieldProblem { pointer: escaped(&name), detail })
-    });
-    problems.take(MAX_PROBLEMS).collect()
+        faults.push(escaped(&name), detail);
+    }
+    faults
 }

@@ -16,6 +16,7 @@ use super::body;
 use super::document::DocumentBody;
 use super::idempotency::Name;
 use crate::error::ApiError;
+use crate::parsing::Parsing;
 use crate::state::Services;
 
 /// The largest document, in bytes of text.
@@ -38,9 +39,14 @@ pub struct Upload {
 impl FromRequest<Services> for Upload {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Services) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, services: &Services) -> Result<Self, ApiError> {
         let name = Name::of(&request)?;
-        let upload = if is_form(&request) { of_form(request, name).await? } else { of_json(request, name).await? };
+        let parsing = &services.parsing;
+        let upload = if is_form(&request) {
+            of_form(request, name, parsing).await?
+        } else {
+            of_json(request, name, parsing).await?
+        };
         if upload.document.text.len() > DOCUMENT_BYTES { Err(ApiError::TooLarge(DOCUMENT_BYTES)) } else { Ok(upload) }
     }
 }
@@ -61,18 +67,27 @@ impl From<MultipartError> for ApiError {
     }
 }
 
-async fn of_json(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
+async fn of_json(request: Request, name: Option<Name>, parsing: &Parsing) -> Result<Upload, ApiError> {
     let bytes = body::bytes(request, UPLOAD_BODY_BYTES).await.map_err(name_both_kinds)?;
-    let document: DocumentBody = body::parse(&bytes)?;
+    parsing.run(bytes.len(), move || read_json(&bytes, name)).await?
+}
+
+fn read_json(bytes: &[u8], name: Option<Name>) -> Result<Upload, ApiError> {
+    let document: DocumentBody = body::parse(bytes)?;
     if document.media_type.is_some_and(|kind| !kind.is_text()) {
         return Err(ApiError::invalid("/media_type", "is for files: send it as multipart/form-data"));
     }
-    Ok(Upload { key: name.map(|name| name.of_body(&bytes)), document })
+    Ok(Upload { key: name.map(|name| name.of_body(bytes)), document })
 }
 
-async fn of_form(request: Request, name: Option<Name>) -> Result<Upload, ApiError> {
+async fn of_form(request: Request, name: Option<Name>, parsing: &Parsing) -> Result<Upload, ApiError> {
     let form = Multipart::from_request(request, &()).await?;
-    let document = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
+    let (fields, file) = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
+    parsing.run(file.bytes.len(), move || read_form(fields, file, name)).await?
+}
+
+fn read_form(fields: Map<String, Value>, file: File, name: Option<Name>) -> Result<Upload, ApiError> {
+    let document = file.into_document(fields)?;
     // The fingerprint uses the document, not the body: clients put another boundary into every
     // form.
     let key = name.map(|name| {
@@ -96,7 +111,7 @@ fn name_both_kinds(error: ApiError) -> ApiError {
     }
 }
 
-async fn read(mut form: Multipart) -> Result<DocumentBody, ApiError> {
+async fn read(mut form: Multipart) -> Result<(Map<String, Value>, File), ApiError> {
     let mut fields = Map::new();
     let mut file = None;
     while let Some(field) = form.next_field().await? {
@@ -113,7 +128,7 @@ async fn read(mut form: Multipart) -> Result<DocumentBody, ApiError> {
     if fields.contains_key("text") {
         return Err(ApiError::invalid("/text", "unknown field `text`: in a form, the file is the text"));
     }
-    file.ok_or_else(|| ApiError::invalid("/file", "is required"))?.into_document(fields)
+    Ok((fields, file.ok_or_else(|| ApiError::invalid("/file", "is required"))?))
 }
 
 async fn text_of(name: &str, field: Field<'_>) -> Result<String, ApiError> {
@@ -154,7 +169,7 @@ impl File {
         }
         // The text is checked below; it is too large to copy.
         fields.insert("text".to_owned(), "checked".into());
-        let mut document = body::of_fields::<DocumentBody>(fields)?;
+        let mut document = body::of_fields::<DocumentBody>(&fields)?;
         match document.media_type.filter(|kind| !kind.is_text()) {
             Some(kind) => document.file = Some(self.file(kind)?),
             None => document.text = self.text()?,

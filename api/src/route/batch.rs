@@ -1,6 +1,7 @@
 //! `POST /api/generate/batch`: requests many texts in one call; each is accepted or refused by
 //! itself.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,7 +15,8 @@ use copydesk_domain::job::NewJob;
 use copydesk_domain::problem::Problem;
 use copydesk_domain::trace::TraceParent;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -30,6 +32,10 @@ use crate::state::Services;
 
 /// The most requests in one call.
 const MAX_REQUESTS: usize = 1_000;
+/// The most invalid values that the answer names of one request.
+const MAX_FAULTS_OF_LINE: usize = 10;
+/// The most invalid values that the answer names in all, beyond the first of each request.
+const MAX_FAULTS_IN_ALL: usize = 2_000;
 /// The largest body, in bytes: room for a thousand requests of the longest kind.
 pub const BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
 
@@ -38,7 +44,8 @@ pub const BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Up to 1,000 requests, each like `POST /api/generate`. The answer is 200 even if some or all of
 /// them were refused: each has its own entry, in the order of the requests, with the `status` and
 /// the body that it would have had alone. The `errors` of a refused one point into the whole body,
-/// such as `/requests/7/topic`. All accepted jobs are stored in one step before the answer.
+/// such as `/requests/7/topic`; they name ten values of a request at most, and fewer if very many
+/// requests are refused: `errors_omitted` counts the others. All accepted jobs are stored in one step before the answer.
 #[utoipa::path(
     post,
     path = "/api/generate/batch",
@@ -56,7 +63,8 @@ pub async fn generate_batch(
     Extension(trace): Extension<TraceParent>,
     Keyed { key, body }: Keyed<BatchBody>,
 ) -> Result<Response, ApiError> {
-    let batch = Batch::read(&body, trace);
+    let body_bytes = body.requests.iter().map(|request| request.get().len()).sum();
+    let batch = services.parsing.run(body_bytes, move || Batch::read(&body, trace)).await?;
     match key {
         // Without a job to accept, the key has nothing to protect.
         _ if batch.jobs.is_empty() => Ok(Json(batch.answer).into_response()),
@@ -76,6 +84,7 @@ struct Batch {
 impl Batch {
     fn read(body: &BatchBody, trace: TraceParent) -> Self {
         let mut batch = Self { answer: BatchAnswer { data: Vec::new() }, jobs: Vec::new(), lines: Vec::new() };
+        let mut faults_left = MAX_FAULTS_IN_ALL;
         for (index, request) in body.requests.iter().enumerate() {
             let job = body::parse::<GenerateBody>(request.get().as_bytes()).map(|body| body.into_job(trace));
             let line = match job {
@@ -85,7 +94,11 @@ impl Batch {
                     batch.lines.push(index);
                     line
                 }
-                Err(error) => BatchLine::refused(index, error),
+                Err(error) => {
+                    let (error, faults) = shortened(error, faults_left);
+                    faults_left = faults_left.saturating_sub(faults);
+                    BatchLine::refused(index, error)
+                }
             };
             batch.answer.data.push(line);
         }
@@ -136,6 +149,7 @@ impl Batch {
 pub struct BatchBody {
     /// 1 to 1,000 requests. They may be for several businesses.
     #[garde(custom(some_requests))]
+    #[serde(deserialize_with = "at_most_a_thousand")]
     #[schema(value_type = Vec<GenerateBody>, min_items = 1, max_items = 1000)]
     requests: Vec<Box<RawValue>>,
 }
@@ -150,10 +164,47 @@ impl RequestBody for BatchBody {
 }
 
 fn some_requests(requests: &[Box<RawValue>], (): &()) -> garde::Result {
-    if (1..=MAX_REQUESTS).contains(&requests.len()) {
-        Ok(())
+    if requests.is_empty() {
+        Err(garde::Error::new(format!("must have 1 to {MAX_REQUESTS} requests, not 0")))
     } else {
-        Err(garde::Error::new(format!("must have 1 to {MAX_REQUESTS} requests, not {}", requests.len())))
+        Ok(())
+    }
+}
+
+/// Stops at the first request that is too many: a body has room for millions.
+fn at_most_a_thousand<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<RawValue>>, D::Error> {
+    struct Requests;
+
+    impl<'de> Visitor<'de> for Requests {
+        type Value = Vec<Box<RawValue>>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list of requests")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let mut requests = Vec::new();
+            while let Some(request) = items.next_element()? {
+                if requests.len() == MAX_REQUESTS {
+                    return Err(A::Error::custom(format!("must have 1 to {MAX_REQUESTS} requests: there are more")));
+                }
+                requests.push(request);
+            }
+            Ok(requests)
+        }
+    }
+    deserializer.deserialize_seq(Requests)
+}
+
+/// The error with fewer invalid values than it would have alone, and how many these are.
+fn shortened(error: ApiError, left: usize) -> (ApiError, usize) {
+    match error {
+        ApiError::Invalid(mut faults) => {
+            faults.shorten(left.clamp(1, MAX_FAULTS_OF_LINE));
+            let told = faults.listed().len();
+            (ApiError::Invalid(faults), told)
+        }
+        error => (error, 1),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
 use crate::refusal::NoProfile;
 use crate::state::Services;
-use crate::validate::{self, chars, items};
+use crate::validate::{self, chars};
 
 /// The language of a business that names none.
 const DEFAULT_LANGUAGE: &str = "en";
@@ -94,8 +94,8 @@ pub struct BusinessBody {
     #[schema(max_length = 10_000)]
     guidelines: Option<String>,
     /// Words and phrases that no text may contain: at most 200, of 1 to 100 characters each.
-    #[garde(custom(items(200)), inner(custom(chars(1..=100))))]
-    #[serde(default, deserialize_with = "validate::trimmed_items")]
+    #[garde(inner(custom(chars(1..=100))))]
+    #[serde(default, deserialize_with = "validate::trimmed_items::<_, 200>")]
     #[schema(value_type = Option<Vec<String>>, max_items = 200)]
     banned_phrases: Vec<String>,
     /// BCP 47 tag of the language used if a request names none.

@@ -24,7 +24,7 @@ use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::representation::JobBody;
 use crate::state::Services;
-use crate::validate::{self, chars, items, json_bytes, number};
+use crate::validate::{self, chars, json_bytes, number};
 
 /// How far ahead a job can be scheduled, in days.
 const MAX_SCHEDULE_DAYS: i64 = 30;
@@ -82,8 +82,8 @@ pub struct GenerateBody {
     #[schema(max_length = 1000)]
     audience: Option<String>,
     /// Words that it should contain: at most 20, of 1 to 100 characters each.
-    #[garde(custom(items(20)), inner(custom(chars(1..=100))))]
-    #[serde(default, deserialize_with = "validate::trimmed_items")]
+    #[garde(inner(custom(chars(1..=100))))]
+    #[serde(default, deserialize_with = "validate::trimmed_items::<_, 20>")]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
     keywords: Vec<String>,
     /// BCP 47 tag of the language; the business's own if it is missing.
@@ -127,6 +127,7 @@ pub struct GenerateBody {
     allow_fallback: Option<bool>,
     /// Your own data, echoed back with the job: an object of at most 2,048 bytes as JSON.
     #[garde(inner(custom(json_bytes(2048))))]
+    #[serde(default, deserialize_with = "validate::object")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<BTreeMap<String, Value>>,
 }

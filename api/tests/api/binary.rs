@@ -9,7 +9,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::service::{NOBODY, database_url};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_copydesk-api"));
     program
         .env_clear()

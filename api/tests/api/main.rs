@@ -7,6 +7,7 @@ mod bad_input;
 mod batch;
 mod batches;
 mod binary;
+mod bounds;
 mod business;
 mod control;
 mod docs;
