@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use copydesk_common::config::Config;
 use copydesk_common::store::{MIGRATOR, Store};
-use copydesk_common::telemetry;
+use copydesk_common::{files, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -78,6 +78,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     for name in Config::unknown_variables() {
         tracing::warn!(variable = name, "an unknown variable is set and has no effect: --help lists the known ones");
     }
+    files::raise();
     let address = config.api.listen;
     let listener = TcpListener::bind(address)
         .await

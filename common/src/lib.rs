@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod draft;
 pub mod embedding;
+pub mod files;
 pub mod follow;
 pub mod money;
 pub mod notify;

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use copydesk_common::clock;
 use copydesk_common::config::Config;
-use copydesk_common::telemetry;
+use copydesk_common::{clock, files, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs Copydesk's jobs: generations, feedback and documents. Start as many workers as you need.
@@ -48,6 +47,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     for name in Config::unknown_variables() {
         tracing::warn!(variable = name, "an unknown variable is set and has no effect: --help lists the known ones");
     }
+    files::raise();
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
     let told_to_leave = async move {
