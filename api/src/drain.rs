@@ -1,7 +1,9 @@
-//! Reads the rest of a request's body after the answer is known. If a server closes a connection
-//! with unread bytes, the connection is reset, and the client may lose the answer that explains the
-//! refusal: a 413, a 404, a 415.
+//! Reads the rest of a request's body after its answer. If a server closes a connection with unread
+//! bytes, the connection is reset, and the client may lose the answer that explains the refusal: a
+//! 413, a 404, a 415. What is not even read here, the end of the connection reads: see
+//! [`Unread`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,18 +16,41 @@ use futures_util::stream::{self, poll_fn};
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::timeout;
 
-/// The most bytes that are read; a longer rest is cut off.
+/// The most bytes that are read for the sake of the connection's next request.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// Serves the request, then reads the rest of its body.
+/// Whether a client of a connection may still be sending after its last answer.
+#[derive(Debug, Clone, Default)]
+pub struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    /// It may.
+    pub fn tell(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it may.
+    pub fn is_told(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Serves the request. The answer is sent at once; meanwhile the rest of the body is read.
 pub async fn drain<F>(request: Request, serve: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
-    // A client with `Expect: 100-continue` has not sent its body, and is not asked for it any more.
-    if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
+    if request.body().is_end_stream() {
         return serve(request).await;
+    }
+    let unread = request.extensions().get::<Unread>().cloned().unwrap_or_default();
+    // A client with `Expect: 100-continue` has not sent its body, and is not asked for it any more.
+    // It may have stopped waiting for the answer.
+    if request.headers().contains_key(header::EXPECT) {
+        let response = serve(request).await;
+        unread.tell();
+        return response;
     }
     let (parts, body) = request.into_parts();
     let mut chunks = body.into_data_stream();
@@ -36,26 +61,23 @@ where
     {
         return serve(Request::from_parts(parts, Body::from(whole.clone()))).await;
     }
-    let body = Shared(Arc::new(Mutex::new(stream::iter(first).chain(chunks))));
+    let mut body = Shared(Arc::new(Mutex::new(stream::iter(first).chain(chunks))));
     let mut seen = body.clone();
     let seen = Body::from_stream(poll_fn(move |context| seen.poll(context)));
     let response = serve(Request::from_parts(parts, seen)).await;
-    // After the time limit, the connection ends with the response.
-    let _ = timeout(MAX_TIME, discard(body)).await;
+    if !matches!(body.next().now_or_never(), Some(None)) {
+        // hyper reads on as long as somebody takes the bytes.
+        tokio::spawn(async move {
+            if !matches!(timeout(MAX_TIME, body.discard()).await, Ok(true)) {
+                unread.tell();
+            }
+        });
+    }
     response
 }
 
-async fn discard<S: Chunks>(mut body: Shared<S>) {
-    let mut chunks = poll_fn(move |context| body.poll(context));
-    let mut left = MAX_BYTES;
-    while let Some(Ok(chunk)) = chunks.next().await {
-        let Some(rest) = left.checked_sub(chunk.len()) else { return };
-        left = rest;
-    }
-}
-
-trait Chunks: Stream<Item = Result<Bytes, axum::Error>> + Unpin {}
-impl<S: Stream<Item = Result<Bytes, axum::Error>> + Unpin> Chunks for S {}
+trait Chunks: Stream<Item = Result<Bytes, axum::Error>> + Unpin + Send + 'static {}
+impl<S: Stream<Item = Result<Bytes, axum::Error>> + Unpin + Send + 'static> Chunks for S {}
 
 /// The body, shared by the handler and [`drain`]: the handler may drop its share unread.
 struct Shared<S>(Arc<Mutex<S>>);
@@ -69,5 +91,19 @@ impl<S> Clone for Shared<S> {
 impl<S: Chunks> Shared<S> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
+    }
+
+    async fn next(&mut self) -> Option<S::Item> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Whether the body ended.
+    async fn discard(&mut self) -> bool {
+        let mut left = MAX_BYTES;
+        while let Some(chunk) = self.next().await {
+            let Some(rest) = chunk.ok().and_then(|chunk| left.checked_sub(chunk.len())) else { return false };
+            left = rest;
+        }
+        true
     }
 }

@@ -57,6 +57,9 @@ pub enum ApiError {
     /// The body did not arrive in time.
     #[error("the body did not arrive within {0} seconds")]
     TooSlow(u64),
+    /// The body stopped arriving.
+    #[error("the body stopped arriving: nothing came for {0} seconds")]
+    Stalled(u64),
     /// The body, or the document in it, is too large.
     #[error("the body is too large: it takes at most {0} bytes")]
     TooLarge(usize),
@@ -75,6 +78,12 @@ pub enum ApiError {
     /// More requests are waiting than can be served in time.
     #[error("the service has more requests than it can take: try again in a moment")]
     Overloaded,
+    /// The bodies of other requests take all the room.
+    #[error("the service is receiving more than it can hold: try again in a moment")]
+    NoRoom,
+    /// Other connections take all the room.
+    #[error("the service has more connections than it can take: try again in a moment")]
+    Crowded,
     /// An internal error.
     #[error("the request could not be served; the error was logged")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
@@ -97,12 +106,15 @@ impl ApiError {
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::StillRunning => StatusCode::CONFLICT,
-            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::TooSlow(_) | Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::QuotaUnavailable(_) | Self::Overloaded => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Unavailable(_)
+            | Self::QueueUnavailable(_)
+            | Self::QuotaUnavailable(_)
+            | Self::Overloaded
+            | Self::NoRoom
+            | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -121,6 +133,8 @@ impl ApiError {
                 tracing::warn!(error = error as &dyn StdError, "Redis is unavailable: a request was refused");
             }
             Self::Overloaded => tracing::warn!("too many requests wait for the database: one was refused"),
+            Self::NoRoom => tracing::warn!("the bodies of requests take all the room: one was refused"),
+            Self::Crowded => tracing::warn!("connections take all the room: one was refused"),
             Self::Internal(error) => {
                 tracing::error!(error = &**error as &dyn StdError, "a request could not be served");
             }
@@ -141,6 +155,8 @@ pub fn problem_of(status: StatusCode) -> Problem {
         StatusCode::CONFLICT => ("conflict", "Conflict"),
         StatusCode::PAYLOAD_TOO_LARGE => ("body-too-large", "Body too large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported-media-type", "Unsupported media type"),
+        StatusCode::URI_TOO_LONG => ("uri-too-long", "URI too long"),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ("headers-too-large", "Headers too large"),
         StatusCode::UNPROCESSABLE_ENTITY => ("validation", "Invalid values"),
         StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Service unavailable"),
         status if status.is_client_error() => ("bad-request", "Bad request"),
@@ -174,11 +190,9 @@ impl ApiError {
 
     /// The seconds after which the client may retry, if that can help.
     fn retry_after(&self) -> Option<u16> {
-        match self {
-            Self::Unavailable(_) | Self::QueueUnavailable(_) | Self::QuotaUnavailable(_) | Self::Overloaded => {
-                Some(RETRY_AFTER_SECONDS)
-            }
-            Self::StillRunning => Some(1),
+        match self.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
+            _ if matches!(self, Self::StillRunning) => Some(1),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use copydesk_common::config::Config;
+use copydesk_common::files;
 use copydesk_common::redis::{Redis, RedisError, WrongMode};
 use copydesk_common::store::Store;
 use copydesk_common::telemetry;
@@ -17,6 +18,7 @@ pub mod accept;
 pub mod accepted;
 pub mod access;
 pub mod announce;
+pub mod budget;
 pub mod drain;
 pub mod entity_tag;
 pub mod error;
@@ -32,6 +34,7 @@ pub mod page;
 pub mod parsing;
 pub mod problem;
 pub mod read;
+pub mod readiness;
 pub mod refusal;
 pub mod representation;
 pub mod request_id;
@@ -41,8 +44,19 @@ mod serve;
 pub mod state;
 pub mod validate;
 
+use budget::Budget;
+use readiness::Readiness;
+use serve::{Limits, Served};
+
 /// How long requests may take to finish during shutdown.
 const GRACE: Duration = Duration::from_secs(10);
+/// The most connections of clients, if the configuration does not say.
+const MOST_CONNECTIONS: usize = 10_000;
+/// The fewest, however low the limit of open files is.
+const LEAST_CONNECTIONS: usize = 32;
+/// The files and sockets beside connections of clients and the pool: those to Redis, those beyond the
+/// limit, and some of the process itself.
+const OTHER_FILES: usize = 192;
 /// How long the announcement of committed jobs may take before the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -61,6 +75,10 @@ pub enum BuildError {
 #[derive(Debug)]
 pub struct App {
     router: Router,
+    /// The probes of the health, for the thread that accepts connections.
+    probes: Router,
+    readiness: Readiness,
+    limits: Limits,
     redis: Redis,
     closing: CancellationToken,
     work: TaskTracker,
@@ -77,10 +95,34 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
     let work = TaskTracker::new();
     let access = access::Access::new(&config.api);
     let services = state::Services::new(config, store, redis.clone(), closing.clone(), &work);
-    Ok(App { router: router::router(services, access), redis, closing, work })
+    let readiness = services.readiness.clone();
+    let probes = router::probes(readiness.clone(), &access);
+    let router = router::router(services, access, Budget::new(config.api.body_budget_bytes));
+    Ok(App { router, probes, readiness, limits: limits(config), redis, closing, work })
+}
+
+/// The limits of connections. Files are kept back for everything else: the pool, Redis, the store's
+/// own connections, the listener, the logs.
+fn limits(config: &Config) -> Limits {
+    let pool = u64::from(config.postgres.pool_size) + u64::from(config.postgres.pool_overflow);
+    let others = OTHER_FILES + usize::try_from(pool).unwrap_or(usize::MAX / 2);
+    let room = files::limit().map_or(MOST_CONNECTIONS, |files| files.saturating_sub(others)).max(LEAST_CONNECTIONS);
+    let connections = config.api.max_connections.unwrap_or(room.min(MOST_CONNECTIONS));
+    if connections > room {
+        tracing::warn!(
+            connections = room,
+            "the limit of open files has room for fewer connections than COPYDESK_API_MAX_CONNECTIONS"
+        );
+    }
+    Limits { connections: connections.min(room), per_peer: config.api.max_connections_per_peer }
 }
 
 impl App {
+    /// The most connections of clients.
+    pub fn max_connections(&self) -> usize {
+        self.limits.connections
+    }
+
     /// Checks that `REDIS_URL` matches the kind of server, if Redis answers.
     pub async fn check(&self) -> Result<(), WrongMode> {
         self.redis.check_mode().await
@@ -95,8 +137,10 @@ impl App {
             tracing::info!("shutting down");
             closing.cancel();
         };
+        let Self { router: app, probes, readiness, limits, .. } = self;
+        let served = Served { app, probes, readiness, limits, head_time: serve::HEAD_TIME };
         tokio::select! {
-            () = serve::serve(listener, self.router, serve::HEAD_TIME, stopped) => {}
+            () = serve::serve(listener, served, stopped) => {}
             () = overdue(self.closing) => {
                 tracing::warn!(grace_seconds = GRACE.as_secs(), "requests that had not finished were cut off");
             }

@@ -78,16 +78,16 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     for name in Config::unknown_variables() {
         tracing::warn!(variable = name, "an unknown variable is set and has no effect: --help lists the known ones");
     }
-    files::raise();
     let address = config.api.listen;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
+    files::raise();
     let app = copydesk_api::build(config)?;
     app.check().await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    tracing::info!(address = %listener.local_addr()?, max_connections = app.max_connections(), "serving");
     tokio::spawn(telemetry::upkeep());
     app.serve(listener, async move {
         tokio::select! {

@@ -6,6 +6,12 @@ use copydesk_domain::job::JobKind;
 pub const REQUESTS: &str = "copydesk_http_requests_total";
 /// Histogram, seconds: from the request's head to the response's head. Labels: [`METHOD`], [`ROUTE`].
 pub const REQUEST_DURATION: &str = "copydesk_http_request_duration_seconds";
+/// Gauge: open connections of clients.
+pub const CONNECTIONS: &str = "copydesk_http_connections";
+/// Counter: connections of clients that were closed for lack of room. Label: [`REASON`].
+pub const CONNECTIONS_CLOSED: &str = "copydesk_http_connections_closed_total";
+/// Gauge, bytes: what is held of request bodies, as counted against the budget.
+pub const BODY_BYTES: &str = "copydesk_http_body_bytes";
 /// Gauge: connections to Postgres. Label: [`STATE`], `checked_out` or `checked_in`.
 pub const DATABASE_CONNECTIONS: &str = "copydesk_database_connections";
 /// Counter: jobs whose rows were committed. Label: [`KIND`].
@@ -27,6 +33,12 @@ pub const STATUS: &str = "status";
 pub const KIND: &str = "kind";
 /// Label: the state of the connection.
 pub const STATE: &str = "state";
+/// Label: why a connection was closed, [`EVICTED`] or [`REFUSED`].
+pub const REASON: &str = "reason";
+/// It was silent, and made room for a new one.
+pub const EVICTED: &str = "evicted";
+/// It was new, and there was no room.
+pub const REFUSED: &str = "refused";
 
 /// Counts committed jobs, with one increment for each kind.
 pub fn count_accepted(kinds: &(impl Iterator<Item = JobKind> + Clone)) {

@@ -46,6 +46,14 @@ where
     response
 }
 
+/// Records the refusal of what could not be read as a request, or was not let in.
+pub fn unread(id: &str, status: StatusCode, started: Instant) {
+    let (method, route) = ("OTHER", "unmatched");
+    let span = tracing::info_span!("request", http.method = method, http.route = route, request.id = id);
+    span.in_scope(|| log(route, status.as_u16(), started));
+    measure(method, route, status, started);
+}
+
 /// The caller's trace, or a new one.
 fn trace_of(headers: &HeaderMap) -> TraceParent {
     let header = headers.get("traceparent").and_then(|value| value.to_str().ok());

@@ -20,7 +20,8 @@ fn is_sane(id: &HeaderValue) -> bool {
     (1..=MAX_BYTES).contains(&id.len()) && id.as_bytes().iter().all(allowed)
 }
 
-fn new() -> HeaderValue {
+/// A new id.
+pub fn new() -> HeaderValue {
     // Hexadecimal digits and hyphens: always a valid header.
     HeaderValue::from_str(&Uuid::now_v7().to_string()).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }

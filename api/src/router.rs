@@ -19,10 +19,12 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::access::Access;
+use crate::budget::Budget;
 use crate::error::ApiError;
 use crate::extract::UPLOAD_BODY_BYTES;
 use crate::extract::query::{self, Operations};
 use crate::openapi::{Reference, complete};
+use crate::readiness::Readiness;
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
 
@@ -80,7 +82,7 @@ pub fn reference() -> utoipa::openapi::OpenApi {
 }
 
 /// The whole service.
-pub fn router(services: Services, access: Access) -> Router {
+pub fn router(services: Services, access: Access, budget: Budget) -> Router {
     let reference = reference();
     let known = query::operations(&reference);
     // Serialised once: a handler is cloned for every request.
@@ -91,13 +93,17 @@ pub fn router(services: Services, access: Access) -> Router {
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")));
-    let cors = access.cors();
-    let guarded = guard(routes, Guard { known, access, most: REQUEST_TIMEOUT });
-    // Around the guard: its refusals can be read as well.
-    match cors {
-        Some(cors) => guarded.layer(cors),
-        None => guarded,
-    }
+    guard(routes, Guard { known, access, budget, most: REQUEST_TIMEOUT })
+}
+
+/// The probes of the health alone, with the same middleware: they need no runtime of the service.
+pub fn probes(readiness: Readiness, access: &Access) -> Router {
+    let routes = Router::new()
+        .route("/health/live", get(route::health::live))
+        .route("/health/ready", get(route::health::ready))
+        .with_state(readiness);
+    let known = query::operations(&reference());
+    guard(routes, Guard { known, access: access.clone(), budget: Budget::new(0), most: REQUEST_TIMEOUT })
 }
 
 /// What every request is held against.
@@ -105,6 +111,7 @@ pub fn router(services: Services, access: Access) -> Router {
 struct Guard {
     known: Operations,
     access: Access,
+    budget: Budget,
     /// The longest that a request may take.
     most: Duration,
 }
@@ -112,8 +119,14 @@ struct Guard {
 /// The middleware of every request, as one layer: each layer costs some allocations for every
 /// request.
 fn guard(routes: Router, guard: Guard) -> Router {
+    let cors = guard.access.cors();
     let layer = from_fn_with_state(Arc::new(guard), |State(guard), request, next| serve(guard, request, next));
-    routes.fallback(|| async { ApiError::UnknownRoute }).layer(layer)
+    let guarded = routes.fallback(|| async { ApiError::UnknownRoute }).layer(layer);
+    // Around the guard: its refusals can be read as well.
+    match cors {
+        Some(cors) => guarded.layer(cors),
+        None => guarded,
+    }
 }
 
 async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {
@@ -122,7 +135,7 @@ async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {
         Some(error) => error.into_response(),
         None => next.run(request).await,
     };
-    let bounded = |request| limit_time(guard.most, route(request));
+    let bounded = |request| limit_time(guard.most, guard.budget.hold(request, route));
     observe::observe(request, |request| drain::drain(request, bounded)).await
 }
 
@@ -150,7 +163,7 @@ mod tests {
     /// A route behind the guard with a short time limit.
     fn guarded(path: &str, route: MethodRouter) -> Router {
         let most = Duration::from_millis(50);
-        let guarded = Guard { known: Operations::default(), access: Access::default(), most };
+        let guarded = Guard { known: Operations::default(), access: Access::default(), budget: Budget::new(0), most };
         guard(Router::new().route(path, route), guarded)
     }
 

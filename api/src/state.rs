@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
 use copydesk_common::config::Config;
 use copydesk_common::follow::Followers;
 use copydesk_common::notify::{Listener, Notifier};
@@ -23,6 +24,7 @@ use crate::hasten::Hastener;
 use crate::loads::Counter;
 use crate::parsing::Parsing;
 use crate::read::Reader;
+use crate::readiness::Readiness;
 
 /// The longest that a client waits for the store: long enough for one retry after a restart of
 /// Postgres, short enough to tell the client that Postgres is unavailable.
@@ -51,6 +53,8 @@ pub struct Parts {
     pub counter: Counter,
     /// Makes waiting jobs ask their provider again.
     pub hastener: Hastener,
+    /// What the probes tell.
+    pub readiness: Readiness,
     /// Reads jobs.
     pub reader: Reader,
     /// The LLM provider's name.
@@ -96,6 +100,12 @@ impl std::ops::Deref for Services {
     }
 }
 
+impl FromRef<Services> for Readiness {
+    fn from_ref(services: &Services) -> Self {
+        services.readiness.clone()
+    }
+}
+
 impl Services {
     /// Builds the services. Connects to nothing yet. Work that outlives requests is tracked by
     /// `work`, and ends soon after the last clone is dropped.
@@ -106,6 +116,7 @@ impl Services {
             acceptor: Acceptor::start(&store, &announcer, work),
             counter: Counter::new(&store, closing.clone()),
             hastener: Hastener::new(&store, &queues, closing.clone(), work),
+            readiness: Readiness::new(store.clone(), closing.clone()),
             reader: Reader::start(&store, work),
             announcer,
             queues,

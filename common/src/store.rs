@@ -24,6 +24,7 @@ pub mod document;
 pub mod embedding;
 pub mod feedback;
 pub mod generation;
+pub mod heartbeat;
 pub mod idempotency;
 pub mod intake;
 pub mod job;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::readiness::Readiness;
 use crate::state::{Environment, Services};
 
 /// The time-out of a check; after it, the part counts as down.
@@ -54,6 +55,8 @@ pub async fn live() -> Json<Probe> {
 }
 
 /// Whether requests should be sent here: the process is not shutting down, and Postgres answers.
+///
+/// The answer is at most three seconds old.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -64,9 +67,8 @@ pub async fn live() -> Json<Probe> {
         (status = 503, description = "Requests should not be sent here.", body = Probe),
     )
 )]
-pub async fn ready(State(services): State<Services>) -> (StatusCode, Json<Probe>) {
-    let postgres = timeout(CHECK_TIMEOUT, services.store.ping()).await;
-    if matches!(postgres, Ok(Ok(()))) && !services.closing.is_cancelled() {
+pub async fn ready(State(readiness): State<Readiness>) -> (StatusCode, Json<Probe>) {
+    if readiness.is_ready().await {
         (StatusCode::OK, Json(Probe { status: "ready" }))
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "not ready" }))

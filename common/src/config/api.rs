@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use url::Url;
 
+/// The largest body of any route in bytes, if `COPYDESK_API_MAX_BODY_BYTES` is smaller.
+const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
+
 /// The HTTP API.
 #[derive(Debug, Clone, confique::Config)]
 pub struct ApiConfig {
@@ -13,6 +16,18 @@ pub struct ApiConfig {
     /// The largest JSON body that it accepts, in bytes. Uploads have their own limit of 10 MiB.
     #[config(env = "COPYDESK_API_MAX_BODY_BYTES", default = 1_048_576)]
     pub max_body_bytes: usize,
+    /// The bytes of request bodies that it holds at once, for all requests together: one that needs more is answered
+    /// 503. The first 16 KiB of a body do not count, so that small requests always pass.
+    #[config(env = "COPYDESK_API_BODY_BUDGET_BYTES", default = 268_435_456)]
+    pub body_budget_bytes: usize,
+    /// The most connections that it keeps open: for a new one beyond them, the one that has been waiting longest for
+    /// a request is closed. Not set: what the limit of open files leaves room for, at most 10,000.
+    #[config(env = "COPYDESK_API_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
+    /// The same for each client's address (of an IPv6 address, its /64 network); 0 for no limit. Behind a proxy, all
+    /// clients have the proxy's address.
+    #[config(env = "COPYDESK_API_MAX_CONNECTIONS_PER_PEER", default = 0)]
+    pub max_connections_per_peer: usize,
     /// The host names by which clients reach it, with commas between: a request for another name is
     /// refused. `localhost` and every address pass always; `*` lets all names pass.
     #[config(env = "COPYDESK_ALLOWED_HOSTS", default = "")]
@@ -35,6 +50,13 @@ impl ApiConfig {
     }
 
     pub(super) fn validate(&self) -> Result<(), String> {
+        let least = self.max_body_bytes.max(LARGEST_BODY_BYTES);
+        if self.body_budget_bytes < least {
+            return Err(format!("COPYDESK_API_BODY_BUDGET_BYTES takes at least {least}: the largest body"));
+        }
+        if self.max_connections == Some(0) {
+            return Err("COPYDESK_API_MAX_CONNECTIONS takes a number of connections from 1".into());
+        }
         let is_host =
             |host: &str| host == "*" || host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
         if let Some(wrong) = self.allowed_hosts().find(|host| !is_host(host)) {
@@ -63,6 +85,18 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn the_budget_of_bodies_has_room_for_the_largest() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().api;
+        let budget = |body_budget_bytes, max_body_bytes| {
+            ApiConfig { body_budget_bytes, max_body_bytes, ..config.clone() }.validate()
+        };
+        assert_eq!(budget(LARGEST_BODY_BYTES, 1), Ok(()));
+        for (budget_bytes, body_bytes) in [(LARGEST_BODY_BYTES - 1, 1), (LARGEST_BODY_BYTES, LARGEST_BODY_BYTES + 1)] {
+            assert!(budget(budget_bytes, body_bytes).unwrap_err().starts_with("COPYDESK_API_BODY_BUDGET_BYTES"));
+        }
+    }
 
     #[test]
     fn hosts_and_origins_are_written_as_browsers_send_them() {

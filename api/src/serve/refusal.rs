@@ -1,0 +1,129 @@
+//! Answers to what is no request, or is not let in. No handler sees them: they are recorded here,
+//! and written as bytes.
+
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use copydesk_domain::problem::Problem;
+
+use crate::error::{ApiError, problem_of};
+use crate::observe;
+use crate::problem::MEDIA_TYPE;
+use crate::request_id::{self, X_REQUEST_ID};
+
+/// The longest head of a request, in bytes.
+pub(super) const HEAD_BYTES: usize = 32 * 1024;
+/// The bytes of a head that are kept, to name its path.
+const KEPT_BYTES: usize = 512;
+
+/// The beginning of a request's head.
+#[derive(Debug, Default)]
+pub(super) struct Opening {
+    kept: Vec<u8>,
+    /// Whether the first line has ended.
+    has_line: bool,
+}
+
+impl Opening {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        if !self.has_line {
+            self.has_line = bytes.contains(&b'\n');
+            let room = KEPT_BYTES.saturating_sub(self.kept.len());
+            self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.kept.clear();
+        self.has_line = false;
+    }
+
+    /// The path without its query, if it can be told.
+    fn path(&self) -> Option<String> {
+        let line = self.kept.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty())?;
+        let target = line.split_inclusive(|byte| *byte == b' ').nth(1)?;
+        // A path without its end may not be kept whole.
+        let end = target.iter().position(|byte| matches!(byte, b'?' | b' '))?;
+        let path = &target[..end];
+        let is_path = path.starts_with(b"/") && path.iter().all(u8::is_ascii_graphic);
+        is_path.then(|| String::from_utf8_lossy(path).into_owned())
+    }
+}
+
+/// The answer in place of hyper's, which begins with this head.
+pub(super) fn of_head(head: &[u8], opening: &Opening) -> Bytes {
+    let code = head.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok());
+    let status = match code.unwrap_or(StatusCode::BAD_REQUEST) {
+        // What did not fit was the first line.
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if !opening.has_line => StatusCode::URI_TOO_LONG,
+        status => status,
+    };
+    let detail = match status {
+        StatusCode::URI_TOO_LONG => format!("the path and the query are too long: a head takes {HEAD_BYTES} bytes"),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            format!("the headers are too large: a head takes {HEAD_BYTES} bytes and 100 headers")
+        }
+        _ => "this is no HTTP/1.1 request: its first line or a header cannot be read".to_owned(),
+    };
+    written(Problem { detail, ..problem_of(status) }, None, opening)
+}
+
+/// The answer to a connection for which there is no room.
+pub(super) fn of_full(opening: &Opening) -> Bytes {
+    let response = ApiError::Crowded.into_response();
+    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let problem = response.extensions().get::<Problem>().cloned();
+    written(problem.unwrap_or_else(|| problem_of(response.status())), retry_after, opening)
+}
+
+/// Records the refusal, and writes it.
+fn written(problem: Problem, retry_after: Option<&str>, opening: &Opening) -> Bytes {
+    let problem = Problem { instance: opening.path(), ..problem };
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let id = request_id::new();
+    let id = id.to_str().unwrap_or_default();
+    observe::unread(id, status, Instant::now());
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let retry_after = retry_after.map(|seconds| format!("{}: {seconds}\r\n", header::RETRY_AFTER)).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\n{}: {MEDIA_TYPE}\r\n{}: {}\r\n{}: {id}\r\n{retry_after}{}: close\r\n\r\n{body}",
+        header::CONTENT_TYPE,
+        header::CONTENT_LENGTH,
+        body.len(),
+        X_REQUEST_ID,
+        header::CONNECTION,
+    );
+    answer.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opening(text: &str) -> Opening {
+        let mut opening = Opening::default();
+        opening.add(text.as_bytes());
+        opening
+    }
+
+    #[test]
+    fn a_path_is_told_where_it_is_whole() {
+        let path = |text: &str| opening(text).path();
+        assert_eq!(path("GET /api/jobs?x=1 HTTP/1.1\r\nhost: a\r\n").as_deref(), Some("/api/jobs"));
+        assert_eq!(path("\r\nPOST /a HTTP/9\r\n").as_deref(), Some("/a"));
+        assert_eq!(path("\u{16}\u{3}\u{1}"), None);
+        assert_eq!(path("GET http://a/b HTTP/1.1\r\n"), None);
+        assert_eq!(path(&format!("GET /{}", "a".repeat(KEPT_BYTES))), None);
+        assert_eq!(path(&format!("GET /a?{}", "a".repeat(KEPT_BYTES))).as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_too_long() {
+        let head = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n";
+        assert!(of_head(head, &opening("GET /aaaa")).starts_with(b"HTTP/1.1 414 URI Too Long\r\n"));
+        assert!(of_head(head, &opening("GET / HTTP/1.1\r\n")).starts_with(b"HTTP/1.1 431 "));
+        assert!(of_head(b"HTTP/1.1 400 Bad Request\r\n", &opening("x")).starts_with(b"HTTP/1.1 400 "));
+    }
+}

@@ -1,0 +1,331 @@
+//! The open connections, and which of them makes room for a new one: the one that has been waiting
+//! longest for a request. One with a request under way is never closed for another.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use metrics::{Counter, Gauge};
+use tokio::sync::Notify;
+
+use crate::metric;
+
+/// Connections beyond the limit that are told so. Probes of the health are answered on them.
+pub(super) const RESERVE: usize = 64;
+/// The oldest silent connections are looked for this many at a time: a look reads the state of all.
+const LOOKED_FOR: usize = 64;
+
+/// The limits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Of all connections.
+    pub(crate) connections: usize,
+    /// Of one peer; 0 for no limit.
+    pub(crate) per_peer: usize,
+}
+
+/// What is said to a new connection.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// There is room.
+    Served(Place),
+    /// There is none: it is told so, unless it probes the health.
+    Reserve(Place),
+    /// There is not even room to tell it.
+    Refused,
+}
+
+/// All open connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Registry(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    limits: Limits,
+    open: Mutex<Open>,
+    gauge: Gauge,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    slots: HashMap<u64, Arc<Slot>>,
+    by_peer: HashMap<IpAddr, usize>,
+    next_id: u64,
+    /// Connections with the time since which they were silent, the oldest last. Others are younger.
+    oldest: Vec<(u64, Arc<Slot>)>,
+}
+
+impl Registry {
+    pub(super) fn new(limits: Limits) -> Self {
+        let gauge = metrics::gauge!(metric::CONNECTIONS);
+        gauge.set(0.0);
+        Self(Arc::new(Parts { limits, open: Mutex::default(), gauge }))
+    }
+
+    /// Takes in a new connection, for which another one may have to go.
+    pub(super) fn admit(&self, peer: IpAddr) -> Admission {
+        let (peer, limits) = (group(peer), self.0.limits);
+        let mut open = self.open();
+        let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
+        let is_full = if limits.per_peer > 0 && of_peer >= limits.per_peer {
+            !open.evict(Some(peer))
+        } else {
+            open.slots.len() >= limits.connections && !open.evict(None)
+        };
+        // A connection that was closed for another counts until its task has ended.
+        if open.slots.len() >= limits.connections + RESERVE {
+            count(metric::REFUSED);
+            return Admission::Refused;
+        }
+        let slot = Arc::new(Slot::new(peer));
+        let id = open.next_id;
+        open.next_id += 1;
+        open.slots.insert(id, Arc::clone(&slot));
+        *open.by_peer.entry(peer).or_default() += 1;
+        self.0.gauge.increment(1.0);
+        let place = Place { registry: self.clone(), id, slot };
+        if is_full { Admission::Reserve(place) } else { Admission::Served(place) }
+    }
+
+    /// Closes the connection that has been silent longest, if there is one.
+    pub(super) fn evict(&self) -> bool {
+        self.open().evict(None)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn evict(&mut self, peer: Option<IpAddr>) -> bool {
+        let evicted = match peer {
+            Some(peer) => silent(self.slots.values().filter(|slot| slot.peer == peer)).iter().rev().any(evict),
+            None => self.evict_oldest(),
+        };
+        if evicted {
+            count(metric::EVICTED);
+        }
+        evicted
+    }
+
+    fn evict_oldest(&mut self) -> bool {
+        while let Some(oldest) = self.oldest.pop() {
+            if evict(&oldest) {
+                return true;
+            }
+        }
+        self.oldest = silent(self.slots.values());
+        while let Some(oldest) = self.oldest.pop() {
+            if evict(&oldest) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The slots that have been silent longest, the oldest last.
+fn silent<'a>(slots: impl Iterator<Item = &'a Arc<Slot>>) -> Vec<(u64, Arc<Slot>)> {
+    let mut silent: Vec<_> = slots.filter_map(|slot| Some((slot.silent_since()?, slot))).collect();
+    if silent.len() > LOOKED_FOR {
+        silent.select_nth_unstable_by_key(LOOKED_FOR, |(since, _)| *since);
+        silent.truncate(LOOKED_FOR);
+    }
+    silent.sort_unstable_by_key(|(since, _)| std::cmp::Reverse(*since));
+    silent.into_iter().map(|(since, slot)| (since, Arc::clone(slot))).collect()
+}
+
+fn evict((since, slot): &(u64, Arc<Slot>)) -> bool {
+    slot.evict(*since)
+}
+
+/// Who shares a limit: one address, or one network of IPv6, where a client has a whole /64.
+fn group(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+fn count(how: &'static str) {
+    static EVICTED: LazyLock<Counter> = LazyLock::new(|| counter(metric::EVICTED));
+    static REFUSED: LazyLock<Counter> = LazyLock::new(|| counter(metric::REFUSED));
+    let counter = if how == metric::EVICTED { &EVICTED } else { &REFUSED };
+    counter.increment(1);
+}
+
+fn counter(how: &'static str) -> Counter {
+    metrics::counter!(metric::CONNECTIONS_CLOSED, metric::REASON => how)
+}
+
+/// Counts a connection that was told that there is no room.
+pub(super) fn count_refused() {
+    count(metric::REFUSED);
+}
+
+/// An open connection's place. Dropped with the connection.
+#[derive(Debug)]
+pub(super) struct Place {
+    registry: Registry,
+    id: u64,
+    slot: Arc<Slot>,
+}
+
+impl Place {
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.registry.open();
+        open.slots.remove(&self.id);
+        if let Some(of_peer) = open.by_peer.get_mut(&self.slot.peer) {
+            *of_peer -= 1;
+            if *of_peer == 0 {
+                open.by_peer.remove(&self.slot.peer);
+            }
+        }
+        self.registry.0.gauge.decrement(1.0);
+    }
+}
+
+/// The state of a connection, shared by its task and the registry.
+#[derive(Debug)]
+pub(super) struct Slot {
+    peer: IpAddr,
+    /// [`BUSY`], [`ANSWERED`], [`GONE`], or the time since which it waits for a request.
+    state: AtomicU64,
+    closed: Notify,
+}
+
+/// A request is under way.
+const BUSY: u64 = 0;
+/// The answer is complete, but not yet sent.
+const ANSWERED: u64 = 1;
+/// It was closed for another one.
+const GONE: u64 = u64::MAX;
+
+impl Slot {
+    fn new(peer: IpAddr) -> Self {
+        Self { peer, state: AtomicU64::new(now()), closed: Notify::new() }
+    }
+
+    /// A request begins. False if the connection is being closed.
+    pub(super) fn begin(&self) -> bool {
+        let begun = |state| (state != GONE).then_some(BUSY);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, begun).is_ok()
+    }
+
+    /// The answer is complete.
+    pub(super) fn answered(&self) {
+        let _ = self.state.compare_exchange(BUSY, ANSWERED, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Everything written so far is sent. True if that was an answer: the next request is waited for.
+    pub(super) fn flushed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ANSWERED
+            && self.state.compare_exchange(ANSWERED, now(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether no request is under way, and no answer.
+    pub(super) fn is_silent(&self) -> bool {
+        !matches!(self.state.load(Ordering::Acquire), BUSY | ANSWERED)
+    }
+
+    /// Waits until it is closed for another connection.
+    pub(super) async fn closed(&self) {
+        self.closed.notified().await;
+    }
+
+    fn silent_since(&self) -> Option<u64> {
+        let state = self.state.load(Ordering::Acquire);
+        (!matches!(state, BUSY | ANSWERED | GONE)).then_some(state)
+    }
+
+    /// Closes it, if it has been silent all the time.
+    fn evict(&self, since: u64) -> bool {
+        let evicted = self.state.compare_exchange(since, GONE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if evicted {
+            self.closed.notify_one();
+        }
+        evicted
+    }
+}
+
+/// Nanoseconds since the first call, after the numbers with a meaning of their own.
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(GONE - 3) + 2
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn registry(connections: usize, per_peer: usize) -> Registry {
+        Registry::new(Limits { connections, per_peer })
+    }
+
+    fn served(registry: &Registry, peer: &str) -> Place {
+        match registry.admit(peer.parse().unwrap()) {
+            Admission::Served(place) => place,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn is_gone(place: &Place) -> bool {
+        !place.slot().begin()
+    }
+
+    #[test]
+    fn the_one_that_was_silent_longest_makes_room() {
+        let registry = registry(3, 0);
+        let [first, second, third] = [(); 3].map(|()| served(&registry, "10.0.0.1"));
+        // The first one speaks, and is silent again: it is the youngest now.
+        assert!(first.slot().begin());
+        first.slot().answered();
+        first.slot().flushed();
+        let _fourth = served(&registry, "10.0.0.1");
+        assert!(is_gone(&second));
+        drop(second);
+        let _fifth = served(&registry, "10.0.0.1");
+        assert!(is_gone(&third) && !is_gone(&first));
+    }
+
+    #[test]
+    fn a_request_under_way_is_never_cut_off() {
+        let registry = registry(2, 0);
+        let places = [served(&registry, "10.0.0.1"), served(&registry, "10.0.0.1")];
+        assert!(places.iter().all(|place| place.slot().begin()));
+        // An answer that is not sent yet is under way.
+        places[0].slot().answered();
+        let reserve: Vec<_> = (0..RESERVE).map(|_| registry.admit("10.0.0.2".parse().unwrap())).collect();
+        assert!(matches!(reserve[0], Admission::Reserve(_)), "{reserve:?}");
+        for place in places {
+            assert!(!place.slot().is_silent());
+            drop(place);
+        }
+        drop(reserve);
+        assert_eq!(registry.open().slots.len(), 0);
+        assert!(registry.open().by_peer.is_empty());
+    }
+
+    #[test]
+    fn a_peers_connections_make_room_for_its_own() {
+        let registry = registry(100, 2);
+        let other = served(&registry, "10.0.0.2");
+        let first = served(&registry, "2001:db8::1");
+        let _second = served(&registry, "2001:db8::2");
+        let _third = served(&registry, "2001:db8::3");
+        assert!(is_gone(&first) && !is_gone(&other));
+    }
+}
