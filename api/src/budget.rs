@@ -159,7 +159,6 @@ impl HttpBody for Metered {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use axum::body::to_bytes;
     use axum::http::StatusCode;
     use futures_util::{StreamExt, stream};

@@ -1,10 +1,12 @@
 //! `copydesk-bench`: measures Copydesk's speed (`bench`) and the quality of its search
-//! (`retrieval`), and injects faults and checks the guarantees (`chaos`). `bench` and `chaos` run
-//! the real programs on servers that they may damage; `cargo xtask` starts such servers.
+//! (`retrieval`), injects faults and checks the guarantees (`chaos`), and floods the API (`floods`).
+//! `bench`, `chaos` and `floods` run the real programs on servers that they may damage; `cargo xtask`
+//! starts such servers.
 
 mod bench;
 mod chaos;
 mod database;
+mod floods;
 mod load;
 mod machine;
 mod measure;
@@ -38,6 +40,8 @@ enum Command {
     /// Run jobs while faults are injected, then check that nothing was lost, duplicated or paid
     /// twice
     Chaos(chaos::Chaos),
+    /// Flood the API, and measure its health, its memory and what is left for a good client
+    Floods(floods::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     Retrieval(retrieval::Retrieval),
     /// Serve a no-op server: the benchmark's limit
@@ -133,6 +137,7 @@ async fn main() -> ExitCode {
         match Cli::parse().command {
             Command::Bench(bench) => bench.run().await,
             Command::Chaos(chaos) => chaos.run().await,
+            Command::Floods(floods) => floods.run().await,
             Command::Retrieval(retrieval) => retrieval.run().await,
             Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
             Command::Fleet { workers } => chaos::fleet::run(workers).await.map(|()| ExitCode::SUCCESS),

@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask chaos`: run `copydesk-bench` with optimized builds of the
+//! `cargo xtask bench`, `cargo xtask chaos` and `cargo xtask floods`: run `copydesk-bench` with optimized builds of the
 //! real programs, on a private Postgres that commits to disk as in production. That program makes
 //! the measurements and injects the faults; it also starts its own Redis. `cargo xtask
 //! retrieval-eval` runs it without any server.
@@ -114,6 +114,39 @@ impl Bench {
         arguments.extend(flags.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
         arguments.extend(self.arguments);
         arguments
+    }
+}
+
+/// Flood the API, and measure its health, its memory and what is left for a good client.
+///
+/// For each flood a new process of the API is flooded for 15 s and left alone for a minute. Prints a
+/// table, and exits with 1 if probes of the health failed or were slow, or if memory was not given
+/// back. All floods take about eleven minutes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Floods {
+    /// The floods, such as silent uploads [default: all; an invalid name lists them]
+    #[arg(value_name = "FLOODS")]
+    floods: Vec<String>,
+    /// How long each flood lasts, in seconds [default: 15]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How long its end is waited for before memory is read again, in seconds [default: 60]
+    #[arg(long)]
+    rest: Option<u64>,
+    /// Arguments for copydesk-bench
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+impl Floods {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut arguments = vec!["floods".to_owned()];
+        arguments.extend(self.floods);
+        for (name, number) in [("seconds", self.seconds), ("rest", self.rest)] {
+            arguments.extend(number.into_iter().flat_map(|number| [format!("--{name}"), number.to_string()]));
+        }
+        arguments.extend(self.arguments);
+        run(&arguments)
     }
 }
 

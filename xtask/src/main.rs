@@ -47,6 +47,8 @@ enum Task {
     Bench(harness::Bench),
     /// Inject faults into Copydesk and check its guarantees
     Chaos(harness::Chaos),
+    /// Flood the API, and measure its health, its memory and what is left for a good client
+    Floods(harness::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     RetrievalEval(harness::RetrievalEval),
     /// Update .sqlx, the query data for builds without a database
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Bench(bench) => bench.run(),
         Task::Chaos(chaos) => chaos.run(),
+        Task::Floods(floods) => floods.run(),
         Task::RetrievalEval(eval) => eval.run(),
         Task::Prepare(prepare) => prepare.run(),
     });
