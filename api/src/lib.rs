@@ -42,6 +42,7 @@ pub mod route;
 pub mod router;
 mod serve;
 pub mod state;
+pub mod trim;
 pub mod validate;
 
 use budget::Budget;

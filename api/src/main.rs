@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use copydesk_api::trim;
 use copydesk_common::config::Config;
 use copydesk_common::store::{MIGRATOR, Store};
 use copydesk_common::{files, telemetry};
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -33,8 +35,7 @@ enum Command {
     Migrate,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = arguments();
     let config = match Config::from_env() {
         Ok(config) => config,
@@ -48,8 +49,8 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let done = match arguments.command {
-        Some(Command::Migrate) => migrate(&config).await,
-        None => serve(&config).await,
+        Some(Command::Migrate) => run(migrate(&config)),
+        None => run(serve(&config)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,6 +65,11 @@ async fn main() -> ExitCode {
 fn arguments() -> Arguments {
     let command = Arguments::command().after_help(Config::describe_variables());
     Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn run(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = Builder::new_multi_thread().enable_all().on_thread_park(trim::before_sleep).build();
+    runtime.context("the runtime cannot be started")?.block_on(program)
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
@@ -89,6 +95,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     tracing::info!(address = %listener.local_addr()?, max_connections = app.max_connections(), "serving");
     tokio::spawn(telemetry::upkeep());
+    tokio::spawn(trim::keep());
     app.serve(listener, async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -36,6 +36,7 @@ use tower::Service;
 
 use crate::drain::Unread;
 use crate::readiness::Readiness;
+use crate::trim;
 use io::Io;
 use opening::Spoken;
 use refusal::{HEAD_BYTES, Opening};
@@ -108,7 +109,7 @@ impl Door {
 
     /// Runs until it was stopped and the pending requests are answered, or until `abandoned`.
     fn open(self, listener: std::net::TcpListener, abandoned: CancellationToken) {
-        let runtime = match Builder::new_current_thread().enable_all().build() {
+        let runtime = match Builder::new_current_thread().enable_all().on_thread_park(trim::before_sleep).build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 return tracing::error!(error = &error as &dyn std::error::Error, "the door cannot be opened");
