@@ -33,10 +33,30 @@ struct Arguments {
 enum Command {
     /// Apply the database migrations and exit.
     Migrate,
+    /// Print the API reference (OpenAPI) and exit.
+    Openapi,
+}
+
+/// Prints the reference as it is served, in lines.
+fn print_reference() -> ExitCode {
+    match copydesk_api::openapi::pretty() {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the reference cannot be written: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn main() -> ExitCode {
     let arguments = arguments();
+    // It takes no configuration: tools read it while nothing runs.
+    if matches!(arguments.command, Some(Command::Openapi)) {
+        return print_reference();
+    }
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(error) => {
@@ -50,7 +70,7 @@ fn main() -> ExitCode {
     }
     let done = match arguments.command {
         Some(Command::Migrate) => run(migrate(&config)),
-        None => run(serve(&config)),
+        Some(Command::Openapi) | None => run(serve(&config)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,13 +5,11 @@ use axum::http::StatusCode;
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::problem_of;
 use crate::problem::MEDIA_TYPE;
-use crate::representation::Whereabouts;
-use crate::route::events::Token;
 
 /// The frame of the reference.
 #[derive(Debug, OpenApi)]
@@ -29,8 +27,10 @@ use crate::route::events::Token;
             POSTs that create take an `Idempotency-Key`: send it, and a request can be repeated without doing \
             anything twice.",
     ),
-    // Data of events, which no response body refers to.
-    components(schemas(Whereabouts, Token)),
+    // Relative to where the document is served: whatever the address, the operations are there too.
+    servers((url = "/", description = "The service that serves this document.")),
+    // No operation needs a key.
+    security(()),
     tags(
         (name = "Jobs", description = "Ask for work, and follow it."),
         (name = "Generations", description = "Finished texts."),
@@ -43,21 +43,28 @@ use crate::route::events::Token;
 )]
 pub struct Reference;
 
-/// Adds the errors and headers that operations have in common.
+/// Adds the errors and headers that operations have in common, and what the derived schemas cannot
+/// say.
 pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
+    if let Some(components) = &mut reference.components {
+        complete_schemas(components);
+    }
     for (path, item) in &mut reference.paths.paths {
         for (changes, operation) in operations(item) {
             if changes {
                 add_problem(operation, StatusCode::FORBIDDEN, "A web page of another origin sent the request.");
             }
-            add_problem(operation, StatusCode::MISDIRECTED_REQUEST, "The host is not in `COPYDESK_ALLOWED_HOSTS`.");
-            if path.starts_with("/api/") {
-                add_problems(operation, path);
-            }
+            add_problems(operation, path);
             add_replayed(operation);
+            add_retry_after(operation);
             add_request_id(operation);
         }
     }
+}
+
+/// The reference in lines, in an order that changes only with its content.
+pub fn pretty() -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&serde_json::to_value(crate::router::reference())?)
 }
 
 /// The operations of a path, and whether they change anything.
@@ -79,8 +86,9 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (takes_body, StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
         (takes_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
         (true, StatusCode::BAD_REQUEST, "The request names no host, or two."),
+        (true, StatusCode::MISDIRECTED_REQUEST, "The host is not in `COPYDESK_ALLOWED_HOSTS`."),
         (true, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not supported."),
-        (path.contains("{id}") || path.contains("{kind}"), StatusCode::NOT_FOUND, "The resource does not exist."),
+        (path.contains('{'), StatusCode::NOT_FOUND, "What the path names does not exist."),
         (true, StatusCode::UNPROCESSABLE_ENTITY, "Some values are invalid: `errors` names all of them."),
         (
             true,
@@ -104,7 +112,7 @@ fn problem(status: StatusCode, description: &str) -> Response {
 
 fn add_request_id(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
-        add_header(response, "x-request-id", "Identifies the request in the service's logs.");
+        add_header(response, "x-request-id", Type::String, "Identifies the request in the service's logs.");
     }
 }
 
@@ -117,17 +125,57 @@ fn add_replayed(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         if status.starts_with('2') {
             let description = "`true` if this is the answer of an earlier request with the same key.";
-            add_header(response, "Idempotency-Replayed", description);
+            add_header(response, "Idempotency-Replayed", Type::String, description);
         }
     }
 }
 
-fn add_header(response: &mut RefOr<Response>, name: &str, description: &str) {
+/// Adds the header that says when to try again, where trying again can help.
+fn add_retry_after(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let retried = responses.iter_mut().filter(|(status, _)| matches!(status.as_str(), "409" | "503"));
+    for (_, response) in retried.filter(|(_, response)| is_problem(response)) {
+        add_header(response, "Retry-After", Type::Integer, "Seconds after which to try again, where that can help.");
+    }
+}
+
+fn is_problem(response: &RefOr<Response>) -> bool {
+    matches!(response, RefOr::T(response) if response.content.contains_key(MEDIA_TYPE))
+}
+
+fn add_header(response: &mut RefOr<Response>, name: &str, kind: Type, description: &str) {
     if let RefOr::T(response) = response {
         let header = HeaderBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+            .schema(Some(ObjectBuilder::new().schema_type(kind).build()))
             .description(Some(description))
             .build();
         response.headers.insert(name.to_owned(), header.into());
+    }
+}
+
+fn complete_schemas(components: &mut Components) {
+    let schema = |name: &str, components: &mut Components, change: &dyn Fn(&mut Schema)| {
+        if let Some(RefOr::T(schema)) = components.schemas.get_mut(name) {
+            change(schema);
+        }
+    };
+    schema("JobResult", components, &any_of_them);
+    schema("DocumentForm", components, &closed);
+}
+
+/// A result of one kind of job is also an object, as those of other kinds are: so it is not one of
+/// them only.
+fn any_of_them(schema: &mut Schema) {
+    if let Schema::OneOf(one) = schema {
+        let items = one.items.drain(..);
+        let any = items.fold(AnyOfBuilder::new(), AnyOfBuilder::item);
+        *schema = any.description(one.description.take()).build().into();
+    }
+}
+
+/// Fields that are not named are refused.
+fn closed(schema: &mut Schema) {
+    if let Schema::Object(object) = schema {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     }
 }

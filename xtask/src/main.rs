@@ -11,6 +11,7 @@ mod harness;
 mod install;
 mod interrupt;
 mod local_model;
+mod openapi;
 mod ports;
 mod prepare;
 mod process;
@@ -51,6 +52,8 @@ enum Task {
     Floods(harness::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     RetrievalEval(harness::RetrievalEval),
+    /// Update docs/openapi.json, the API reference
+    Openapi(openapi::Openapi),
     /// Update .sqlx, the query data for builds without a database
     Prepare(prepare::Prepare),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Chaos(chaos) => chaos.run(),
         Task::Floods(floods) => floods.run(),
         Task::RetrievalEval(eval) => eval.run(),
+        Task::Openapi(openapi) => openapi.run(),
         Task::Prepare(prepare) => prepare.run(),
     });
     match outcome {

@@ -95,18 +95,21 @@ pub struct DocumentForm {
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// Its title; the file's name if it is missing.
-    #[schema(max_length = 300)]
+    #[schema(max_length = 300, nullable = false)]
     title: Option<String>,
     /// The media type of the file; derived from its extension if it is missing.
+    #[schema(nullable = false)]
     media_type: Option<MediaType>,
     /// Your own name for it.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, nullable = false)]
     external_id: Option<String>,
     /// The format that it is about: a format's name or slug.
+    #[schema(nullable = false)]
     content_type: Option<String>,
     /// What it is for; told by its text if it is missing.
+    #[schema(nullable = false)]
     kind: Option<DocumentKind>,
     /// Where it can be read.
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000, nullable = false)]
     url: Option<String>,
 }

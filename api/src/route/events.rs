@@ -60,6 +60,27 @@ pub struct Token {
     text: String,
 }
 
+/// The events of a job: the data of each, by the event's name. On the wire it is JSON on one line.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the stream's shape for the reference; events are written one by one")]
+pub struct JobEvents {
+    /// Its state and position.
+    #[schema(required = false)]
+    status: Whereabouts,
+    /// Its stage.
+    #[schema(required = false)]
+    progress: Progress,
+    /// A piece of the text that is being written.
+    #[schema(required = false)]
+    token: Token,
+    /// The text that takes the place of a withdrawn one.
+    #[schema(required = false)]
+    revised: Token,
+    /// The job once it has ended, as in `GET /api/jobs/{id}`. The last event.
+    #[schema(required = false)]
+    done: JobBody,
+}
+
 /// Follow a job.
 ///
 /// Server-sent events until the job ends: `status` (its state and position), `progress` (its
@@ -86,9 +107,9 @@ pub struct Token {
     responses(
         (
             status = 200,
-            description = "Events. The data of `status` is a `Whereabouts`, of `progress` a `Progress`, of `token` and \
-                           `revised` a `Token`, of `done` a `Job`, as JSON on one line.",
-            body = String,
+            description = "Events, as `text/event-stream`. The schema has the data of each event by the event's name: \
+                           a property is what an event of that name has as its `data`, as JSON on one line.",
+            body = JobEvents,
             content_type = "text/event-stream",
         ),
         (status = 204, description = "The job has ended, and the client has seen that."),

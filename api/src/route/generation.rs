@@ -100,7 +100,11 @@ pub struct GenerationsQuery {
             body = Generation,
             headers(("ETag" = String, description = "Changes with the answer.")),
         ),
-        (status = 304, description = "Nothing has changed since the answer with the given `ETag`."),
+        (
+            status = 304,
+            description = "Nothing has changed since the answer with the given `ETag`.",
+            headers(("ETag" = String, description = "The same as that of the earlier answer.")),
+        ),
     )
 )]
 pub async fn get(

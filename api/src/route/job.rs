@@ -56,7 +56,11 @@ const MAX_LEASED: u16 = 2_000;
             body = JobBody,
             headers(("ETag" = String, description = "Changes with the answer.")),
         ),
-        (status = 304, description = "Nothing has changed since the answer with the given `ETag`."),
+        (
+            status = 304,
+            description = "Nothing has changed since the answer with the given `ETag`.",
+            headers(("ETag" = String, description = "The same as that of the earlier answer.")),
+        ),
     )
 )]
 pub async fn get(

@@ -1,10 +1,11 @@
 //! Any invalid input is answered with a problem that names what is wrong.
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
+use crate::http::RequestBuilder;
 use crate::service::{Answer, Service, generate, with, without};
 
 /// Every operation with a body, and a valid body for it.
@@ -75,8 +76,10 @@ async fn a_body_of_another_kind_or_size_is_refused(pool: PgPool) {
             ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/xml", "", "\u{1}"]
         {
             let request = service.request(method.clone(), path).body(text.clone());
-            let Ok(request) = request.header("content-type", kind).build() else { continue };
-            Answer::of(service.client.execute(request).await.unwrap()).await.expect_problem(415);
+            match request.header("content-type", kind).send().await {
+                Err(error) if error.is_builder() => {}
+                sent => drop(Answer::of(sent.unwrap()).await.expect_problem(415)),
+            }
         }
         let zipped = service.request(method.clone(), path).json(&body).header("content-encoding", "gzip");
         answer(zipped).await.expect_problem(415);

@@ -8,12 +8,12 @@ use copydesk_common::notify::Notifier;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::stage::Stage;
 use reqwest::Method;
-use reqwest::Response;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::Response;
 use crate::service::{Answer, NOBODY, Service, database_url, finish, generate, moved};
 
 /// A client that follows a job.
@@ -47,8 +47,9 @@ impl Client {
             while let Some((block, rest)) = self.unread.split_once("\n\n") {
                 let event = Event::of(block);
                 self.unread = rest.to_owned();
-                if event.is_some() {
-                    return event;
+                if let Some(event) = event {
+                    self.response.described().event(&event.name, &event.data).unwrap();
+                    return Some(event);
                 }
             }
             let piece = timeout(Duration::from_secs(20), self.response.chunk()).await.expect("an event").unwrap()?;

@@ -2,11 +2,12 @@
 
 use copydesk_common::store::{Store, idempotency};
 use futures_util::future::join_all;
+use reqwest::Method;
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use crate::http::RequestBuilder;
 use crate::service::{Answer, Hold, Service, finish, generate, with};
 
 const DOCUMENTS: &str = "/api/businesses/acme/documents";

@@ -1,7 +1,8 @@
 //! The reference matches the service: its routes, and the limits of every field.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use copydesk_api::openapi::pretty;
 use copydesk_common::queue::Intake;
 use copydesk_domain::document::{DocumentKind, DocumentStatus, MediaType};
 use copydesk_domain::feedback::Basis;
@@ -15,7 +16,8 @@ use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::service::{Answer, Service, generate, with, without};
+use crate::described::{REFERENCE, held};
+use crate::service::{Answer, Service, with, without};
 
 async fn reference(service: &Service) -> Value {
     service.get("/openapi.json").await.expect(200).body
@@ -184,77 +186,46 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
     assert_eq!(json!(found), expected);
 }
 
-/// Checks the enums in an answer against its schema: each place with an enum must have one of its
-/// values. Records which enums occurred.
-fn hold(reference: &Value, schema: &Value, value: &Value, met: &mut BTreeSet<String>) -> Result<(), String> {
-    if let Some(name) = schema["$ref"].as_str() {
-        let schema = reference.pointer(name.trim_start_matches('#')).unwrap();
-        if schema["enum"].is_array() {
-            met.insert(name.rsplit('/').next().unwrap().to_owned());
+/// Every example and default in the reference, by its position, with the schema that it is of.
+fn examples(value: &'static Value, at: &str, found: &mut Vec<(String, &'static Value, &'static Value)>) {
+    match value {
+        Value::Object(members) => {
+            // Beside the schema, or within it.
+            let schema = members.get("schema").unwrap_or(value);
+            let is_of_schema = ["type", "$ref", "oneOf", "anyOf"].iter().any(|name| schema.get(name).is_some());
+            for (name, member) in members {
+                let at = format!("{at}/{name}");
+                match name.as_str() {
+                    "example" | "default" if is_of_schema && !at.contains("/properties/default") => {
+                        found.push((at, schema, member));
+                    }
+                    _ => examples(member, &at, found),
+                }
+            }
         }
-        return hold(reference, schema, value, met);
-    }
-    if let Some(words) = schema["enum"].as_array().filter(|words| !words.contains(value)) {
-        return Err(format!("{value} is none of {words:?}"));
-    }
-    for choices in ["oneOf", "anyOf"].iter().filter_map(|kind| schema[kind].as_array()) {
-        // Null is a separate choice.
-        let choices = choices.iter().filter(|choice| (choice["type"] == "null") == value.is_null());
-        let held: Vec<_> = choices.map(|choice| hold(reference, choice, value, met)).collect();
-        if !held.iter().any(Result::is_ok) {
-            return Err(format!("{value}: {held:?}"));
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(place, item)| examples(item, &format!("{at}/{place}"), found));
         }
+        _ => {}
     }
-    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
-        value.get(name).map_or(Ok(()), |value| hold(reference, schema, value, met))?;
-    }
-    for item in value.as_array().into_iter().flatten().filter(|_| schema["items"].is_object()) {
-        hold(reference, &schema["items"], item, met)?;
-    }
-    Ok(())
 }
 
-#[sqlx::test(migrations = "../migrations")]
-async fn answers_hold_the_words_of_the_reference(pool: PgPool) {
-    let service = Service::start(&pool).await;
-    let reference = reference(&service).await;
-    let documents = "/api/businesses/{business_id}/documents";
-    let text = generate();
-    let later = with(generate(), "run_at", json!(chrono::Utc::now() + chrono::TimeDelta::hours(1)));
-    let document = json!({ "title": "Handbook", "text": "We answer letters.", "content_type": "faq" });
-    let mut met = BTreeSet::new();
-    for (method, path, body) in [
-        ("post", "/api/generate", &text),
-        ("post", "/api/generate", &later),
-        ("post", documents, &document),
-        ("get", documents, &Value::Null),
-        ("get", "/api/ops/overview", &Value::Null),
-        ("post", "/api/ops/queues/{kind}/pause", &Value::Null),
-        ("get", "/api/learning/stats/{business_id}", &Value::Null),
-        ("get", "/health", &Value::Null),
-    ] {
-        let request = service.request(method.to_uppercase().parse().unwrap(), &concrete(path));
-        let request = if body.is_null() { request } else { request.json(body) };
-        let answer = Answer::of(request.send().await.unwrap()).await;
-        let response = &reference["paths"][path][method]["responses"][answer.status.as_str()];
-        let schema = &response["content"]["application/json"]["schema"];
-        assert!(answer.status.is_success() && schema.is_object(), "{method} {path}: {answer:?}");
-        let held = hold(&reference, schema, &answer.body, &mut met);
-        assert_eq!(held, Ok(()), "{method} {path}: {answer:?}");
-    }
-    let expected = [
-        "Answer",
-        "Basis",
-        "Condition",
-        "DocumentStatus",
-        "Format",
-        "Intake",
-        "JobKind",
-        "JobStatus",
-        "MediaType",
-        "WaitReason",
-    ];
-    assert_eq!(met.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+#[test]
+fn examples_are_of_their_schemas() {
+    let mut found = Vec::new();
+    examples(&REFERENCE, "", &mut found);
+    assert!(found.len() > 200, "only {} examples were found", found.len());
+    let wrong = found.iter().filter_map(|(at, schema, example)| Some((at, held(schema, example).err()?)));
+    let wrong: Vec<_> = wrong.map(|(at, wrong)| format!("{at}: {wrong}")).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    let committed = std::fs::read_to_string(file).unwrap_or_default();
+    let is_same = committed == pretty().unwrap() + "\n";
+    assert!(is_same, "docs/openapi.json is another one: run `cargo xtask openapi` and commit it");
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -9,13 +9,15 @@ use copydesk_common::redis::Redis;
 use copydesk_domain::job::JobKind;
 pub(crate) use copydesk_testkit::{NOBODY, database_url};
 use copydesk_testkit::{install_tls, prefix, redis_url};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::http::{RequestBuilder, Response};
 
 pub(crate) struct Service {
     pub(crate) base: String,
@@ -69,7 +71,7 @@ impl Service {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        RequestBuilder::new(&self.client, method, format!("{}{path}", self.base))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
