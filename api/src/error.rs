@@ -37,6 +37,9 @@ pub enum ApiError {
     /// The path names a provider that Copydesk does not call.
     #[error("no such provider: there are {0}")]
     UnknownProvider(String),
+    /// The request names a model that has no limits of its own.
+    #[error("{0}")]
+    NoOwnLimits(String),
     /// The request names a host that is not on the list.
     #[error("{0:?} is no name of this service: an operator can add it to COPYDESK_ALLOWED_HOSTS")]
     UnknownHost(String),
@@ -104,7 +107,9 @@ impl ApiError {
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) => StatusCode::NOT_FOUND,
+            Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) | Self::NoOwnLimits(_) => {
+                StatusCode::NOT_FOUND
+            }
             Self::Conflict(_) | Self::StillRunning => StatusCode::CONFLICT,
             Self::TooSlow(_) | Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

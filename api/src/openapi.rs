@@ -11,6 +11,8 @@ use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, Response
 use crate::error::problem_of;
 use crate::problem::MEDIA_TYPE;
 
+mod taken;
+
 /// The frame of the reference.
 #[derive(Debug, OpenApi)]
 #[openapi(
@@ -55,6 +57,7 @@ pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
                 add_problem(operation, StatusCode::FORBIDDEN, "A web page of another origin sent the request.");
             }
             add_problems(operation, path);
+            taken::complete_operation(operation);
             add_replayed(operation);
             add_retry_after(operation);
             add_request_id(operation);
@@ -161,6 +164,7 @@ fn complete_schemas(components: &mut Components) {
     };
     schema("JobResult", components, &any_of_them);
     schema("DocumentForm", components, &closed);
+    taken::complete(components);
 }
 
 /// A result of one kind of job is also an object, as those of other kinds are: so it is not one of

@@ -17,6 +17,11 @@ pub struct RequestInProgress(pub Problem);
 #[response(status = 404, content_type = MEDIA_TYPE)]
 pub struct UnknownProvider(pub Problem);
 
+/// There is no such provider: `detail` lists them. Or the model has no limits of its own.
+#[derive(Debug, IntoResponses)]
+#[response(status = 404, content_type = MEDIA_TYPE)]
+pub struct NoLimits(pub Problem);
+
 /// There is no such type of problem.
 #[derive(Debug, IntoResponses)]
 #[response(status = 404, content_type = MEDIA_TYPE)]
@@ -51,3 +56,13 @@ pub struct JobNotFailed(pub Problem);
 #[derive(Debug, IntoResponses)]
 #[response(status = 409, content_type = MEDIA_TYPE)]
 pub struct NoDeadLetter(pub Problem);
+
+/// The body names another business than the path.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct AnotherBusiness(pub Problem);
+
+/// No price is known of a model of the provider, so that its cost cannot be limited.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct NoPrice(pub Problem);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
-use crate::refusal::NoProfile;
+use crate::refusal::{AnotherBusiness, NoProfile};
 use crate::state::Services;
 use crate::validate::{self, chars};
 
@@ -28,7 +28,10 @@ const DEFAULT_LANGUAGE: &str = "en";
     tag = "Businesses",
     params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
     request_body = BusinessBody,
-    responses((status = 200, description = "The profile as it is now.", body = BusinessProfile))
+    responses(
+        (status = 200, description = "The profile as it is now.", body = BusinessProfile),
+        AnotherBusiness,
+    )
 )]
 pub async fn put(
     State(services): State<Services>,
@@ -122,7 +125,7 @@ impl RequestBody for BusinessBody {
 impl BusinessBody {
     fn into_profile(self, business_id: BusinessId) -> Result<BusinessProfile, ApiError> {
         if self.business_id.is_some_and(|named| named != business_id) {
-            return Err(ApiError::invalid("/business_id", "must be the same as in the path"));
+            return Err(ApiError::Conflict("the body names another business than the path".to_owned()));
         }
         Ok(BusinessProfile {
             business_id,

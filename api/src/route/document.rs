@@ -230,6 +230,5 @@ pub struct PageQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
     cursor: Option<DocumentId>,
 }

@@ -77,7 +77,6 @@ pub struct GenerationsQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
     cursor: Option<GenerationId>,
 }
 

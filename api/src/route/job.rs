@@ -188,7 +188,6 @@ pub struct JobsQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
     cursor: Option<JobId>,
 }
 

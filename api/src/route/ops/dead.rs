@@ -161,7 +161,6 @@ pub struct DeadQuery {
     kind: Option<JobKind>,
     /// Those of this business only.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
     business_id: Option<BusinessId>,
     /// Those only whose error is of this `type`.
     #[garde(inner(custom(chars(1..=200)), custom(validate::no_nul)))]
@@ -177,7 +176,6 @@ pub struct DeadQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
     cursor: Option<JobId>,
 }
 

@@ -21,7 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ask_again;
 use crate::error::ApiError;
 use crate::extract::{Body, Parameters, Provider, RequestBody};
-use crate::refusal::UnknownProvider;
+use crate::refusal::{NoLimits, NoPrice};
 use crate::route::health::CHECK_TIMEOUT;
 use crate::state::Services;
 use crate::validate::number;
@@ -45,7 +45,8 @@ const MOST: i64 = 1_000_000_000;
     request_body = LimitsBody,
     responses(
         (status = 200, description = "The limits as they are now.", body = LimitsAnswer),
-        UnknownProvider,
+        NoLimits,
+        NoPrice,
     )
 )]
 pub async fn put(
@@ -69,8 +70,8 @@ fn account(services: &Services, provider: &str, model: Option<&str>) -> Result<S
     let Some(model) = model else { return Ok(provider.to_owned()) };
     let own = services.quotas_of(provider).find(|(_, quota)| quota.model() == model && quota.has_own_account());
     own.map(|(_, quota)| quota.account()).ok_or_else(|| {
-        let detail = format!("{model} shares the limits of {provider}: COPYDESK_MODEL_LIMITS gives a model its own");
-        ApiError::invalid("/model", detail)
+        let shared = format!("{model} shares the limits of {provider}: COPYDESK_MODEL_LIMITS gives a model its own");
+        ApiError::NoOwnLimits(shared)
     })
 }
 
@@ -152,7 +153,7 @@ impl LimitsBody {
         let unpriced = services.unpriced.iter().find(|name| name.split('/').next() == Some(provider));
         if let (Some(name), true) = (unpriced, usd.is_some_and(|usd| usd > MicroUsd(0))) {
             let detail = format!("no price is known for {name}: set COPYDESK_PRICES for the API and the workers");
-            return Err(ApiError::invalid("/usd_per_day", detail));
+            return Err(ApiError::Conflict(detail));
         }
         Ok(SetLimits {
             calls_per_minute: self.calls_per_minute,
