@@ -7,6 +7,7 @@ mod article;
 mod binaries;
 mod build;
 mod client;
+mod conformance;
 mod harness;
 mod install;
 mod interrupt;
@@ -52,6 +53,8 @@ enum Task {
     Floods(harness::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     RetrievalEval(harness::RetrievalEval),
+    /// Hold the service against its API reference with a linter, a fuzzer and generated clients
+    Conformance(conformance::Conformance),
     /// Update docs/openapi.json, the API reference
     Openapi(openapi::Openapi),
     /// Update .sqlx, the query data for builds without a database
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Chaos(chaos) => chaos.run(),
         Task::Floods(floods) => floods.run(),
         Task::RetrievalEval(eval) => eval.run(),
+        Task::Conformance(conformance) => conformance.run(),
         Task::Openapi(openapi) => openapi.run(),
         Task::Prepare(prepare) => prepare.run(),
     });

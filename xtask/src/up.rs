@@ -156,12 +156,12 @@ impl Up {
 }
 
 /// What is needed to start Copydesk's own processes.
-struct Launch<'a> {
-    project: &'a Project,
-    state: &'a State,
-    binaries: Binaries,
-    services: &'a Services,
-    providers: Providers,
+pub(crate) struct Launch<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) state: &'a State,
+    pub(crate) binaries: Binaries,
+    pub(crate) services: &'a Services,
+    pub(crate) providers: Providers,
 }
 
 impl Launch<'_> {
@@ -176,7 +176,7 @@ impl Launch<'_> {
         command
     }
 
-    fn migrate(&self) -> anyhow::Result<()> {
+    pub(crate) fn migrate(&self) -> anyhow::Result<()> {
         let step = Step::begin("applying the migrations");
         let mut command = self.command(&self.binaries.api);
         process::run_logged(command.arg("migrate"), &self.state.log("migrate"))
@@ -186,7 +186,7 @@ impl Launch<'_> {
     }
 
     /// Starts the API and the workers with these variables. Returns the API's base URL.
-    fn start_all(
+    pub(crate) fn start_all(
         &self,
         port: u16,
         workers: u8,
@@ -223,7 +223,7 @@ impl Launch<'_> {
 
     /// Starts the simulator if a provider is simulated. Returns the environment for the other
     /// processes.
-    fn start_simulator(&self, fleet: &mut Fleet) -> anyhow::Result<Vec<(&'static str, String)>> {
+    pub(crate) fn start_simulator(&self, fleet: &mut Fleet) -> anyhow::Result<Vec<(&'static str, String)>> {
         let Some(notice) = self.providers.notice() else { return Ok(Vec::new()) };
         let address = format!("127.0.0.1:{}", ports::any_free()?);
         let base = format!("http://{address}");
