@@ -55,9 +55,9 @@ const GRACE: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 10_000;
 /// The fewest, however low the limit of open files is.
 const LEAST_CONNECTIONS: usize = 32;
-/// The files and sockets beside connections of clients and the pool: those to Redis, those beyond the
-/// limit, and some of the process itself.
-const OTHER_FILES: usize = 192;
+/// The files and sockets beside connections of clients and the pool: those to Redis, and some of the
+/// process itself.
+const OTHER_FILES: usize = 128;
 /// How long the announcement of committed jobs may take before the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -107,7 +107,9 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
 fn limits(config: &Config) -> Limits {
     let pool = u64::from(config.postgres.pool_size) + u64::from(config.postgres.pool_overflow);
     let others = OTHER_FILES + usize::try_from(pool).unwrap_or(usize::MAX / 2);
-    let room = files::limit().map_or(MOST_CONNECTIONS, |files| files.saturating_sub(others)).max(LEAST_CONNECTIONS);
+    let room = files::limit().map_or(usize::MAX, |files| files.saturating_sub(others));
+    // A quarter is for connections beyond the limit.
+    let room = (room / 4 * 3).max(LEAST_CONNECTIONS);
     let connections = config.api.max_connections.unwrap_or(room.min(MOST_CONNECTIONS));
     if connections > room {
         tracing::warn!(
@@ -115,7 +117,8 @@ fn limits(config: &Config) -> Limits {
             "the limit of open files has room for fewer connections than COPYDESK_API_MAX_CONNECTIONS"
         );
     }
-    Limits { connections: connections.min(room), per_peer: config.api.max_connections_per_peer }
+    let connections = connections.min(room);
+    Limits { connections, reserve: connections.div_ceil(3), per_peer: config.api.max_connections_per_peer }
 }
 
 impl App {

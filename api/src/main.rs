@@ -1,5 +1,6 @@
 //! `copydesk-api`: reads the configuration, then serves the API or applies the migrations.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -8,7 +9,7 @@ use copydesk_api::trim;
 use copydesk_common::config::Config;
 use copydesk_common::store::{MIGRATOR, Store};
 use copydesk_common::{files, telemetry};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -99,15 +100,23 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The system keeps connections that are not accepted yet. One that it has no place for is tried again
+/// by its client a second later: that is too late for a probe.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const NOT_ACCEPTED: u32 = 4_096;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(NOT_ACCEPTED)
+}
+
 async fn serve(config: &Config) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry)?;
     for name in Config::unknown_variables() {
         tracing::warn!(variable = name, "an unknown variable is set and has no effect: --help lists the known ones");
     }
     let address = config.api.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
+    let listener = listen(address).with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
     files::raise();
     let app = copydesk_api::build(config)?;
     app.check().await?;

@@ -1,7 +1,10 @@
-//! What a new connection says first: whether it probes the health.
+//! What a new connection says first: whether it probes the health. The head of its first request is
+//! waited for as a whole, so that a head that never ends stays at the door.
 
 use axum::body::Bytes;
 use tokio::net::TcpStream;
+
+use super::refusal::HEAD_BYTES;
 
 /// The beginnings of the requests that probe the health.
 const PROBES: [&[u8]; 4] = [b"GET /health/live", b"GET /health/ready", b"HEAD /health/live", b"HEAD /health/ready"];
@@ -17,31 +20,42 @@ pub(super) enum Spoken {
     Other(Bytes),
 }
 
-/// Reads until it is known; `None` at the connection's end. A silent connection takes no buffer.
+/// Reads the first head; `None` if the connection ends before it does. A silent connection takes no
+/// buffer.
 pub(super) async fn listen(stream: &TcpStream) -> Option<Spoken> {
     let mut said = Vec::new();
     loop {
         stream.readable().await.ok()?;
         let mut space = [0; READ_BYTES];
+        let before = said.len();
         match stream.try_read(&mut space) {
             Ok(0) => return None,
             Ok(length) => said.extend_from_slice(&space[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(_) => return None,
         }
-        if let Some(is_probe) = is_probe(&said) {
+        if is_enough(&said, before) {
+            let is_probe = is_probe(&said);
             let said = said.into();
             return Some(if is_probe { Spoken::Probe(said) } else { Spoken::Other(said) });
         }
     }
 }
 
-/// Whether a request that begins so is a probe; `None` if it is not known yet.
-fn is_probe(said: &[u8]) -> Option<bool> {
-    match PROBES.iter().find(|probe| probe.starts_with(said) || said.starts_with(probe)) {
-        None => Some(false),
-        Some(probe) => said.get(probe.len()).map(|next| matches!(next, b' ' | b'?')),
-    }
+/// Whether this is a whole head, or will never be one. The first `before` bytes were not.
+fn is_enough(said: &[u8], before: usize) -> bool {
+    // The end is an empty line; leading ones do not count.
+    let start = said.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(said.len());
+    let unseen = &said[start.max(before.saturating_sub(3))..];
+    let has_end = unseen.windows(2).any(|end| end == b"\n\n") || unseen.windows(3).any(|end| end == b"\n\r\n");
+    let is_text = said[start..].first().is_none_or(u8::is_ascii_uppercase);
+    has_end || !is_text || said.len() >= HEAD_BYTES
+}
+
+/// Whether a request that begins so is a probe.
+fn is_probe(said: &[u8]) -> bool {
+    let found = PROBES.iter().find_map(|probe| said.strip_prefix(*probe));
+    found.and_then(<[u8]>::first).is_some_and(|next| matches!(next, b' ' | b'?'))
 }
 
 #[cfg(test)]
@@ -51,19 +65,35 @@ mod tests {
     #[test]
     fn a_probe_is_known_by_its_whole_path() {
         for (said, known) in [
-            ("", None),
-            ("G", None),
-            ("GET /health/re", None),
-            ("GET /health/live", None),
-            ("GET /health/live ", Some(true)),
-            ("HEAD /health/ready?x=1 HTTP/1.1", Some(true)),
-            ("GET /health/lively", Some(false)),
-            ("GET /health ", Some(false)),
-            ("POST /health/live", Some(false)),
-            ("\r\nGET /health/live ", Some(false)),
-            ("\u{16}\u{3}", Some(false)),
+            ("GET /health/live HTTP/1.1\r\n", true),
+            ("HEAD /health/ready?x=1 HTTP/1.1\r\n", true),
+            ("GET /health/lively HTTP/1.1\r\n", false),
+            ("GET /health HTTP/1.1\r\n", false),
+            ("POST /health/live HTTP/1.1\r\n", false),
+            ("GET /health/live", false),
         ] {
             assert_eq!(is_probe(said.as_bytes()), known, "{said:?}");
         }
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line_however_it_comes() {
+        for (said, whole) in [
+            ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", true),
+            ("GET / HTTP/1.1\nhost: a\n\n", true),
+            ("\r\n\r\nGET / HTTP/1.1\r\n\r\nbody", true),
+            ("GET / HTTP/1.1\r\nhost: a\r\n", false),
+            ("\r\n\r\n", false),
+            ("", false),
+            // Will never be a request.
+            ("\u{16}\u{3}", true),
+            ("nonsense", true),
+        ] {
+            assert_eq!(is_enough(said.as_bytes(), 0), whole, "{said:?}");
+            // In pieces of one byte, too.
+            let said = said.as_bytes();
+            assert_eq!((1..=said.len()).any(|end| is_enough(&said[..end], end - 1)), whole, "{said:?}");
+        }
+        assert!(is_enough(&[b'A'; HEAD_BYTES], HEAD_BYTES - 1));
     }
 }

@@ -12,8 +12,6 @@ use tokio::sync::Notify;
 
 use crate::metric;
 
-/// Connections beyond the limit that are told so. Probes of the health are answered on them.
-pub(super) const RESERVE: usize = 64;
 /// The oldest silent connections are looked for this many at a time: a look reads the state of all.
 const LOOKED_FOR: usize = 64;
 
@@ -22,6 +20,9 @@ const LOOKED_FOR: usize = 64;
 pub(crate) struct Limits {
     /// Of all connections.
     pub(crate) connections: usize,
+    /// Of connections beyond these: they are told that there is no room, and probes of the health are
+    /// answered on them. Those that were closed for others, and have not ended yet, count as well.
+    pub(crate) reserve: usize,
     /// Of one peer; 0 for no limit.
     pub(crate) per_peer: usize,
 }
@@ -51,6 +52,9 @@ struct Parts {
 #[derive(Debug, Default)]
 struct Open {
     slots: HashMap<u64, Arc<Slot>>,
+    /// Those of them that were closed for others, and have not ended yet.
+    gone: usize,
+    /// The others, by peer.
     by_peer: HashMap<IpAddr, usize>,
     next_id: u64,
     /// Connections with the time since which they were silent, the oldest last. Others are younger.
@@ -68,14 +72,15 @@ impl Registry {
     pub(super) fn admit(&self, peer: IpAddr) -> Admission {
         let (peer, limits) = (group(peer), self.0.limits);
         let mut open = self.open();
-        let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
-        let is_full = if limits.per_peer > 0 && of_peer >= limits.per_peer {
-            !open.evict(Some(peer))
-        } else {
-            open.slots.len() >= limits.connections && !open.evict(None)
-        };
-        // A connection that was closed for another counts until its task has ended.
-        if open.slots.len() >= limits.connections + RESERVE {
+        if limits.per_peer > 0 && open.of_peer(peer) >= limits.per_peer {
+            open.evict(Some(peer));
+        } else if open.present() >= limits.connections {
+            open.evict(None);
+        }
+        // One of the reserve makes room in the reserve only.
+        let is_full =
+            open.present() >= limits.connections || (limits.per_peer > 0 && open.of_peer(peer) >= limits.per_peer);
+        if open.slots.len() >= limits.connections + limits.reserve {
             count(metric::REFUSED);
             return Admission::Refused;
         }
@@ -90,8 +95,8 @@ impl Registry {
     }
 
     /// Closes the connection that has been silent longest, if there is one.
-    pub(super) fn evict(&self) -> bool {
-        self.open().evict(None)
+    pub(super) fn evict(&self) {
+        self.open().evict(None);
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -100,30 +105,45 @@ impl Registry {
 }
 
 impl Open {
-    fn evict(&mut self, peer: Option<IpAddr>) -> bool {
-        let evicted = match peer {
-            Some(peer) => silent(self.slots.values().filter(|slot| slot.peer == peer)).iter().rev().any(evict),
-            None => self.evict_oldest(),
-        };
-        if evicted {
-            count(metric::EVICTED);
-        }
-        evicted
+    /// The connections that were not closed for others.
+    fn present(&self) -> usize {
+        self.slots.len() - self.gone
     }
 
-    fn evict_oldest(&mut self) -> bool {
-        while let Some(oldest) = self.oldest.pop() {
-            if evict(&oldest) {
-                return true;
-            }
+    fn of_peer(&self, peer: IpAddr) -> usize {
+        self.by_peer.get(&peer).copied().unwrap_or_default()
+    }
+
+    /// Closes the connection that has been silent longest, of all or of a peer.
+    fn evict(&mut self, peer: Option<IpAddr>) {
+        let evicted = match peer {
+            Some(peer) => first_evicted(&mut silent(self.slots.values().filter(|slot| slot.peer == peer))),
+            None => first_evicted(&mut self.oldest).or_else(|| {
+                self.oldest = silent(self.slots.values());
+                first_evicted(&mut self.oldest)
+            }),
+        };
+        if let Some(peer) = evicted {
+            self.gone += 1;
+            self.leave(peer);
+            count(metric::EVICTED);
         }
-        self.oldest = silent(self.slots.values());
-        while let Some(oldest) = self.oldest.pop() {
-            if evict(&oldest) {
-                return true;
-            }
+    }
+
+    fn leave(&mut self, peer: IpAddr) {
+        let Some(of_peer) = self.by_peer.get_mut(&peer) else { return };
+        *of_peer -= 1;
+        if *of_peer == 0 {
+            self.by_peer.remove(&peer);
         }
-        false
+    }
+
+    fn remove(&mut self, id: u64) {
+        match self.slots.remove(&id) {
+            Some(slot) if slot.is_gone() => self.gone -= 1,
+            Some(slot) => self.leave(slot.peer),
+            None => {}
+        }
     }
 }
 
@@ -138,8 +158,14 @@ fn silent<'a>(slots: impl Iterator<Item = &'a Arc<Slot>>) -> Vec<(u64, Arc<Slot>
     silent.into_iter().map(|(since, slot)| (since, Arc::clone(slot))).collect()
 }
 
-fn evict((since, slot): &(u64, Arc<Slot>)) -> bool {
-    slot.evict(*since)
+/// Closes the first from the end that is still silent. Its peer.
+fn first_evicted(oldest: &mut Vec<(u64, Arc<Slot>)>) -> Option<IpAddr> {
+    while let Some((since, slot)) = oldest.pop() {
+        if slot.evict(since) {
+            return Some(slot.peer);
+        }
+    }
+    None
 }
 
 /// Who shares a limit: one address, or one network of IPv6, where a client has a whole /64.
@@ -185,14 +211,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.registry.open();
-        open.slots.remove(&self.id);
-        if let Some(of_peer) = open.by_peer.get_mut(&self.slot.peer) {
-            *of_peer -= 1;
-            if *of_peer == 0 {
-                open.by_peer.remove(&self.slot.peer);
-            }
-        }
+        self.registry.open().remove(self.id);
         self.registry.0.gauge.decrement(1.0);
     }
 }
@@ -245,6 +264,10 @@ impl Slot {
         self.closed.notified().await;
     }
 
+    fn is_gone(&self) -> bool {
+        self.state.load(Ordering::Acquire) == GONE
+    }
+
     fn silent_since(&self) -> Option<u64> {
         let state = self.state.load(Ordering::Acquire);
         (!matches!(state, BUSY | ANSWERED | GONE)).then_some(state)
@@ -271,8 +294,10 @@ mod tests {
     #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
+    const RESERVE: usize = 3;
+
     fn registry(connections: usize, per_peer: usize) -> Registry {
-        Registry::new(Limits { connections, per_peer })
+        Registry::new(Limits { connections, reserve: RESERVE, per_peer })
     }
 
     fn served(registry: &Registry, peer: &str) -> Place {
@@ -309,14 +334,16 @@ mod tests {
         // An answer that is not sent yet is under way.
         places[0].slot().answered();
         let reserve: Vec<_> = (0..RESERVE).map(|_| registry.admit("10.0.0.2".parse().unwrap())).collect();
-        assert!(matches!(reserve[0], Admission::Reserve(_)), "{reserve:?}");
+        assert!(reserve.iter().all(|admission| matches!(admission, Admission::Reserve(_))), "{reserve:?}");
+        // The first of them is silent, and makes room.
+        assert!(matches!(registry.admit("10.0.0.2".parse().unwrap()), Admission::Refused));
         for place in places {
             assert!(!place.slot().is_silent());
             drop(place);
         }
         drop(reserve);
-        assert_eq!(registry.open().slots.len(), 0);
-        assert!(registry.open().by_peer.is_empty());
+        let open = registry.open();
+        assert!(open.slots.is_empty() && open.by_peer.is_empty() && open.gone == 0, "{open:?}");
     }
 
     #[test]

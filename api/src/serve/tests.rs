@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::drain;
 
-const MANY: Limits = Limits { connections: 100, per_peer: 0 };
+const MANY: Limits = Limits { connections: 100, reserve: 30, per_peer: 0 };
 
 /// A server with a route that hangs, and the probes on the door.
 struct Server {
@@ -99,7 +99,7 @@ async fn a_head_that_never_ends_holds_no_connection() {
 
 #[tokio::test]
 async fn a_silent_connection_makes_room_for_a_new_one() {
-    let server = Server::start(Limits { connections: 3, per_peer: 0 }, HEAD_TIME).await;
+    let server = Server::start(Limits { connections: 3, reserve: 20, per_peer: 0 }, HEAD_TIME).await;
     let mut silent = Vec::new();
     for beginning in ["", "GET /health/liv", "GET / HTTP/1.1\r\nhost: a\r\n"] {
         silent.push(server.say(beginning).await);
@@ -112,7 +112,7 @@ async fn a_silent_connection_makes_room_for_a_new_one() {
 
 #[tokio::test]
 async fn without_room_others_are_told_so_and_probes_are_answered() {
-    let server = Server::start(Limits { connections: 2, per_peer: 0 }, HEAD_TIME).await;
+    let server = Server::start(Limits { connections: 2, reserve: 20, per_peer: 0 }, HEAD_TIME).await;
     let _under_way = [hanging(&server).await, hanging(&server).await];
     let refused = server.ask("/a?b").await;
     for part in
