@@ -72,7 +72,7 @@ impl Conformance {
         let unlimited = ["COPYDESK_LLM_REQUESTS_PER_MINUTE", "COPYDESK_SEARCH_REQUESTS_PER_MINUTE"];
         variables.extend(unlimited.map(|name| (name, "100000".to_owned())));
         let base = launch.start_all(ports::any_free()?, 1, &variables, &mut fleet)?;
-        self.hold(&Subject::new(tools, reference, base)?)
+        self.hold(&Subject::new(tools, &reference, base)?)
     }
 
     /// Runs the tools one after the other, and says what each found.
@@ -119,14 +119,14 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(tools: Tools, reference: String, base: String) -> anyhow::Result<Self> {
+    fn new(tools: Tools, reference: &str, base: String) -> anyhow::Result<Self> {
         let folder = tools.folder().join("report");
         crate::project::remove_folder(&folder)?;
         for part in ["typescript", "python"] {
             std::fs::create_dir_all(folder.join(part))?;
         }
         let files = [
-            ("openapi.json", reference.as_str()),
+            ("openapi.json", reference),
             ("hooks.py", HOOKS),
             ("typescript/main.ts", TYPESCRIPT),
             ("typescript/tsconfig.json", TSCONFIG),

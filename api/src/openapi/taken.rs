@@ -31,7 +31,7 @@ pub(super) fn complete(components: &mut Components) {
             match name.as_str() {
                 "FeedbackRequest" => object.extensions = Some(Extensions::from_iter([("not", says_nothing())])),
                 "DocumentRequest" => of_text(object.properties.get_mut("media_type")),
-                "GenerateBatchRequest" => or_anything(object.properties.get_mut("requests")),
+                "GenerateBatchRequest" => object.properties.get_mut("requests").map_or((), or_anything),
                 _ => {}
             }
         }
@@ -98,8 +98,8 @@ fn of_text(media_type: Option<&mut RefOr<Schema>>) {
 }
 
 /// Each request of a batch is refused by itself, whatever it is.
-fn or_anything(requests: Option<&mut RefOr<Schema>>) {
-    if let Some(RefOr::T(Schema::Array(array))) = requests
+fn or_anything(requests: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Array(array)) = requests
         && let ArrayItems::RefOrSchema(request) = &array.items
     {
         let anything = ObjectBuilder::new()

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 
 use crate::binary::program;
+use crate::http::RequestBuilder;
 use crate::service::{Answer, Service, generate, with};
 
 const BATCH: &str = "/api/generate/batch";
@@ -148,7 +149,8 @@ async fn a_body_of_millions_of_values_takes_little_more_memory_than_its_text() {
     ] {
         let program = Program::start();
         let before = program.most_bytes();
-        let request = client.post(format!("{}{BATCH}", program.base)).header("content-type", "application/json");
+        let url = format!("{}{BATCH}", program.base);
+        let request = RequestBuilder::new(&client, Method::POST, url).header("content-type", "application/json");
         let answer = Answer::of(request.body(body).send().await.unwrap()).await.expect(expected);
         assert!(answer.text.len() < 1_000, "{answer:?}");
         let taken = program.most_bytes() - before;
