@@ -2,6 +2,7 @@
 //! [`ApiError`](crate::error::ApiError) that names them. Inner code sees nothing of HTTP.
 
 pub mod body;
+mod disposition;
 pub mod document;
 mod explain;
 pub mod idempotency;

@@ -99,11 +99,17 @@ pub fn refused(known: &Operations, request: &Request) -> Option<ApiError> {
 fn misused(query: &str, names: &HashSet<String>) -> Faults {
     let mut seen = HashSet::new();
     let mut faults = Faults::default();
-    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+    // The parser skips empty pairs, and takes U+FFFD for what is no UTF-8.
+    let raw = query.split('&').filter(|pair| !pair.is_empty());
+    let is_utf8 =
+        |value: &str, raw: &str| !value.contains('\u{fffd}') || raw.to_ascii_uppercase().contains("%EF%BF%BD");
+    for ((name, value), raw) in form_urlencoded::parse(query.as_bytes()).zip(raw) {
         let detail = if !names.contains(&*name) {
             format!("unknown query parameter {name:?}")
         } else if !seen.insert(name.clone()) {
             "must occur only once".to_owned()
+        } else if !is_utf8(&value, raw) {
+            "must be UTF-8, percent-encoded".to_owned()
         } else {
             continue;
         };

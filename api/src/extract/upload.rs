@@ -13,9 +13,11 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::body;
+use super::disposition::{Disposition, latin1};
 use super::document::DocumentBody;
 use super::idempotency::Name;
 use crate::error::ApiError;
+use crate::faults::bounded;
 use crate::parsing::Parsing;
 use crate::state::Services;
 
@@ -24,6 +26,8 @@ pub const DOCUMENT_BYTES: usize = 10 * 1024 * 1024;
 /// The largest body with a document, in bytes. It is larger than a document, because escapes make a
 /// text longer in JSON.
 pub const UPLOAD_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// The longest detail that quotes a part's header, in bytes.
+const MAX_DETAIL_BYTES: usize = 200;
 /// How long a client may take to send a form.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
@@ -115,9 +119,11 @@ async fn read(mut form: Multipart) -> Result<(Map<String, Value>, File), ApiErro
     let mut fields = Map::new();
     let mut file = None;
     while let Some(field) = form.next_field().await? {
-        let name = field.name().unwrap_or_default().to_owned();
+        let Disposition { name, file_name } = disposition(&field)?;
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| ApiError::Malformed("a part of the form has no name".to_owned()))?;
         if name == "file" {
-            let read = File::read(field).await?;
+            let read = File::read(field, file_name.unwrap_or_default()).await?;
             if file.replace(read).is_some() {
                 return Err(ApiError::invalid("/file", "must be one file"));
             }
@@ -131,8 +137,24 @@ async fn read(mut form: Multipart) -> Result<(Map<String, Value>, File), ApiErro
     Ok((fields, file.ok_or_else(|| ApiError::invalid("/file", "is required"))?))
 }
 
+/// What a part is. Its bytes must be sent as they are: other encodings are of e-mail.
+fn disposition(field: &Field<'_>) -> Result<Disposition, ApiError> {
+    let encoding = field.headers().get("content-transfer-encoding").map_or(&b""[..], |value| value.as_bytes());
+    if ![&b""[..], b"binary", b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain)) {
+        let encoding = String::from_utf8_lossy(encoding);
+        let detail = format!("the content-transfer-encoding {encoding:?} is of e-mail: forms are sent as they are");
+        return Err(ApiError::Malformed(bounded(&detail, MAX_DETAIL_BYTES)));
+    }
+    let header = field.headers().get(header::CONTENT_DISPOSITION).map_or(&b""[..], |value| value.as_bytes());
+    Disposition::parse(header).map_err(|error| ApiError::Malformed(error.to_string()))
+}
+
 async fn text_of(name: &str, field: Field<'_>) -> Result<String, ApiError> {
+    let kind = field.content_type().unwrap_or_default().to_ascii_lowercase();
     let bytes = field.bytes().await?;
+    if ["iso-8859-1", "latin1"].iter().any(|charset| kind.contains(&format!("charset={charset}"))) {
+        return Ok(latin1(&bytes));
+    }
     String::from_utf8(bytes.into()).map_err(|_| ApiError::Malformed(format!("the field {name} is not UTF-8")))
 }
 
@@ -145,8 +167,7 @@ struct File {
 }
 
 impl File {
-    async fn read(field: Field<'_>) -> Result<Self, ApiError> {
-        let name = field.file_name().unwrap_or_default().to_owned();
+    async fn read(field: Field<'_>, name: String) -> Result<Self, ApiError> {
         let kind = field.content_type().unwrap_or_default().to_owned();
         let bytes = field.bytes().await?;
         if bytes.len() > DOCUMENT_BYTES {

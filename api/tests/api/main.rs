@@ -11,6 +11,7 @@ mod bounds;
 mod business;
 mod control;
 mod described;
+mod dialects;
 mod docs;
 mod document;
 mod edge;
