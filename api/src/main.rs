@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", telemetry::one_line(&error.to_string()));
             return ExitCode::from(EXIT_CONFIGURATION);
         }
     };
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", telemetry::one_line(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

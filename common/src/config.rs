@@ -14,6 +14,7 @@ mod postgres;
 pub mod prices;
 mod providers;
 mod redis;
+mod secret_url;
 mod telemetry;
 pub mod windows;
 mod worker;
@@ -25,6 +26,7 @@ pub use api::ApiConfig;
 pub use embeddings::EmbeddingsConfig;
 pub use postgres::PostgresConfig;
 pub use providers::{OTHER_NAMES, ProvidersConfig, SearchProvider};
+pub use secret_url::{NotAUrl, SecretUrl};
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use worker::WorkerConfig;
 
@@ -123,23 +125,37 @@ impl Config {
 }
 
 /// Reads the sources. The message for an unreadable value is confique's own, which names the
-/// variable.
+/// variable. The value is left out of it: secrets are put into wrong variables too.
 fn load<C: confique::Config>(sources: confique::Builder<C>) -> Result<C, ConfigError> {
-    sources.load().map_err(|error| ConfigError(error.to_string()))
+    sources.load().map_err(|error| {
+        let message = error.to_string();
+        let variable = message.split_once("environment variable `").and_then(|(_, rest)| rest.split_once('`'));
+        let value = variable.and_then(|(name, _)| std::env::var(name).ok()).unwrap_or_default();
+        ConfigError(without_quoted(&message, &value))
+    })
+}
+
+/// The message without the value where it is quoted.
+fn without_quoted(message: &str, value: &str) -> String {
+    let quoted = ["'", "`", "\""].map(|mark| (format!("{mark}{value}{mark}"), format!("{mark}…{mark}")));
+    quoted.iter().fold(message.to_owned(), |message, (value, hidden)| message.replace(value.as_str(), hidden))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use sqlx::ConnectOptions;
+
     use super::*;
 
     #[test]
     fn secrets_do_not_show() {
         let config = Config::for_servers("postgresql+asyncpg://u:hunter2@h/db", "redis://:hunter3@h/0", "p").unwrap();
-        assert_eq!(config.postgres.connect_url(), "postgresql://u:hunter2@h/db");
+        let (options, _) = config.postgres.options().unwrap();
+        assert!(options.to_url_lossy().as_str().starts_with("postgres://u:hunter2@h:5432/db"));
         assert!(!format!("{config:?}").contains("hunter"));
         let wrong = Config::for_servers("mysql://u:hunter2@h/db", "redis://h/0", "p").unwrap_err();
-        assert_eq!(wrong.to_string(), "POSTGRES_URI takes postgres://user:password@host:port/database");
+        assert!(wrong.to_string().starts_with("POSTGRES_URI takes postgres://user:password@host:port/database"));
     }
 
     #[test]

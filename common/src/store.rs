@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -157,7 +157,10 @@ impl Store {
     /// Creates the pool without connecting: a process starts while Postgres is unavailable, and
     /// reports that it is not ready.
     pub fn new(config: &PostgresConfig) -> Result<Self, sqlx::Error> {
-        let options: PgConnectOptions = config.connect_url().parse()?;
+        let (options, ignored) = config.options().map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        if !ignored.is_empty() {
+            tracing::warn!(parameters = ignored.join(", "), "some parameters of POSTGRES_URI have no effect");
+        }
         let options = options.application_name("copydesk").options(SETTINGS);
         let pool = PgPoolOptions::new()
             .max_connections(config.pool_size + config.pool_overflow)

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let config = match Config::from_env().and_then(|config| config.check_worker().map(|()| config)) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("copydesk-worker: {error}");
+            eprintln!("copydesk-worker: {}", telemetry::one_line(&error.to_string()));
             return ExitCode::from(2);
         }
     };
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("copydesk-worker: {error:#}");
+            eprintln!("copydesk-worker: {}", telemetry::one_line(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

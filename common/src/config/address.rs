@@ -7,6 +7,8 @@ use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, TlsMode};
 use url::form_urlencoded;
 
+use super::SecretUrl;
+
 /// The default port of a sentinel.
 const SENTINEL_PORT: u16 = 26_379;
 
@@ -48,6 +50,8 @@ impl FromStr for Address {
         match scheme {
             // A list would be taken for one host's name.
             "redis" | "rediss" | "valkey" | "valkeys" if rest.contains(',') => Err(AddressError),
+            // Part of a password which is not encoded would be taken for a host.
+            "redis" | "rediss" | "valkey" | "valkeys" if url.parse::<SecretUrl>().is_err() => Err(AddressError),
             "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
                 url.into_connection_info().map(|info| Self::Server(Box::new(info))).map_err(|_| AddressError)
             }

@@ -2,9 +2,8 @@
 
 use confique::Config as _;
 use secrecy::SecretString;
-use url::Url;
 
-use super::{ConfigError, load};
+use super::{ConfigError, SecretUrl, load};
 
 /// Search in documents by meaning, in addition to search by words. Off unless a base URL and a
 /// model are set.
@@ -13,7 +12,7 @@ pub struct EmbeddingsConfig {
     /// The base URL of an API with OpenAI's embeddings, including its version:
     /// `http://localhost:11434/v1`.
     #[config(env = "COPYDESK_EMBEDDINGS_BASE_URL")]
-    pub base_url: Option<Url>,
+    pub base_url: Option<SecretUrl>,
     /// The embedding model. If it changes, all vectors are made again.
     #[config(env = "COPYDESK_EMBEDDINGS_MODEL")]
     pub model: Option<String>,
@@ -54,7 +53,7 @@ impl EmbeddingsConfig {
     }
 
     /// The API and the model, if both are set.
-    pub fn target(&self) -> Option<(&Url, &str)> {
+    pub fn target(&self) -> Option<(&SecretUrl, &str)> {
         Some((self.base_url.as_ref()?, self.model.as_deref()?))
     }
 }
@@ -69,7 +68,7 @@ mod tests {
     fn embeddings_need_an_api_and_a_model() {
         let off = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().providers.embeddings;
         assert_eq!((off.validate(), off.target()), (Ok(()), None));
-        let url: Option<Url> = Some("http://localhost:11434/v1".parse().unwrap());
+        let url: Option<SecretUrl> = Some("http://localhost:11434/v1".parse().unwrap());
         let on = EmbeddingsConfig { base_url: url.clone(), model: Some("minilm".into()), ..off.clone() };
         assert_eq!((on.validate(), on.target().map(|(_, model)| model)), (Ok(()), Some("minilm")));
         let wrong = |config: EmbeddingsConfig| config.validate().unwrap_err();

@@ -6,11 +6,17 @@ use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use super::Config;
 
 impl Config {
+    /// The names of all variables.
+    pub fn variables() -> Vec<&'static str> {
+        let mut names = Vec::new();
+        variables(&Self::META, &mut |variable| names.push(variable.name));
+        names
+    }
+
     /// Names in the environment with Copydesk's prefix that are not variables of it: likely
     /// misspelt.
     pub fn unknown_variables() -> Vec<String> {
-        let mut known = Vec::new();
-        variables(&Self::META, &mut |variable| known.push(variable.name));
+        let known = Self::variables();
         std::env::vars_os()
             .filter_map(|(name, _)| name.into_string().ok())
             .filter(|name| name.starts_with("COPYDESK_") && !known.contains(&name.as_str()))

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use url::Url;
 
+use super::SecretUrl;
 use super::embeddings::EmbeddingsConfig;
 use super::model_limits::ModelLimits;
 use super::prices::Prices;
@@ -64,7 +64,7 @@ pub struct ProvidersConfig {
     pub tavily_api_key: Option<SecretString>,
     /// Any OpenAI-compatible API, up to and with its version.
     #[config(env = "COPYDESK_LLM_BASE_URL", default = "https://api.groq.com/openai/v1")]
-    pub llm_base_url: Url,
+    pub llm_base_url: SecretUrl,
     /// The LLM provider's name in quotas, usage, logs and metrics: up to 64 of `A-Za-z0-9._-`. By default
     /// `groq` at Groq's address, elsewhere the host.
     #[config(env = "COPYDESK_LLM_NAME")]
@@ -85,7 +85,7 @@ pub struct ProvidersConfig {
     pub search_provider: SearchProvider,
     /// The search provider's API.
     #[config(env = "COPYDESK_SEARCH_BASE_URL", default = "https://api.tavily.com")]
-    pub search_base_url: Url,
+    pub search_base_url: SecretUrl,
     /// Calls to the LLM provider in any 60 seconds, by all workers together. By default 30, as Groq's free plan
     /// takes; 6000 at an address of this machine or of a private network, which has no plan.
     #[config(env = "COPYDESK_LLM_REQUESTS_PER_MINUTE")]
@@ -338,8 +338,8 @@ fn is_of_name(byte: u8) -> bool {
 
 /// A host as a name: an IPv6 address has characters that no name takes.
 /// Whether an address is this machine's or a private network's.
-fn is_private(url: &Url) -> bool {
-    match url.host() {
+fn is_private(url: &SecretUrl) -> bool {
+    match url.expose().host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified(),
         // A name without a domain is a container's or a neighbour's.

@@ -4,13 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use copydesk_common::config::SecretUrl;
 use copydesk_common::quota::ToldLimits;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
-use url::Url;
 
 use super::call::{self, CallError, MAX_BODY_BYTES};
 use super::refusal::reason::Reason;
@@ -173,13 +173,17 @@ pub(super) struct Spelling {
 #[derive(Debug, Clone)]
 pub(super) struct ChatClient {
     http: reqwest::Client,
-    url: String,
+    url: SecretUrl,
     headers: HeaderMap,
 }
 
 impl ChatClient {
-    pub(super) fn new(http: reqwest::Client, base_url: &Url, key: Option<&SecretString>) -> Result<Self, ClientError> {
-        let url = format!("{}/chat/completions", base_url.as_str().trim_end_matches('/'));
+    pub(super) fn new(
+        http: reqwest::Client,
+        base_url: &SecretUrl,
+        key: Option<&SecretString>,
+    ) -> Result<Self, ClientError> {
+        let url = base_url.endpoint("chat/completions");
         Ok(Self { http, url, headers: call::bearer(key, "GROQ_API_KEY")? })
     }
 
@@ -192,7 +196,7 @@ impl ChatClient {
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, CallError> {
         let body = WireRequest::of(model, spelling, request, sink.is_some());
-        let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
+        let sent = self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(&body);
         let meter = &request.meter;
         meter.begin();
         let metered = sink.map(|sink| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use copydesk_common::config::{EmbeddingsConfig, ProvidersConfig};
+use copydesk_common::config::{EmbeddingsConfig, ProvidersConfig, SecretUrl};
 use copydesk_common::embedding::Vector;
 use copydesk_common::money::{MicroUsd, Price};
 use copydesk_common::quota::{Ask, ProviderName, Quota, Rank};
@@ -12,7 +12,6 @@ use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
 use super::call::{self, CallError};
 use super::gate::{Gate, Taken, Variables};
@@ -114,7 +113,7 @@ pub struct Embedded {
 #[derive(Debug, Clone)]
 pub struct EmbeddingsClient {
     http: reqwest::Client,
-    url: String,
+    url: SecretUrl,
     headers: HeaderMap,
     model: String,
 }
@@ -126,8 +125,13 @@ impl EmbeddingsClient {
         Self::at(base_url, model, config.api_key.as_ref(), http).map(Some)
     }
 
-    fn at(base_url: &Url, model: &str, key: Option<&SecretString>, http: reqwest::Client) -> Result<Self, ClientError> {
-        let url = format!("{}/embeddings", base_url.as_str().trim_end_matches('/'));
+    fn at(
+        base_url: &SecretUrl,
+        model: &str,
+        key: Option<&SecretString>,
+        http: reqwest::Client,
+    ) -> Result<Self, ClientError> {
+        let url = base_url.endpoint("embeddings");
         let headers = call::bearer(key, "COPYDESK_EMBEDDINGS_API_KEY")?;
         Ok(Self { http, url, headers, model: model.to_owned() })
     }
@@ -136,7 +140,7 @@ impl EmbeddingsClient {
     pub async fn embed(&self, texts: &[String], timeout: Duration) -> Result<Embedded, CallError> {
         let input = texts.iter().map(|text| &text[..text.floor_char_boundary(MAX_INPUT_BYTES)]).collect();
         let body = WireRequest { model: &self.model, input, encoding_format: "float" };
-        let request = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
+        let request = self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(&body);
         let response = call::open(request, timeout).await?;
         let headers = response.headers().clone();
         let answer = answer(&call::read(response, MAX_BODY_BYTES).await?, &headers)?;

@@ -11,6 +11,10 @@ const MAX_LAYERS: usize = 5;
 const MAX_TEXT_BYTES: usize = 4_096;
 /// The longest code that is shown.
 const MAX_CODE_BYTES: usize = 48;
+/// The longest word of letters in it, such as `OperationNotSupported`.
+const MAX_WORD_BYTES: usize = 24;
+/// The longest word of letters and digits in it, such as `1305` or `E1001`.
+const MAX_MIXED_BYTES: usize = 8;
 
 /// An error's body. Its text does not show in `Debug`: it may quote the prompt.
 #[derive(Clone, Default)]
@@ -27,10 +31,18 @@ impl ErrorBody {
         Self(Box::new(body))
     }
 
-    /// The code for a log: a word of a program, and no text.
+    /// The code for a log: words of a program or a number, and no text. A server may put the key there
+    /// that it was sent: letters and digits, long and mixed.
     pub(super) fn code_shown(&self) -> Option<&str> {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        self.names().find(|code| code.len() <= MAX_CODE_BYTES && !code.is_empty() && code.chars().all(is_word))
+        let is_word = |word: &str| {
+            let (letters, digits) = word.bytes().fold((0, 0), |(letters, digits), byte| {
+                (letters + usize::from(byte.is_ascii_alphabetic()), digits + usize::from(byte.is_ascii_digit()))
+            });
+            letters + digits == word.len()
+                && (word.len() <= MAX_MIXED_BYTES || digits == 0 && letters <= MAX_WORD_BYTES)
+        };
+        self.names()
+            .find(|code| code.len() <= MAX_CODE_BYTES && !code.is_empty() && code.split(['_', '-', '.']).all(is_word))
     }
 
     /// A field of the error that a server puts beside its text.

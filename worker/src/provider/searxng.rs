@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use copydesk_common::config::SecretUrl;
 use serde_json::Value;
-use url::Url;
 
 use super::call::{self, CallError};
 use super::web_page::{self, WebPage};
@@ -12,12 +12,12 @@ use super::web_page::{self, WebPage};
 #[derive(Debug, Clone)]
 pub(super) struct SearxngClient {
     http: reqwest::Client,
-    url: String,
+    url: SecretUrl,
 }
 
 impl SearxngClient {
-    pub(super) fn new(http: reqwest::Client, base_url: &Url) -> Self {
-        Self { http, url: format!("{}/search", base_url.as_str().trim_end_matches('/')) }
+    pub(super) fn new(http: reqwest::Client, base_url: &SecretUrl) -> Self {
+        Self { http, url: base_url.endpoint("search") }
     }
 
     pub(super) async fn search(
@@ -27,7 +27,7 @@ impl SearxngClient {
         timeout: Duration,
     ) -> Result<Vec<WebPage>, CallError> {
         let parameters = [("q", query), ("format", "json"), ("language", language), ("safesearch", "1")];
-        let sent = self.http.get(&self.url).query(&parameters);
+        let sent = self.http.get(self.url.expose().clone()).query(&parameters);
         let answer = call::send(sent, timeout, "results").await?;
         let pages = web_page::all(&answer)?;
         // Nothing, because nobody was asked: that is no answer.

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use copydesk_common::config::{ProvidersConfig, windows};
+use copydesk_common::config::{ProvidersConfig, SecretUrl, windows};
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -104,8 +104,8 @@ fn report(config: &ProvidersConfig, answers: Option<bool>) {
 
 async fn ask(config: &ProvidersConfig, models: &[String]) -> Result<Told, Silent> {
     let server = Server::of(config).map_err(Silent)?;
-    let listed = server.get(&format!("{}/models", server.base)).await?;
-    let props = server.get(&format!("{}/props", server.root)).await.unwrap_or_default();
+    let listed = server.get(&server.base.endpoint("models")).await?;
+    let props = server.get(&server.root.endpoint("props")).await.unwrap_or_default();
     let slots = props["total_slots"].as_u64().and_then(|slots| slots.try_into().ok()).filter(|slots| *slots > 0);
     let served = tokens(&props["default_generation_settings"]["n_ctx"]);
     let mut told = Told { windows: Vec::new(), slots };
@@ -126,34 +126,34 @@ struct Server {
     http: reqwest::Client,
     headers: HeaderMap,
     /// Up to and with the version.
-    base: String,
+    base: SecretUrl,
     /// Without it: where servers keep what is not OpenAI's.
-    root: String,
+    root: SecretUrl,
 }
 
 impl Server {
     fn of(config: &ProvidersConfig) -> Result<Self, CallError> {
         let http = http_client().map_err(CallError::of)?;
-        let base = config.llm_base_url.as_str().trim_end_matches('/').to_owned();
-        let root = base.strip_suffix("/v1").unwrap_or(&base).to_owned();
+        let base = config.llm_base_url.clone();
+        let root = base.without_end("/v1");
         // A key that no header takes stops the start a moment later.
         let headers = call::bearer(config.groq_api_key.as_ref(), "GROQ_API_KEY").unwrap_or_default();
         Ok(Self { http, headers, base, root })
     }
 
-    async fn get(&self, url: &str) -> Result<Value, Silent> {
-        self.send(self.http.get(url)).await
+    async fn get(&self, url: &SecretUrl) -> Result<Value, Silent> {
+        self.send(self.http.get(url.expose().clone())).await
     }
 
     /// What Ollama gives a model: what it is loaded with, what its file asks for, or what Ollama gives every model.
     async fn ollama(&self, model: &str) -> Option<u32> {
-        let running = self.get(&format!("{}/api/ps", self.root)).await.ok()?;
+        let running = self.get(&self.root.endpoint("api/ps")).await.ok()?;
         let named = |entry: &&Value| entry["model"] == model || entry["name"] == model;
         let loaded = running["models"].as_array().into_iter().flatten().find(named);
         if let Some(tokens) = loaded.and_then(|entry| tokens(&entry["context_length"])) {
             return Some(tokens);
         }
-        let asked = self.http.post(format!("{}/api/show", self.root)).json(&json!({ "model": model }));
+        let asked = self.http.post(self.root.endpoint("api/show").expose().clone()).json(&json!({ "model": model }));
         of_shown(&self.send(asked).await.ok()?)
     }
 

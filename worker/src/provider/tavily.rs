@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use copydesk_common::config::SecretUrl;
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::Serialize;
-use url::Url;
 
 use super::ClientError;
 use super::call::{self, CallError};
@@ -18,19 +18,23 @@ const MAX_RESULTS: u8 = 8;
 #[derive(Debug, Clone)]
 pub(super) struct TavilyClient {
     http: reqwest::Client,
-    url: String,
+    url: SecretUrl,
     headers: HeaderMap,
 }
 
 impl TavilyClient {
-    pub(super) fn new(http: reqwest::Client, base_url: &Url, key: Option<&SecretString>) -> Result<Self, ClientError> {
-        let url = format!("{}/search", base_url.as_str().trim_end_matches('/'));
+    pub(super) fn new(
+        http: reqwest::Client,
+        base_url: &SecretUrl,
+        key: Option<&SecretString>,
+    ) -> Result<Self, ClientError> {
+        let url = base_url.endpoint("search");
         Ok(Self { http, url, headers: call::bearer(key, "TAVILY_API_KEY")? })
     }
 
     pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<WebPage>, CallError> {
         let body = WireQuery { query, search_depth: "basic", max_results: MAX_RESULTS };
-        let sent = self.http.post(&self.url).headers(self.headers.clone()).json(&body);
+        let sent = self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(&body);
         web_page::all(&call::send(sent, timeout, "results").await?)
     }
 }

@@ -81,7 +81,7 @@ async fn embed(simulated: &Simulated) -> Result<Vec<f32>, ProviderError> {
 
 async fn with_embeddings() -> Simulated {
     Simulated::with(|config| {
-        config.embeddings.base_url = Some(config.search_base_url.join("v1").unwrap());
+        config.embeddings.base_url = Some(config.search_base_url.endpoint("v1"));
         config.embeddings.model = Some("hashed-words".into());
         config.embeddings.api_key = Some("sk-test".into());
     })

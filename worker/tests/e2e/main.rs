@@ -15,6 +15,7 @@ mod outage;
 mod path;
 mod postgres;
 mod quota;
+mod secrets;
 mod sentinel;
 mod sentinels;
 mod system;

@@ -12,7 +12,7 @@ const HANDBOOK: &str = "# Riverside Clinics\n\n## Our promise\n\nEvery patient o
 
 async fn with_embeddings(change: impl FnOnce(&mut Config)) -> System {
     System::start_with(|config| {
-        let base_url = config.providers.search_base_url.join("v1").unwrap();
+        let base_url = config.providers.search_base_url.endpoint("v1");
         config.providers.embeddings.base_url = Some(base_url);
         config.providers.embeddings.model = Some("hashed-words".into());
         config.providers.embeddings.api_key = Some("sk-test".into());

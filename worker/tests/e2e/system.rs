@@ -146,8 +146,8 @@ impl System {
             .env("COPYDESK_LLM_NAME", "groq")
             .env("COPYDESK_REVIEW_MODEL", providers.review_model())
             .env("TAVILY_API_KEY", "tvly-test")
-            .env("COPYDESK_LLM_BASE_URL", providers.llm_base_url.as_str())
-            .env("COPYDESK_SEARCH_BASE_URL", providers.search_base_url.as_str())
+            .env("COPYDESK_LLM_BASE_URL", providers.llm_base_url.expose().as_str())
+            .env("COPYDESK_SEARCH_BASE_URL", providers.search_base_url.expose().as_str())
             .env("COPYDESK_LLM_REQUESTS_PER_MINUTE", providers.llm_requests_per_minute().to_string())
             .env("COPYDESK_CALL_TIMEOUT_MS", "1000")
             .env("COPYDESK_LEASE_MS", "6000")
@@ -319,6 +319,6 @@ pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
 }
 
 /// A port that was free a moment ago.
-async fn free_address() -> SocketAddr {
+pub(crate) async fn free_address() -> SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
