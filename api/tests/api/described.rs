@@ -82,8 +82,8 @@ impl Described {
                 Err(error) => Err(error.to_string()),
             },
             Body::Events(_) => {
-                let events = text.split("\n\n").filter_map(parts_of_event);
-                events.map(|(name, data)| self.event(name, &data)).collect()
+                let mut events = text.split("\n\n").filter_map(parts_of_event);
+                events.try_for_each(|(name, data)| self.event(name, &data))
             }
         };
         wrong.map_err(|wrong| format!("{what}: {wrong}"))
