@@ -36,6 +36,7 @@ struct Total {
 impl Budget {
     /// A budget of this many bytes.
     pub fn new(most: usize) -> Self {
+        gauge().increment(0.0);
         Self(Arc::new(Total { most, taken: AtomicUsize::new(0), silence: SILENCE }))
     }
 

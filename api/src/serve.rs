@@ -30,6 +30,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -49,6 +50,8 @@ use registry::{Admission, Place, Registry, Slot};
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(75);
 /// How long a connection beyond the limit may take to say that it probes the health.
 const RESERVE_TIME: Duration = Duration::from_secs(5);
+/// Connections that are accepted before others have their turn.
+const IN_TURN: u64 = 16;
 /// The pause after an error of the system, such as a lack of file descriptors.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -117,10 +120,11 @@ impl Door {
         };
         runtime.block_on(async {
             let readiness = self.served.readiness.clone();
-            let door = Arc::new(self);
+            tokio::spawn(async move { readiness.keep().await });
+            // As a task it takes turns with the connections; what a runtime blocks on goes before them.
+            let accept = tokio::spawn(Arc::new(self).accept(listener));
             tokio::select! {
-                () = door.accept(listener) => {}
-                () = readiness.keep() => {}
+                _ = accept => {}
                 () = abandoned.cancelled_owned() => {}
             }
         });
@@ -136,14 +140,17 @@ impl Door {
             }
         };
         let connections = GracefulShutdown::new();
-        loop {
+        for turn in 1_u64.. {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.stopping.cancelled() => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, connections.watcher()),
+                Ok((stream, peer)) => self.admit(stream, peer, connections.watcher()).await,
                 Err(error) => self.after(&error).await,
+            }
+            if turn % IN_TURN == 0 {
+                yield_now().await;
             }
         }
         drop(listener);
@@ -162,15 +169,21 @@ impl Door {
         sleep(AFTER_ERROR).await;
     }
 
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         // An answer is one small write: waiting for more data would only delay it.
         let _ = stream.set_nodelay(true);
         let door = Arc::clone(self);
-        match self.registry.admit(peer.ip()) {
+        let mut admission = self.registry.admit(peer.ip());
+        if matches!(admission, Admission::Refused) {
+            // Those that were closed for others may end now.
+            yield_now().await;
+            admission = self.registry.admit(peer.ip());
+        }
+        match admission {
             Admission::Served(place) => drop(tokio::spawn(door.greet(stream, place, watcher))),
             Admission::Reserve(place) => drop(tokio::spawn(door.greet_beyond(stream, place, watcher))),
             // There is no room even for saying so.
-            Admission::Refused => drop(stream),
+            Admission::Refused => registry::count_refused(),
         }
     }
 
@@ -182,6 +195,7 @@ impl Door {
             Spoken::Other(ahead) => {
                 let (http, app) = (self.http.clone(), self.served.app.clone());
                 let Ok(stream) = stream.into_std() else { return };
+                place.slot().leave_door();
                 self.service.spawn(async move {
                     // Each runtime watches its own connections.
                     let Ok(stream) = TcpStream::from_std(stream) else { return };

@@ -4,12 +4,10 @@
 use axum::body::Bytes;
 use tokio::net::TcpStream;
 
-use super::refusal::HEAD_BYTES;
-
 /// The beginnings of the requests that probe the health.
 const PROBES: [&[u8]; 4] = [b"GET /health/live", b"GET /health/ready", b"HEAD /health/live", b"HEAD /health/ready"];
-/// The bytes that are read at first.
-const READ_BYTES: usize = 1024;
+/// The bytes of a head that are read here. Most heads are shorter, and the door has no time for more.
+const DOOR_BYTES: usize = 4 * 1024;
 
 /// The first bytes of a connection, as far as they were read.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +24,7 @@ pub(super) async fn listen(stream: &TcpStream) -> Option<Spoken> {
     let mut said = Vec::new();
     loop {
         stream.readable().await.ok()?;
-        let mut space = [0; READ_BYTES];
+        let mut space = [0; DOOR_BYTES];
         let before = said.len();
         match stream.try_read(&mut space) {
             Ok(0) => return None,
@@ -42,14 +40,14 @@ pub(super) async fn listen(stream: &TcpStream) -> Option<Spoken> {
     }
 }
 
-/// Whether this is a whole head, or will never be one. The first `before` bytes were not.
+/// Whether this is a whole head, a long one, or will never be one. The first `before` bytes were not.
 fn is_enough(said: &[u8], before: usize) -> bool {
     // The end is an empty line; leading ones do not count.
     let start = said.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(said.len());
     let unseen = &said[start.max(before.saturating_sub(3))..];
     let has_end = unseen.windows(2).any(|end| end == b"\n\n") || unseen.windows(3).any(|end| end == b"\n\r\n");
     let is_text = said[start..].first().is_none_or(u8::is_ascii_uppercase);
-    has_end || !is_text || said.len() >= HEAD_BYTES
+    has_end || !is_text || said.len() >= DOOR_BYTES
 }
 
 /// Whether a request that begins so is a probe.
@@ -94,6 +92,6 @@ mod tests {
             let said = said.as_bytes();
             assert_eq!((1..=said.len()).any(|end| is_enough(&said[..end], end - 1)), whole, "{said:?}");
         }
-        assert!(is_enough(&[b'A'; HEAD_BYTES], HEAD_BYTES - 1));
+        assert!(is_enough(&[b'A'; DOOR_BYTES], DOOR_BYTES - 1));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -72,16 +72,17 @@ impl Registry {
     pub(super) fn admit(&self, peer: IpAddr) -> Admission {
         let (peer, limits) = (group(peer), self.0.limits);
         let mut open = self.open();
+        // The service may be too busy to end connections; those at the door end at once.
+        let only_at_door = open.gone > limits.reserve / 2;
         if limits.per_peer > 0 && open.of_peer(peer) >= limits.per_peer {
-            open.evict(Some(peer));
+            open.evict(|slot| slot.peer == peer && (!only_at_door || slot.is_at_door()));
         } else if open.present() >= limits.connections {
-            open.evict(None);
+            if only_at_door { open.evict(Slot::is_at_door) } else { open.evict_oldest() }
         }
         // One of the reserve makes room in the reserve only.
         let is_full =
             open.present() >= limits.connections || (limits.per_peer > 0 && open.of_peer(peer) >= limits.per_peer);
         if open.slots.len() >= limits.connections + limits.reserve {
-            count(metric::REFUSED);
             return Admission::Refused;
         }
         let slot = Arc::new(Slot::new(peer));
@@ -96,7 +97,7 @@ impl Registry {
 
     /// Closes the connection that has been silent longest, if there is one.
     pub(super) fn evict(&self) {
-        self.open().evict(None);
+        self.open().evict_oldest();
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -114,15 +115,22 @@ impl Open {
         self.by_peer.get(&peer).copied().unwrap_or_default()
     }
 
-    /// Closes the connection that has been silent longest, of all or of a peer.
-    fn evict(&mut self, peer: Option<IpAddr>) {
-        let evicted = match peer {
-            Some(peer) => first_evicted(&mut silent(self.slots.values().filter(|slot| slot.peer == peer))),
-            None => first_evicted(&mut self.oldest).or_else(|| {
-                self.oldest = silent(self.slots.values());
-                first_evicted(&mut self.oldest)
-            }),
-        };
+    /// Closes the connection that has been silent longest.
+    fn evict_oldest(&mut self) {
+        let evicted = first_evicted(&mut self.oldest).or_else(|| {
+            self.oldest = silent(self.slots.values());
+            first_evicted(&mut self.oldest)
+        });
+        self.closed(evicted);
+    }
+
+    /// The same of those that are such.
+    fn evict(&mut self, is_such: impl Fn(&Slot) -> bool) {
+        let evicted = first_evicted(&mut silent(self.slots.values().filter(|slot| is_such(slot))));
+        self.closed(evicted);
+    }
+
+    fn closed(&mut self, evicted: Option<IpAddr>) {
         if let Some(peer) = evicted {
             self.gone += 1;
             self.leave(peer);
@@ -223,6 +231,8 @@ pub(super) struct Slot {
     /// [`BUSY`], [`ANSWERED`], [`GONE`], or the time since which it waits for a request.
     state: AtomicU64,
     closed: Notify,
+    /// Whether it waits at the door, for its first request.
+    at_door: AtomicBool,
 }
 
 /// A request is under way.
@@ -234,7 +244,7 @@ const GONE: u64 = u64::MAX;
 
 impl Slot {
     fn new(peer: IpAddr) -> Self {
-        Self { peer, state: AtomicU64::new(now()), closed: Notify::new() }
+        Self { peer, state: AtomicU64::new(now()), closed: Notify::new(), at_door: AtomicBool::new(true) }
     }
 
     /// A request begins. False if the connection is being closed.
@@ -262,6 +272,15 @@ impl Slot {
     /// Waits until it is closed for another connection.
     pub(super) async fn closed(&self) {
         self.closed.notified().await;
+    }
+
+    /// It goes on to the service.
+    pub(super) fn leave_door(&self) {
+        self.at_door.store(false, Ordering::Release);
+    }
+
+    fn is_at_door(&self) -> bool {
+        self.at_door.load(Ordering::Acquire)
     }
 
     fn is_gone(&self) -> bool {
@@ -294,7 +313,7 @@ mod tests {
     #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    const RESERVE: usize = 3;
+    const RESERVE: usize = 4;
 
     fn registry(connections: usize, per_peer: usize) -> Registry {
         Registry::new(Limits { connections, reserve: RESERVE, per_peer })
@@ -344,6 +363,23 @@ mod tests {
         drop(reserve);
         let open = registry.open();
         assert!(open.slots.is_empty() && open.by_peer.is_empty() && open.gone == 0, "{open:?}");
+    }
+
+    #[test]
+    fn probes_have_room_where_the_service_ends_no_connection() {
+        let registry = registry(10, 0);
+        let stuck: Vec<_> = (0..10).map(|_| served(&registry, "10.0.0.1")).collect();
+        stuck.iter().for_each(|place| place.slot().leave_door());
+        // Each of these ends when it is closed for another one.
+        let mut at_door: Vec<Place> = Vec::new();
+        for turn in 0..100 {
+            at_door.retain(|place| !place.slot().is_gone());
+            match registry.admit("10.0.0.2".parse().unwrap()) {
+                Admission::Served(place) | Admission::Reserve(place) => at_door.push(place),
+                Admission::Refused => panic!("{turn}"),
+            }
+        }
+        assert!(stuck.iter().filter(|place| place.slot().is_gone()).count() <= 1 + RESERVE / 2);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What applies to every request: ids, routes, methods.
 
 use reqwest::Method;
+use serde_json::json;
 use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::service::{Answer, Service};
+use crate::service::{Answer, Service, generate};
 
 #[sqlx::test(migrations = "../migrations")]
 async fn every_response_carries_an_id_the_callers_where_it_is_sane(pool: PgPool) {
@@ -130,6 +131,47 @@ async fn a_client_that_expects_to_be_asked_is_told_no_without_its_body(pool: PgP
     let mut answer = Vec::new();
     connection.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 404"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn bodies_have_a_budget_and_small_ones_always_have_room(pool: PgPool) {
+    let service = Service::start_with(&pool, |config| config.api.body_budget_bytes = 50_000).await;
+    let large = json!({ "requests": vec![generate(); 1_000] });
+    let refused = service.post("/api/generate/batch", &large).await.expect_problem(503);
+    assert_eq!((&refused.body["type"], refused.header("retry-after")), (&json!("/problems/unavailable"), "5"));
+    service.post("/api/generate/batch", &json!({ "requests": vec![generate(); 100] })).await.expect(200);
+    service.post("/api/generate", &generate()).await.expect(202);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_body_over_every_limit_is_answered(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
+    let head = "POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    connection.write_all(format!("{head}Content-Length: 100000000\r\n\r\n").as_bytes()).await.unwrap();
+    for _ in 0..100 {
+        connection.write_all(&[b' '; 1_000_000]).await.unwrap();
+    }
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("/problems/body-too-large"), "{answer}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_no_request_is_a_problem_and_is_counted(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
+    connection.write_all(b"GET /health/live HTTP/1.1\r\nhost : a\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("x-request-id: "), "{answer}");
+    let metrics = service.get("/metrics").await.expect(200).text;
+    let counted = r#"copydesk_http_requests_total{method="OTHER",route="unmatched",status="400"} 1"#;
+    for line in [counted, "copydesk_http_connections ", "copydesk_http_body_bytes "] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

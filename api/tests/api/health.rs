@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::service::{NOBODY, Service, database_url};
+use crate::service::{Hold, NOBODY, Service, database_url};
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_whole_service_is_healthy_in_the_originals_shape(pool: PgPool) {
@@ -60,6 +60,26 @@ async fn without_redis_it_is_degraded(pool: PgPool) {
     assert_eq!(health["checks"]["redis"]["status"], "down");
     assert_eq!(health["checks"]["queue"], json!({}));
     service.get("/health/ready").await.expect(200);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn probes_wait_for_no_connection_of_the_pool(pool: PgPool) {
+    let service = Service::start_with(&pool, |config| {
+        (config.postgres.pool_size, config.postgres.pool_overflow) = (1, 0);
+    })
+    .await;
+    service.get("/health/ready").await.expect(200);
+    let hold = Hold::jobs(&pool).await;
+    let (path, client) = (format!("{}/api/jobs/{}", service.base, uuid::Uuid::now_v7()), service.client.clone());
+    let reader = tokio::spawn(async move { client.get(path).send().await.unwrap().status() });
+    hold.until_somebody_waits_and(async {
+        let started = Instant::now();
+        service.get("/health/ready").await.expect(200);
+        service.get("/health/live").await.expect(200);
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    })
+    .await;
+    assert_eq!(reader.await.unwrap(), 404);
 }
 
 #[tokio::test]
