@@ -89,6 +89,8 @@ fn add_problems(operation: &mut Operation, path: &str) {
         (takes_body, StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
         (takes_body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
         (true, StatusCode::BAD_REQUEST, "The request names no host, or two."),
+        (true, StatusCode::URI_TOO_LONG, "The path and the query are too long."),
+        (true, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large, or too many."),
         (true, StatusCode::MISDIRECTED_REQUEST, "The host is not in `COPYDESK_ALLOWED_HOSTS`."),
         (true, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's content type is not supported."),
         (path.contains('{'), StatusCode::NOT_FOUND, "What the path names does not exist."),

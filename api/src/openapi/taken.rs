@@ -75,7 +75,8 @@ fn complete_field(name: &str, schema: &mut RefOr<Schema>) {
 
 /// What a text field takes whose name tells it.
 fn pattern(name: &str) -> Option<String> {
-    let or_blank = |text: &str| format!("^[{SPACE}]*({text})?[{SPACE}]*$");
+    // White space around it is taken too. A pattern with it would be no bound: it counts in `maxLength`.
+    let or_blank = |text: &str| format!("^({text})?$");
     match name {
         "topic" | "title" | "q" | "text" => Some(not_blank()),
         "format" | "content_type" => Some(format_name()),
