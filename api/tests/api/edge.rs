@@ -180,7 +180,7 @@ async fn requests_are_counted_by_route_and_never_by_path(pool: PgPool) {
     let id = Uuid::now_v7();
     service.get(&format!("/api/jobs/{id}")).await.expect_problem(404);
     service.get("/nowhere").await.expect_problem(404);
-    service.post("/api/generate", &crate::service::generate()).await.expect(202);
+    service.post("/api/generate", &generate()).await.expect(202);
     let metrics = service.get("/metrics").await.expect(200);
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
     for line in [
