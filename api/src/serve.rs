@@ -50,8 +50,6 @@ use registry::{Admission, Place, Registry, Slot};
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(75);
 /// How long a connection beyond the limit may take to say that it probes the health.
 const RESERVE_TIME: Duration = Duration::from_secs(5);
-/// Connections that are accepted before others have their turn.
-const IN_TURN: u64 = 16;
 /// The pause after an error of the system, such as a lack of file descriptors.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -140,7 +138,7 @@ impl Door {
             }
         };
         let connections = GracefulShutdown::new();
-        for turn in 1_u64.. {
+        loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.stopping.cancelled() => break,
@@ -149,9 +147,8 @@ impl Door {
                 Ok((stream, peer)) => self.admit(stream, peer, connections.watcher()).await,
                 Err(error) => self.after(&error).await,
             }
-            if turn % IN_TURN == 0 {
-                yield_now().await;
-            }
+            // What it has said is read before the next one may need its place.
+            yield_now().await;
         }
         drop(listener);
         connections.shutdown().await;

@@ -59,6 +59,8 @@ struct Open {
     next_id: u64,
     /// Connections with the time since which they were silent, the oldest last. Others are younger.
     oldest: Vec<(u64, Arc<Slot>)>,
+    /// The same of those at the door.
+    oldest_at_door: Vec<(u64, Arc<Slot>)>,
 }
 
 impl Registry {
@@ -77,7 +79,7 @@ impl Registry {
         if limits.per_peer > 0 && open.of_peer(peer) >= limits.per_peer {
             open.evict(|slot| slot.peer == peer && (!only_at_door || slot.is_at_door()));
         } else if open.present() >= limits.connections {
-            if only_at_door { open.evict(Slot::is_at_door) } else { open.evict_oldest() }
+            if only_at_door { open.evict_oldest_at_door() } else { open.evict_oldest() }
         }
         // One of the reserve makes room in the reserve only.
         let is_full =
@@ -124,6 +126,17 @@ impl Open {
         self.closed(evicted);
     }
 
+    /// The same at the door.
+    fn evict_oldest_at_door(&mut self) {
+        // Some have left the door since they were looked for.
+        self.oldest_at_door.retain(|(_, slot)| slot.is_at_door());
+        let evicted = first_evicted(&mut self.oldest_at_door).or_else(|| {
+            self.oldest_at_door = silent(self.slots.values().filter(|slot| slot.is_at_door()));
+            first_evicted(&mut self.oldest_at_door)
+        });
+        self.closed(evicted);
+    }
+
     /// The same of those that are such.
     fn evict(&mut self, is_such: impl Fn(&Slot) -> bool) {
         let evicted = first_evicted(&mut silent(self.slots.values().filter(|slot| is_such(slot))));
@@ -148,7 +161,8 @@ impl Open {
 
     fn remove(&mut self, id: u64) {
         match self.slots.remove(&id) {
-            Some(slot) if slot.is_gone() => self.gone -= 1,
+            // One that has ended makes room for no other: it may still be in a list of the oldest.
+            Some(slot) if slot.state.swap(GONE, Ordering::AcqRel) == GONE => self.gone -= 1,
             Some(slot) => self.leave(slot.peer),
             None => {}
         }
@@ -283,10 +297,6 @@ impl Slot {
         self.at_door.load(Ordering::Acquire)
     }
 
-    fn is_gone(&self) -> bool {
-        self.state.load(Ordering::Acquire) == GONE
-    }
-
     fn silent_since(&self) -> Option<u64> {
         let state = self.state.load(Ordering::Acquire);
         (!matches!(state, BUSY | ANSWERED | GONE)).then_some(state)
@@ -366,6 +376,21 @@ mod tests {
     }
 
     #[test]
+    fn one_that_has_ended_makes_room_for_no_other() {
+        let registry = registry(4, 0);
+        let mut places: Vec<_> = (0..4).map(|_| served(&registry, "10.0.0.1")).collect();
+        // The first one makes room, and the others are known to be the next.
+        places.push(served(&registry, "10.0.0.1"));
+        places.remove(1);
+        places.push(served(&registry, "10.0.0.1"));
+        places.push(served(&registry, "10.0.0.1"));
+        assert_eq!(places.iter().filter(|place| is_gone(place)).count(), 2);
+        drop(places);
+        let open = registry.open();
+        assert!(open.slots.is_empty() && open.by_peer.is_empty() && open.gone == 0, "{open:?}");
+    }
+
+    #[test]
     fn probes_have_room_where_the_service_ends_no_connection() {
         let registry = registry(10, 0);
         let stuck: Vec<_> = (0..10).map(|_| served(&registry, "10.0.0.1")).collect();
@@ -373,13 +398,13 @@ mod tests {
         // Each of these ends when it is closed for another one.
         let mut at_door: Vec<Place> = Vec::new();
         for turn in 0..100 {
-            at_door.retain(|place| !place.slot().is_gone());
+            at_door.retain(|place| place.slot().silent_since().is_some());
             match registry.admit("10.0.0.2".parse().unwrap()) {
                 Admission::Served(place) | Admission::Reserve(place) => at_door.push(place),
                 Admission::Refused => panic!("{turn}"),
             }
         }
-        assert!(stuck.iter().filter(|place| place.slot().is_gone()).count() <= 1 + RESERVE / 2);
+        assert!(stuck.iter().filter(|place| is_gone(place)).count() <= 1 + RESERVE / 2);
     }
 
     #[test]
