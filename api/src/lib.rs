@@ -47,6 +47,7 @@ pub mod validate;
 
 use budget::Budget;
 use readiness::Readiness;
+pub use serve::ServeError;
 use serve::{Limits, Served};
 
 /// How long requests may take to finish during shutdown.
@@ -134,7 +135,7 @@ impl App {
 
     /// Serves until `stop`. Then it accepts no more connections, answers requests that wait for a
     /// job with the job's current state, and lets other requests finish, for at most 10 seconds.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let closing = self.closing.clone();
         let stopped = async move {
             stop.await;
@@ -143,15 +144,17 @@ impl App {
         };
         let Self { router: app, probes, readiness, limits, .. } = self;
         let served = Served { app, probes, readiness, limits, head_time: serve::HEAD_TIME };
-        tokio::select! {
-            () = serve::serve(listener, served, stopped) => {}
+        let outcome = tokio::select! {
+            outcome = serve::serve(listener, served, stopped) => outcome,
             () = overdue(self.closing) => {
                 tracing::warn!(grace_seconds = GRACE.as_secs(), "requests that had not finished were cut off");
+                Ok(())
             }
-        }
+        };
         self.work.close();
         // After the time limit, the workers' sweep finds the jobs that were not announced.
         let _ = timeout(LAST_WORDS, self.work.wait()).await;
+        outcome
     }
 }
 

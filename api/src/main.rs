@@ -131,6 +131,6 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     })
-    .await;
+    .await?;
     Ok(())
 }

@@ -65,29 +65,45 @@ pub(crate) struct Served {
     pub(crate) head_time: Duration,
 }
 
+/// Nothing more can be served: the process is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The thread that accepts connections could not be started.
+    #[error("connections cannot be accepted")]
+    NoDoor(#[source] std::io::Error),
+    /// It has ended by itself.
+    #[error("the thread that accepts connections has ended")]
+    DoorEnded,
+}
+
 /// Serves until `stop`. Then accepts no more connections, and returns once all pending requests are
 /// answered. Dropping it ends all connections.
-pub(crate) async fn serve(listener: TcpListener, served: Served, stop: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    served: Served,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let (stopping, abandoned) = (CancellationToken::new(), CancellationToken::new());
     let _abandon = abandoned.clone().drop_guard();
     let (ended, mut end) = oneshot::channel();
     let door = Door::new(served, stopping.clone());
-    let opened = listener.into_std().and_then(|listener| {
-        let door = move || {
-            let _ended: oneshot::Sender<()> = ended;
-            door.open(listener, abandoned);
-        };
-        std::thread::Builder::new().name("door".to_owned()).spawn(door)
-    });
-    if let Err(error) = opened {
-        return tracing::error!(error = &error as &dyn std::error::Error, "connections cannot be accepted");
-    }
+    listener
+        .into_std()
+        .and_then(|listener| {
+            let door = move || {
+                let _ended: oneshot::Sender<()> = ended;
+                door.open(listener, abandoned);
+            };
+            std::thread::Builder::new().name("door".to_owned()).spawn(door)
+        })
+        .map_err(ServeError::NoDoor)?;
     tokio::select! {
         () = stop => {}
-        _ = &mut end => return tracing::error!("the thread that accepts connections has ended"),
+        _ = &mut end => return Err(ServeError::DoorEnded),
     }
     stopping.cancel();
     let _ = end.await;
+    Ok(())
 }
 
 /// The thread that accepts connections.

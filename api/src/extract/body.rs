@@ -83,6 +83,8 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 /// Reads and checks a JSON body.
 pub fn parse<T: RequestBody>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = str::from_utf8(bytes).map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
+    // RFC 8259 lets a reader ignore the mark that some editors put in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
         return Err(ApiError::Malformed("the body is empty: it takes a JSON object".to_owned()));
     }

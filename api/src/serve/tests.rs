@@ -41,7 +41,7 @@ impl Server {
             .layer(from_fn(|request, next: Next| drain::drain(request, |request| next.run(request))));
         let probes = Router::new().route("/health/live", probe);
         let served = Served { app, probes, readiness: readiness(), limits, head_time };
-        let task = tokio::spawn(serve(listener, served, std::future::pending()));
+        let task = tokio::spawn(async move { serve(listener, served, std::future::pending()).await.unwrap() });
         Self { address, hanging, task }
     }
 

@@ -40,7 +40,7 @@ async fn a_body_that_is_no_json_is_malformed(pool: PgPool) {
     let deep = format!("{{\"metadata\": {}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let deep_objects = format!("{{\"x\": {}1{}}}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
     for (method, path, _) in operations_and_batch() {
-        let broken: [&[u8]; 14] = [
+        let broken: [&[u8]; 15] = [
             b"",
             b"  \n",
             b"{",
@@ -52,7 +52,8 @@ async fn a_body_that_is_no_json_is_malformed(pool: PgPool) {
             b"{\"topic\": \"\x00\"}",
             b"{\"topic\": \"\\ud800\"}",
             b"{\"topic\": 1e999}",
-            b"\xef\xbb\xbf{}",
+            b"\xef\xbb\xbf",
+            b"{}\xef\xbb\xbf",
             deep.as_bytes(),
             deep_objects.as_bytes(),
         ];

@@ -49,7 +49,8 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let served = tokio::spawn(build(&config).unwrap().serve(listener, stop.clone().cancelled_owned()));
+        let serving = build(&config).unwrap().serve(listener, stop.clone().cancelled_owned());
+        let served = tokio::spawn(async move { serving.await.unwrap() });
         Self { base, config, stop, served, client: client() }
     }
 

@@ -296,7 +296,7 @@ async fn serve_api(config: Config, stop: CancellationToken) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = copydesk_api::build(&config).unwrap();
-    tokio::spawn(async move { app.serve(listener, stop.cancelled_owned()).await });
+    tokio::spawn(async move { app.serve(listener, stop.cancelled_owned()).await.unwrap() });
     address
 }
 
