@@ -16,13 +16,15 @@ pub const MARKS: [char; 61] = [
 /// What may stand behind the mark of a finished sentence.
 const CLOSERS: [char; 18] =
     ['*', '_', '"', '”', '“', '»', '«', '’', '\'', ')', ' ', '」', '』', '）', '】', '》', '›', '‹'];
+/// A shorter line was not wrapped, in characters.
+const WRAPPED_CHARS: usize = 50;
 /// A line of a script without marks is a sentence from so many words on.
 const UNMARKED_WORDS: usize = 5;
 
 /// The positions after the ends of sentences: after a mark before a space or the end of the text
 /// (so not in `2.50`), after a mark of a script other than Latin, after a line break, since headings
-/// and list entries have no full stop, and after a space between words of Thai or Lao, which have no
-/// marks.
+/// and list entries have no full stop, but not where a long line was wrapped, and after a space between
+/// words of Thai or Lao, which have no marks.
 pub fn ends(text: &str) -> impl Iterator<Item = usize> {
     let next = move |end: usize| text[end..].chars().next();
     let ends = move |(at, c): (usize, char)| {
@@ -30,9 +32,20 @@ pub fn ends(text: &str) -> impl Iterator<Item = usize> {
         let is_last = next(end).is_none_or(char::is_whitespace);
         let is_mark = (MARKS.contains(&c) && (!c.is_ascii() || is_last)) || (is_last && is_borrowed(&text[..at], c));
         let parts = c == ' ' && next(end).is_some_and(is_unmarked) && text[..at].ends_with(is_unmarked);
-        (c == '\n' || is_mark || parts).then_some(end)
+        ((c == '\n' && !is_wrapped(text, at)) || is_mark || parts).then_some(end)
     };
     text.char_indices().filter_map(ends)
+}
+
+/// Whether the line break at `at` only wraps a long line: the next one goes on in small letters or with a figure, and
+/// begins no entry of a list.
+fn is_wrapped(text: &str, at: usize) -> bool {
+    let line = text[..at].rsplit('\n').next().unwrap_or_default();
+    let next = text[at + 1..].trim_start_matches(' ');
+    let figure = next.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_entry = figure.len() < next.len() && figure.starts_with(['.', ')', ':']);
+    let goes_on = next.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit());
+    goes_on && !is_entry && !line.starts_with(['#', '|']) && line.chars().count() >= WRAPPED_CHARS
 }
 
 /// Whether a mark ends a sentence here, behind `before`, that means something else elsewhere: a colon in Armenian, a
@@ -119,6 +132,27 @@ mod tests {
         assert_eq!(ended(TEXT).collect::<Vec<_>>(), ["One costs 2.50 euros.", "Two!", "Three?", "我们。"]);
         assert_eq!(without_last("One. Two. Thr"), "One. Two.");
         assert_eq!(without_last("One."), "");
+    }
+
+    #[test]
+    fn a_wrapped_line_ends_no_sentence() {
+        let long = "Of those who stopped when it no longer hurt, we know it was";
+        for (next, expected) in [
+            ("27% (our figures).", 1),
+            ("often more.", 1),
+            ("  often more.", 1),
+            ("27. Stand on one leg.", 3),
+            ("3) Stand on one leg.", 2),
+            ("- often more", 2),
+            ("Preheader: often more", 2),
+            ("\noften more.", 2),
+            ("# Often", 2),
+        ] {
+            assert_eq!(sentences(&format!("{long}\n{next}")).len(), expected, "{next}");
+        }
+        for alone in ["A short line", &format!("# {long}"), &format!("| {long} |"), &format!("{long}.")] {
+            assert_eq!(sentences(&format!("{alone}\nand more.")).len(), 2, "{alone}");
+        }
     }
 
     #[test]
