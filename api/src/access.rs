@@ -2,6 +2,8 @@
 //! send requests to an API on it: under its own name that it resolves to a loopback address (DNS
 //! rebinding), or across origins, where the browser hides only the answer.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use axum::extract::Request;
 use axum::http::header::{ORIGIN, USER_AGENT};
 use axum::http::uri::Authority;
@@ -40,29 +42,36 @@ impl Access {
 
     /// Why a request is refused.
     pub fn refused(&self, request: &Request) -> Option<ApiError> {
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let host = match host(request) {
             Ok(Some(host)) => host,
-            // HTTP/1.0 of old probes: no browser speaks it.
-            Ok(None) => return None,
+            // HTTP/1.0 of old probes: no browser speaks it, and no page of ours has an origin there.
+            Ok(None) => {
+                return (!is_safe && self.is_foreign(request.headers(), None)).then_some(ApiError::ForeignOrigin);
+            }
             Err(error) => return Some(error),
         };
         if !self.knows(host.host()) {
             return Some(ApiError::UnknownHost(host.host().to_owned()));
         }
-        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        (!is_safe && self.is_foreign(request.headers(), &host)).then_some(ApiError::ForeignOrigin)
+        (!is_safe && self.is_foreign(request.headers(), Some(&host))).then_some(ApiError::ForeignOrigin)
     }
 
     /// An address cannot be rebound, so only names are held against the list.
     fn knows(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_address =
+            bracketed.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()) || host.parse::<Ipv4Addr>().is_ok();
         let is_loopback = host == "localhost" || host.ends_with(".localhost");
         self.any_host || is_address || is_loopback || self.hosts.contains(&host)
     }
 
-    /// Whether a page of another origin sends the request.
-    fn is_foreign(&self, headers: &HeaderMap, host: &Authority) -> bool {
+    /// Whether a page of another origin sends the request. A header that stands there twice is none of a browser's.
+    fn is_foreign(&self, headers: &HeaderMap, host: Option<&Authority>) -> bool {
+        if [ORIGIN, FETCH_SITE].iter().any(|name| headers.get_all(name).iter().count() > 1) {
+            return true;
+        }
         let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
         let origin = text(ORIGIN);
         if origin.is_some_and(|origin| self.origins.iter().any(|allowed| allowed == origin)) {
@@ -71,7 +80,7 @@ impl Access {
         match text(FETCH_SITE) {
             Some(site) => !matches!(site, "same-origin" | "none"),
             // An older browser, or no browser.
-            None => origin.is_some_and(|origin| !is_of(origin, host)),
+            None => origin.is_some_and(|origin| !host.is_some_and(|host| is_of(origin, host))),
         }
     }
 
@@ -112,23 +121,26 @@ impl Access {
 fn host(request: &Request) -> Result<Option<Authority>, ApiError> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host,
-        (None, _) if request.version() < Version::HTTP_11 => return Ok(None),
+        (Some(host), None) => Some(host),
+        (None, _) if request.version() < Version::HTTP_11 => None,
         (None, _) => return Err(ApiError::Malformed("the request has no Host header".to_owned())),
         (Some(_), Some(_)) => return Err(ApiError::Malformed("the request has two Host headers".to_owned())),
     };
     // A request line with an absolute URI says it once more, and wins (RFC 9112, 3.2.2).
-    if let Some(authority) = request.uri().authority() {
-        return Ok(Some(authority.clone()));
-    }
-    let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
-    let authority = authority.filter(|authority| !authority.as_str().contains('@'));
-    authority.map(Some).ok_or_else(|| ApiError::Malformed("the Host header names no host".to_owned()))
+    let named = match (request.uri().authority(), host) {
+        (Some(authority), _) => Some(authority.clone()),
+        (None, None) => return Ok(None),
+        (None, Some(host)) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+    };
+    let named = named.filter(|authority| !authority.as_str().contains('@'));
+    named.map(Some).ok_or_else(|| ApiError::Malformed("the Host header names no host".to_owned()))
 }
 
 /// Whether an origin is that of the host itself. A proxy that ends TLS changes the scheme.
 fn is_of(origin: &str, host: &Authority) -> bool {
-    let Ok(url) = Url::parse(origin) else { return false };
+    let Some(url) = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+        return false;
+    };
     let default = if url.scheme() == "https" { 443 } else { 80 };
     url.host_str().is_some_and(|of| of.eq_ignore_ascii_case(host.host()))
         && url.port().unwrap_or(default) == host.port_u16().unwrap_or(default)
@@ -172,9 +184,13 @@ mod tests {
         ] {
             assert_eq!(status(Method::GET, &[("host", host)]), None, "{host}");
         }
-        for host in
-            ["evil.example", "copy.example.com.evil.example", "127.0.0.1.evil.example", "localhost.evil.example"]
-        {
+        for host in [
+            "evil.example",
+            "[evil.example]",
+            "copy.example.com.evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+        ] {
             assert_eq!(status(Method::GET, &[("host", host)]), Some(StatusCode::MISDIRECTED_REQUEST), "{host}");
         }
         for wrong in
@@ -182,6 +198,22 @@ mod tests {
         {
             assert_eq!(status(Method::GET, wrong), Some(StatusCode::BAD_REQUEST), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn what_names_no_host_changes_nothing_for_a_foreign_page() {
+        let status = |uri: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::builder().method(Method::POST).uri(uri).version(Version::HTTP_10);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            access().refused(&request.body(Body::empty()).unwrap()).map(|error| error.status())
+        };
+        assert_eq!(status("/api/generate", &[]), None);
+        assert_eq!(status("/api/generate", &[("origin", "https://evil.example")]), Some(StatusCode::FORBIDDEN));
+        assert_eq!(status("/api/generate", &[("sec-fetch-site", "cross-site")]), Some(StatusCode::FORBIDDEN));
+        assert_eq!(status("http://evil.example/api/generate", &[]), Some(StatusCode::MISDIRECTED_REQUEST));
+        assert_eq!(status("http://u@localhost/api/generate", &[]), Some(StatusCode::BAD_REQUEST));
     }
 
     #[test]
@@ -204,6 +236,9 @@ mod tests {
             &[("origin", "null")],
             &[("origin", "http://localhost:3000")],
             &[("origin", "https://app.example.com.evil.example")],
+            &[("origin", "ftp://localhost:8080")],
+            &[("origin", "http://localhost:8080"), ("origin", "https://evil.example")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
             &[("sec-fetch-site", "cross-site")],
             &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:8080")],
         ] {

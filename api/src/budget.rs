@@ -19,6 +19,8 @@ use crate::metric;
 
 /// The beginning of each body that does not count: small requests pass whatever others take.
 const FREE_BYTES: usize = 16 * 1024;
+/// What a piece of a body takes at least, however small it is: it is kept by itself.
+const PIECE_BYTES: usize = 128;
 /// How long a client may send nothing in the middle of a body.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -146,6 +148,8 @@ impl HttpBody for Metered {
             silence.as_mut().reset(next);
         }
         let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        // The end of a body is no piece.
+        let bytes = if frame.is_some() { bytes.max(PIECE_BYTES) } else { 0 };
         if self.count(bytes) { Poll::Ready(frame) } else { self.cut_off(FULL) }
     }
 
@@ -207,6 +211,17 @@ mod tests {
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(refused.headers().contains_key("retry-after"));
         assert_eq!(taken(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_in_tiny_pieces_counts_by_its_pieces() {
+        let budget = budget(100 * KIB);
+        for (pieces, status) in [(800, StatusCode::OK), (1_000, StatusCode::SERVICE_UNAVAILABLE)] {
+            let pieces = stream::iter(0..pieces).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"1")));
+            let answer = budget.hold(Request::new(Body::from_stream(pieces)), read).await;
+            assert_eq!(answer.status(), status);
+        }
+        assert_eq!(budget.0.taken.load(Ordering::Acquire), 0);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -119,14 +119,29 @@ struct Guard {
 /// The middleware of every request, as one layer: each layer costs some allocations for every
 /// request.
 fn guard(routes: Router, guard: Guard) -> Router {
-    let cors = guard.access.cors();
+    let (cors, access) = (guard.access.cors(), guard.access.clone());
     let layer = from_fn_with_state(Arc::new(guard), |State(guard), request, next| serve(guard, request, next));
     let guarded = routes.fallback(|| async { ApiError::UnknownRoute }).layer(layer);
     // Around the guard: its refusals can be read as well.
     match cors {
-        Some(cors) => guarded.layer(cors),
+        Some(cors) => {
+            let layer = from_fn_with_state(access, |State(access), request, next| preflight(access, request, next));
+            guarded.layer(cors).layer(layer)
+        }
         None => guarded,
     }
+}
+
+/// The layer of CORS answers every OPTIONS by itself: its host is checked, and it is recorded, before that.
+async fn preflight(access: Access, request: Request, next: Next) -> Response {
+    if request.method() != Method::OPTIONS {
+        return next.run(request).await;
+    }
+    let route = async |request: Request| match access.refused(&request) {
+        Some(error) => error.into_response(),
+        None => next.run(request).await,
+    };
+    observe::observe(request, route).await
 }
 
 async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {

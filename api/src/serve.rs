@@ -228,7 +228,11 @@ impl Door {
                 let mut opening = Opening::default();
                 opening.add(&ahead);
                 let mut io = Io::refusing(stream, refusal::of_full(&opening), Arc::clone(place.slot()));
-                let _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
+                // It may linger only as long as nobody else needs its place.
+                tokio::select! {
+                    _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)) => {}
+                    () = place.slot().closed() => {}
+                }
             }
         }
     }

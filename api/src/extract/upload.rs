@@ -28,6 +28,8 @@ pub const DOCUMENT_BYTES: usize = 10 * 1024 * 1024;
 pub const UPLOAD_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// The longest detail that quotes a part's header, in bytes.
 const MAX_DETAIL_BYTES: usize = 200;
+/// The fields of a form beside the file, together, in bytes.
+const FIELDS_BYTES: usize = 1024 * 1024;
 /// How long a client may take to send a form.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
@@ -87,7 +89,8 @@ fn read_json(bytes: &[u8], name: Option<Name>) -> Result<Upload, ApiError> {
 async fn of_form(request: Request, name: Option<Name>, parsing: &Parsing) -> Result<Upload, ApiError> {
     let form = Multipart::from_request(request, &()).await?;
     let (fields, file) = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
-    parsing.run(file.bytes.len(), move || read_form(fields, file, name)).await?
+    let text_bytes: usize = fields.values().filter_map(Value::as_str).map(str::len).sum();
+    parsing.run(file.bytes.len() + text_bytes, move || read_form(fields, file, name)).await?
 }
 
 fn read_form(fields: Map<String, Value>, file: File, name: Option<Name>) -> Result<Upload, ApiError> {
@@ -117,6 +120,7 @@ fn name_both_kinds(error: ApiError) -> ApiError {
 
 async fn read(mut form: Multipart) -> Result<(Map<String, Value>, File), ApiError> {
     let mut fields = Map::new();
+    let mut text_left = FIELDS_BYTES;
     let mut file = None;
     while let Some(field) = form.next_field().await? {
         let Disposition { name, file_name } = disposition(&field)?;
@@ -127,8 +131,14 @@ async fn read(mut form: Multipart) -> Result<(Map<String, Value>, File), ApiErro
             if file.replace(read).is_some() {
                 return Err(ApiError::invalid("/file", "must be one file"));
             }
-        } else if fields.insert(name.clone(), text_of(&name, field).await?.into()).is_some() {
-            return Err(ApiError::invalid(format!("/{name}"), "must occur only once"));
+        } else {
+            let text = text_of(&name, field).await?;
+            let is_long =
+                || ApiError::invalid(format!("/{name}"), "is too long: all fields have 1 MiB, beside the file");
+            text_left = text_left.checked_sub(name.len() + text.len()).ok_or_else(is_long)?;
+            if fields.insert(name.clone(), text.into()).is_some() {
+                return Err(ApiError::invalid(format!("/{name}"), "must occur only once"));
+            }
         }
     }
     if fields.contains_key("text") {

@@ -67,9 +67,13 @@ impl ApiConfig {
             let url = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             url.is_some_and(|url| url.origin().ascii_serialization() == origin)
         };
-        match self.cors_origins().find(|origin| !is_origin(origin)) {
-            Some(wrong) => {
-                Err(format!("COPYDESK_CORS_ORIGINS takes origins such as https://app.example.com: not {wrong:?}"))
+        match self.cors_origins().position(|origin| !is_origin(origin)) {
+            // It is not quoted: it may hold a password.
+            Some(at) => {
+                let nth = at + 1;
+                Err(format!(
+                    "COPYDESK_CORS_ORIGINS takes origins such as https://app.example.com: number {nth} is none"
+                ))
             }
             None => Ok(()),
         }
