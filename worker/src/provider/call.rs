@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use copydesk_common::config::SecretUrl;
 use copydesk_common::money::MicroUsd;
 use copydesk_common::quota::{Health, Settlement};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::refusal::reason::{self, Reason};
@@ -129,6 +131,31 @@ impl CallError {
             Self::Status { .. } => "refused",
             Self::TooLarge | Self::Malformed(_) | Self::WrongVectors | Self::NoChoice => "malformed",
         }
+    }
+}
+
+/// Where a client posts its requests, and with which key. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    http: reqwest::Client,
+    url: SecretUrl,
+    headers: HeaderMap,
+}
+
+impl Endpoint {
+    /// A path below the API's base URL. `variable` is what the key was read from.
+    pub(super) fn new(
+        http: reqwest::Client,
+        base_url: &SecretUrl,
+        path: &str,
+        key: Option<&SecretString>,
+        variable: &'static str,
+    ) -> Result<Self, ClientError> {
+        Ok(Self { http, url: base_url.endpoint(path), headers: bearer(key, variable)? })
+    }
+
+    pub(super) fn post(&self, body: &impl Serialize) -> RequestBuilder {
+        self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(body)
     }
 }
 

@@ -7,12 +7,11 @@ use std::time::Duration;
 use copydesk_common::config::SecretUrl;
 use copydesk_common::quota::ToldLimits;
 use reqwest::RequestBuilder;
-use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::call::{self, CallError, MAX_BODY_BYTES};
+use super::call::{self, CallError, Endpoint, MAX_BODY_BYTES};
 use super::refusal::reason::Reason;
 use super::{ClientError, allowance};
 
@@ -171,11 +170,7 @@ pub(super) struct Spelling {
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct ChatClient {
-    http: reqwest::Client,
-    url: SecretUrl,
-    headers: HeaderMap,
-}
+pub(super) struct ChatClient(Endpoint);
 
 impl ChatClient {
     pub(super) fn new(
@@ -183,8 +178,7 @@ impl ChatClient {
         base_url: &SecretUrl,
         key: Option<&SecretString>,
     ) -> Result<Self, ClientError> {
-        let url = base_url.endpoint("chat/completions");
-        Ok(Self { http, url, headers: call::bearer(key, "GROQ_API_KEY")? })
+        Endpoint::new(http, base_url, "chat/completions", key, "GROQ_API_KEY").map(Self)
     }
 
     pub(super) async fn complete(
@@ -196,7 +190,7 @@ impl ChatClient {
         sink: Option<Sink<'_>>,
     ) -> Result<Answer, CallError> {
         let body = WireRequest::of(model, spelling, request, sink.is_some());
-        let sent = self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(&body);
+        let sent = self.0.post(&body);
         let meter = &request.meter;
         meter.begin();
         let metered = sink.map(|sink| {

@@ -13,7 +13,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::call::{self, CallError};
+use super::call::{self, CallError, Endpoint};
 use super::gate::{Gate, Taken, Variables};
 use super::{ClientError, ProviderError, body};
 
@@ -112,9 +112,7 @@ pub struct Embedded {
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct EmbeddingsClient {
-    http: reqwest::Client,
-    url: SecretUrl,
-    headers: HeaderMap,
+    endpoint: Endpoint,
     model: String,
 }
 
@@ -131,17 +129,15 @@ impl EmbeddingsClient {
         key: Option<&SecretString>,
         http: reqwest::Client,
     ) -> Result<Self, ClientError> {
-        let url = base_url.endpoint("embeddings");
-        let headers = call::bearer(key, "COPYDESK_EMBEDDINGS_API_KEY")?;
-        Ok(Self { http, url, headers, model: model.to_owned() })
+        let endpoint = Endpoint::new(http, base_url, "embeddings", key, "COPYDESK_EMBEDDINGS_API_KEY")?;
+        Ok(Self { endpoint, model: model.to_owned() })
     }
 
     /// The vectors of the texts of one [`batch`]. Asks no quota: that is [`Embeddings`]' part, or a tool's own.
     pub async fn embed(&self, texts: &[String], timeout: Duration) -> Result<Embedded, CallError> {
         let input = texts.iter().map(|text| &text[..text.floor_char_boundary(MAX_INPUT_BYTES)]).collect();
         let body = WireRequest { model: &self.model, input, encoding_format: "float" };
-        let request = self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(&body);
-        let response = call::open(request, timeout).await?;
+        let response = call::open(self.endpoint.post(&body), timeout).await?;
         let headers = response.headers().clone();
         let answer = answer(&call::read(response, MAX_BODY_BYTES).await?, &headers)?;
         let tokens = answer.usage.get("prompt_tokens").or_else(|| answer.usage.get("total_tokens"));

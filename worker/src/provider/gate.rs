@@ -85,7 +85,7 @@ impl Gate {
                 Settlement { closed_for, tokens, cost, told, ..Settlement::of(Health::Healthy) }
             }
             Err(error) => {
-                let trouble = self.trouble(error).or_else(|| Self::unexplained(error));
+                let trouble = self.trouble(error).or_else(|| self.unexplained(error));
                 Settlement { trouble, ..error.settlement() }
             }
         };
@@ -155,10 +155,15 @@ impl Gate {
     }
 
     /// A refusal that nobody here understands. The job may be the reason, or what is set up: the next answer tells.
-    fn unexplained(error: &CallError) -> Option<Trouble> {
-        let CallError::Status { status: status @ 400..=499, reason: Reason::Other, .. } = *error else { return None };
+    fn unexplained(&self, error: &CallError) -> Option<Trouble> {
+        let CallError::Status { status, reason: Reason::Other, .. } = *error else { return None };
+        if !(400..=499).contains(&status) || status == 408 {
+            return None;
+        }
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(error, provider.name = %self.provider(), "a provider refused a request for an unknown reason");
         let look_at = "the worker's log: it has the code of a refusal for an unknown reason";
-        (status != 408).then_some(Trouble { kind: TroubleKind::Misconfigured, status, look_at })
+        Some(Trouble { kind: TroubleKind::Misconfigured, status, look_at })
     }
 
     /// Which setback of its job a failure is. Where the quota does not answer, it is the first: nothing speaks of the
@@ -196,9 +201,7 @@ impl Gate {
                 (Some(Reason::Parameter(parameter)), CallError::Status { status, .. }) => {
                     ProviderError::ParameterRefused { provider, parameter, status }
                 }
-                (_, source @ CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
-                    let error = &source as &dyn std::error::Error;
-                    tracing::warn!(error, provider.name = %provider, "a provider refused a request for an unknown reason");
+                (_, CallError::Status { status: status @ 400..=499, .. }) if status != 408 => {
                     ProviderError::Refused { provider, status }
                 }
                 (_, source) => ProviderError::Failed { provider, setback, source },

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use copydesk_common::config::SecretUrl;
-use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::Serialize;
 
 use super::ClientError;
-use super::call::{self, CallError};
+use super::call::{self, CallError, Endpoint};
 use super::web_page::{self, WebPage};
 
 /// Results asked for: more than are used, since some say the same.
@@ -16,11 +15,7 @@ const MAX_RESULTS: u8 = 8;
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct TavilyClient {
-    http: reqwest::Client,
-    url: SecretUrl,
-    headers: HeaderMap,
-}
+pub(super) struct TavilyClient(Endpoint);
 
 impl TavilyClient {
     pub(super) fn new(
@@ -28,14 +23,12 @@ impl TavilyClient {
         base_url: &SecretUrl,
         key: Option<&SecretString>,
     ) -> Result<Self, ClientError> {
-        let url = base_url.endpoint("search");
-        Ok(Self { http, url, headers: call::bearer(key, "TAVILY_API_KEY")? })
+        Endpoint::new(http, base_url, "search", key, "TAVILY_API_KEY").map(Self)
     }
 
     pub(super) async fn search(&self, query: &str, timeout: Duration) -> Result<Vec<WebPage>, CallError> {
         let body = WireQuery { query, search_depth: "basic", max_results: MAX_RESULTS };
-        let sent = self.http.post(self.url.expose().clone()).headers(self.headers.clone()).json(&body);
-        web_page::all(&call::send(sent, timeout, "results").await?)
+        web_page::all(&call::send(self.0.post(&body), timeout, "results").await?)
     }
 }
 
