@@ -98,8 +98,7 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
     let access = access::Access::new(&config.api);
     let services = state::Services::new(config, store, redis.clone(), closing.clone(), &work);
     let readiness = services.readiness.clone();
-    let probes = router::probes(readiness.clone(), &access);
-    let router = router::router(services, access, Budget::new(config.api.body_budget_bytes));
+    let (router, probes) = router::routers(services, access, Budget::new(config.api.body_budget_bytes));
     Ok(App { router, probes, readiness, limits: limits(config), redis, closing, work })
 }
 

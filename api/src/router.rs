@@ -24,7 +24,6 @@ use crate::error::ApiError;
 use crate::extract::UPLOAD_BODY_BYTES;
 use crate::extract::query::{self, Operations};
 use crate::openapi::{Reference, complete};
-use crate::readiness::Readiness;
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
 
@@ -81,10 +80,11 @@ pub fn reference() -> utoipa::openapi::OpenApi {
     reference
 }
 
-/// The whole service.
-pub fn router(services: Services, access: Access, budget: Budget) -> Router {
+/// The whole service, and the probes of the health alone, which need no runtime of the service.
+pub fn routers(services: Services, access: Access, budget: Budget) -> (Router, Router) {
     let reference = reference();
     let known = query::operations(&reference);
+    let readiness = services.readiness.clone();
     // Serialised once: a handler is cloned for every request.
     let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
     let (routes, _) = routes().split_for_parts();
@@ -93,17 +93,13 @@ pub fn router(services: Services, access: Access, budget: Budget) -> Router {
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")));
-    guard(routes, Guard { known, access, budget, most: REQUEST_TIMEOUT })
-}
-
-/// The probes of the health alone, with the same middleware: they need no runtime of the service.
-pub fn probes(readiness: Readiness, access: &Access) -> Router {
-    let routes = Router::new()
+    let probes = Router::new()
         .route("/health/live", get(route::health::live))
         .route("/health/ready", get(route::health::ready))
         .with_state(readiness);
-    let known = query::operations(&reference());
-    guard(routes, Guard { known, access: access.clone(), budget: Budget::new(0), most: REQUEST_TIMEOUT })
+    let service = Guard { known, access, budget, most: REQUEST_TIMEOUT };
+    let of_probes = Guard { budget: Budget::new(0), ..service.clone() };
+    (guard(routes, service), guard(probes, of_probes))
 }
 
 /// What every request is held against.
@@ -137,19 +133,21 @@ async fn preflight(access: Access, request: Request, next: Next) -> Response {
     if request.method() != Method::OPTIONS {
         return next.run(request).await;
     }
-    let route = async |request: Request| match access.refused(&request) {
+    let refused = access.refused(&request);
+    observe::observe(request, |request| unless(refused, request, next)).await
+}
+
+/// The answer, unless the request is refused.
+async fn unless(refused: Option<ApiError>, request: Request, next: Next) -> Response {
+    match refused {
         Some(error) => error.into_response(),
         None => next.run(request).await,
-    };
-    observe::observe(request, route).await
+    }
 }
 
 async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {
-    let refused = |request: &Request| guard.access.refused(request).or_else(|| query::refused(&guard.known, request));
-    let route = async |request: Request| match refused(&request) {
-        Some(error) => error.into_response(),
-        None => next.run(request).await,
-    };
+    let refused = guard.access.refused(&request).or_else(|| query::refused(&guard.known, &request));
+    let route = |request| unless(refused, request, next);
     let bounded = |request| limit_time(guard.most, guard.budget.hold(request, route));
     observe::observe(request, |request| drain::drain(request, bounded)).await
 }

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
+use copydesk_common::config::LARGEST_BODY_BYTES;
 use copydesk_common::store::job::IdempotencyKey;
 use copydesk_domain::document::MediaType;
 use serde_json::{Map, Value};
@@ -25,7 +26,7 @@ use crate::state::Services;
 pub const DOCUMENT_BYTES: usize = 10 * 1024 * 1024;
 /// The largest body with a document, in bytes. It is larger than a document, because escapes make a
 /// text longer in JSON.
-pub const UPLOAD_BODY_BYTES: usize = 16 * 1024 * 1024;
+pub const UPLOAD_BODY_BYTES: usize = LARGEST_BODY_BYTES;
 /// The longest detail that quotes a part's header, in bytes.
 const MAX_DETAIL_BYTES: usize = 200;
 /// The fields of a form beside the file, together, in bytes.

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use copydesk_common::config::LARGEST_BODY_BYTES;
 use copydesk_common::store;
 use copydesk_common::store::idempotency::Once;
 use copydesk_common::store::job::{IdempotencyKey, Submission};
@@ -37,7 +38,7 @@ const MAX_FAULTS_OF_LINE: usize = 10;
 /// The most invalid values that the answer names in all, beyond the first of each request.
 const MAX_FAULTS_IN_ALL: usize = 2_000;
 /// The largest body, in bytes: room for a thousand requests of the longest kind.
-pub const BATCH_BODY_BYTES: usize = 16 * 1024 * 1024;
+pub const BATCH_BODY_BYTES: usize = LARGEST_BODY_BYTES;
 
 /// Request many texts.
 ///

@@ -147,7 +147,7 @@ impl Open {
         if let Some(peer) = evicted {
             self.gone += 1;
             self.leave(peer);
-            count(metric::EVICTED);
+            EVICTED.increment(1);
         }
     }
 
@@ -201,20 +201,16 @@ fn group(peer: IpAddr) -> IpAddr {
     }
 }
 
-fn count(how: &'static str) {
-    static EVICTED: LazyLock<Counter> = LazyLock::new(|| counter(metric::EVICTED));
-    static REFUSED: LazyLock<Counter> = LazyLock::new(|| counter(metric::REFUSED));
-    let counter = if how == metric::EVICTED { &EVICTED } else { &REFUSED };
-    counter.increment(1);
-}
+static EVICTED: LazyLock<Counter> = LazyLock::new(|| closed_as(metric::EVICTED));
+static REFUSED: LazyLock<Counter> = LazyLock::new(|| closed_as(metric::REFUSED));
 
-fn counter(how: &'static str) -> Counter {
-    metrics::counter!(metric::CONNECTIONS_CLOSED, metric::REASON => how)
+fn closed_as(reason: &'static str) -> Counter {
+    metrics::counter!(metric::CONNECTIONS_CLOSED, metric::REASON => reason)
 }
 
 /// Counts a connection that was told that there is no room.
 pub(super) fn count_refused() {
-    count(metric::REFUSED);
+    REFUSED.increment(1);
 }
 
 /// An open connection's place. Dropped with the connection.

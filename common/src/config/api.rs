@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use url::Url;
 
 /// The largest body of any route in bytes, if `COPYDESK_API_MAX_BODY_BYTES` is smaller.
-const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
+pub const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// The HTTP API.
 #[derive(Debug, Clone, confique::Config)]
