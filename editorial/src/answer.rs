@@ -138,7 +138,7 @@ pub fn defect(text: &str, is_cut: bool, asked: &Asked<'_>) -> Option<Defect> {
         (Defect::Empty, words < MIN_WORDS),
         (Defect::Echo, echo::is_echo(text, asked.instructions) || example::is_left(text, asked.topic)),
         (Defect::Leak, echo::is_leak(text, &asked.private)),
-        (Defect::Repetition, is_loop(text) || repetition::is_repetition(&lower)),
+        (Defect::Repetition, repetition::is_repetition(&lower)),
         (Defect::TooLong, words > usize::from(asked.words) * MAX_LENGTH.0 + MAX_LENGTH.1),
         (Defect::WrongLanguage, language::other_than(asked.language, text).is_some()),
         (Defect::CutOff, is_cut || ending::is_cut_off(text)),

@@ -54,7 +54,7 @@ pub(super) fn is_repetition(lower: &str) -> bool {
     let is_endless =
         lower.split_whitespace().any(|word| word.chars().filter(|c| c.is_ascii()).count() > MAX_WORD_CHARS);
     let loops = most_in_a_row >= MAX_SAME_IN_A_ROW || (most >= MAX_SAME_SENTENCES && most * 5 >= sentences);
-    loops || counts_on || is_endless || !is_varied(lower)
+    loops || counts_on || is_endless || is_loop(lower) || !is_varied(lower)
 }
 
 fn is_varied(lower: &str) -> bool {
