@@ -40,6 +40,13 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} names the server for tests: use `cargo xtask test`"))
 }
 
+/// The most memory that a process ever had, in KiB. Linux counts it.
+pub fn peak_memory_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux counts it");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// A unique key prefix for one test.
 pub fn prefix() -> String {
     format!("test-{}", Uuid::now_v7().simple())

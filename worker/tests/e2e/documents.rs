@@ -107,14 +107,7 @@ async fn hostile_files_end_in_what_to_do_and_in_bounded_memory() {
         let (status, problem) = system.try_upload("harbour", name, file.to_vec()).await;
         assert!(status == 422 && problem.to_string().contains(why), "{name}: {problem:#}");
     }
-    let resident = resident_kib(worker.id().unwrap());
+    let resident = copydesk_testkit::peak_memory_kib(worker.id().unwrap());
     assert!(resident < MAX_RESIDENT_KIB, "{} MiB", resident / 1024);
     worker.kill().await.unwrap();
-}
-
-/// The peak memory of a process, in KiB.
-fn resident_kib(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

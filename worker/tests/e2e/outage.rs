@@ -83,6 +83,15 @@ async fn a_text_that_allows_no_fallback_fails_with_its_reason() {
     worker.leave().await;
 }
 
+/// The provider answers again: there is no trouble any more.
+async fn well_with_the_next_answer(system: &System) {
+    system.simulator.set_faults(Vec::new()).unwrap();
+    let id = system.submit("/api/generate", &request("Mended")).await;
+    assert_eq!(system.ended(id).await["status"], "succeeded");
+    let (_, health) = system.get("/health").await;
+    assert_eq!((&health["status"], &health["checks"]["troubles"]), (&json!("healthy"), &json!({})));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_that_will_not_pass_fails_at_once_and_is_told_to_the_operator() {
     let system = System::start().await;
@@ -103,11 +112,7 @@ async fn a_refusal_that_will_not_pass_fails_at_once_and_is_told_to_the_operator(
         assert_eq!((&health["status"], &trouble["problem"]), (&json!("degraded"), &json!(problem)), "{health:#}");
         assert!(trouble["look_at"].as_str().unwrap().contains(look_at), "{health:#}");
     }
-    system.simulator.set_faults(Vec::new()).unwrap();
-    let id = system.submit("/api/generate", &request("Mended")).await;
-    assert_eq!(system.ended(id).await["status"], "succeeded");
-    let (_, health) = system.get("/health").await;
-    assert_eq!((&health["status"], &health["checks"]["troubles"]), (&json!("healthy"), &json!({})));
+    well_with_the_next_answer(&system).await;
     worker.leave().await;
 }
 
@@ -123,11 +128,7 @@ async fn a_refusal_that_nobody_understands_is_told_to_the_operator_too() {
     let (_, health) = system.get("/health").await;
     let trouble = &health["checks"]["troubles"]["groq/llama-3.3-70b-versatile"];
     assert_eq!((&health["status"], &trouble["status"]), (&json!("degraded"), &json!(418)), "{health:#}");
-    system.simulator.set_faults(Vec::new()).unwrap();
-    let id = system.submit("/api/generate", &request("Mended")).await;
-    assert_eq!(system.ended(id).await["status"], "succeeded");
-    let (_, health) = system.get("/health").await;
-    assert_eq!((&health["status"], &health["checks"]["troubles"]), (&json!("healthy"), &json!({})));
+    well_with_the_next_answer(&system).await;
     worker.leave().await;
 }
 

@@ -27,7 +27,6 @@ const REDIS_PASSWORD: &str = "redis-S3cr3tZz9hunter2";
 const PLAIN: &[&str] = &[
     "COPYDESK_ALLOWED_HOSTS",
     "COPYDESK_CONTEXT_TOKENS",
-    "COPYDESK_CORS_ORIGINS",
     "COPYDESK_LOG",
     "COPYDESK_MODEL_LIMITS",
     "COPYDESK_PRICES",
