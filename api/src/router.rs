@@ -48,6 +48,7 @@ pub fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(route::business::put, route::business::get))
         .routes(routes!(route::document::add).layer(DefaultBodyLimit::max(UPLOAD_BODY_BYTES)))
         .routes(routes!(route::document::list))
+        .routes(routes!(route::document::reread))
         .routes(routes!(route::document::get, route::document::patch, route::document::delete))
         .routes(routes!(route::search::search))
         .routes(routes!(route::learning::stats))

@@ -81,6 +81,31 @@ impl DocumentKind {
     }
 }
 
+named_enum! {
+    /// What may be wrong with the text of a document that was read.
+    DocumentWarningCode {
+        /// Much of the text looks garbled: words that no language has, single letters, or characters that could not be read.
+        Garbled = "garbled_text",
+        /// Pages without readable text: images, perhaps.
+        PagesWithoutText = "pages_without_text",
+        /// Parts of the file were left out, since they could not be read.
+        PartsUnread = "parts_unread",
+    }
+}
+
+/// Something that may be wrong with the text of a document: it is used, and should be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DocumentWarning {
+    /// What, for programs.
+    pub code: DocumentWarningCode,
+    /// What, and what to do, for people.
+    pub detail: String,
+}
+
+/// The version of the readers. It grows with each change after which documents are read differently:
+/// what an older version read can be read again.
+pub const READER_VERSION: i32 = 2;
+
 /// A document to be stored. It replaces an earlier one with the same business and `external_id`.
 #[derive(Debug, Clone)]
 pub struct NewDocument {
@@ -133,6 +158,15 @@ pub struct Document {
     /// Why it could not be indexed.
     #[schema(required = true)]
     pub error: Option<String>,
+    /// What may be wrong with its text: it is used, and should be looked at.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub warnings: Vec<DocumentWarning>,
+    /// The version of the readers that read it. Null until it is read, and for documents from before
+    /// there were versions.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reader_version: Option<i32>,
     /// Passages it was cut into.
     pub chunk_count: i32,
     /// The language of its text. Null until it is indexed, and for languages without stemming.
@@ -154,7 +188,7 @@ pub struct IngestPayload {
 }
 
 /// A passage to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewChunk {
     /// `title › heading path`.
     pub heading_path: String,

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use crate::context::Context;
 use crate::feedback;
 use crate::ingest::Ingest;
+use crate::ingest::readers::Readers;
 use crate::outcome::Interruption;
 use crate::pipeline;
 use crate::pipeline::deps::PipelineDeps;
@@ -39,7 +40,8 @@ impl Handlers {
         let pipeline = PipelineDeps::new(config, context)?;
         let learning = pipeline.providers.clone().learn(config.providers.clone());
         tokio::spawn(context.leaving.draining.clone().run_until_cancelled_owned(learning));
-        let ingest = Ingest::new(context.store.clone(), pipeline.embedder.clone());
+        let readers = Readers::new(config.worker.reader_program.clone(), config.worker.reading_seconds);
+        let ingest = Ingest::new(context.store.clone(), readers, pipeline.embedder.clone());
         Ok(Self { pipeline, ingest })
     }
 }

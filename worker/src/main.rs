@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use copydesk_common::config::Config;
 use copydesk_common::{clock, files, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,10 +15,25 @@ struct Arguments {
     /// Check the configuration and exit, with 0 if it is valid.
     #[arg(long)]
     check: bool,
+    #[command(subcommand)]
+    command: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Read documents for a worker, over pipes: workers start this themselves.
+    #[command(hide = true)]
+    Read {
+        /// The most processor time for one, in seconds.
+        seconds: u16,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Task::Read { seconds }) = arguments.command {
+        return read(seconds);
+    }
     let config = match Config::from_env().and_then(|config| config.check_worker().map(|()| config)) {
         Ok(config) => config,
         Err(error) => {
@@ -34,6 +49,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("copydesk-worker: {}", telemetry::one_line(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads documents for the worker that started this process.
+fn read(seconds: u16) -> ExitCode {
+    match copydesk_reader::child::run(seconds) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("copydesk-worker read: {}", telemetry::one_line(&error.to_string()));
             ExitCode::FAILURE
         }
     }

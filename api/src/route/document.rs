@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use copydesk_common::clock;
 use copydesk_common::store;
+use copydesk_common::store::document::reread;
 use copydesk_common::store::idempotency::Once;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::{Document, DocumentKind, IngestPayload};
@@ -59,7 +60,7 @@ pub async fn add(
     Upload { key, document }: Upload,
 ) -> Result<Accepted<Value>, ApiError> {
     let document = document.into_document(business_id.clone());
-    let job = |id| ingest_job(&business_id, id, trace);
+    let job = |id| ingest_job(&business_id, id, Priority::Interactive, trace);
     let put = store::document::put(&services.store, &document, key.as_ref(), job, answer);
     let (body, replayed) = match services.within(put).await? {
         Once::Done((document, job)) => {
@@ -78,7 +79,7 @@ fn answer(document: &Document, job: &NewJob) -> Value {
     json!(AcceptedDocument { document: document.clone(), job: JobBody::of_new(job.clone()) })
 }
 
-fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TraceParent) -> NewJob {
+fn ingest_job(business_id: &BusinessId, document_id: DocumentId, priority: Priority, trace: TraceParent) -> NewJob {
     let work = Work::Ingest(IngestPayload { document_id });
     let created_at = clock::now();
     NewJob {
@@ -86,7 +87,7 @@ fn ingest_job(business_id: &BusinessId, document_id: DocumentId, trace: TracePar
         kind: work.kind(),
         business_id: business_id.clone(),
         generation_id: None,
-        priority: Priority::Interactive,
+        priority,
         payload: work.payload(),
         metadata: json!({}),
         max_attempts: MAX_ATTEMPTS,
@@ -115,6 +116,48 @@ pub async fn list(
     let found = store::document::list(&services.store, &business_id, query.cursor, page::read_limit(limit));
     let (data, next_cursor) = page::cut(services.within(found).await?, limit, |last| last.id);
     Ok(Json(DocumentPage { data, next_cursor }))
+}
+
+/// The most documents that one call reads again.
+const MAX_REREAD: u16 = 1_000;
+/// The most documents that are counted.
+const MAX_COUNTED: u32 = 100_000;
+
+/// Read documents again.
+///
+/// Reads documents again that an older version of the readers read, or could not read: oldest first,
+/// up to 1,000 in one call. Each gets an ingest job of `bulk` priority. Until it ends, the writer
+/// uses the document as it was. Documents with an open job are left out; `left` counts them too, and
+/// is 0 once all are read by the current version.
+#[utoipa::path(
+    post,
+    path = "/api/businesses/{business_id}/documents/reread",
+    operation_id = "reread_documents",
+    tag = "Knowledge",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
+    responses((status = 200, description = "The jobs, and the number of documents left.", body = RereadAnswer))
+)]
+pub async fn reread(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Extension(trace): Extension<TraceParent>,
+) -> Result<Json<RereadAnswer>, ApiError> {
+    let job = |id| ingest_job(&business_id, id, Priority::Bulk, trace);
+    let jobs = services.within(reread::many(&services.store, &business_id, MAX_REREAD, job)).await?;
+    services.announcer.announce_new(jobs.iter());
+    let left = services.within(reread::count(&services.store, &business_id, MAX_COUNTED)).await?;
+    Ok(Json(RereadAnswer { accepted: jobs.len(), jobs: jobs.iter().map(|job| job.id).collect(), left }))
+}
+
+/// What is read again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RereadAnswer {
+    /// How many jobs were accepted.
+    accepted: usize,
+    /// The jobs.
+    jobs: Vec<JobId>,
+    /// How many documents the current version has not read yet, counted up to 100,000.
+    left: u64,
 }
 
 /// One document, without its text.

@@ -165,6 +165,55 @@ async fn pages_hold_every_document_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn documents_of_older_readers_are_read_again_once_each(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let reread = "/api/businesses/acme/documents/reread";
+    for (name, business) in [
+        ("old", "acme"),
+        ("failed", "acme"),
+        ("current", "acme"),
+        ("under way", "acme"),
+        ("pending", "acme"),
+        ("other", "rival"),
+    ] {
+        service
+            .post(&format!("/api/businesses/{business}/documents"), &json!({"title": name, "text": "x"}))
+            .await
+            .expect(202);
+    }
+    sqlx::raw_sql(
+        "update jobs set status = 'succeeded', finished_at = now()
+             where payload->>'document_id' not in (select id::text from brand_documents where title = 'under way');
+         update brand_documents set status = 'ready', reader_version = 1
+             where title <> 'pending';
+         update brand_documents set status = 'failed', error = 'x', reader_version = null where title = 'failed'",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let current = copydesk_domain::document::READER_VERSION;
+    sqlx::query("update brand_documents set reader_version = $1 where title = 'current'")
+        .bind(current)
+        .execute(&pool)
+        .await
+        .unwrap();
+
+    let answer = service.request(Method::POST, reread).send().await.unwrap();
+    let answer = Answer::of(answer).await.expect(200).body;
+    assert_eq!((&answer["accepted"], &answer["left"]), (&json!(2), &json!(3)), "{answer}");
+    let titles: Vec<String> = sqlx::query_scalar(
+        "select d.title from jobs j join brand_documents d on d.id::text = j.payload->>'document_id'
+         where j.priority = 'bulk' and j.kind = 'ingest' and j.finished_at is null order by d.id",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!(titles, ["old", "failed"]);
+    let again = Answer::of(service.request(Method::POST, reread).send().await.unwrap()).await.expect(200).body;
+    assert_eq!((&again["accepted"], &again["jobs"]), (&json!(0), &json!([])), "each has its job: {again}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_search_shows_the_businesss_own_passages(pool: PgPool) {
     let service = Service::start(&pool).await;
     let id = service.post(DOCUMENTS, &guide()).await.expect(202).body["document"]["id"]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use copydesk_api::openapi::pretty;
 use copydesk_common::queue::Intake;
-use copydesk_domain::document::{DocumentKind, DocumentStatus, MediaType};
+use copydesk_domain::document::{DocumentKind, DocumentStatus, DocumentWarningCode, MediaType};
 use copydesk_domain::feedback::Basis;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::{Degradation, SourceKind};
@@ -73,6 +73,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /problems/{slug}",
             "PATCH /api/businesses/{business_id}/documents/{id}",
             "POST /api/businesses/{business_id}/documents",
+            "POST /api/businesses/{business_id}/documents/reread",
             "POST /api/feedback",
             "POST /api/generate",
             "POST /api/generate/batch",
@@ -173,6 +174,7 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/DocumentKind": DocumentKind::ALL,
         "/DocumentRequest/properties/media_type/oneOf/0": ["text/markdown", "text/plain", "text/html"],
         "/DocumentStatus": DocumentStatus::ALL,
+        "/DocumentWarningCode": DocumentWarningCode::ALL,
         "/Format": Format::ALL,
         "/Intake": Intake::ALL,
         "/JobKind": JobKind::ALL,

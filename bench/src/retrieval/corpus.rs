@@ -1,10 +1,10 @@
 //! A collection's documents, read and cut into passages by the product's code, with the
 //! collection's own numbers.
 
-use copydesk_domain::document::Chunk;
+use copydesk_domain::document::{Body, Chunk, MediaType};
 use copydesk_domain::id::DocumentId;
 use copydesk_knowledge::Hit;
-use copydesk_worker::ingest;
+use copydesk_reader::Upload;
 
 use super::collection::Collection;
 
@@ -21,17 +21,19 @@ impl Corpus {
     pub(crate) fn read(collection: &Collection) -> Self {
         let (mut passages, mut numbers) = (Vec::new(), Vec::new());
         for document in &collection.documents {
-            let Ok((chunks, language, _)) = ingest::read_text(&document.title, &document.text) else { continue };
+            let body = Body::Text(document.text.clone());
+            let upload = Upload { title: document.title.clone(), media_type: MediaType::Plain, body };
+            let Ok(read) = copydesk_reader::read(&upload) else { continue };
             let document_id = DocumentId::new();
             numbers.push((document_id, document.number));
-            passages.extend((0..).zip(chunks).map(|(ordinal, chunk)| Chunk {
+            passages.extend((0..).zip(read.chunks).map(|(ordinal, chunk)| Chunk {
                 document_id,
                 ordinal,
                 heading_path: chunk.heading_path,
                 text: chunk.text,
                 title: document.title.clone(),
                 url: None,
-                language,
+                language: read.language,
                 kind: copydesk_domain::document::DocumentKind::Other,
             }));
         }

@@ -1,6 +1,7 @@
 //! The configuration of the workers.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The workers.
 #[derive(Debug, Clone, confique::Config)]
@@ -34,6 +35,13 @@ pub struct WorkerConfig {
     /// How often the sweep looks for jobs that Redis does not know, in milliseconds.
     #[config(env = "COPYDESK_SWEEP_MS", default = 2_000)]
     pub sweep_ms: u64,
+    /// The program that reads documents, for a sandbox around it: it is started with the argument `read`, without the
+    /// worker's variables, and must start the worker's own program in turn. By default, that program itself.
+    #[config(env = "COPYDESK_READER_PROGRAM")]
+    pub reader_program: Option<PathBuf>,
+    /// The time limit for reading a document, in seconds of processor time; in all it may take half as much again.
+    #[config(env = "COPYDESK_READING_SECONDS", default = 60)]
+    pub reading_seconds: u16,
     /// Makes the machine's clock appear this many seconds ahead (behind, if negative). Only for
     /// tests with wrong clocks: do not set it.
     #[config(env = "COPYDESK_CLOCK_AHEAD_SECONDS", default = 0)]
@@ -47,6 +55,9 @@ impl WorkerConfig {
         }
         if self.concurrency == 0 {
             return Err("COPYDESK_WORKER_CONCURRENCY takes a number of jobs from 1".into());
+        }
+        if self.reading_seconds == 0 {
+            return Err("COPYDESK_READING_SECONDS takes a number of seconds from 1".into());
         }
         if self.sweep_ms == 0 {
             return Err("COPYDESK_SWEEP_MS takes a number of milliseconds from 1".into());

@@ -3,11 +3,14 @@
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Body, Document, DocumentKind, DocumentStatus, MediaType, NewDocument};
+use copydesk_domain::document::{
+    Body, Document, DocumentKind, DocumentStatus, DocumentWarning, MediaType, NewDocument,
+};
 use copydesk_domain::format::Format;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::NewJob;
 use copydesk_domain::language::Language;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::idempotency::{self, Once, Operation, Scope};
@@ -16,6 +19,7 @@ use super::{Store, StoreError, knowledge};
 
 pub mod ingest;
 pub mod kind;
+pub mod reread;
 
 const TABLE: &str = "brand_documents";
 
@@ -66,10 +70,10 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
                title = excluded.title, content_type = excluded.content_type, media_type = excluded.media_type,
                kind = case when excluded.kind_given then excluded.kind when d.kind_given then d.kind end,
                kind_given = d.kind_given or excluded.kind_given,
-               url = excluded.url, body = excluded.body, file = excluded.file, language = null, revision = d.revision + 1, status = 'pending', error = null,
-               updated_at = now()
+               url = excluded.url, body = excluded.body, file = excluded.file, language = null, warnings = '[]',
+               reader_version = null, revision = d.revision + 1, status = 'pending', error = null, updated_at = now()
            returning id, business_id, external_id, title, content_type, kind, media_type, url, status, error, language,
-                     0::int as "chunk_count!", octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!",
+                     warnings as "warnings: Json<Vec<DocumentWarning>>", reader_version, 0::int as "chunk_count!", octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!",
                      created_at, updated_at"#,
         document.id.0,
         document.business_id.as_str(),
@@ -99,6 +103,8 @@ struct DocumentRow {
     status: String,
     error: Option<String>,
     language: Option<String>,
+    warnings: Json<Vec<DocumentWarning>>,
+    reader_version: Option<i32>,
     chunk_count: i32,
     size_bytes: i32,
     created_at: DateTime<Utc>,
@@ -121,6 +127,8 @@ impl TryFrom<DocumentRow> for Document {
             status: named::<DocumentStatus>(TABLE, &row.status)?,
             error: row.error,
             language: row.language.as_deref().map(|name| named::<Language>(TABLE, name)).transpose()?,
+            warnings: row.warnings.0,
+            reader_version: row.reader_version,
             chunk_count: row.chunk_count,
             size_bytes: row.size_bytes,
             created_at: row.created_at,
@@ -135,6 +143,7 @@ macro_rules! documents {
         sqlx::query_as!(
             DocumentRow,
             r#"select id, business_id, external_id, title, content_type, kind, media_type, url, status, error, language,
+                      warnings as "warnings: Json<Vec<DocumentWarning>>", reader_version,
                       (select count(*)::int from chunks where document_id = d.id) as "chunk_count!",
                       octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!", created_at, updated_at
                from brand_documents d where business_id = $1 and "# + $condition,

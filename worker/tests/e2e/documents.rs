@@ -111,3 +111,41 @@ async fn hostile_files_end_in_what_to_do_and_in_bounded_memory() {
     assert!(resident < MAX_RESIDENT_KIB, "{} MiB", resident / 1024);
     worker.kill().await.unwrap();
 }
+
+/// Each of these once ended or stalled a worker that read it in its own process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_breaks_its_reader_breaks_nothing_else() {
+    let system = System::start_with(|config| config.worker.reading_seconds = 3).await;
+    let mut worker = system.worker_process();
+    let comments = format!("<body>{}", "<x><!--</x>-->".repeat(200_000));
+    let dotted = format!("<body>{}", "<x.y>".repeat(20_000)) + &"</x.y>".repeat(20_000);
+    let optional = format!("<body>{}", "<optgroup>".repeat(100_000));
+    let files: [(&'static str, Vec<u8>); 4] = [
+        ("comments.html", comments.into_bytes()),
+        ("dotted.html", dotted.into_bytes()),
+        ("optional.html", optional.into_bytes()),
+        ("numbers.pdf", object_stream(16_000_000)),
+    ];
+    for (name, file) in files {
+        let job = system.upload("harbour", name, file).await;
+        let job = system.ended(job).await;
+        assert_eq!(job["status"], "failed", "{name}: {job:#}");
+        assert!(worker.try_wait().unwrap().is_none(), "{name} ended the worker");
+    }
+    let job = system.upload("harbour", "sound.md", b"# Ferry\n\nThe ferry leaves at seven.".to_vec()).await;
+    assert_eq!(system.ended(job).await["status"], "succeeded");
+    worker.kill().await.unwrap();
+}
+
+/// A PDF with one packed object stream of about `bytes` bytes of small numbers.
+fn object_stream(bytes: usize) -> Vec<u8> {
+    let numbers = format!("1 0 [{}]", "1 ".repeat(bytes / 2));
+    let mut stream = Stream::new(dictionary! { "Type" => "ObjStm", "N" => 1, "First" => 4 }, numbers.into_bytes());
+    stream.compress().unwrap();
+    let mut file = b"%PDF-1.5\n2 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length ".to_vec();
+    file.extend(format!("{}>>\nstream\n", stream.content.len()).bytes());
+    file.extend(stream.content);
+    file.extend(b"\nendstream\nendobj\n3 0 obj\n<</Type/Catalog/Pages 4 0 R>>\nendobj\n");
+    file.extend(b"4 0 obj\n<</Type/Pages/Kids[]/Count 0>>\nendobj\ntrailer\n<</Root 3 0 R>>\n%%EOF");
+    file
+}

@@ -95,6 +95,7 @@ impl System {
         config.worker.listen = "off".into();
         config.worker.first_backoff_ms = 50;
         config.worker.sweep_ms = 200;
+        config.worker.reader_program = Some(env!("CARGO_BIN_EXE_copydesk-worker").into());
         change(&mut config);
 
         let store = Store::new(&config.postgres).unwrap();
@@ -152,6 +153,7 @@ impl System {
             .env("COPYDESK_CALL_TIMEOUT_MS", "1000")
             .env("COPYDESK_LEASE_MS", "6000")
             .env("COPYDESK_DRAIN_MS", self.config.worker.drain_ms.to_string())
+            .env("COPYDESK_READING_SECONDS", self.config.worker.reading_seconds.to_string())
             .env("COPYDESK_WORKER_LISTEN", "off")
             .env("COPYDESK_LOG", "warn")
             .kill_on_drop(true);

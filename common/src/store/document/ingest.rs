@@ -1,7 +1,7 @@
 //! The reads and writes of a document's ingest.
 
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::document::{Body, DocumentKind, MediaType, NewChunk};
+use copydesk_domain::document::{Body, DocumentKind, DocumentWarning, MediaType, NewChunk, READER_VERSION};
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::{Progress, StartedJob};
 use copydesk_domain::language::Language;
@@ -59,6 +59,8 @@ pub enum Ingested {
         language: Option<Language>,
         /// What the document is for, by its text.
         kind: DocumentKind,
+        /// What may be wrong with the text.
+        warnings: Vec<DocumentWarning>,
     },
     /// The document cannot be used, for this reason, which the client sees.
     Unusable(String),
@@ -104,11 +106,14 @@ async fn settle_once(
     ingested: &Ingested,
 ) -> Result<bool, sqlx::Error> {
     let mut tx = store.pool.begin().await?;
-    let (chunks, language, kind, error) = match ingested {
-        Ingested::Ready { chunks, language, kind } => (chunks.as_slice(), *language, Some(*kind), None),
-        Ingested::Unusable(reason) => (&[][..], None, None, Some(reason)),
+    let (chunks, language, kind, warnings, error) = match ingested {
+        Ingested::Ready { chunks, language, kind, warnings } => {
+            (chunks.as_slice(), *language, Some(*kind), warnings.as_slice(), None)
+        }
+        Ingested::Unusable(reason) => (&[][..], None, None, &[][..], Some(reason)),
     };
-    let result = error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len() }));
+    let result =
+        error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len(), "warnings": warnings }));
     let ended = sqlx::query!(
         "update jobs set status = case when $4::jsonb is null then 'succeeded' else 'failed' end, result = $3,
                          error = $4, finished_at = now(), updated_at = now(),
@@ -126,7 +131,7 @@ async fn settle_once(
     }
     let current = sqlx::query!(
         "update brand_documents set status = $3, error = $4, language = $5, updated_at = now(),
-                kind = case when kind_given then kind else $6 end
+                kind = case when kind_given then kind else $6 end, warnings = $7, reader_version = $8
          where id = $1 and revision = $2",
         id.0,
         revision,
@@ -134,6 +139,8 @@ async fn settle_once(
         error,
         language.map(Language::as_str),
         kind.map(DocumentKind::as_str),
+        Json(warnings) as _,
+        READER_VERSION,
     )
     .execute(&mut *tx)
     .await?;

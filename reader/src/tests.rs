@@ -2,39 +2,41 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::io::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use copydesk_domain::document::NewChunk;
 use lopdf::content::{Content, Operation};
 use lopdf::{Document, EncryptionState, EncryptionVersion, Object, Permissions, Stream, dictionary};
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
+use super::markdown::without_front_matter;
 use super::passages::PASSAGE_CHARS;
 use super::*;
 
-fn source(media_type: MediaType, body: Body) -> Source {
-    Source { title: "Handbook".into(), media_type, body, revision: 1 }
+/// Tests run unoptimized, beside others.
+const READING_TIME: Duration = Duration::from_secs(60);
+
+pub(crate) fn upload(media_type: MediaType, body: Body) -> Upload {
+    Upload { title: "Handbook".into(), media_type, body }
 }
 
 fn ingested(media_type: MediaType, text: &str) -> Vec<NewChunk> {
-    let read = ingest(&source(media_type, Body::Text(text.into())));
-    read.unwrap_or_else(|reason| panic!("{reason}")).0
+    let read = read(&upload(media_type, Body::Text(text.into())));
+    read.unwrap_or_else(|reason| panic!("{reason}")).chunks
 }
 
 fn reason(media_type: MediaType, text: &str) -> Unusable {
-    ingest(&source(media_type, Body::Text(text.into()))).map(|(chunks, ..)| panic!("{chunks:?}")).unwrap_err()
+    read(&upload(media_type, Body::Text(text.into()))).map(|read| panic!("{read:?}")).unwrap_err()
 }
 
-fn from_file(media_type: MediaType, file: Vec<u8>) -> Read {
-    ingest(&source(media_type, Body::File(file)))
+pub(crate) fn from_file(media_type: MediaType, file: Vec<u8>) -> Result<Reading, Unusable> {
+    read(&upload(media_type, Body::File(file)))
 }
 
-fn read_file(media_type: MediaType, file: Vec<u8>) -> Vec<NewChunk> {
-    from_file(media_type, file).unwrap_or_else(|reason| panic!("{reason}")).0
+pub(crate) fn read_file(media_type: MediaType, file: Vec<u8>) -> Vec<NewChunk> {
+    from_file(media_type, file).unwrap_or_else(|reason| panic!("{reason}")).chunks
 }
 
-fn paths(chunks: &[NewChunk]) -> Vec<(&str, &str)> {
+pub(crate) fn paths(chunks: &[NewChunk]) -> Vec<(&str, &str)> {
     chunks.iter().map(|chunk| (chunk.heading_path.as_str(), chunk.text.as_str())).collect()
 }
 
@@ -109,7 +111,7 @@ fn what_is_no_text_says_why() {
 
 #[test]
 fn the_language_is_told_and_doubt_is_none() {
-    let language = |text: &str| ingest(&source(MediaType::Plain, Body::Text(text.into()))).unwrap().1;
+    let language = |text: &str| read(&upload(MediaType::Plain, Body::Text(text.into()))).unwrap().language;
     let german = "Unsere Kliniken öffnen um acht Uhr. Jeder Befund wird zweimal gelesen, und die Patienten erhalten ihn am selben Tag.";
     assert_eq!(language(german), Some(Language::German));
     assert_eq!(
@@ -216,7 +218,7 @@ fn a_pdf_with_a_password_is_told_from_one_that_only_forbids() {
         from_file(MediaType::Pdf, bytes(document))
     };
     assert!(matches!(locked("secret"), Err(Unusable::Encrypted("PDF"))), "{:?}", locked("secret"));
-    assert_eq!(locked("").unwrap().0.len(), 3);
+    assert_eq!(locked("").unwrap().chunks.len(), 3);
 }
 
 /// A stream that unpacks to `n` equal bytes.
@@ -273,94 +275,6 @@ fn a_pdf_of_deep_or_circular_objects_ends() {
     assert!(from_file(MediaType::Pdf, bytes(circle)).is_err());
 }
 
-const HEAD: &str = r#"<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>"#;
-const TAIL: &str = "</w:body></w:document>";
-
-fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, part) in parts {
-        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
-        writer.write_all(part).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
-}
-
-fn docx(body: &str) -> Vec<u8> {
-    let styles = r#"<w:styles xmlns:w="x"><w:style w:type="paragraph" w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style>
-        <w:style w:styleId="berschrift2"><w:name w:val="heading 2"/></w:style></w:styles>"#;
-    let document = format!("{HEAD}{body}{TAIL}");
-    archive(&[("word/styles.xml", styles.as_bytes()), ("word/document.xml", document.as_bytes())])
-}
-
-#[test]
-fn a_word_file_is_read_by_its_headings_lists_and_tables() {
-    let text = |text: &str| format!("<w:p><w:r><w:t>{text}</w:t></w:r></w:p>");
-    let styled = |style: &str, words: &str| {
-        format!(r#"<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{words}</w:t></w:r></w:p>"#)
-    };
-    let item = "<w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>By a model</w:t></w:r></w:p>";
-    let deleted = "<w:p><w:del><w:r><w:delText>Old.</w:delText></w:r></w:del><w:r><w:t xml:space=\"preserve\">Read &amp; </w:t></w:r><w:r><w:t>signed&#33;</w:t></w:r></w:p>";
-    let row = |cells: [&str; 2]| format!("<w:tr><w:tc>{}</w:tc><w:tc>{}</w:tc></w:tr>", text(cells[0]), text(cells[1]));
-    let body = [
-        styled("berschrift1", "Diagnostics"),
-        text("Every scan is read twice."),
-        styled("berschrift2", "Who reads"),
-        item.to_owned(),
-        deleted.to_owned(),
-        styled("Heading1", "Prices"),
-        format!("<w:tbl>{}{}</w:tbl>", row(["Visit", "60"]), row(["Scan", "90"])),
-    ];
-    let chunks = read_file(MediaType::Docx, docx(&body.concat()));
-    assert_eq!(
-        paths(&chunks),
-        [
-            ("Handbook › Diagnostics", "Every scan is read twice."),
-            ("Handbook › Diagnostics › Who reads", "- By a model\nRead & signed!"),
-            ("Handbook › Prices", "Visit | 60 | \nScan | 90 |"),
-        ]
-    );
-}
-
-#[test]
-fn a_word_file_that_cannot_be_read_says_what_to_do() {
-    let read = |file| from_file(MediaType::Docx, file);
-    assert!(matches!(read(b"PK\x03\x04 and no more".to_vec()), Err(Unusable::Damaged(..))));
-    assert!(matches!(read(archive(&[("xl/workbook.xml", b"<x/>")])), Err(Unusable::NotTheFormat(_))));
-    assert!(matches!(read(docx("")), Err(Unusable::NoText)));
-    assert!(matches!(read(archive(&[("word/document.xml", HEAD.as_bytes())])), Err(Unusable::Damaged(..))));
-    assert!(matches!(read(archive(&[("word/document.xml", b"\xff\xfe\x00<")])), Err(Unusable::Damaged(..))));
-    let cut = docx("<w:p><w:r><w:t>Words.</w:t></w:r></w:p>");
-    assert!(read(cut[..cut.len() - 30].to_vec()).is_err());
-}
-
-#[test]
-fn a_word_file_cannot_bring_entities_bombs_or_paths() {
-    let entities = format!(
-        r#"<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY y "&x;&x;">]>{HEAD}<w:p><w:r><w:t>&x;</w:t></w:r></w:p>{TAIL}"#
-    );
-    let read = |parts: &[(&str, &[u8])]| from_file(MediaType::Docx, archive(parts));
-    assert!(matches!(read(&[("word/document.xml", entities.as_bytes())]), Err(Unusable::Entities)));
-
-    let bomb = vec![b' '; 17_000_000];
-    let file = archive(&[("word/document.xml", &bomb)]);
-    assert!(file.len() < 200_000);
-    assert!(matches!(from_file(MediaType::Docx, file), Err(Unusable::TooLarge(_))));
-
-    let boxed = "<w:p><mc:AlternateContent><mc:Choice><w:r><w:t>Once.</w:t></w:r></mc:Choice><mc:Fallback><w:r><w:t>Once.</w:t></w:r>\
-        </mc:Fallback></mc:AlternateContent></w:p>";
-    assert_eq!(paths(&read_file(MediaType::Docx, docx(boxed))), [("Handbook", "Once.")]);
-
-    let deep = format!("{HEAD}{}", "<w:p>".repeat(100_000));
-    assert!(matches!(read(&[("word/document.xml", deep.as_bytes())]), Err(Unusable::TooDeep(_))));
-
-    let document = format!("{HEAD}<w:p><w:r><w:t>Words.</w:t></w:r></w:p>{TAIL}");
-    let outside = "../../../../tmp/copydesk-outside";
-    let chunks =
-        archive(&[(outside, b"x"), ("/etc/copydesk-outside", b"x"), ("word/document.xml", document.as_bytes())]);
-    assert_eq!(paths(&read_file(MediaType::Docx, chunks)), [("Handbook", "Words.")]);
-    assert!(!std::path::Path::new("/tmp/copydesk-outside").exists());
-}
-
 #[test]
 fn one_long_line_is_cut_within_seconds() {
     let begun = Instant::now();
@@ -369,13 +283,7 @@ fn one_long_line_is_cut_within_seconds() {
         ingested(MediaType::Plain, &format!("{}{words}", (0..2_000).map(|n| format!("w{n} ")).collect::<String>()));
     assert!(chunks.iter().all(|chunk| chunk.text.chars().count() <= PASSAGE_CHARS));
     ingested(MediaType::Markdown, &"x".repeat(256 * 1024));
-    assert!(begun.elapsed() < MAX_READING_TIME, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < READING_TIME, "{:?}", begun.elapsed());
     let headings: String = (0..30_000).map(|n| format!("# {n}\nText {n}.\n")).collect();
     assert!(matches!(reason(MediaType::Markdown, &headings), Unusable::TooManyPassages(_)));
-}
-
-#[tokio::test]
-async fn a_panic_or_a_failed_reader_is_the_documents_failure() {
-    assert!(matches!(apart(|| panic!("a parser's bug")).await, Err(Unusable::Panicked)));
-    assert!(matches!(apart(|| Err(Unusable::NoText)).await, Err(Unusable::NoText)));
 }
