@@ -11,9 +11,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D -t /out target/release/copydesk-api target/release/copydesk-worker
 
 FROM debian:bookworm-slim
-# Certificates to reach the providers, and curl for the health checks.
+# Certificates to reach the providers, curl for the health checks, and poppler to read PDFs.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates curl \
+    && apt-get install --yes --no-install-recommends ca-certificates curl poppler-data poppler-utils \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --no-create-home copydesk
 COPY --from=build /out/ /usr/local/bin/

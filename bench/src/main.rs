@@ -12,6 +12,7 @@ mod machine;
 mod measure;
 mod peer;
 mod process;
+mod reader_eval;
 mod redis_server;
 mod retrieval;
 mod system;
@@ -44,6 +45,8 @@ enum Command {
     Floods(floods::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     Retrieval(retrieval::Retrieval),
+    /// Measure how well documents are read: F1 of words by file, median and worst by type
+    Reader(reader_eval::ReaderEval),
     /// Serve a no-op server: the benchmark's limit
     #[command(hide = true)]
     Bare { listen: std::net::SocketAddr },
@@ -139,6 +142,7 @@ async fn main() -> ExitCode {
             Command::Chaos(chaos) => chaos.run().await,
             Command::Floods(floods) => floods.run().await,
             Command::Retrieval(retrieval) => retrieval.run().await,
+            Command::Reader(eval) => eval.run().map(|()| ExitCode::SUCCESS),
             Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
             Command::Fleet { workers } => chaos::fleet::run(workers).await.map(|()| ExitCode::SUCCESS),
             Command::Callers { base_url, calls } => {

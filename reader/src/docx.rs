@@ -7,6 +7,7 @@
 
 mod body;
 mod element;
+mod notes;
 mod package;
 mod styles;
 
@@ -19,6 +20,7 @@ use quick_xml::{NsReader, XmlVersion};
 use crate::Unusable;
 use body::Body;
 use element::Element;
+use notes::Notes;
 use package::{Package, Part, Source};
 
 /// The most that one part may unpack to, in bytes: about a thousand pages.
@@ -33,10 +35,10 @@ pub(super) fn markdown(file: &[u8]) -> Result<String, Unusable> {
         Some(part) => styles::read(part)?,
         None => HashMap::new(),
     };
-    let mut notes = HashMap::new();
+    let mut notes = Notes::default();
     for kind in [Part::Footnotes, Part::Endnotes] {
         if let Some(part) = package.part(kind)? {
-            notes.extend(read(part, Body::of_notes(&styles, kind))?.notes);
+            notes = read(part, Body::of_notes(&styles, notes, kind))?.notes;
         }
     }
     let main = package.part(Part::Main)?.ok_or(Unusable::NotTheFormat(FORMAT))?;

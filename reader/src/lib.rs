@@ -13,6 +13,7 @@ mod markdown;
 mod passages;
 mod pdf;
 mod unusable;
+mod warnings;
 pub mod wire;
 
 use copydesk_domain::document::{Body, DocumentKind, DocumentWarning, MediaType, NewChunk};
@@ -21,6 +22,7 @@ use copydesk_editorial::document;
 use serde::{Deserialize, Serialize};
 
 pub use unusable::Unusable;
+pub(crate) use warnings::Warnings;
 
 /// A document as it was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,27 +53,34 @@ pub struct Reading {
 /// # Errors
 /// Why it cannot be used.
 pub fn read(upload: &Upload) -> Result<Reading, Unusable> {
-    let markdown = markdown(upload)?;
+    let (markdown, warnings) = markdown(upload)?;
     let chunks = passages::passages(&upload.title, &markdown)?;
     Ok(Reading {
         chunks,
         language: language::detect(&markdown),
         kind: document::kind(&upload.title, &markdown),
-        warnings: Vec::new(),
+        warnings,
     })
 }
 
-/// The document as Markdown.
+/// The document as Markdown, and what may be wrong with its text.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn markdown(upload: &Upload) -> Result<String, Unusable> {
+pub fn markdown(upload: &Upload) -> Result<(String, Vec<DocumentWarning>), Unusable> {
+    let mut warnings = Warnings::default();
+    let markdown = convert(upload, &mut warnings)?;
+    warnings.look_at(&markdown);
+    Ok((markdown, warnings.into_inner()))
+}
+
+fn convert(upload: &Upload, warnings: &mut Warnings) -> Result<String, Unusable> {
     match (&upload.body, upload.media_type) {
         (Body::Text(text), _) if is_binary(text) => Err(Unusable::Binary),
         (Body::Text(text), MediaType::Markdown) => Ok(markdown::markdown(text)),
         (Body::Text(text), MediaType::Html) => html::markdown(text),
         (Body::Text(text), _) => Ok(text.replace("\r\n", "\n")),
-        (Body::File(file), MediaType::Pdf) => pdf::markdown(file),
+        (Body::File(file), MediaType::Pdf) => pdf::markdown(file, warnings),
         (Body::File(file), MediaType::Docx) => docx::markdown(file),
         (Body::File(_), _) => Err(Unusable::Binary),
     }

@@ -28,7 +28,7 @@ pub(super) fn passages(title: &str, markdown: &str) -> Result<Vec<NewChunk>, Unu
     let title = one_line(title, MAX_HEADING_CHARS);
     let mut known = HashSet::new();
     let mut passages = Vec::new();
-    for section in sections(markdown) {
+    for section in with_bare_headings(sections(markdown), &title) {
         let headings = section.path.iter().filter(|heading| !heading.eq_ignore_ascii_case(&title));
         let parts: Vec<&str> =
             std::iter::once(&title).chain(headings).map(String::as_str).filter(|part| !part.is_empty()).collect();
@@ -44,6 +44,35 @@ pub(super) fn passages(title: &str, markdown: &str) -> Result<Vec<NewChunk>, Unu
         }
     }
     if passages.is_empty() { Err(Unusable::NoText) } else { Ok(passages) }
+}
+
+/// Gives headings without text of their own a text: names, slogans and titles of covers would
+/// be found nowhere. Those that stand above others, or repeat the title, are in heading paths.
+fn with_bare_headings(sections: Vec<Section>, title: &str) -> Vec<Section> {
+    let mut whole: Vec<Section> = Vec::new();
+    let mut bare: Option<Section> = None;
+    let mut sections = sections.into_iter().peekable();
+    while let Some(section) = sections.next() {
+        let is_above = sections.peek().is_some_and(|next| next.path.starts_with(&section.path));
+        let heading = section.path.last().filter(|heading| !heading.eq_ignore_ascii_case(title));
+        let is_bare = !is_above && !section.text.chars().any(char::is_alphanumeric);
+        let Some(heading) = heading.filter(|_| is_bare) else {
+            whole.extend(bare.take());
+            whole.push(section);
+            continue;
+        };
+        let parent = &section.path[..section.path.len() - 1];
+        match &mut bare {
+            // One after the other, they are a list.
+            Some(bare) if bare.path == parent => bare.text.extend([heading.as_str(), "\n"]),
+            _ => {
+                let text = format!("{heading}\n");
+                whole.extend(bare.replace(Section { path: parent.to_vec(), text }));
+            }
+        }
+    }
+    whole.extend(bare);
+    whole
 }
 
 /// Splits a text into parts of at most [`MAX_CUT_BYTES`], between paragraphs, lines or words, else

@@ -40,6 +40,17 @@ pub enum Unusable {
     /// It nests too deeply.
     #[error("the document nests its elements more than {0} deep: simplify it")]
     TooDeep(usize),
+    /// Reading it took too much memory.
+    #[error("reading the document took more than {} MiB of memory: split it, or save it in another format", .0 / (1024 * 1024))]
+    TooMuchMemory(u64),
+    /// Reading it took too long.
+    #[error("reading the document took too long: split it")]
+    TooSlow,
+    /// A program that reads this type is missing. That is the operator's to mend, not the owner's.
+    #[error(
+        "it cannot be read here: the program {0} is not installed where the worker runs. Ask the operator, then have the document read again"
+    )]
+    NoTool(&'static str),
     /// It declares entities, with which files attack parsers.
     #[error("the Word file declares entities, which no editor does: open it, save it again and send that")]
     Entities,

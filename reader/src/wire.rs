@@ -39,13 +39,19 @@ pub struct Refusal {
     pub message: String,
     /// The causes, for the log.
     pub causes: Vec<String>,
+    /// Whether the document is not to blame, but what the worker lacks.
+    pub is_operators: bool,
 }
 
 impl From<&Unusable> for Refusal {
     fn from(reason: &Unusable) -> Self {
         let causes =
             successors(reason.source(), |cause: &&(dyn Error + 'static)| (*cause).source()).map(ToString::to_string);
-        Self { message: reason.to_string(), causes: causes.collect() }
+        Self {
+            message: reason.to_string(),
+            causes: causes.collect(),
+            is_operators: matches!(reason, Unusable::NoTool(_)),
+        }
     }
 }
 

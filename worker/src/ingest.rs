@@ -103,6 +103,10 @@ fn outcome(id: DocumentId, title: &str, read: Result<Reading, Refusal>) -> Inges
             );
             Ingested::Ready { chunks, language, kind, warnings }
         }
+        Err(reason) if reason.is_operators => {
+            tracing::error!(document.id = %id, error = %reason, "a document cannot be read by this worker: its ingest fails");
+            Ingested::Unread(format!("{title}: {reason}."))
+        }
         Err(reason) => {
             tracing::info!(
                 document.id = %id, error = %reason, error.sources = ?reason.causes,

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`, `cargo xtask chaos` and `cargo xtask floods`: run `copydesk-bench` with optimized builds of the
 //! real programs, on a private Postgres that commits to disk as in production. That program makes
 //! the measurements and injects the faults; it also starts its own Redis. `cargo xtask
-//! retrieval-eval` runs it without any server.
+//! retrieval-eval` and `cargo xtask reader-eval` run it without any server.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -170,6 +170,31 @@ impl RetrievalEval {
         let program = build::harness(&Project::find()?, &[])?;
         let mut command = Command::new(program);
         command.arg("retrieval").arg(self.folder).args(self.with_minilm.then_some("--with-minilm"));
+        exit_code(&mut command)
+    }
+}
+
+/// Measure how well documents are read.
+///
+/// Reads each file of a folder (.md, .txt, .html, .pdf, .docx) that has its expected text beside it,
+/// as NAME.EXT.expected.txt. Prints F1 of words, precision, recall and order for the worst files of
+/// a type, and median, mean and worst. Exits with 1 if a file is read with an F1 below 0.80 and
+/// nobody is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReaderEval {
+    /// The folder; folders in it are read too
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// List every file, not only the worst ten of a type
+    #[arg(long)]
+    all: bool,
+}
+
+impl ReaderEval {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let program = build::harness(&Project::find()?, &[])?;
+        let mut command = Command::new(program);
+        command.arg("reader").arg(self.folder).args(self.all.then_some("--all"));
         exit_code(&mut command)
     }
 }

@@ -1,4 +1,4 @@
-//! Installs Postgres and Redis with the system's package manager if they are missing. It prints the
+//! Installs Postgres, Redis and poppler with the system's package manager if they are missing. It prints the
 //! commands first, and runs none that would ask for a password.
 
 use std::process::{Command, Stdio};
@@ -16,6 +16,8 @@ use crate::screen::{self, Step};
 pub(crate) enum Package {
     Postgres,
     Redis,
+    /// Its program `pdftotext` reads PDFs.
+    Poppler,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,25 +42,30 @@ impl Package {
         match self {
             Self::Postgres => "Postgres (14 or newer)",
             Self::Redis => "Redis",
+            Self::Poppler => "pdftotext (poppler)",
         }
     }
 
-    /// The manager's name of the package. Fedora's `redis` is now Valkey; both work.
-    fn of(self, manager: Manager) -> &'static str {
+    /// The manager's names of the packages. Fedora's `redis` is now Valkey; both work.
+    fn of(self, manager: Manager) -> &'static [&'static str] {
         match (self, manager) {
-            (Self::Postgres, Manager::Apt) => "postgresql",
-            (Self::Postgres, Manager::Dnf) => "postgresql-server",
-            (Self::Postgres, Manager::Brew) => "postgresql@17",
-            (Self::Redis, Manager::Apt) => "redis-server",
-            (Self::Redis, Manager::Dnf | Manager::Brew) => "redis",
+            (Self::Postgres, Manager::Apt) => &["postgresql"],
+            (Self::Postgres, Manager::Dnf) => &["postgresql-server"],
+            (Self::Postgres, Manager::Brew) => &["postgresql@17"],
+            (Self::Redis, Manager::Apt) => &["redis-server"],
+            (Self::Redis, Manager::Dnf | Manager::Brew) => &["redis"],
+            // The data is that of Chinese, Japanese and Korean fonts.
+            (Self::Poppler, Manager::Apt | Manager::Dnf) => &["poppler-utils", "poppler-data"],
+            (Self::Poppler, Manager::Brew) => &["poppler"],
         }
     }
 
-    /// The variable that names the user's own server.
-    fn variable(self) -> &'static str {
+    /// What the user can do instead.
+    fn instead(self) -> &'static str {
         match self {
-            Self::Postgres => "POSTGRES_URI",
-            Self::Redis => "REDIS_URL",
+            Self::Postgres => "or set POSTGRES_URI to a server of yours",
+            Self::Redis => "or set REDIS_URL to a server of yours",
+            Self::Poppler => "or put pdftotext into PATH",
         }
     }
 }
@@ -70,13 +77,13 @@ impl Manager {
     }
 
     fn commands(self, package: Package) -> Vec<Words> {
-        let package = package.of(self);
+        let with = |words: &[&'static str]| [words, package.of(self)].concat();
         match self {
             Self::Apt => {
-                vec![vec!["apt-get", "update"], vec!["apt-get", "install", "--yes", "--no-install-recommends", package]]
+                vec![vec!["apt-get", "update"], with(&["apt-get", "install", "--yes", "--no-install-recommends"])]
             }
-            Self::Dnf => vec![vec!["dnf", "install", "--assumeyes", package]],
-            Self::Brew => vec![vec!["brew", "install", package]],
+            Self::Dnf => vec![with(&["dnf", "install", "--assumeyes"])],
+            Self::Brew => vec![with(&["brew", "install"])],
         }
     }
 }
@@ -94,7 +101,7 @@ impl Rights {
 
 /// The commands that install the package, or an error with what the user can do.
 fn plan(package: Package, manager: Option<Manager>, rights: Rights) -> anyhow::Result<Vec<Words>> {
-    let or = format!("or set {} to a server of yours", package.variable());
+    let or = package.instead();
     let Some(manager) = manager else {
         bail!(
             "{} is not installed, and there is no apt-get, dnf or brew to install it: install it, {or}",

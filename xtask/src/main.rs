@@ -54,6 +54,8 @@ enum Task {
     Floods(harness::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     RetrievalEval(harness::RetrievalEval),
+    /// Measure how well documents are read, held against their expected texts
+    ReaderEval(harness::ReaderEval),
     /// Hold the service against its API reference with a linter, a fuzzer and generated clients
     Conformance(conformance::Conformance),
     /// Update docs/openapi.json, the API reference
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Task::Chaos(chaos) => chaos.run(),
         Task::Floods(floods) => floods.run(),
         Task::RetrievalEval(eval) => eval.run(),
+        Task::ReaderEval(eval) => eval.run(),
         Task::Conformance(conformance) => conformance.run(),
         Task::Openapi(openapi) => openapi.run(),
         Task::Prepare(prepare) => prepare.run(),

@@ -1,6 +1,7 @@
-//! Postgres and Redis for a run: the user's own if the settings name them, else private ones that
+//! Postgres and Redis for a run, and the program that reads PDFs: the user's own if the settings name them, else private ones that
 //! start and end with this program. The system's services are never touched.
 
+mod poppler;
 mod postgres;
 mod redis;
 
@@ -35,6 +36,9 @@ pub(crate) struct Services {
 impl Services {
     /// For `up`: the services in the settings, and private ones for those that are not set.
     pub(crate) fn given_or_private(project: &Project, state: &State) -> anyhow::Result<Self> {
+        if let Err(error) = poppler::find_or_install(state) {
+            screen::line(format_args!("  ! PDF documents cannot be read: {error:#}"));
+        }
         let postgres = Service::given(project, "Postgres", &["POSTGRES_URI", "POSTGRES_ASYNC_URI"]);
         let redis = Service::given(project, "Redis", &["REDIS_URL"]);
         Self::with_private(state, Durability::Kept, postgres, redis)
@@ -44,6 +48,7 @@ impl Services {
     pub(crate) fn throwaway(state: &State) -> anyhow::Result<Self> {
         // The check of the query data has left its database in this state.
         state.remove_data()?;
+        poppler::find_or_install(state)?;
         Self::with_private(state, Durability::Throwaway, None, None)
     }
 

@@ -3,26 +3,23 @@
 //! Elements nest: a table stands in a cell, a text box in the middle of a sentence. Each element
 //! that holds text has a frame on a stack; at its end, what it holds goes to the frame around it.
 
-use std::collections::HashMap;
 use std::mem::take;
 
 use quick_xml::events::BytesStart;
 
 use super::element::Element;
+use super::notes::Notes;
 use super::package::Part;
 use super::styles::{Style, Styles, level, outline_level};
 use super::{attribute, is_on};
-
-/// The id of a note in its part. Foot- and endnotes are counted apart.
-pub(super) type NoteId = (Part, String);
 
 /// What is being read.
 #[derive(Debug)]
 enum Frame {
     /// Paragraphs and tables one after the other: the document, or a text box.
     Story(Story),
-    /// The same of a foot- or endnote; `None` for lines that separate them from the text.
-    Note(Option<NoteId>, Story),
+    /// The same of a foot- or endnote.
+    Note(Note, Story),
     Paragraph(Paragraph),
     /// The rows so far.
     Table(Vec<String>),
@@ -30,6 +27,13 @@ enum Frame {
     Row(Vec<String>),
     /// The paragraphs and tables so far.
     Cell(Vec<String>),
+}
+
+#[derive(Debug)]
+struct Note {
+    id: Option<String>,
+    /// Whether it is one, and not a line that separates notes from the text.
+    is_text: bool,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +74,7 @@ pub(super) struct Body<'s> {
     styles: &'s Styles,
     frames: Vec<Frame>,
     /// The notes: those of the document that were not referred to yet, or those read so far.
-    pub(super) notes: HashMap<NoteId, String>,
+    pub(super) notes: Notes,
     /// The notes of the paragraph or table that is being read.
     referred: Vec<String>,
     /// In which part notes are being read.
@@ -85,15 +89,15 @@ pub(super) struct Body<'s> {
 }
 
 impl<'s> Body<'s> {
-    pub(super) fn of_document(styles: &'s Styles, notes: HashMap<NoteId, String>) -> Self {
+    pub(super) fn of_document(styles: &'s Styles, notes: Notes) -> Self {
         Self::new(styles, notes, Part::Main)
     }
 
-    pub(super) fn of_notes(styles: &'s Styles, part: Part) -> Self {
-        Self::new(styles, HashMap::new(), part)
+    pub(super) fn of_notes(styles: &'s Styles, notes: Notes, part: Part) -> Self {
+        Self::new(styles, notes, part)
     }
 
-    fn new(styles: &'s Styles, notes: HashMap<NoteId, String>, part: Part) -> Self {
+    fn new(styles: &'s Styles, notes: Notes, part: Part) -> Self {
         Self {
             styles,
             frames: vec![Frame::Story(Story::default())],
@@ -108,15 +112,20 @@ impl<'s> Body<'s> {
     }
 
     pub(super) fn into_markdown(self) -> String {
-        match self.frames.into_iter().next() {
-            Some(Frame::Story(story)) => story.markdown,
-            _ => String::new(),
-        }
+        let Some(Frame::Story(mut story)) = self.frames.into_iter().next() else { return String::new() };
+        self.notes.rest().for_each(|note| story.push(&note));
+        story.markdown
     }
 
     pub(super) fn begin(&mut self, element: Element, tag: &BytesStart<'_>) {
         if element == Element::Left || self.left > 0 {
             self.left += 1;
+            // The notes of what must not be read must not be read either.
+            match element {
+                Element::FootnoteReference => drop(self.note(Part::Footnotes, tag)),
+                Element::EndnoteReference => drop(self.note(Part::Endnotes, tag)),
+                _ => {}
+            }
             return;
         }
         match element {
@@ -217,8 +226,11 @@ impl<'s> Body<'s> {
                 Some(paragraph) => paragraph.boxes.push(story.markdown),
                 None => self.block(story.markdown.trim()),
             },
-            Frame::Note(id, story) => {
-                self.notes.extend(id.map(|id| (id, story.markdown.trim().to_owned())));
+            Frame::Note(note, story) => {
+                let text = story.markdown.trim();
+                if note.is_text && !text.is_empty() {
+                    self.notes.add(self.part, note.id, text.to_owned());
+                }
             }
         }
     }
@@ -255,14 +267,17 @@ impl<'s> Body<'s> {
 
     fn begin_note(&mut self, tag: &BytesStart<'_>) {
         let is_text = matches!(attribute(tag, "type").as_deref(), None | Some("normal"));
-        let id = attribute(tag, "id").filter(|_| is_text).map(|id| (self.part, id));
-        self.frames.push(Frame::Note(id, Story::default()));
+        self.frames.push(Frame::Note(Note { id: attribute(tag, "id"), is_text }, Story::default()));
     }
 
     /// Takes a note along. Once, however often it is referred to.
     fn refer(&mut self, part: Part, tag: &BytesStart<'_>) {
-        let note = attribute(tag, "id").and_then(|id| self.notes.remove(&(part, id)));
+        let note = self.note(part, tag);
         self.referred.extend(note);
+    }
+
+    fn note(&mut self, part: Part, tag: &BytesStart<'_>) -> Option<String> {
+        attribute(tag, "id").and_then(|id| self.notes.take(part, id))
     }
 
     /// Adds the notes of what has ended, if it stands between paragraphs.

@@ -189,22 +189,24 @@ fn what_is_hidden_deleted_or_moved_away_stays_out() {
 fn notes_stand_after_what_refers_to_them_each_once() {
     let note = |id: u8, text: &str| format!(r#"<w:footnote w:id="{id}">{}</w:footnote>"#, said(text));
     let footnotes = format!(
-        r#"<w:footnotes><w:footnote w:type="separator" w:id="0">{}</w:footnote>{}{}{}</w:footnotes>"#,
+        r#"<w:footnotes><w:footnote w:type="separator" w:id="0">{}</w:footnote>{}{}{}{}</w:footnotes>"#,
         said("A line."),
         note(1, "Except in March."),
         note(2, "By cash."),
-        note(3, "Nobody refers to it.")
+        note(3, "Its reference was deleted."),
+        format!("<w:footnote>{}</w:footnote>", said("Nobody refers to it."))
     );
     let endnotes = format!(r#"<w:endnotes><w:endnote w:id="1">{}</w:endnote></w:endnotes>"#, said("Since 1960."));
     let refer = |kind: &str, id: u8| format!(r#"<w:r><w:{kind}Reference w:id="{id}"/></w:r>"#);
     let first = paragraph(&format!("{}{}{}", run("We sail."), refer("footnote", 1), refer("endnote", 1)));
+    let deleted = paragraph(&format!("<w:del>{}</w:del>", refer("footnote", 3)));
     let table = format!(
         "<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>",
         paragraph(&format!("{}{}{}", run("40 euro"), refer("footnote", 2), refer("footnote", 1)))
     );
     let parts = [("word/footnotes.xml", footnotes.as_str()), ("word/endnotes.xml", endnotes.as_str())];
-    let expected = "We sail.\n\nExcept in March.\n\nSince 1960.\n\n40 euro\n\nBy cash.";
-    assert_eq!(text_of(&format!("{first}{table}"), &parts), expected);
+    let expected = "We sail.\n\nExcept in March.\n\nSince 1960.\n\n40 euro\n\nBy cash.\n\nNobody refers to it.";
+    assert_eq!(text_of(&format!("{first}{deleted}{table}"), &parts), expected);
 }
 
 #[test]

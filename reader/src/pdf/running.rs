@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::page::Line;
+use super::Line;
 
 /// The number of lines at the top and bottom of a page that may be running heads or feet.
 const EDGE_LINES: usize = 2;

@@ -132,6 +132,8 @@ impl Process {
             .args([ARGUMENT, &shared.seconds.to_string()])
             // It has no business with the worker's secrets.
             .env_clear()
+            // Where the programs are that it starts in turn.
+            .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
             // An arena reserves 128 MiB of the address space, which is limited.
             .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::piped())
@@ -210,7 +212,12 @@ fn too_slow(seconds: u64) -> String {
 
 fn refusal(what: &str, cause: &str) -> ReadError {
     let causes = Some(cause).filter(|cause| !cause.is_empty()).map(str::to_owned);
-    Refusal { message: format!("the document could not be read: {what}"), causes: causes.into_iter().collect() }.into()
+    Refusal {
+        message: format!("the document could not be read: {what}"),
+        causes: causes.into_iter().collect(),
+        is_operators: false,
+    }
+    .into()
 }
 
 #[cfg(test)]

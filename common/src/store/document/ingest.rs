@@ -64,6 +64,9 @@ pub enum Ingested {
     },
     /// The document cannot be used, for this reason, which the client sees.
     Unusable(String),
+    /// The document could not be read here, for this reason, which the client sees. It counts as not
+    /// read, so that it is read when documents are read again.
+    Unread(String),
 }
 
 /// Stores an ingest's progress. Does nothing if another lease runs the job.
@@ -110,7 +113,7 @@ async fn settle_once(
         Ingested::Ready { chunks, language, kind, warnings } => {
             (chunks.as_slice(), *language, Some(*kind), warnings.as_slice(), None)
         }
-        Ingested::Unusable(reason) => (&[][..], None, None, &[][..], Some(reason)),
+        Ingested::Unusable(reason) | Ingested::Unread(reason) => (&[][..], None, None, &[][..], Some(reason)),
     };
     let result =
         error.is_none().then(|| serde_json::json!({ "document_id": id, "chunks": chunks.len(), "warnings": warnings }));
@@ -140,7 +143,7 @@ async fn settle_once(
         language.map(Language::as_str),
         kind.map(DocumentKind::as_str),
         Json(warnings) as _,
-        READER_VERSION,
+        (!matches!(ingested, Ingested::Unread(_))).then_some(READER_VERSION),
     )
     .execute(&mut *tx)
     .await?;
