@@ -17,7 +17,7 @@ pub mod plan;
 mod refusal;
 mod repetition;
 mod task;
-mod topic;
+pub(crate) mod topic;
 mod wrapping;
 
 pub use echo::{quotes, repeats, repeats_a_note, repeats_the_prompt};

@@ -19,16 +19,21 @@ const ENGLISH: [&str; 12] = ["a", "and", "by", "for", "from", "how", "of", "our"
 /// Whether an English text in lower case holds none of the words of its topic. One that cites a passage is about
 /// something that was found for the topic.
 pub(super) fn is_missed(text: &str, asked: &Asked<'_>) -> bool {
-    let is_english = language::is_english(asked.language)
-        && asked.topic.split_whitespace().any(|word| ENGLISH.contains(&word.to_lowercase().as_str()));
-    if !is_english || !citation::markers(text).is_empty() {
+    if !language::is_english(asked.language) || !citation::markers(text).is_empty() {
         return false;
     }
-    let topic = beginnings(asked.topic);
-    topic.len() >= MIN_TOPIC_WORDS && topic.is_disjoint(&beginnings(text))
+    telling(asked.topic, MIN_TOPIC_WORDS).is_some_and(|topic| topic.is_disjoint(&beginnings(text)))
 }
 
-fn beginnings(text: &str) -> BTreeSet<String> {
+/// The beginnings of an English topic's words, if they are `least` or more: enough to tell what is
+/// about it.
+pub(crate) fn telling(topic: &str, least: usize) -> Option<BTreeSet<String>> {
+    let is_english = topic.split_whitespace().any(|word| ENGLISH.contains(&word.to_lowercase().as_str()));
+    Some(beginnings(topic)).filter(|topic| is_english && topic.len() >= least)
+}
+
+/// How the words of a text begin.
+pub(crate) fn beginnings(text: &str) -> BTreeSet<String> {
     let words = words(text).into_iter().filter(|word| word.chars().count() >= ALIKE_CHARS);
     words.map(|word| word.chars().take(ALIKE_CHARS).collect()).collect()
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use copydesk_words::is_unspaced;
 
-use crate::answer;
+use crate::answer::{self, topic};
 use crate::text::clip::chars;
 use crate::text::phrase;
 use crate::text::{language, sentence};
@@ -42,6 +42,12 @@ const LEANING: [&str; 21] = [
     "here",
     "there",
 ];
+/// The most words of a label in front of a sentence: `Conclusion: …`, `Fix (16256): …`.
+const MAX_LABEL_WORDS: usize = 3;
+/// Sentences that share this percentage of their words say the same.
+const ALIKE_PERCENT: usize = 70;
+/// A topic of fewer words does not tell which sentences are about it.
+const MIN_TOPIC_WORDS: usize = 2;
 /// First words of rules.
 const RULES: [&str; 8] = ["avoid", "never", "don't", "don’t", "capitalize", "spell", "note", "todo"];
 /// Words by which a business tells its own people how to write, or to keep things to themselves.
@@ -112,7 +118,8 @@ pub struct Passage<'a> {
 }
 
 /// Sentences of passages about the business, one from each passage in turn, the best of each first.
-pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: &str) -> Vec<Fact> {
+/// Where some speak of the topic, the others stay out.
+pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: &str, topic: &str) -> Vec<Fact> {
     let of = |Passage { n, text, is_about_others }: Passage<'_>| {
         let own = sentences(text).filter(|text| !is_about_others || speaks_of(text, business));
         own.take(SENTENCES_PER_PASSAGE).map(|text| Fact { n, text }).collect()
@@ -122,12 +129,22 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: &str
         (0..SENTENCES_PER_PASSAGE).flat_map(|round| by_passage.iter().filter_map(move |facts| facts.get(round)));
     let mut facts: Vec<Fact> = Vec::new();
     for fact in in_turn {
-        // Overlapping passages contain the same sentences.
-        if !facts.iter().any(|known| known.text == fact.text) {
+        // Overlapping passages contain the same sentences, and pages of one kind nearly the same.
+        if !facts.iter().any(|known| are_alike(&known.text, &fact.text)) {
             facts.push(fact.clone());
         }
     }
-    facts
+    let Some(topic) = topic::telling(topic, MIN_TOPIC_WORDS) else { return facts };
+    let (on_topic, beside): (Vec<_>, Vec<_>) =
+        facts.into_iter().partition(|fact| !topic.is_disjoint(&topic::beginnings(&fact.text)));
+    if on_topic.is_empty() { beside } else { on_topic }
+}
+
+/// Whether two sentences have most of their words in common.
+fn are_alike(one: &str, other: &str) -> bool {
+    let (one, other) = (copydesk_words::words(one), copydesk_words::words(other));
+    let (common, all) = (one.intersection(&other).count(), one.union(&other).count());
+    common * 100 >= all * ALIKE_PERCENT
 }
 
 /// Whether a sentence is about the business: names it, or says "we".
@@ -141,7 +158,13 @@ fn speaks_of(sentence: &str, business: &str) -> bool {
 fn stands_alone(sentence: &str) -> bool {
     let first = sentence.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ':']).to_lowercase();
     let begins = sentence.chars().next().is_some_and(|c| !c.is_lowercase() && c.is_alphanumeric());
-    begins && !LEANING.contains(&first.as_str()) && !RULES.contains(&first.as_str()) && !is_house_rule(sentence)
+    let label = sentence.split_once(": ").map_or(0, |(label, _)| label.split_whitespace().count());
+    let is_labelled = (1..=MAX_LABEL_WORDS).contains(&label);
+    begins
+        && !is_labelled
+        && !LEANING.contains(&first.as_str())
+        && !RULES.contains(&first.as_str())
+        && !is_house_rule(sentence)
 }
 
 /// `We do not write …`, `Our tone is …`, and what speaks of the document.
@@ -284,7 +307,7 @@ Patients see their results in the portal. Yes. A fifth sentence that is long eno
             business: "Acme Clinics".into(),
             title: one_line(topic, 80),
             headings: &[],
-            facts: facts((1..).zip(passages).map(|(n, text)| passage(n, text)), "Acme Clinics"),
+            facts: facts((1..).zip(passages).map(|(n, text)| passage(n, text)), "Acme Clinics", topic),
             today: DateTime::UNIX_EPOCH,
         }
     }
@@ -321,7 +344,7 @@ Patients see their results in the portal. Yes. A fifth sentence that is long eno
         let rules = "Use the 3rd person, and never we, in press releases. We do not write \"suffer\" in texts for patients. \
             Avoid long words where short ones will do. the second half of a sentence that was cut. It leans on what stood \
             before it here. Prices of partners must not be named by anybody. Acme Clinics reads every scan twice.";
-        let found = facts([passage(1, rules)], "Acme Clinics");
+        let found = facts([passage(1, rules)], "Acme Clinics", "Scans");
         assert_eq!(
             found.iter().map(|fact| fact.text.as_str()).collect::<Vec<_>>(),
             ["Acme Clinics reads every scan twice."]
@@ -329,14 +352,31 @@ Patients see their results in the portal. Yes. A fifth sentence that is long eno
         let others = "Livegrep is maintained by a Stripe developer in spare time. Acme Clinics supports every code host. \
             We index a million repositories each day.";
         let others = Passage { is_about_others: true, ..passage(1, others) };
-        let found = facts([others], "Acme Clinics");
+        let found = facts([others], "Acme Clinics", "Scans");
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found.iter().all(|fact| !fact.text.contains("Livegrep")));
     }
 
     #[test]
+    fn what_is_not_about_the_topic_labels_and_near_repetitions_stay_out() {
+        let text = "Agencies buy software in small steps with us. Agencies can buy software in small steps with us. \
+            Conclusion: agencies did not buy as there was no guidance. Fix (16256): Add a panel for agencies. \
+            Include a period at the end of each bullet of a list. Contracts of software are short with us.";
+        let told = |topic: &str| {
+            let found = facts([passage(1, text)], "18F", topic);
+            found.into_iter().map(|fact| fact.text).collect::<Vec<_>>()
+        };
+        let (first, last) =
+            ("Agencies buy software in small steps with us.", "Contracts of software are short with us.");
+        assert_eq!(told("How agencies can buy software"), [first, last]);
+        let all = told("Software");
+        assert_eq!(all.len(), 3, "too short a topic tells nothing: {all:?}");
+        assert_eq!(told("Where the ferries of the harbour go"), all, "nothing is about it");
+    }
+
+    #[test]
     fn facts_are_whole_sentences_each_once() {
-        let facts = facts([passage(1, PASSAGE), passage(2, PASSAGE)], "Acme Clinics");
+        let facts = facts([passage(1, PASSAGE), passage(2, PASSAGE)], "Acme Clinics", "Scans");
         let texts: Vec<_> = facts.iter().map(|fact| fact.text.as_str()).collect();
         assert_eq!(texts[0], "Every scan is read twice, once by a model and once by a radiologist.");
         assert_eq!(texts[1], "Results arrive within two hours of the visit.");

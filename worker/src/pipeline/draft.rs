@@ -77,7 +77,7 @@ fn composed(task: &Task<'_>) -> String {
         title: if title.is_empty() { topic } else { title },
         // A composed text says nothing of its own: headings that promise more stay away.
         headings: if language::is_english(&brief.language) { &headings } else { &[] },
-        facts: passage::facts(task.passages, &brief.business_name),
+        facts: passage::facts(task.passages, &brief.business_name, &brief.topic),
         today: clock::now(),
     };
     // What passages say is as strange as what models say.

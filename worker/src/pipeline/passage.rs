@@ -79,7 +79,7 @@ pub fn numbered(knowledge: &Recalled, research: &Research) -> Vec<Passage> {
 
 /// Sentences for a text that is composed without a model: from the business's own passages alone
 /// where there are any, since nobody checks what the web says.
-pub fn facts(passages: &[Passage], business: &str) -> Vec<Fact> {
+pub fn facts(passages: &[Passage], business: &str, topic: &str) -> Vec<Fact> {
     let has_own = passages.iter().any(|passage| passage.kind == SourceKind::Knowledge);
     let trusted = passages.iter().filter(|passage| !has_own || passage.kind == SourceKind::Knowledge);
     let material = trusted.map(|passage| fallback::Passage {
@@ -87,5 +87,5 @@ pub fn facts(passages: &[Passage], business: &str) -> Vec<Fact> {
         text: &passage.text,
         is_about_others: passage.is_about_others,
     });
-    fallback::facts(material, business)
+    fallback::facts(material, business, topic)
 }
