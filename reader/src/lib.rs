@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 pub use unusable::Unusable;
 pub(crate) use warnings::Warnings;
 
+/// The program that reads PDFs.
+pub const PDF_PROGRAM: &str = pdf::PROGRAM;
+
 /// A document as it was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {

@@ -14,6 +14,7 @@ use std::io::Read as _;
 
 use crate::{Unusable, Warnings};
 use sizes::Sizes;
+pub(crate) use tool::PROGRAM;
 use tool::Tool;
 
 /// The most pages.

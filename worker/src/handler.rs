@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use crate::context::Context;
 use crate::feedback;
 use crate::ingest::Ingest;
-use crate::ingest::readers::Readers;
+use crate::ingest::readers::{self, Readers};
 use crate::outcome::Interruption;
 use crate::pipeline;
 use crate::pipeline::deps::PipelineDeps;
@@ -41,6 +41,7 @@ impl Handlers {
         let learning = pipeline.providers.clone().learn(config.providers.clone());
         tokio::spawn(context.leaving.draining.clone().run_until_cancelled_owned(learning));
         let readers = Readers::new(config.worker.reader_program.clone(), config.worker.reading_seconds);
+        tokio::spawn(readers::warn_of_what_is_missing());
         let ingest = Ingest::new(context.store.clone(), readers, pipeline.embedder.clone());
         Ok(Self { pipeline, ingest })
     }

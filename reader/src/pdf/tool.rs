@@ -11,7 +11,7 @@ use super::FORMAT;
 use crate::Unusable;
 
 /// The program. Debian and its like have it in `poppler-utils`, brew in `poppler`.
-const PROGRAM: &str = "pdftotext";
+pub(crate) const PROGRAM: &str = "pdftotext";
 /// The most memory that the program may map, in KiB: with the process that reads it is beside, less
 /// than two such pairs and a worker may take together.
 const MAX_MEMORY_KIB: u64 = 320 * 1024;

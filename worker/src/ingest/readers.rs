@@ -69,6 +69,17 @@ impl Readers {
     }
 }
 
+/// Tells the operator if PDFs cannot be read here.
+pub async fn warn_of_what_is_missing() {
+    let program = copydesk_reader::PDF_PROGRAM;
+    let mut command = Command::new(program);
+    command.arg("-v").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = command.status().await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, program, "PDF documents cannot be read: install poppler-utils (poppler, by brew)");
+    }
+}
+
 /// The running program. On Linux, this name stays right when the file is replaced by an upgrade.
 fn own_program() -> PathBuf {
     const OWN: &str = "/proc/self/exe";
