@@ -1,10 +1,11 @@
-//! Validators for the fields of requests, and the trimming before them. The reference has the same
+//! Validators for the fields of requests, and the trimming before them. Texts are brought into NFC. The reference has the same
 //! limits in its schema; a test compares the two.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
+use copydesk_words::unicode;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -78,18 +79,34 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Text without white space around it.
+/// Text in NFC without white space around it.
 pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(String::deserialize(deserializer)?.trim().to_owned())
+    Ok(nfc_of(&String::deserialize(deserializer)?))
 }
 
-/// The same for an optional text; blank text counts as missing.
+/// The same without invisible characters, unless the text has no others.
+pub fn title<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let title = unicode::clean(&text).trim().to_owned();
+    Ok(if title.is_empty() { nfc_of(&text) } else { title })
+}
+
+/// Like [`trimmed`] for an optional text; blank text counts as missing.
 pub fn trimmed_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(option_as_given(deserializer)?.map(|text| nfc_of(&text)))
+}
+
+/// The same for what must stay as the client wrote it, such as an address.
+pub fn option_as_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// The same for a list of at most `MOST` texts. The others are only counted.
+fn nfc_of(text: &str) -> String {
+    unicode::nfc(text.trim()).into_owned()
+}
+
+/// Like [`trimmed`] for a list of at most `MOST` texts. The others are only counted.
 pub fn trimmed_items<'de, D: Deserializer<'de>, const MOST: usize>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let Items(items) = Option::<Items<MOST>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(items)
@@ -114,7 +131,7 @@ impl<'de, const MOST: usize> Visitor<'de> for Items<MOST> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Self, A::Error> {
         while self.0.len() < MOST {
             let Some(item) = items.next_element::<String>()? else { return Ok(self) };
-            self.0.push(item.trim().to_owned());
+            self.0.push(nfc_of(&item));
         }
         let mut found = MOST;
         while items.next_element::<IgnoredAny>()?.is_some() {

@@ -90,6 +90,8 @@ named_enum! {
         PagesWithoutText = "pages_without_text",
         /// Parts of the file were left out, since they could not be read.
         PartsUnread = "parts_unread",
+        /// Another document has, or had, the same `external_id` in another form of Unicode.
+        SameExternalId = "same_external_id",
     }
 }
 
@@ -100,6 +102,15 @@ pub struct DocumentWarning {
     pub code: DocumentWarningCode,
     /// What, and what to do, for people.
     pub detail: String,
+}
+
+impl DocumentWarning {
+    /// For a document that an upload replaced whose `external_id` was not in NFC.
+    pub fn same_external_id() -> Self {
+        let detail = "The external_id came in another form of Unicode than NFC, and a document of that id was there: \
+            this one took its place. If both are wanted, give one of them another external_id and add both again.";
+        Self { code: DocumentWarningCode::SameExternalId, detail: detail.to_owned() }
+    }
 }
 
 /// The version of the readers. It grows with each change after which documents are read differently:
@@ -113,8 +124,10 @@ pub struct NewDocument {
     pub id: DocumentId,
     /// Whose it is.
     pub business_id: BusinessId,
-    /// The client's own name for it.
+    /// The client's own name for it, in NFC.
     pub external_id: Option<String>,
+    /// Whether the client wrote that name in another form of Unicode.
+    pub is_id_in_other_form: bool,
     /// Its title.
     pub title: String,
     /// The format that it is about, if it is about one.

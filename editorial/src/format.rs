@@ -77,6 +77,36 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn keywords_and_banned_phrases_are_found_in_every_form_of_unicode() {
+        let forms = [
+            [
+                "école élève",
+                "e\u{301}cole e\u{301}le\u{300}ve",
+                "é\u{ad}cole é\u{200b}lève",
+                "\u{feff}ÉCOLE E\u{301}lève",
+            ],
+            [
+                "여객선",
+                "\u{110b}\u{1167}\u{1100}\u{1162}\u{11a8}\u{1109}\u{1165}\u{11ab}",
+                "여\u{2060}객선",
+                "여객\u{ad}선",
+            ],
+        ];
+        for (text, phrase) in
+            forms.iter().flat_map(|forms| forms.iter().flat_map(|one| forms.map(|other| (*one, other))))
+        {
+            let named = [phrase.to_owned()];
+            let rules = Rules { banned_phrases: &named, keywords: &named, ..RULES };
+            let passes = |text: &str| {
+                let checks = Spec::of(Format::Blog).check(text, &rules);
+                ["keywords", "banned_phrases"].map(|name| checks.iter().any(|check| check.name == name && check.passed))
+            };
+            assert_eq!(passes(&format!("Our {text} is here.")), [true, false], "{phrase:?} in {text:?}");
+            assert_eq!(passes("Our school is here."), [false, true], "{phrase:?} in another text");
+        }
+    }
+
+    #[test]
     fn every_format_has_its_own_spec() {
         assert!(Format::ALL.iter().all(|&format| Spec::of(format).format == format));
     }

@@ -128,7 +128,7 @@ impl VoiceProfile {
         if drafted.exclamations > own.exclamations + 10.0 {
             found.add(1.5, "Use fewer exclamation marks: the business hardly does.");
         }
-        let lower = draft.to_lowercase();
+        let lower = phrase::comparable(draft);
         let is_long = drafted.words >= MIN_WORDS_FOR_TERMS;
         if is_long && self.terms.len() >= 5 && !self.terms.iter().any(|term| lower.contains(term.as_str())) {
             found.add(1.0, format!("Use the business's own words where they fit: {}.", self.terms[..5].join(", ")));
@@ -140,7 +140,8 @@ impl VoiceProfile {
             let named = avoided[..avoided.len().min(MAX_NAMED)].join(", ");
             found.add(cost, format!("Avoid these words, as the business's style guide does: {named}."));
         }
-        for phrase in banned.iter().map(|phrase| phrase.trim().to_lowercase()).filter(|phrase| !phrase.is_empty()) {
+        for phrase in banned.iter().map(|phrase| phrase::comparable(phrase.trim())).filter(|phrase| !phrase.is_empty())
+        {
             if phrase::holds(&lower, &phrase) {
                 found.add(3.0, format!("Do not use \"{phrase}\"."));
             }
@@ -284,6 +285,10 @@ mod tests {
         assert_eq!(scored.deviations, [told]);
         let banned = score("We see the synergy in your gait analysis.");
         assert_eq!((banned.score, banned.deviations.len()), (7.0, 1));
+        for (text, phrase) in [("e\u{301}lan", "élan"), ("élan", "e\u{301}lan"), ("é\u{ad}lan", "élan")] {
+            let scored = profile().score(&format!("We see the {text}."), Format::Ad, &[phrase.to_owned()]);
+            assert_eq!(scored.unwrap().deviations, ["Do not use \"élan\"."], "{phrase:?} in {text:?}");
+        }
         let ad = profile().score(&stilted.replace('!', "."), Format::Ad, &[]);
         assert!(ad.is_none_or(|ad| ad.score > 8.0), "an ad's sentences are not measured");
         let task = "The task is to write a summary of the text. We see you. You see us. We walk. You walk. We talk.";

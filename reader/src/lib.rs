@@ -12,6 +12,7 @@ mod language;
 mod markdown;
 mod passages;
 mod pdf;
+mod unicode;
 mod unusable;
 mod warnings;
 pub mod wire;
@@ -57,7 +58,7 @@ pub struct Reading {
 /// Why it cannot be used.
 pub fn read(upload: &Upload) -> Result<Reading, Unusable> {
     let (markdown, warnings) = markdown(upload)?;
-    let chunks = passages::passages(&upload.title, &markdown)?;
+    let chunks = passages::passages(&unicode::clean(upload.title.clone()), &markdown)?;
     Ok(Reading {
         chunks,
         language: language::detect(&markdown),
@@ -72,7 +73,7 @@ pub fn read(upload: &Upload) -> Result<Reading, Unusable> {
 /// Why it cannot be used.
 pub fn markdown(upload: &Upload) -> Result<(String, Vec<DocumentWarning>), Unusable> {
     let mut warnings = Warnings::default();
-    let markdown = convert(upload, &mut warnings)?;
+    let markdown = unicode::clean(convert(upload, &mut warnings)?);
     warnings.look_at(&markdown);
     Ok((markdown, warnings.into_inner()))
 }

@@ -1,4 +1,5 @@
-//! Text as words that can be compared: without case, accents and endings. Passages, and queries for
+//! Text as words that can be compared: without case, accents and endings, whatever form of Unicode
+//! they are written in. Passages, and queries for
 //! them, are analyzed in the passages' language; checks of texts analyze every text as English. The
 //! callers decide what is compared.
 
@@ -7,17 +8,20 @@ use std::sync::LazyLock;
 
 use copydesk_domain::language::Language;
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language as Stem, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
-    TextAnalyzer, TokenStream,
+    AsciiFoldingFilter, Language as Stem, LowerCaser, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer,
+    TokenStream,
 };
 
 mod counter;
 mod pairs;
 mod stop;
+mod tokens;
+pub mod unicode;
 
 pub use counter::Counter;
 use pairs::Pairs;
 pub use pairs::{is_dense, is_unspaced};
+use tokens::Tokens;
 
 /// The longest word, in bytes. Longer ones are data, such as hashes and base64.
 const MAX_WORD_BYTES: usize = 40;
@@ -57,7 +61,7 @@ pub fn query_analyzer(language: Language) -> TextAnalyzer {
 
 fn english(further_stop_words: &[&str], counter: &Counter) -> TextAnalyzer {
     let stop_words = stop::STOP_WORDS.iter().chain(further_stop_words).map(|&word| word.to_owned());
-    TextAnalyzer::builder(SimpleTokenizer::default())
+    TextAnalyzer::builder(Tokens::default())
         .filter(Pairs)
         .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
         .filter(LowerCaser)
@@ -71,7 +75,7 @@ fn english(further_stop_words: &[&str], counter: &Counter) -> TextAnalyzer {
 /// Accents are removed last: the stemmers need them to recognise endings.
 fn other(stem: Stem, counter: &Counter) -> TextAnalyzer {
     let stop_words = StopWordFilter::new(stem).unwrap_or_else(|| StopWordFilter::remove(Vec::new()));
-    TextAnalyzer::builder(SimpleTokenizer::default())
+    TextAnalyzer::builder(Tokens::default())
         .filter(Pairs)
         .filter(RemoveLongFilter::limit(MAX_WORD_BYTES))
         .filter(LowerCaser)
@@ -118,6 +122,25 @@ mod tests {
         assert_eq!(list("The Scans of the CAFÉ are scanning, scanned!"), ["cafe", "scan"]);
         assert_eq!(list("What is it?"), Vec::<String>::new());
         assert_eq!(list(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn words_are_equal_in_every_form_of_unicode() {
+        for (one, other) in [
+            ("re\u{301}sume\u{301}s des e\u{301}le\u{300}ves", "résumés des élèves"),
+            ("\u{110b}\u{1167}\u{1100}\u{1162}\u{11a8}\u{1109}\u{1165}\u{11ab}", "여객선"),
+            ("Wert\u{ad}papier\u{ad}abteilung", "Wertpapierabteilung"),
+            ("Wert\u{ad}\npapier", "Wertpapier"),
+            ("har\u{200b}bour\u{feff}s do\u{2060}cks", "harbours docks"),
+            ("ក\u{17c6}\u{200b}ពង់\u{200b}ផែ", "កំពង់ផែ"),
+        ] {
+            assert_eq!(list(one), list(other), "{one:?}");
+            for language in [Language::English, Language::French, Language::German] {
+                let of = |text| first_words(&analyzer(language, &Counter::default()), text, usize::MAX);
+                let asked = |text| first_words(&query_analyzer(language), text, usize::MAX);
+                assert_eq!((of(one), asked(one)), (of(other), asked(other)), "{one:?} as {language:?}");
+            }
+        }
     }
 
     #[test]

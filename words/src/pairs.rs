@@ -86,7 +86,7 @@ pub fn is_dense(c: char) -> bool {
 /// The other unspaced scripts, whose words are spelled with vowels and tones: Thai, Lao, Tibetan,
 /// Myanmar, Khmer, Tai Le, New Tai Lue, Buginese, Tai Tham, Balinese, Batak, Phags-pa, Javanese,
 /// Cham and Tai Viet.
-fn is_phonetic(c: char) -> bool {
+pub(crate) fn is_phonetic(c: char) -> bool {
     match c {
         // Signs that end or part sentences.
         '\u{0e4f}' | '\u{0e5a}' | '\u{0e5b}' | '\u{0f01}'..='\u{0f0a}' | '\u{0f0d}'..='\u{0f14}' => false,

@@ -4,6 +4,7 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::{Body, DocumentKind, MediaType, NewDocument};
 use copydesk_domain::format::Format;
 use copydesk_domain::id::DocumentId;
+use copydesk_words::unicode;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use crate::validate::{self, chars, web_url};
 pub struct DocumentBody {
     /// Its title.
     #[garde(custom(chars(1..=300)))]
-    #[serde(deserialize_with = "validate::trimmed")]
+    #[serde(deserialize_with = "validate::title")]
     #[schema(min_length = 1, max_length = 300)]
     title: String,
     /// Its text, of at most 10 MiB as UTF-8.
@@ -29,9 +30,10 @@ pub struct DocumentBody {
     /// The media type of the text; `text/markdown` if it is missing.
     #[garde(skip)]
     pub media_type: Option<MediaType>,
-    /// Your own name for it: another document of this name replaces it.
+    /// Your own name for it: another document of this name replaces it, in whatever form of Unicode
+    /// it is written.
     #[garde(inner(custom(chars(0..=200))))]
-    #[serde(default, deserialize_with = "validate::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::option_as_given")]
     #[schema(max_length = 200)]
     external_id: Option<String>,
     /// The format that it is about, if it is about one: a format's name or slug.
@@ -45,7 +47,7 @@ pub struct DocumentBody {
     kind: Option<DocumentKind>,
     /// Where it can be read: an `http://` or `https://` URL.
     #[garde(inner(custom(chars(0..=2000)), custom(web_url)))]
-    #[serde(default, deserialize_with = "validate::trimmed_option")]
+    #[serde(default, deserialize_with = "validate::option_as_given")]
     #[schema(max_length = 2000)]
     url: Option<String>,
     /// The file, if it is not text.
@@ -69,10 +71,13 @@ impl RequestBody for DocumentBody {
 impl DocumentBody {
     /// The document of this business.
     pub fn into_document(self, business_id: BusinessId) -> NewDocument {
+        let given = self.external_id;
+        let external_id = given.as_deref().map(|given| unicode::nfc(given).into_owned());
         NewDocument {
             id: DocumentId::new(),
             business_id,
-            external_id: self.external_id,
+            is_id_in_other_form: external_id != given,
+            external_id,
             title: self.title,
             content_type: self.content_type,
             kind: self.kind,

@@ -30,4 +30,5 @@ mod reference;
 mod regenerate;
 mod service;
 mod shapes;
+mod unicode;
 mod wait;

@@ -61,6 +61,8 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
         Body::Text(text) => (text.as_str(), None),
         Body::File(bytes) => ("", Some(bytes.as_slice())),
     };
+    // Only for a document that is replaced: a new one has no other beside it.
+    let warnings: Vec<_> = document.is_id_in_other_form.then(DocumentWarning::same_external_id).into_iter().collect();
     let row = sqlx::query_as!(
         DocumentRow,
         r#"insert into brand_documents as d (id, business_id, external_id, title, content_type, media_type, url, body, file,
@@ -70,7 +72,7 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
                title = excluded.title, content_type = excluded.content_type, media_type = excluded.media_type,
                kind = case when excluded.kind_given then excluded.kind when d.kind_given then d.kind end,
                kind_given = d.kind_given or excluded.kind_given,
-               url = excluded.url, body = excluded.body, file = excluded.file, language = null, warnings = '[]',
+               url = excluded.url, body = excluded.body, file = excluded.file, language = null, warnings = $11,
                reader_version = null, revision = d.revision + 1, status = 'pending', error = null, updated_at = now()
            returning id, business_id, external_id, title, content_type, kind, media_type, url, status, error, language,
                      warnings as "warnings: Json<Vec<DocumentWarning>>", reader_version, 0::int as "chunk_count!", octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!",
@@ -85,6 +87,7 @@ async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Res
         text,
         file,
         document.kind.map(DocumentKind::as_str),
+        Json(warnings) as _,
     )
     .fetch_one(&mut **tx)
     .await?;

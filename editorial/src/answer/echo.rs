@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use copydesk_words::is_unspaced;
 
 use super::Defect;
-use crate::text::language;
 use crate::text::sentence::sentences;
+use crate::text::{language, phrase};
 
 /// The shortest line of the prompt, in characters, whose occurrence in a text is a copy and no
 /// coincidence.
@@ -129,7 +129,7 @@ fn is_copied(text: &str, said: &str) -> bool {
     is_long && text.contains(&spaced(said))
 }
 
-/// A text in lower case with single spaces, so that line breaks do not matter.
+/// A text in lower case and one form with single spaces, so that line breaks do not matter.
 fn spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    phrase::comparable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -145,9 +145,9 @@ fn length_fix(text: &str, words: u16) -> String {
 
 /// The phrases that a text contains.
 fn held<'a>(text: &str, phrases: &'a [String]) -> Vec<&'a str> {
-    let lower = text.to_lowercase();
+    let lower = phrase::comparable(text);
     let phrases = phrases.iter().map(|phrase| phrase.trim()).filter(|phrase| !phrase.is_empty());
-    phrases.filter(|phrase| phrase::holds(&lower, &phrase.to_lowercase())).collect()
+    phrases.filter(|phrase| phrase::holds(&lower, &phrase::comparable(phrase))).collect()
 }
 
 /// The keywords that are missing from a text, ignoring endings.

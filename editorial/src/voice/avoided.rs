@@ -71,7 +71,7 @@ pub(super) fn avoided(passages: &[Chunk]) -> Vec<Avoided> {
 fn without_broken(mut rules: Vec<Avoided>, passages: &[Chunk]) -> Vec<Avoided> {
     let mut uses = vec![0_usize; rules.len()];
     for passage in passages {
-        let lower = passage.text.to_lowercase();
+        let lower = phrase::comparable(&passage.text);
         for (rule, uses) in rules.iter().zip(&mut uses) {
             // A cheap test first: few passages contain the stem.
             *uses += usize::from(lower.contains(rule.stem()) && rule.is_in(&lower));
@@ -157,7 +157,7 @@ impl Rules {
 
     fn add(&mut self, term: &str, instead: Option<&str>) {
         let instead = instead.map(bare).filter(|instead| !instead.is_empty());
-        let term = bare(term).to_lowercase();
+        let term = phrase::comparable(bare(term));
         let is_term = term.split(' ').count() <= MAX_WORDS && term.chars().filter(|c| c.is_alphabetic()).count() >= 2;
         let is_term = is_term && term.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '\''));
         // Rules about capitals depend on the position in a sentence.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use copydesk_words::words;
+use copydesk_words::{unicode, words};
 use regex::Regex;
 
 use crate::phrases::{Phrases, phrases};
@@ -24,7 +24,7 @@ static ADDRESS: LazyLock<Regex> =
 
 /// The terms, most frequent first; equal ones in alphabetical order.
 pub(super) fn distinctive(text: &str) -> Vec<String> {
-    let lower = ADDRESS.replace_all(text, " ").to_lowercase();
+    let lower = ADDRESS.replace_all(&unicode::comparable(text), " ").to_lowercase();
     let tokens: Vec<&str> = lower
         .split(|c: char| c.is_whitespace() || ".,;:!?()[]{}\"“”<>|#*_/".contains(c))
         .filter(|token| !token.is_empty())

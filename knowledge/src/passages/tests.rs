@@ -28,6 +28,24 @@ fn words_are_found_whatever_their_endings_case_and_accents() {
 }
 
 #[test]
+fn words_are_found_in_every_form_of_unicode() {
+    let (nfc, nfd) = ("Résumés des élèves", "Re\u{301}sume\u{301}s des e\u{301}le\u{300}ves");
+    let (korean, jamo) = ("여객선", "\u{110b}\u{1167}\u{1100}\u{1162}\u{11a8}\u{1109}\u{1165}\u{11ab}");
+    let (word, cut) = ("Wertpapierabteilung", "Wert\u{ad}papier\u{200b}abtei\u{ad}\nlung");
+    for (one, other) in [(nfc, nfd), (korean, jamo), (word, cut)] {
+        for language in [None, Some(Language::French), Some(Language::German)] {
+            let in_text = |text| Chunk { language, ..chunk("Text", text) };
+            let in_heading = |text| Chunk { language, ..chunk(text, "Heading") };
+            let passages =
+                Passages::index(vec![in_text(one), in_text(other), in_heading(one), in_heading(other)]).unwrap();
+            for query in [one, other] {
+                assert_eq!(passages.search(query, 10).unwrap().len(), 4, "{query:?} as {language:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn words_are_found_by_the_endings_of_their_passages_language() {
     let german = Chunk {
         language: Some(Language::German),

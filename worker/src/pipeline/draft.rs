@@ -8,6 +8,7 @@ use copydesk_editorial::format::Spec;
 use copydesk_editorial::format::fallback::Material;
 use copydesk_editorial::text::clip::one_line;
 use copydesk_editorial::text::{language, markup};
+use copydesk_words::unicode;
 use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
@@ -81,5 +82,6 @@ fn composed(task: &Task<'_>) -> String {
         today: clock::now(),
     };
     // What passages say is as strange as what models say.
-    markup::clean(&Spec::of(brief.format).compose(&material), &task.own_addresses())
+    let text = Spec::of(brief.format).compose(&material);
+    markup::clean(&unicode::clean(&text), &task.own_addresses())
 }

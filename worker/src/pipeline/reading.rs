@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use copydesk_editorial::answer::{self, Asked, Defect, placeholder, plan};
 use copydesk_editorial::format::{Rules, Spec};
 use copydesk_editorial::text::markup::{self, OwnAddresses};
+use copydesk_words::unicode;
 
 use super::brief::Brief;
 use super::prompt::{Prompt, Task};
@@ -90,7 +91,7 @@ impl<'a> Reader<'a> {
     /// What of an answer under way would pass as the beginning of a text; `None` where nothing would.
     pub(super) fn read_unfinished(&self, answer: &str) -> Option<String> {
         let answer = if self.is_planned { Cow::Owned(plan::behind(answer)?) } else { Cow::Borrowed(answer) };
-        let text = placeholder::without_lines(&answer::unwrap_unfinished(&answer));
+        let text = placeholder::without_lines(&unicode::clean(&answer::unwrap_unfinished(&answer)));
         match answer::defect(&text, false, &self.asked) {
             None | Some(Defect::CutOff) => Some(markup::clean(&text, &self.own)),
             Some(_) => None,
@@ -121,9 +122,9 @@ impl<'a> Reader<'a> {
         if fixes.is_empty() { Ok(read) } else { Err(Wrong::Shape { read, fixes }) }
     }
 
-    /// The text without what models put around it and without what may not be shown, where it can be used.
+    /// The text in one form of Unicode, without what models put around it and without what may not be shown, where it can be used.
     pub(super) fn usable(&self, text: &str, is_cut: bool) -> Result<String, Defect> {
-        let text = placeholder::without_lines(&answer::unwrap(text));
+        let text = placeholder::without_lines(&unicode::clean(&answer::unwrap(text)));
         // Before markup is taken off: a copied tag must be seen.
         if let Some(defect) = answer::defect(&text, is_cut, &self.asked) {
             return Err(defect);

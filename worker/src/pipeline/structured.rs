@@ -4,6 +4,7 @@
 
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer::is_refusal as is_refusal_in_words;
+use copydesk_words::unicode;
 use serde::de::DeserializeOwned;
 
 use super::calls::Calls;
@@ -101,8 +102,9 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     let why = if answer.is_cut { "The answer broke off: keep it shorter." } else { "The answer held no JSON object." };
     let mut wrong = vec![why.to_owned()];
     // What a model thinks aloud is no answer, unless there is no other.
-    let behind = THOUGHTS.iter().filter_map(|end| Some(answer.text.rfind(end)? + end.len())).max();
-    let texts = behind.map(|at| &answer.text[at..]).into_iter().chain([answer.text.as_str()]);
+    let text = unicode::clean(&answer.text);
+    let behind = THOUGHTS.iter().filter_map(|end| Some(text.rfind(end)? + end.len())).max();
+    let texts = behind.map(|at| &text[at..]).into_iter().chain([&*text]);
     for (place, object) in texts.flat_map(objects).enumerate() {
         let shape = serde_json::from_str::<T>(object)
             .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);

@@ -90,6 +90,7 @@ pub async fn progress(store: &Store, job: &StartedJob, progress: &Progress) -> R
 
 /// Replaces a document's passages and ends its ingest job, in one transaction fenced by the lease's
 /// epoch. A document that was replaced meanwhile is not changed: its new revision has its own job.
+/// A warning of its `external_id` stays: no reader knows of it.
 pub async fn settle(
     store: &Store,
     job: &StartedJob,
@@ -133,9 +134,10 @@ async fn settle_once(
         return already_settled(&mut tx, job).await;
     }
     let current = sqlx::query!(
-        "update brand_documents set status = $3, error = $4, language = $5, updated_at = now(),
-                kind = case when kind_given then kind else $6 end, warnings = $7, reader_version = $8
-         where id = $1 and revision = $2",
+        r#"update brand_documents set status = $3, error = $4, language = $5, updated_at = now(),
+                kind = case when kind_given then kind else $6 end, reader_version = $8,
+                warnings = jsonb_path_query_array(warnings, '$[*] ? (@.code == "same_external_id")') || $7::jsonb
+         where id = $1 and revision = $2"#,
         id.0,
         revision,
         if error.is_none() { "ready" } else { "failed" },

@@ -2,6 +2,7 @@
 //! judged.
 
 use copydesk_domain::review::Check;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::*;
 
@@ -15,6 +16,24 @@ const EMAILS: [(&str, &str); 7] = [
     ("ja", include_str!("../../../tests/fixtures/scripts/ja.md")),
     ("hi", include_str!("../../../tests/fixtures/scripts/hi.md")),
 ];
+
+#[tokio::test]
+async fn a_text_is_kept_in_nfc_without_invisible_characters() {
+    let plain = include_str!("../../../tests/fixtures/scripts/ja.md");
+    for (form, text) in [
+        ("NFD", plain.nfd().collect::<String>()),
+        ("soft hyphens", plain.replace('、', "\u{ad}、\u{200b}\u{feff}")),
+        ("JSON", serde_json::json!({ "text": plain.nfd().collect::<String>() }).to_string()),
+    ] {
+        let mut setting = Setting::new().await.on_last_attempt();
+        setting.brief =
+            Brief { language: "ja".into(), words: 90, max_rounds: 0, keywords: Vec::new(), ..brief(Format::Email) };
+        assert_ne!(text, plain, "{form}");
+        setting.simulated.fail(Fault::chat(FaultKind::Message { text, finish: None }));
+        let draft = setting.draft().await.unwrap();
+        assert_eq!((draft.text.as_str(), draft.is_template), (plain.trim(), false), "{form}");
+    }
+}
 
 #[tokio::test]
 async fn a_sound_text_is_delivered_whatever_its_script() {
