@@ -87,6 +87,20 @@ fn a_page_of_sections_keeps_them() {
 }
 
 #[test]
+fn an_extract_without_much_of_the_page_is_no_main_content() {
+    let parts = format!(
+        "<div id=story><h2>Lamps</h2>{}</div><div class=related><h2>Desks</h2>{}</div>",
+        paragraphs(20, "lamps"),
+        paragraphs(10, "desks")
+    );
+    let read = markdown(&parts).unwrap();
+    assert!(read.contains("## Desks\n\nSentence 0 of the text about desks"), "{read}");
+    let published = "<meta property=article:published_time content=2026-11-27>";
+    let read = markdown(&format!("{published}{parts}")).unwrap();
+    assert!(read.contains("about lamps") && !read.contains("about desks"), "{read}");
+}
+
+#[test]
 fn a_section_is_no_noise_by_its_name() {
     let story = paragraphs(30, "the kitchen");
     let menu = "<section id=menu><h2>Menu</h2><p>Cod with butter, potatoes and dill, 24 euro.</section>";
@@ -106,9 +120,8 @@ fn links_are_their_text_and_images_nothing() {
 
 #[test]
 fn an_image_that_loads_late_is_no_text() {
-    let figure =
-        "<figure data-late='{\"image\":\"https://x.example/a.jpg 1x\"}'><figcaption>The quay</figcaption></figure>";
-    let story = paragraphs(10, "the quay");
+    let figure = "<figure data-src=https://x.example/a.jpg><figcaption>The quay</figcaption></figure>";
+    let story = paragraphs(20, "the quay");
     let read = markdown(&format!("<h1>Quay</h1><div>{figure}{story}</div>")).unwrap();
     assert!(read.starts_with("# Quay\n\nThe quay\n\nSentence 0") && !read.contains("x.example"), "{read}");
 }
@@ -220,12 +233,17 @@ fn a_fragment_or_a_broken_page_gives_its_text() {
 
 #[test]
 fn nesting_is_bounded_and_left_out_ends_are_no_nesting() {
-    for deep in ["<div>", "<b id=x></i>", "<ul><li>", "<x><!--</x>-->", "<x.y>", "<optgroup>", "<x a='</x>'>", "<X/>"] {
+    for deep in ["<div>", "<b id=x></i>", "<ul><li>", "<x><!--</x>-->", "<x.y>", "<optgroup>", "<X/>"] {
         let page = format!("<body>{}", deep.repeat(100_000));
+        assert!(depth::check(&page).is_err(), "{deep} is parsed");
         assert!(matches!(markdown(&page), Err(Unusable::TooDeep(MAX_DEPTH))), "{deep}");
     }
-    let foreign = format!("<svg>{}", "<td>".repeat(MAX_DEPTH + 1));
-    assert!(matches!(markdown(&foreign), Err(Unusable::TooDeep(MAX_DEPTH))));
+    // These are seen in the tree only.
+    for (start, deep) in [("<svg>", "<td>"), ("", "<x a='</x>'>")] {
+        let page = format!("{start}{}", deep.repeat(MAX_DEPTH + 2));
+        assert!(depth::check(&page).is_ok(), "{deep} is refused by its tags");
+        assert!(matches!(markdown(&page), Err(Unusable::TooDeep(MAX_DEPTH))), "{deep}");
+    }
     let old = format!("<table>{}</table>", "<tr><td><font>One.<td>Two.".repeat(MAX_DEPTH + 1));
     markdown(&old).unwrap();
     let script = format!("<p>Text.<script>{}</script>", "'<b>'".repeat(10_000));
