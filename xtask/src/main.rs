@@ -8,6 +8,7 @@ mod binaries;
 mod build;
 mod client;
 mod conformance;
+mod fuzz;
 mod harness;
 mod install;
 mod interrupt;
@@ -52,6 +53,8 @@ enum Task {
     Chaos(harness::Chaos),
     /// Flood the API, and measure its health, its memory and what is left for a good client
     Floods(harness::Floods),
+    /// Change documents at random, and look for one that a reader does not withstand
+    Fuzz(fuzz::Fuzz),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     RetrievalEval(harness::RetrievalEval),
     /// Measure how well documents are read, held against their expected texts
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench.run(),
         Task::Chaos(chaos) => chaos.run(),
         Task::Floods(floods) => floods.run(),
+        Task::Fuzz(fuzz) => fuzz.run(),
         Task::RetrievalEval(eval) => eval.run(),
         Task::ReaderEval(eval) => eval.run(),
         Task::Conformance(conformance) => conformance.run(),

@@ -9,6 +9,7 @@ mod durability;
 mod events;
 mod fallback;
 mod hostile;
+mod hostile_files;
 mod local_model;
 mod meaning;
 mod outage;

@@ -1,6 +1,7 @@
 //! A Copydesk for one test: a database, a Redis prefix, a simulator, an API, and workers that the
 //! test starts and stops.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -204,14 +205,19 @@ impl System {
     }
 
     /// Uploads a file as a document; the id of the job that indexes it.
-    pub(crate) async fn upload(&self, business: &str, name: &'static str, file: Vec<u8>) -> JobId {
+    pub(crate) async fn upload(&self, business: &str, name: impl Into<Cow<'static, str>>, file: Vec<u8>) -> JobId {
         let (status, answer) = self.try_upload(business, name, file).await;
         assert_eq!(status, 202, "{answer}");
         answer["job"]["id"].as_str().expect("a job").parse().unwrap()
     }
 
     /// Uploads a file that may be refused; the answer.
-    pub(crate) async fn try_upload(&self, business: &str, name: &'static str, file: Vec<u8>) -> (u16, Value) {
+    pub(crate) async fn try_upload(
+        &self,
+        business: &str,
+        name: impl Into<Cow<'static, str>>,
+        file: Vec<u8>,
+    ) -> (u16, Value) {
         let form = Form::new().part("file", Part::bytes(file).file_name(name));
         let url = format!("http://{}/api/businesses/{business}/documents", self.api);
         answer(self.http.post(url).multipart(form).send().await.unwrap()).await
