@@ -6,6 +6,7 @@ mod client;
 mod evidence;
 mod fault;
 pub(crate) mod fleet;
+mod strangers;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use client::Client;
 use evidence::{Evidence, Run};
 use fault::Fault;
 use fault::blow::Scene;
+use strangers::Strangers;
 use verdict::Verdict;
 
 /// The source of all randomness. The algorithm is named, so that a seed means the same in every
@@ -148,6 +150,7 @@ impl Chaos {
         eprintln!("seed {seed}; {} jobs for each fault; logs in {}", self.jobs, out.display());
         let verdicts = self.trials(&faults, &ground, seed, &out).await?;
         println!("{}", table::render(&HEAD, &verdicts.iter().map(Verdict::cells).collect::<Vec<_>>()));
+        verdicts.iter().filter_map(Verdict::strangers).for_each(|table| println!("{table}"));
         // The copies are large and not needed any more.
         ground.remove_copies()?;
         println!("{}", out.join(VERDICTS).display());
@@ -215,6 +218,10 @@ impl Chaos {
             known_after: Vec::new(),
         };
         scene.set(fault, &self.crowds).await?;
+        let strangers = match fault {
+            Fault::HostileFiles => Some(Strangers::start(scene.system, seed, self.over(fault)).await?),
+            _ => None,
+        };
         let submitting = client.submit(requests);
         let mut struck = 0;
         while !submitting.is_finished() {
@@ -228,22 +235,33 @@ impl Chaos {
         struck += system.simulator.faults().iter().map(|rule| rule.fired).sum::<u64>();
         system.simulator.set_faults(Vec::new())?;
         client.ends(self.patience(fault)).await;
+        let strangers = match strangers {
+            Some(strangers) => Some(strangers.end(&system).await?),
+            None => None,
+        };
+        struck += strangers.as_ref().map_or(0, strangers::Report::failed);
         let told = client.last_look().await;
         system.check()?;
         let run =
             Run { limit: self.limit(fault), binds: self.quota.is_none() && fault.binds_quota(), struck, known_after };
-        let evidence = Evidence::collect(&system, told, &run).await?;
+        let evidence = Evidence { strangers, ..Evidence::collect(&system, told, &run).await? };
         Ok(Verdict::of(fault, &evidence, began.elapsed()))
     }
 
     /// The client's requests.
     fn requests(&self, fault: Fault, rng: &mut Rng) -> Vec<client::Request> {
-        let over = Duration::from_secs(self.seconds);
+        let over = self.over(fault);
         match fault {
             Fault::CapsChanged => client::crowded(self.crowds.backlog, over),
             Fault::IdleFleet => client::scheduled(rng, self.jobs.div_ceil(2), over),
+            Fault::HostileFiles => client::beside_strangers(rng, self.jobs.div_ceil(4), over),
             _ => client::requests(rng, self.jobs, over),
         }
+    }
+
+    /// How long jobs are submitted. Hostile files take their time.
+    fn over(&self, fault: Fault) -> Duration {
+        Duration::from_secs(self.seconds) * if fault == Fault::HostileFiles { 4 } else { 1 }
     }
 
     fn patience(&self, fault: Fault) -> Duration {
@@ -263,12 +281,18 @@ impl Chaos {
             // All processes together must stay below Postgres' limit of connections.
             ("COPYDESK_DATABASE_POOL_SIZE", "6"),
             ("COPYDESK_DATABASE_POOL_OVERFLOW", "2"),
+            ("COPYDESK_READING_SECONDS", strangers::READING_SECONDS),
         ];
+        // Readers take all processors for a while: no call or lease may be short because of that.
+        let is_kept = |name: &str| {
+            fault != Fault::HostileFiles || !["COPYDESK_CALL_TIMEOUT_MS", "COPYDESK_LEASE_MS"].contains(&name)
+        };
+        let environment = environment.into_iter().filter(|(name, _)| is_kept(name));
         let prompts_kept = self.jobs.max(self.crowds.backlog) as usize * 40;
         Setup {
-            workers: usize::from(self.workers),
+            workers: if fault == Fault::HostileFiles { strangers::WORKERS } else { self.workers.into() },
             llm_requests_per_minute: self.limit(fault),
-            environment: environment.map(|(name, value)| (name, value.to_owned())).to_vec(),
+            environment: environment.map(|(name, value)| (name, value.to_owned())).collect(),
             providers: SimulatorConfig {
                 seed,
                 prompts_kept,

@@ -88,8 +88,6 @@ named_enum! {
         Garbled = "garbled_text",
         /// Pages without readable text: images, perhaps.
         PagesWithoutText = "pages_without_text",
-        /// Parts of the file were left out, since they could not be read.
-        PartsUnread = "parts_unread",
         /// Another document has, or had, the same `external_id` in another form of Unicode.
         SameExternalId = "same_external_id",
     }

@@ -85,9 +85,9 @@ pub(super) async fn results(pool: &PgPool) -> anyhow::Result<Vec<ResultWrite>> {
     Ok(sqlx::query_as("select job_id, operation from audit.results order by seq").fetch_all(pool).await?)
 }
 
-/// The state of every job.
+/// The state of every job that writes a text.
 pub(super) async fn rows(pool: &PgPool) -> anyhow::Result<Vec<Row>> {
     let query = "select jobs.id, payload->>'topic' as topic, status, content, error->>'type' as problem
-                 from jobs left join generations on job_id = jobs.id";
+                 from jobs left join generations on job_id = jobs.id where kind = 'generate'";
     Ok(sqlx::query_as(query).fetch_all(pool).await?)
 }

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use uuid::Uuid;
 
-use super::Rng;
+use super::{Rng, strangers};
 
 /// The most concurrent requests that submit jobs.
 const SUBMITTING: usize = 48;
@@ -27,6 +27,8 @@ const LOOKS_BACK: usize = 8;
 const ASKING: Duration = Duration::from_secs(5);
 const ASKED_BEFORE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
+/// The businesses for which most jobs write.
+pub(super) const BUSINESSES: usize = 5;
 /// The business with a long backlog, whose cap is changed.
 pub(super) const CROWDED: &str = "crowded";
 const FORMATS: [&str; 12] = [
@@ -69,12 +71,17 @@ pub(super) struct End {
     pub(super) content: Option<String>,
 }
 
+/// The business of a number.
+pub(super) fn business(number: usize) -> String {
+    format!("business-{number}")
+}
+
 /// Requests for jobs of all kinds, spread over a time.
 pub(super) fn requests(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request> {
     (0..jobs)
         .map(|number| {
             let body = json!({
-                "business_id": format!("business-{}", rng.random_range(0..5)),
+                "business_id": business(rng.random_range(0..BUSINESSES)),
                 "format": FORMATS[rng.random_range(0..FORMATS.len())],
                 "priority": if rng.random_bool(0.2) { "bulk" } else { "interactive" },
                 "max_rounds": rng.random_range(0..=2),
@@ -83,6 +90,15 @@ pub(super) fn requests(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request>
             Request { at, number, body }
         })
         .collect()
+}
+
+/// The same for texts beside hostile files. One in ten is of a business that has such files.
+pub(super) fn beside_strangers(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request> {
+    let mut requests = requests(rng, jobs, over);
+    for (number, request) in requests.iter_mut().step_by(10).enumerate() {
+        request.body["business_id"] = strangers::business(number).into();
+    }
+    requests
 }
 
 /// Requests for short texts of one business, spread over a time.
@@ -103,7 +119,7 @@ pub(super) fn scheduled(rng: &mut Rng, jobs: u32, over: Duration) -> Vec<Request
         .map(|number| {
             let share = (f64::from(number) + rng.random::<f64>()) / f64::from(jobs);
             let body = json!({
-                "business_id": format!("business-{}", number % 5),
+                "business_id": business(number as usize % BUSINESSES),
                 "format": "ad",
                 "max_rounds": 0,
                 "run_at": first + over.mul_f64(share),

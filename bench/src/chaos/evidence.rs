@@ -8,6 +8,7 @@ use copydesk_simulator::Calls;
 
 use super::audit::{self, ResultWrite, Row, StageWrite, Write};
 use super::client::Told;
+use super::strangers::Report;
 use crate::system::System;
 
 /// An LLM call as it arrived at the provider.
@@ -40,6 +41,8 @@ pub(super) struct Evidence {
     pub(super) struck: u64,
     /// How long after its return Redis knew all open jobs, if that was measured.
     pub(super) known_after: Option<Duration>,
+    /// What became of hostile files, if there were any.
+    pub(super) strangers: Option<Report>,
 }
 
 /// What the runner knows of the run.
@@ -71,6 +74,7 @@ impl Evidence {
             wrong_clocks: system.wrong_clocks().to_vec(),
             struck: run.struck,
             known_after: run.known_after,
+            strangers: None,
         })
     }
 }

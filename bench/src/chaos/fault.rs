@@ -54,6 +54,7 @@ pub(super) enum Fault {
     CapsChanged,
     RedisGoneBacklog,
     IdleFleet,
+    HostileFiles,
 }
 
 /// The target of the fault.
@@ -126,6 +127,7 @@ impl Fault {
             }
             Self::RedisGoneBacklog => "Redis is unreachable for a while with a very long backlog, and keeps its data",
             Self::IdleFleet => "many workers are idle while jobs become due one after the other",
+            Self::HostileFiles => "strangers upload 200 hostile files while texts are written",
         }
     }
 
@@ -151,6 +153,7 @@ impl Fault {
             Self::CapsChanged => "jobs open during the fault",
             Self::RedisGoneBacklog => "jobs accepted during the outage",
             Self::IdleFleet => "jobs started by the fleet",
+            Self::HostileFiles => "files unusable",
             _ => "calls affected",
         })
     }

@@ -13,6 +13,7 @@ use super::evidence::Evidence;
 use super::fault::Fault;
 use super::fault::blow::POISON;
 use super::fault::crowd::STANDING;
+use super::strangers::Report;
 use crate::system::{FLEET, PREVIOUS};
 
 /// The most calls of a stage that is cut off: the first one and the repair.
@@ -63,6 +64,8 @@ pub(super) struct Verdict {
     bit: u64,
     bites: Option<&'static str>,
     seconds: f64,
+    /// What became of hostile files.
+    strangers: Option<Report>,
     broken: Vec<String>,
 }
 
@@ -99,6 +102,7 @@ impl Verdict {
         broken.jobs("are poison and did not end as poisoned", &survivors.map(|row| row.id).collect::<Vec<_>>());
         let (bit, quota_waits) = (bit(fault, evidence), quota_waits(evidence));
         broken.when(fault.bites().is_some() && bit == 0, || "the fault had no effect: the run proves nothing".into());
+        broken.0.extend(evidence.strangers.iter().flat_map(Report::broken));
         broken.when(evidence.binds && quota_waits == 0, || "the quota did not bind: no job waited for it".into());
         Self {
             fault,
@@ -118,6 +122,7 @@ impl Verdict {
             bit,
             bites: fault.bites(),
             seconds: (took.as_secs_f64() * 10.0).round() / 10.0,
+            strangers: evidence.strangers.clone(),
             broken: broken.0,
         }
     }
@@ -132,6 +137,11 @@ impl Verdict {
     /// The violated guarantees, in words.
     pub(super) fn broken(&self) -> &[String] {
         &self.broken
+    }
+
+    /// What became of hostile files, as a table.
+    pub(super) fn strangers(&self) -> Option<String> {
+        self.strangers.as_ref().map(Report::render)
     }
 
     /// A row of the table.
