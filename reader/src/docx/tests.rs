@@ -188,13 +188,14 @@ fn what_is_hidden_deleted_or_moved_away_stays_out() {
 #[test]
 fn notes_stand_after_what_refers_to_them_each_once() {
     let note = |id: u8, text: &str| format!(r#"<w:footnote w:id="{id}">{}</w:footnote>"#, said(text));
+    let unreferred = format!("<w:footnote>{}</w:footnote>", said("Nobody refers to it."));
     let footnotes = format!(
         r#"<w:footnotes><w:footnote w:type="separator" w:id="0">{}</w:footnote>{}{}{}{}</w:footnotes>"#,
         said("A line."),
         note(1, "Except in March."),
         note(2, "By cash."),
         note(3, "Its reference was deleted."),
-        format!("<w:footnote>{}</w:footnote>", said("Nobody refers to it."))
+        unreferred,
     );
     let endnotes = format!(r#"<w:endnotes><w:endnote w:id="1">{}</w:endnote></w:endnotes>"#, said("Since 1960."));
     let refer = |kind: &str, id: u8| format!(r#"<w:r><w:{kind}Reference w:id="{id}"/></w:r>"#);
