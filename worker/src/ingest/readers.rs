@@ -23,7 +23,8 @@ const PLACES: usize = 2;
 /// How much of what a dying process says is read, in bytes.
 const MAX_LAST_WORDS_BYTES: u64 = 4 * 1024;
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
-/// The process's argument.
+/// The process's name and argument.
+const NAME: &str = "copydesk-worker";
 const ARGUMENT: &str = "read";
 
 /// Why a document was not read.
@@ -140,6 +141,8 @@ struct Process {
 impl Process {
     fn start(shared: &Shared) -> io::Result<Self> {
         let mut child = Command::new(&shared.program)
+            // Its name where processes are listed: that of the running program is no file's.
+            .arg0(NAME)
             .args([ARGUMENT, &shared.seconds.to_string()])
             // It has no business with the worker's secrets.
             .env_clear()
