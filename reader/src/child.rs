@@ -14,6 +14,8 @@ use crate::wire::{self, Answer, Refusal};
 pub const MAX_MEMORY_BYTES: u64 = 512 * 1024 * 1024;
 /// The stack on which documents are read, in bytes: parsers recurse as deep as a document nests.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// By how much the process stands back for others, as in `nice -n`.
+const NICENESS: i32 = 10;
 /// Open files: the three pipes, and a few for libraries.
 const MAX_FILES: u64 = 16;
 /// A process that once took more than this ends, to give it back, in bytes.
@@ -50,6 +52,8 @@ fn serve(cpu_seconds: u16) -> io::Result<()> {
 }
 
 fn limit() -> io::Result<()> {
+    // Texts go first: a worker that is starved of processor time loses calls that it pays for.
+    rustix::process::nice(NICENESS)?;
     at_most(Resource::RLIMIT_CORE, 0)?;
     at_most(Resource::RLIMIT_FSIZE, 0)?;
     at_most(Resource::RLIMIT_NOFILE, MAX_FILES)?;
