@@ -56,13 +56,16 @@ impl From<&Unusable> for Refusal {
 }
 
 /// The two frames of a request.
-pub fn request(upload: &Upload) -> (Vec<u8>, &[u8]) {
+///
+/// # Errors
+/// The head cannot be written as JSON.
+pub fn request(upload: &Upload) -> io::Result<(Vec<u8>, &[u8])> {
     let (is_text, body) = match &upload.body {
         Body::Text(text) => (true, text.as_bytes()),
         Body::File(file) => (false, file.as_slice()),
     };
-    let head = serde_json::json!({ "title": upload.title, "media_type": upload.media_type, "is_text": is_text });
-    (head.to_string().into_bytes(), body)
+    let head = Head { title: upload.title.clone(), media_type: upload.media_type, is_text };
+    Ok((serde_json::to_vec(&head)?, body))
 }
 
 /// The next request; `None` after the last.

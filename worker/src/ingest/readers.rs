@@ -12,7 +12,8 @@ use std::time::Duration;
 use copydesk_reader::child::MAX_MEMORY_BYTES;
 use copydesk_reader::wire::{self, Answer, MAX_FRAME_BYTES, Refusal};
 use copydesk_reader::{Reading, Upload};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -155,7 +156,6 @@ impl Process {
             .stderr(Stdio::piped())
             // ^C in a terminal is for the worker, which lets a document be read to its end.
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or_else(|| io::Error::other("no pipes"))?;
@@ -167,7 +167,7 @@ impl Process {
     }
 
     async fn ask(&mut self, upload: &Upload) -> io::Result<Answer> {
-        let (head, body) = wire::request(upload);
+        let (head, body) = wire::request(upload)?;
         for frame in [head.as_slice(), body] {
             self.input.write_all(&wire::length(frame.len())?).await?;
             self.input.write_all(frame).await?;
@@ -198,9 +198,23 @@ impl Process {
 
     /// Ends the process and frees what it held.
     async fn kill(&mut self) -> Option<ExitStatus> {
-        // An error means that it has ended already.
-        let _ = self.child.start_kill();
+        self.end_group();
         self.child.wait().await.ok()
+    }
+
+    /// Ends the process and the programs that it started: one that reads a PDF would go on.
+    fn end_group(&self) {
+        // The id is known until the process's end was waited for: it is nobody else's.
+        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
+            // An error means that all have ended already.
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end_group();
     }
 }
 
@@ -288,7 +302,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_read_kills_its_process_and_frees_its_place() {
-        let (readers, path) = scripted("slow", "echo $$ > $0.pid; exec sleep 600");
+        // The program that the process starts in turn is killed too.
+        let (readers, path) = scripted("slow", "sleep 600 & echo $! > $0.pid; wait");
         let pid_file = PathBuf::from(format!("{}.pid", path.display()));
         let begun = async {
             while std::fs::read_to_string(&pid_file).unwrap_or_default().is_empty() {
@@ -302,8 +317,13 @@ mod tests {
             () = begun => {}
         }
         let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
+        // One that has ended may wait for its new parent to look.
+        let is_running = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            nix::sys::signal::kill(Pid::from_raw(pid), None).is_ok() && !stat.contains(") Z ")
+        };
         let is_gone = async {
-            while nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok() {
+            while is_running() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
