@@ -120,9 +120,9 @@ fn written(pages: &[Vec<Line>]) -> String {
 
 /// Whether the last word of the line before was hyphenated there, and goes on with `text`.
 fn is_cut(markdown: &str, text: &str) -> bool {
-    let Some(before) = markdown.trim_end_matches('\n').strip_suffix(['-', '\u{ad}']) else { return false };
-    let is_soft = markdown.trim_end_matches('\n').ends_with('\u{ad}');
-    is_soft || before.ends_with(char::is_alphabetic) && text.starts_with(char::is_lowercase)
+    // Soft hyphens are joined later, in texts of all types.
+    let before = markdown.trim_end_matches('\n').strip_suffix('-');
+    before.is_some_and(|before| before.ends_with(char::is_alphabetic)) && text.starts_with(char::is_lowercase)
 }
 
 /// Adds a line, and joins a word that was hyphenated at the end of the line before.

@@ -3,7 +3,7 @@
 //! the measurements and injects the faults; it also starts its own Redis. `cargo xtask
 //! retrieval-eval` and `cargo xtask reader-eval` run it without any server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::project::Project;
@@ -167,10 +167,7 @@ pub(crate) struct RetrievalEval {
 
 impl RetrievalEval {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let program = build::harness(&Project::find()?, &[])?;
-        let mut command = Command::new(program);
-        command.arg("retrieval").arg(self.folder).args(self.with_minilm.then_some("--with-minilm"));
-        exit_code(&mut command)
+        evaluate("retrieval", &self.folder, self.with_minilm.then_some("--with-minilm"))
     }
 }
 
@@ -192,11 +189,14 @@ pub(crate) struct ReaderEval {
 
 impl ReaderEval {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let program = build::harness(&Project::find()?, &[])?;
-        let mut command = Command::new(program);
-        command.arg("reader").arg(self.folder).args(self.all.then_some("--all"));
-        exit_code(&mut command)
+        evaluate("reader", &self.folder, self.all.then_some("--all"))
     }
+}
+
+/// Builds `copydesk-bench` and evaluates a folder with it, without any server.
+fn evaluate(name: &str, folder: &Path, flag: Option<&str>) -> anyhow::Result<ExitCode> {
+    let program = build::harness(&Project::find()?, &[])?;
+    exit_code(Command::new(program).arg(name).arg(folder).args(flag))
 }
 
 /// Builds the programs and runs `copydesk-bench`.

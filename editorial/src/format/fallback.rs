@@ -1,6 +1,8 @@
 //! The material of a text that no model writes: sentences of the passages, each with its citation,
 //! and stock sentences when they run out. Nothing is invented.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use copydesk_words::is_unspaced;
 
@@ -127,11 +129,13 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: &str
     let by_passage: Vec<Vec<Fact>> = passages.into_iter().map(of).collect();
     let in_turn =
         (0..SENTENCES_PER_PASSAGE).flat_map(|round| by_passage.iter().filter_map(move |facts| facts.get(round)));
-    let mut facts: Vec<Fact> = Vec::new();
+    let (mut facts, mut told): (Vec<Fact>, Vec<BTreeSet<String>>) = (Vec::new(), Vec::new());
     for fact in in_turn {
         // Overlapping passages contain the same sentences, and pages of one kind nearly the same.
-        if !facts.iter().any(|known| are_alike(&known.text, &fact.text)) {
+        let words = copydesk_words::words(&fact.text);
+        if !told.iter().any(|known| are_alike(known, &words)) {
             facts.push(fact.clone());
+            told.push(words);
         }
     }
     let Some(topic) = topic::telling(topic, MIN_TOPIC_WORDS) else { return facts };
@@ -140,17 +144,16 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: &str
     if on_topic.is_empty() { beside } else { on_topic }
 }
 
-/// Whether two sentences have most of their words in common.
-fn are_alike(one: &str, other: &str) -> bool {
-    let (one, other) = (copydesk_words::words(one), copydesk_words::words(other));
-    let (common, all) = (one.intersection(&other).count(), one.union(&other).count());
+/// Whether the words of two sentences are mostly the same.
+fn are_alike(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+    let (common, all) = (one.intersection(other).count(), one.union(other).count());
     common * 100 >= all * ALIKE_PERCENT
 }
 
 /// Whether a sentence names the business. That it says "we" is not enough beside other companies:
 /// "what we hear" is about them.
 fn speaks_of(sentence: &str, business: &str) -> bool {
-    phrase::holds(&sentence.to_lowercase(), &business.to_lowercase())
+    phrase::holds(&phrase::comparable(sentence), &phrase::comparable(business))
 }
 
 /// Whether a sentence can stand alone in a text for readers: it begins like one, leans on none before it, and is no
