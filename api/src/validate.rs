@@ -1,5 +1,5 @@
-//! Validators for the fields of requests, and the trimming before them. Texts are brought into NFC. The reference has the same
-//! limits in its schema; a test compares the two.
+//! Validators for the fields of requests, and the trimming before them. Texts are brought into NFC.
+//! The reference has the same limits in its schema; a test compares the two.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};

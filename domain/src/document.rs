@@ -84,7 +84,8 @@ impl DocumentKind {
 named_enum! {
     /// What may be wrong with the text of a document that was read.
     DocumentWarningCode {
-        /// Much of the text looks garbled: words that no language has, single letters, or characters that could not be read.
+        /// Much of the text looks garbled: words that no language has, single letters, or characters
+        /// that could not be read.
         Garbled = "garbled_text",
         /// Pages without readable text: images, perhaps.
         PagesWithoutText = "pages_without_text",

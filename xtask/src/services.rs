@@ -1,5 +1,6 @@
-//! Postgres and Redis for a run, and the program that reads PDFs: the user's own if the settings name them, else private ones that
-//! start and end with this program. The system's services are never touched.
+//! Postgres and Redis for a run: the user's own if the settings name them, else private ones that
+//! start and end with this program. The system's services are never touched. The program that reads
+//! PDFs is installed with them.
 
 mod poppler;
 mod postgres;

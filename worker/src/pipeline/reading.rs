@@ -122,7 +122,8 @@ impl<'a> Reader<'a> {
         if fixes.is_empty() { Ok(read) } else { Err(Wrong::Shape { read, fixes }) }
     }
 
-    /// The text in one form of Unicode, without what models put around it and without what may not be shown, where it can be used.
+    /// The text in one form of Unicode, without what models put around it and without what may not
+    /// be shown, where it can be used.
     pub(super) fn usable(&self, text: &str, is_cut: bool) -> Result<String, Defect> {
         let text = placeholder::without_lines(&unicode::clean(&answer::unwrap(text)));
         // Before markup is taken off: a copied tag must be seen.
