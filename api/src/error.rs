@@ -10,6 +10,7 @@ use copydesk_common::batch::BatchError;
 use copydesk_common::queue::QueueError;
 use copydesk_common::quota::QuotaError;
 use copydesk_common::store::StoreError;
+use copydesk_domain::access::Scope;
 use copydesk_domain::problem::Problem;
 use copydesk_knowledge::KnowledgeError;
 
@@ -48,6 +49,15 @@ pub enum ApiError {
         "a web page of another origin cannot send this request: an operator can add its origin to COPYDESK_CORS_ORIGINS"
     )]
     ForeignOrigin,
+    /// The request has no key, or one that does not count.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// The key lacks a scope.
+    #[error("the API key does not have the scope {0}: an operator can make one that has")]
+    ScopeMissing(Scope),
+    /// The operation concerns every business, and the key reaches some.
+    #[error("this concerns every business, and the API key reaches only some: name one of them, or use another key")]
+    ReachMissing,
     /// The request conflicts with the state of the resource.
     #[error("{0}")]
     Conflict(String),
@@ -104,7 +114,8 @@ impl ApiError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::ForeignOrigin | Self::ScopeMissing(_) | Self::ReachMissing => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) | Self::NoOwnLimits(_) => {
@@ -152,7 +163,8 @@ impl ApiError {
 pub fn problem_of(status: StatusCode) -> Problem {
     let (kind, title) = match status {
         StatusCode::BAD_REQUEST => ("malformed-request", "Malformed request"),
-        StatusCode::FORBIDDEN => ("foreign-origin", "Foreign origin"),
+        StatusCode::UNAUTHORIZED => ("unauthenticated", "No valid API key"),
+        StatusCode::FORBIDDEN => ("insufficient-scope", "Not allowed with this API key"),
         StatusCode::MISDIRECTED_REQUEST => ("unknown-host", "Unknown host"),
         StatusCode::NOT_FOUND => ("not-found", "Not found"),
         StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),
@@ -188,6 +200,7 @@ impl ApiError {
             Self::KeyReused => {
                 Problem::new("idempotency-key-reused", "Idempotency key reused", status.as_u16(), detail)
             }
+            Self::ForeignOrigin => Problem::new("foreign-origin", "Foreign origin", status.as_u16(), detail),
             Self::StillRunning => Problem::new("request-in-progress", "Request in progress", status.as_u16(), detail),
             _ => Problem { detail, ..problem_of(status) },
         }
@@ -208,6 +221,11 @@ impl IntoResponse for ApiError {
         let mut response = self.status().into_response();
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::Unauthenticated(_)) {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"copydesk\""));
         }
         response.extensions_mut().insert(self.into_problem());
         response

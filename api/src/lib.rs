@@ -18,6 +18,7 @@ pub mod accept;
 pub mod accepted;
 pub mod access;
 pub mod announce;
+pub mod auth;
 pub mod budget;
 pub mod drain;
 pub mod entity_tag;
@@ -45,7 +46,6 @@ pub mod state;
 pub mod trim;
 pub mod validate;
 
-use budget::Budget;
 use readiness::Readiness;
 pub use serve::ServeError;
 use serve::{Limits, Served};
@@ -95,10 +95,9 @@ pub fn build(config: &Config) -> Result<App, BuildError> {
     let redis = Redis::new(&config.redis)?;
     let closing = CancellationToken::new();
     let work = TaskTracker::new();
-    let access = access::Access::new(&config.api);
     let services = state::Services::new(config, store, redis.clone(), closing.clone(), &work);
     let readiness = services.readiness.clone();
-    let (router, probes) = router::routers(services, access, Budget::new(config.api.body_budget_bytes));
+    let (router, probes) = router::routers(config, services);
     Ok(App { router, probes, readiness, limits: limits(config), redis, closing, work })
 }
 

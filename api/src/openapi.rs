@@ -1,17 +1,27 @@
 //! The API reference. What operations have in common is added here, based on each operation's
 //! properties, so that no route can forget it. The rest comes from the handlers' types.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
+use crate::auth::need::Need;
+use crate::auth::presented::{SESSION_COOKIE, TICKET};
 use crate::error::problem_of;
 use crate::problem::MEDIA_TYPE;
 
 mod taken;
+
+/// The names of the ways to be let in.
+const KEY: &str = "key";
+const SESSION: &str = "session";
+const TICKET_SCHEME: &str = "ticket";
 
 /// The frame of the reference.
 #[derive(Debug, OpenApi)]
@@ -31,8 +41,6 @@ mod taken;
     ),
     // Relative to where the document is served: whatever the address, the operations are there too.
     servers((url = "/", description = "The service that serves this document.")),
-    // No operation needs a key.
-    security(()),
     tags(
         (name = "Jobs", description = "Ask for work, and follow it."),
         (name = "Generations", description = "Finished texts."),
@@ -50,10 +58,11 @@ pub struct Reference;
 pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
     if let Some(components) = &mut reference.components {
         complete_schemas(components);
+        schemes().into_iter().for_each(|(name, scheme)| components.add_security_scheme(name, scheme));
     }
     for (path, item) in &mut reference.paths.paths {
-        for (changes, operation) in operations(item) {
-            if changes {
+        for (method, operation) in operations(item) {
+            if method != Method::GET {
                 add_problem(operation, StatusCode::FORBIDDEN, "A web page of another origin sent the request.");
             }
             add_problems(operation, path);
@@ -70,11 +79,53 @@ pub fn pretty() -> serde_json::Result<String> {
     serde_json::to_string_pretty(&serde_json::to_value(crate::router::reference())?)
 }
 
-/// The operations of a path, and whether they change anything.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+/// The operations of a path.
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    let all = [(false, get), (true, put), (true, post), (true, delete), (true, patch)];
-    all.into_iter().filter_map(|(changes, operation)| Some((changes, operation.as_mut()?)))
+    let all = [
+        (Method::GET, get),
+        (Method::PUT, put),
+        (Method::POST, post),
+        (Method::DELETE, delete),
+        (Method::PATCH, patch),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Says what lets a request in.
+pub(crate) fn secure(operation: &mut Operation, need: Need) {
+    let scopes: Vec<_> = need.scope().iter().map(|scope| scope.as_str()).collect();
+    let by = |scheme| SecurityRequirement::new::<_, _, &str>(scheme, scopes.iter().copied());
+    let requirements = match need {
+        Need::Nothing => vec![SecurityRequirement::default()],
+        Need::ScopeOrTicket(_) => vec![by(KEY), by(SESSION), by(TICKET_SCHEME)],
+        Need::Key | Need::Scope(_) | Need::Service(_) | Need::Metrics => vec![by(KEY), by(SESSION)],
+    };
+    operation.security = Some(requirements);
+    if need == Need::Nothing {
+        return;
+    }
+    add_problem(operation, StatusCode::UNAUTHORIZED, "There is no API key, or it does not count.");
+    let lacking = match need {
+        Need::Service(_) | Need::Metrics => "The key lacks a scope, or reaches only some businesses.",
+        _ => "The key lacks a scope.",
+    };
+    add_problem(operation, StatusCode::FORBIDDEN, lacking);
+}
+
+/// The schemes of [`secure`].
+fn schemes() -> [(&'static str, SecurityScheme); 3] {
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("cpd_…")
+        .description(Some("An API key. The scope that an operation needs stands beside it."));
+    let session = ApiKeyValue::with_description(SESSION_COOKIE, "The session of a browser: `POST /api/session`.");
+    let ticket = ApiKeyValue::with_description(TICKET, "A ticket for one event stream: `POST /api/jobs/{id}/ticket`.");
+    [
+        (KEY, SecurityScheme::Http(key.build())),
+        (SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(session))),
+        (TICKET_SCHEME, SecurityScheme::ApiKey(ApiKey::Query(ticket))),
+    ]
 }
 
 fn add_problem(operation: &mut Operation, status: StatusCode, description: &str) {

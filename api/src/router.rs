@@ -11,19 +11,23 @@ use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use copydesk_common::config::Config;
+use copydesk_domain::access::Scope;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 use utoipa::OpenApi;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::SwaggerUi;
 
 use crate::access::Access;
+use crate::auth::Auth;
+use crate::auth::need::{Need, Needs};
 use crate::budget::Budget;
 use crate::error::ApiError;
 use crate::extract::UPLOAD_BODY_BYTES;
 use crate::extract::query::{self, Operations};
-use crate::openapi::{Reference, complete};
+use crate::openapi::{self, Reference, complete};
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
 
@@ -31,75 +35,107 @@ use crate::{drain, observe, problem, route};
 /// together. Handlers have their own limits; this is a safety net.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 
-/// The routes and their reference.
-pub fn routes() -> OpenApiRouter<Services> {
-    OpenApiRouter::with_openapi(Reference::openapi())
-        .routes(routes!(route::generate::generate))
-        .routes(routes!(route::batch::generate_batch))
-        .routes(routes!(route::feedback::feedback))
-        .routes(routes!(route::job::list))
-        .routes(routes!(route::job::get))
-        .routes(routes!(route::events::events))
-        .routes(routes!(route::job::cancel))
-        .routes(routes!(route::job::retry))
-        .routes(routes!(route::generation::list))
-        .routes(routes!(route::generation::get))
-        .routes(routes!(route::generation::regenerate))
-        .routes(routes!(route::business::put, route::business::get))
-        .routes(routes!(route::document::add).layer(DefaultBodyLimit::max(UPLOAD_BODY_BYTES)))
-        .routes(routes!(route::document::list))
-        .routes(routes!(route::document::reread))
-        .routes(routes!(route::document::get, route::document::patch, route::document::delete))
-        .routes(routes!(route::search::search))
-        .routes(routes!(route::learning::stats))
-        .routes(routes!(route::ops::overview::overview))
-        .routes(routes!(route::ops::queue::pause))
-        .routes(routes!(route::ops::queue::drain))
-        .routes(routes!(route::ops::queue::resume))
-        .routes(routes!(route::ops::dead::list))
-        .routes(routes!(route::ops::dead::retry_many))
-        .routes(routes!(route::ops::dead::discard_many))
-        .routes(routes!(route::ops::dead::retry))
-        .routes(routes!(route::ops::dead::discard))
-        .routes(routes!(route::ops::regenerate::regenerate_many))
-        .routes(routes!(route::ops::limits::put))
-        .routes(routes!(route::ops::share::put, route::ops::share::get))
-        .routes(routes!(route::ops::breakers::open))
-        .routes(routes!(route::ops::breakers::close))
-        .routes(routes!(route::health::health))
-        .routes(routes!(route::health::live))
-        .routes(routes!(route::health::ready))
-        .routes(routes!(route::metrics::metrics))
-        .routes(routes!(route::problems::list))
-        .routes(routes!(route::problems::get))
+/// The routes with their reference, and what each needs.
+struct Routes {
+    router: OpenApiRouter<Services>,
+    needs: Needs,
+}
+
+impl Routes {
+    fn add(mut self, need: Need, mut routes: UtoipaMethodRouter<Services>) -> Self {
+        let (_, paths, _) = &mut routes;
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in openapi::operations(item) {
+                self.needs.declare(path, method, need);
+                openapi::secure(operation, need);
+            }
+        }
+        self.router = self.router.routes(routes);
+        self
+    }
+}
+
+/// Every route, and what it needs.
+fn routes() -> Routes {
+    use Need::{Metrics, Nothing, Scope as Has, ScopeOrTicket, Service};
+    use Scope::{Documents, Feedback, Generate, Learning, Observe, Operate, Read};
+
+    Routes { router: OpenApiRouter::with_openapi(Reference::openapi()), needs: Needs::default() }
+        .add(Has(Generate), routes!(route::generate::generate))
+        .add(Has(Generate), routes!(route::batch::generate_batch))
+        .add(Has(Feedback), routes!(route::feedback::feedback))
+        .add(Has(Read), routes!(route::job::list))
+        .add(Has(Read), routes!(route::job::get))
+        .add(ScopeOrTicket(Read), routes!(route::events::events))
+        .add(Has(Generate), routes!(route::job::cancel))
+        .add(Has(Generate), routes!(route::job::retry))
+        .add(Has(Read), routes!(route::generation::list))
+        .add(Has(Read), routes!(route::generation::get))
+        .add(Has(Generate), routes!(route::generation::regenerate))
+        .add(Has(Documents), routes!(route::business::put))
+        .add(Has(Read), routes!(route::business::get))
+        .add(Has(Documents), routes!(route::document::add).layer(DefaultBodyLimit::max(UPLOAD_BODY_BYTES)))
+        .add(Has(Read), routes!(route::document::list))
+        .add(Has(Documents), routes!(route::document::reread))
+        .add(Has(Read), routes!(route::document::get))
+        .add(Has(Documents), routes!(route::document::patch, route::document::delete))
+        .add(Has(Read), routes!(route::search::search))
+        .add(Has(Learning), routes!(route::learning::stats))
+        .add(Service(Observe), routes!(route::ops::overview::overview))
+        .add(Service(Operate), routes!(route::ops::queue::pause))
+        .add(Service(Operate), routes!(route::ops::queue::drain))
+        .add(Service(Operate), routes!(route::ops::queue::resume))
+        .add(Has(Observe), routes!(route::ops::dead::list))
+        .add(Has(Operate), routes!(route::ops::dead::retry_many))
+        .add(Has(Operate), routes!(route::ops::dead::discard_many))
+        .add(Has(Operate), routes!(route::ops::dead::retry))
+        .add(Has(Operate), routes!(route::ops::dead::discard))
+        .add(Has(Operate), routes!(route::ops::regenerate::regenerate_many))
+        .add(Service(Operate), routes!(route::ops::limits::put))
+        .add(Has(Operate), routes!(route::ops::share::put))
+        .add(Has(Observe), routes!(route::ops::share::get))
+        .add(Service(Operate), routes!(route::ops::breakers::open))
+        .add(Service(Operate), routes!(route::ops::breakers::close))
+        .add(Nothing, routes!(route::health::health))
+        .add(Nothing, routes!(route::health::live))
+        .add(Nothing, routes!(route::health::ready))
+        .add(Metrics, routes!(route::metrics::metrics))
+        .add(Nothing, routes!(route::problems::list))
+        .add(Nothing, routes!(route::problems::get))
 }
 
 /// The reference that is served.
 pub fn reference() -> utoipa::openapi::OpenApi {
-    let mut reference = routes().into_openapi();
+    let mut reference = routes().router.into_openapi();
     complete(&mut reference);
     reference
 }
 
 /// The whole service, and the probes of the health alone, which need no runtime of the service.
-pub fn routers(services: Services, access: Access, budget: Budget) -> (Router, Router) {
+pub fn routers(config: &Config, services: Services) -> (Router, Router) {
+    let (access, budget) = (Access::new(&config.api), Budget::new(config.api.body_budget_bytes));
     let reference = reference();
     let known = query::operations(&reference);
     let readiness = services.readiness.clone();
     // Serialised once: a handler is cloned for every request.
     let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
-    let (routes, _) = routes().split_for_parts();
+    let Routes { router, mut needs } = routes();
+    for page in ["/", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"] {
+        needs.declare(page, Method::GET, Need::Nothing);
+    }
+    let auth = Auth::new(&config.api, needs, services.keyring.clone());
+    let (routes, _) = router.split_for_parts();
     let routes = routes
         .with_state(services)
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
-        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")));
+        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")));
     let probes = Router::new()
         .route("/health/live", get(route::health::live))
         .route("/health/ready", get(route::health::ready))
         .with_state(readiness);
-    let service = Guard { known, access, budget, most: REQUEST_TIMEOUT };
-    let of_probes = Guard { budget: Budget::new(0), ..service.clone() };
+    let service = Guard { known, access, auth: Some(auth), budget, most: REQUEST_TIMEOUT };
+    let of_probes = Guard { auth: None, budget: Budget::new(0), ..service.clone() };
     (guard(routes, service), guard(probes, of_probes))
 }
 
@@ -108,6 +144,8 @@ pub fn routers(services: Services, access: Access, budget: Budget) -> (Router, R
 struct Guard {
     known: Operations,
     access: Access,
+    /// `None` where nothing needs a key.
+    auth: Option<Auth>,
     budget: Budget,
     /// The longest that a request may take.
     most: Duration,
@@ -147,10 +185,28 @@ async fn unless(refused: Option<ApiError>, request: Request, next: Next) -> Resp
 }
 
 async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {
-    let refused = guard.access.refused(&request).or_else(|| query::refused(&guard.known, &request));
-    let route = |request| unless(refused, request, next);
-    let bounded = |request| limit_time(guard.most, guard.budget.hold(request, route));
+    let bounded = |request| limit_time(guard.most, guard.let_in(request, next));
     observe::observe(request, |request| drain::drain(request, bounded)).await
+}
+
+impl Guard {
+    async fn let_in(&self, mut request: Request, next: Next) -> Response {
+        let refused = self.refused(&mut request).await;
+        self.budget.hold(request, |request| unless(refused, request, next)).await
+    }
+
+    /// Why a request is not served. Whoever may not know a route's parameters is not told them.
+    async fn refused(&self, request: &mut Request) -> Option<ApiError> {
+        if let Some(error) = self.access.refused(request) {
+            return Some(error);
+        }
+        if let Some(auth) = &self.auth
+            && let Err(error) = auth.admit(request).await
+        {
+            return Some(error);
+        }
+        query::refused(&self.known, request)
+    }
 }
 
 /// The response, also if its handler panics or takes too long.
@@ -177,7 +233,8 @@ mod tests {
     /// A route behind the guard with a short time limit.
     fn guarded(path: &str, route: MethodRouter) -> Router {
         let most = Duration::from_millis(50);
-        let guarded = Guard { known: Operations::default(), access: Access::default(), budget: Budget::new(0), most };
+        let guarded =
+            Guard { known: Operations::default(), access: Access::default(), auth: None, budget: Budget::new(0), most };
         guard(Router::new().route(path, route), guarded)
     }
 

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept::Acceptor;
 use crate::announce::Announcer;
+use crate::auth::keyring::Keyring;
 use crate::error::ApiError;
 use crate::hasten::Hastener;
 use crate::loads::Counter;
@@ -39,6 +40,8 @@ pub struct Services(Arc<Parts>);
 /// The parts of [`Services`].
 #[derive(Debug)]
 pub struct Parts {
+    /// The API keys that are in use.
+    pub keyring: Keyring,
     /// Postgres.
     pub store: Store,
     /// Redis.
@@ -113,6 +116,7 @@ impl Services {
         let queues: Vec<_> = JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect();
         let announcer = Announcer::new(&queues, work);
         Self(Arc::new(Parts {
+            keyring: Keyring::start(&store, closing.clone(), work),
             acceptor: Acceptor::start(&store, &announcer, work),
             counter: Counter::new(&store, closing.clone()),
             hastener: Hastener::new(&store, &queues, closing.clone(), work),

@@ -22,7 +22,7 @@ mod worker;
 pub use self::redis::RedisConfig;
 pub use address::AddressError;
 pub(crate) use address::{Address, Sentinels};
-pub use api::{ApiConfig, LARGEST_BODY_BYTES};
+pub use api::{ApiConfig, AuthMode, LARGEST_BODY_BYTES, MetricsAccess};
 pub use embeddings::EmbeddingsConfig;
 pub use postgres::PostgresConfig;
 pub use providers::{OTHER_NAMES, ProvidersConfig, SearchProvider};

@@ -10,6 +10,7 @@ pub mod draft;
 pub mod embedding;
 pub mod files;
 pub mod follow;
+pub mod key;
 pub mod money;
 pub mod notify;
 pub mod presence;

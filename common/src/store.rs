@@ -28,8 +28,10 @@ pub mod heartbeat;
 pub mod idempotency;
 pub mod intake;
 pub mod job;
+pub mod key;
 pub mod knowledge;
 pub mod limit;
+pub mod session;
 pub mod share;
 
 use breaker::Breaker;

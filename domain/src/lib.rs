@@ -5,6 +5,7 @@
 //! Modules import in one direction: [`names`] and [`id`] import no other module; [`work`] imports
 //! most of them.
 
+pub mod access;
 pub mod business;
 pub mod checkpoint;
 pub mod document;

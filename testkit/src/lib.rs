@@ -9,6 +9,7 @@
 pub mod redis_server;
 
 use chrono::{SubsecRound, Utc};
+use copydesk_domain::access::Scope;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, NewJob, Priority};
@@ -45,6 +46,26 @@ pub fn peak_memory_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux counts it");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// The secret of the key that tests use. It allows everything.
+pub const KEY: &str = "cpd_operator_TestTestTest_TestTestTestTestTestTestTestTest2XeFhf";
+
+/// Makes [`KEY`] count in a database, if that answers.
+pub async fn install_key(uri: &str) {
+    let Ok(mut connection) = PgConnection::connect(uri).await else { return };
+    let scopes: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str().to_owned()).collect();
+    let made = sqlx::query(
+        "insert into api_keys (id, kind, name, hash, scopes) values ($1, 'operator', 'tests', sha256($2::text::bytea), $3)
+         on conflict do nothing",
+    );
+    let id = KEY.split('_').nth(2);
+    made.bind(id).bind(KEY).bind(scopes).execute(&mut connection).await.expect("the database has a table of keys");
+}
+
+/// The header that sends [`KEY`].
+pub fn authorization() -> (&'static str, String) {
+    ("authorization", format!("Bearer {KEY}"))
 }
 
 /// A unique key prefix for one test.
@@ -89,6 +110,7 @@ pub async fn create_database(migrations: &Migrator) -> String {
     let uri = beside(&postgres_uri(), &name);
     let mut connection = PgConnection::connect(&uri).await.expect("the database is there");
     migrations.run(&mut connection).await.expect("the migrations apply");
+    install_key(&uri).await;
     uri
 }
 

@@ -9,10 +9,11 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::{DocumentId, GenerationId, JobId};
 use copydesk_domain::job::JobKind;
 
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::state::Services;
 
-/// The path's `{business_id}`.
+/// The path's `{business_id}`, if the caller reaches it.
 #[derive(Debug)]
 pub struct Business(pub BusinessId);
 
@@ -21,7 +22,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Business {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id = parameter(parts, state, "business_id").await.ok_or(ApiError::NotFound("business"))?;
-        BusinessId::parse(id).map(Self).map_err(|error| ApiError::invalid("/business_id", error.to_string()))
+        let id = BusinessId::parse(id).map_err(|error| ApiError::invalid("/business_id", error.to_string()))?;
+        Caller::from_request_parts(parts, state).await?.check(&id)?;
+        Ok(Self(id))
     }
 }
 

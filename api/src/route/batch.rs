@@ -24,6 +24,7 @@ use utoipa::ToSchema;
 
 use super::generate::GenerateBody;
 use crate::accepted::IDEMPOTENCY_REPLAYED;
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::body::{self, RequestBody};
 use crate::extract::{IdempotencyHeader, Keyed};
@@ -61,11 +62,12 @@ pub const BATCH_BODY_BYTES: usize = LARGEST_BODY_BYTES;
 )]
 pub async fn generate_batch(
     State(services): State<Services>,
+    caller: Caller,
     Extension(trace): Extension<TraceParent>,
     Keyed { key, body }: Keyed<BatchBody>,
 ) -> Result<Response, ApiError> {
     let body_bytes = body.requests.iter().map(|request| request.get().len()).sum();
-    let batch = services.parsing.run(body_bytes, move || Batch::read(&body, trace)).await?;
+    let batch = services.parsing.run(body_bytes, move || Batch::read(&body, &caller, trace)).await?;
     match key {
         // Without a job to accept, the key has nothing to protect.
         _ if batch.jobs.is_empty() => Ok(Json(batch.answer).into_response()),
@@ -83,11 +85,14 @@ struct Batch {
 }
 
 impl Batch {
-    fn read(body: &BatchBody, trace: TraceParent) -> Self {
+    fn read(body: &BatchBody, caller: &Caller, trace: TraceParent) -> Self {
         let mut batch = Self { answer: BatchAnswer { data: Vec::new() }, jobs: Vec::new(), lines: Vec::new() };
         let mut faults_left = MAX_FAULTS_IN_ALL;
         for (index, request) in body.requests.iter().enumerate() {
-            let job = body::parse::<GenerateBody>(request.get().as_bytes()).map(|body| body.into_job(trace));
+            let job = body::parse::<GenerateBody>(request.get().as_bytes()).and_then(|body| {
+                caller.check(body.business_id())?;
+                Ok(body.into_job(trace))
+            });
             let line = match job {
                 Ok(job) => {
                     let line = BatchLine::accepted(index, &job);

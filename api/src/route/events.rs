@@ -23,6 +23,7 @@ use serde::Serialize;
 use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
 
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::Id;
 use crate::outlook;
@@ -117,12 +118,13 @@ pub struct JobEvents {
 )]
 pub async fn events(
     State(services): State<Services>,
+    caller: Caller,
     Id(id): Id<JobId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     // Subscribes before the first read, so that no later change is missed.
     let hints = services.listener.subscribe(id);
-    let standing = job::look(&services, id).await?;
+    let standing = job::look(&services, &caller, id).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     if last == END && standing.body.status.is_final() {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -130,6 +132,7 @@ pub async fn events(
     let following = services.followers.follow(id);
     let follower = Follower {
         id,
+        caller,
         hints,
         _following: following,
         seen: Seen::of(last),
@@ -183,6 +186,7 @@ impl fmt::Display for Seen {
 /// A client that follows a job.
 struct Follower {
     services: Services,
+    caller: Caller,
     id: JobId,
     hints: Subscription,
     _following: Following,
@@ -203,7 +207,7 @@ impl Follower {
             if let Some(event) = self.pending.pop_front() {
                 return Some((Ok(event), self));
             }
-            if self.is_done || self.services.closing.is_cancelled() {
+            if self.is_done || self.services.closing.is_cancelled() || self.caller.has_ended() {
                 return None;
             }
             match self.standing.take() {
@@ -221,8 +225,9 @@ impl Follower {
             () = self.hints.changed() => sleep(PACE).await,
             () = sleep(patience) => {}
             () = self.services.closing.cancelled() => return,
+            () = self.caller.ended() => return,
         }
-        match job::look(&self.services, self.id).await {
+        match job::look(&self.services, &self.caller, self.id).await {
             Ok(standing) => self.standing = Some(standing),
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a followed job was not read"),
         }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::refusal::{NothingToJudge, UnknownGeneration};
@@ -51,9 +52,11 @@ use crate::validate::{self, chars, number};
 )]
 pub async fn feedback(
     State(services): State<Services>,
+    caller: Caller,
     Extension(trace): Extension<TraceParent>,
     Keyed { key, body }: Keyed<FeedbackBody>,
 ) -> Result<Accepted<JobBody>, ApiError> {
+    caller.check(&body.business_id)?;
     body.says_something()?;
     let subject = store::feedback::subject(&services.store, &body.business_id, body.generation_id);
     match services.within(subject).await? {

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, JobAccepted, MAX_ATTEMPTS, accept, deadline};
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
 use crate::representation::JobBody;
@@ -44,9 +45,11 @@ const MAX_SCHEDULE_DAYS: i64 = 30;
 )]
 pub async fn generate(
     State(services): State<Services>,
+    caller: Caller,
     Extension(trace): Extension<TraceParent>,
     Keyed { key, body }: Keyed<GenerateBody>,
 ) -> Result<Accepted<JobBody>, ApiError> {
+    caller.check(&body.business_id)?;
     accept(&services, Submission { job: body.into_job(trace), key }).await
 }
 
@@ -144,6 +147,11 @@ impl RequestBody for GenerateBody {
 }
 
 impl GenerateBody {
+    /// For whom it is.
+    pub const fn business_id(&self) -> &BusinessId {
+        &self.business_id
+    }
+
     /// The job for this request.
     pub fn into_job(self, trace: TraceParent) -> NewJob {
         let created_at = clock::now();

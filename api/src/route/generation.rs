@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::accept::AcceptedJob;
 use crate::accepted::{Accepted, JobAccepted};
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Id, IdempotencyHeader, Key, Parameters};
 use crate::representation::JobBody;
@@ -37,8 +38,10 @@ use crate::{entity_tag, page};
 )]
 pub async fn list(
     State(services): State<Services>,
+    caller: Caller,
     Parameters(query): Parameters<GenerationsQuery>,
 ) -> Result<Json<GenerationPage>, ApiError> {
+    caller.check(&query.business_id)?;
     let limit = page::limit(query.limit);
     let (store, business_id, cursor) = (&services.store, &query.business_id, query.cursor);
     if let Some(degraded) = query.degraded {
@@ -108,11 +111,17 @@ pub struct GenerationsQuery {
 )]
 pub async fn get(
     State(services): State<Services>,
+    caller: Caller,
     Id(id): Id<GenerationId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let generation = services.within(store::generation::get(&services.store, None, id)).await?;
-    Ok(entity_tag::respond(&headers, &generation.ok_or(ApiError::NotFound("generation"))?)?)
+    Ok(entity_tag::respond(&headers, &read(&services, &caller, id).await?)?)
+}
+
+/// A text of a business that the caller reaches.
+async fn read(services: &Services, caller: &Caller, id: GenerationId) -> Result<Generation, ApiError> {
+    let generation = services.within(store::generation::get(&services.store, id)).await?;
+    caller.only(generation, |generation| &generation.business_id, "generation")
 }
 
 /// Regenerate a text.
@@ -130,10 +139,12 @@ pub async fn get(
 )]
 pub async fn regenerate(
     State(services): State<Services>,
+    caller: Caller,
     Extension(trace): Extension<TraceParent>,
     Id(id): Id<GenerationId>,
     Key(key): Key,
 ) -> Result<Accepted<JobBody>, ApiError> {
+    read(&services, &caller, id).await?;
     let regenerated = services.within(store::generation::regenerate::one(&services.store, id, key, trace)).await?;
     let (job, acceptance) = regenerated.ok_or(ApiError::NotFound("generation"))?;
     let accepted = AcceptedJob::of(job, acceptance)?;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use utoipa::IntoParams;
 
 use crate::accepted::{Accepted, JobReopened};
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
 use crate::read::Standing;
@@ -65,12 +66,14 @@ const MAX_LEASED: u16 = 2_000;
 )]
 pub async fn get(
     State(services): State<Services>,
+    caller: Caller,
     Id(id): Id<JobId>,
     Parameters(query): Parameters<WaitQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wait = Duration::from_secs(query.wait.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0));
-    let job = if wait.is_zero() { look(&services, id).await? } else { ended(&services, id, wait).await? };
+    let job =
+        if wait.is_zero() { look(&services, &caller, id).await? } else { ended(&services, &caller, id, wait).await? };
     if let Some(outlook) = outlook::of(&services, &job.body).await {
         return Ok(entity_tag::respond(&headers, &job.body.clone().expecting(outlook))?);
     }
@@ -89,13 +92,13 @@ pub struct WaitQuery {
 }
 
 /// Waits until the job has ended, and returns its state. Also returns when the time is over or this
-/// process shuts down. Holds no database connection while it waits; dropping it frees everything.
-async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Arc<Standing>, ApiError> {
+/// process shuts down; fails if the caller's key ends. Holds no database connection while it waits; dropping it frees everything.
+async fn ended(services: &Services, caller: &Caller, id: JobId, wait: Duration) -> Result<Arc<Standing>, ApiError> {
     let deadline = Instant::now() + wait;
     // Subscribes before the first read, so that no later change is missed.
     let mut hints = services.listener.subscribe(id);
     loop {
-        let job = look(services, id).await?;
+        let job = look(services, caller, id).await?;
         let left = deadline.saturating_duration_since(Instant::now());
         if job.body.status.is_final() || left.is_zero() || services.closing.is_cancelled() {
             return Ok(job);
@@ -104,6 +107,7 @@ async fn ended(services: &Services, id: JobId, wait: Duration) -> Result<Arc<Sta
             () = hints.changed() => {}
             () = sleep(left.min(look_again())) => {}
             () = services.closing.cancelled() => {}
+            () = caller.ended() => return Err(caller.no_longer()),
         }
     }
 }
@@ -114,14 +118,15 @@ pub(super) fn look_again() -> Duration {
     LOOK_AGAIN.mul_f64(0.8 + 0.4 * rand::random::<f64>())
 }
 
-/// The current state of a job, with its representation.
-pub(super) async fn look(services: &Services, id: JobId) -> Result<Arc<Standing>, ApiError> {
-    services.within(services.reader.read(id)).await?.ok_or(ApiError::NotFound("job"))
+/// The current state of a job that the caller reaches, with its representation.
+pub(super) async fn look(services: &Services, caller: &Caller, id: JobId) -> Result<Arc<Standing>, ApiError> {
+    let job = services.within(services.reader.read(id)).await?;
+    caller.only(job, |job| &job.body.business_id, "job")
 }
 
-/// The current state of a job.
-pub async fn read(services: &Services, id: JobId) -> Result<JobBody, ApiError> {
-    look(services, id).await.map(|job| job.body.clone())
+/// The current state of a job that the caller reaches.
+pub async fn read(services: &Services, caller: &Caller, id: JobId) -> Result<JobBody, ApiError> {
+    look(services, caller, id).await.map(|job| job.body.clone())
 }
 
 /// A business's jobs, newest first.
@@ -139,8 +144,10 @@ pub async fn read(services: &Services, id: JobId) -> Result<JobBody, ApiError> {
 )]
 pub async fn list(
     State(services): State<Services>,
+    caller: Caller,
     Parameters(query): Parameters<JobsQuery>,
 ) -> Result<Json<JobPage>, ApiError> {
+    caller.check(&query.business_id)?;
     let limit = page::limit(query.limit);
     let filter = Filter { status: query.status, kind: query.kind };
     let found = of_business(&services.store, &query.business_id, filter, query.cursor, limit);
@@ -206,9 +213,14 @@ pub struct JobsQuery {
         JobEnded,
     )
 )]
-pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Json<JobBody>, ApiError> {
-    let cancelled = services.within(intervene::cancel(&services.store, None, id)).await?;
-    let job = read(&services, id).await?;
+pub async fn cancel(
+    State(services): State<Services>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+) -> Result<Json<JobBody>, ApiError> {
+    let business_id = &look(&services, &caller, id).await?.body.business_id;
+    let cancelled = services.within(intervene::cancel(&services.store, business_id, id)).await?;
+    let job = read(&services, &caller, id).await?;
     if !cancelled {
         return Err(ApiError::Conflict(format!("the job has ended: it is {}", job.status)));
     }
@@ -228,9 +240,14 @@ pub async fn cancel(State(services): State<Services>, Id(id): Id<JobId>) -> Resu
     params(("id" = JobId, Path, description = "The job.")),
     responses(JobReopened, JobNotFailed)
 )]
-pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
-    let opened = services.within(intervene::retry(&services.store, None, id)).await?;
-    let job = read(&services, id).await?;
+pub async fn retry(
+    State(services): State<Services>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+) -> Result<Accepted<JobBody>, ApiError> {
+    let business_id = &look(&services, &caller, id).await?.body.business_id;
+    let opened = services.within(intervene::retry(&services.store, business_id, id)).await?;
+    let job = read(&services, &caller, id).await?;
     let Some(opened) = opened else {
         return Err(ApiError::Conflict(format!("only failed jobs can be retried: this one is {}", job.status)));
     };

@@ -8,7 +8,8 @@ use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::redis::Redis;
 use copydesk_domain::job::JobKind;
 pub(crate) use copydesk_testkit::{NOBODY, database_url};
-use copydesk_testkit::{install_tls, prefix, redis_url};
+use copydesk_testkit::{authorization, install_key, install_tls, prefix, redis_url};
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -46,6 +47,7 @@ impl Service {
         let mut config = Config::for_servers(postgres, redis, &prefix()).unwrap();
         config.providers.tavily_api_key = Some("tvly-test".into());
         change(&mut config);
+        install_key(postgres).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
@@ -100,7 +102,7 @@ impl Service {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    headers: reqwest::header::HeaderMap,
+    headers: HeaderMap,
     pub(crate) body: Value,
     pub(crate) text: String,
 }
@@ -145,7 +147,10 @@ impl Answer {
 
 fn client() -> reqwest::Client {
     install_tls();
+    let (name, value) = authorization();
+    let key = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
     reqwest::Client::builder()
+        .default_headers(key)
         .timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

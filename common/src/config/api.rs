@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde::Deserialize;
 use url::Url;
 
 /// The largest body of any route in bytes, if `COPYDESK_API_MAX_BODY_BYTES` is smaller.
@@ -36,6 +37,39 @@ pub struct ApiConfig {
     /// `https://app.example.com`. Without any, pages of other origins can change nothing and read nothing.
     #[config(env = "COPYDESK_CORS_ORIGINS", default = "")]
     pub cors_origins: String,
+    /// Whether requests need an API key: `required`, or `open` for a service that only this machine reaches.
+    #[config(env = "COPYDESK_AUTH", default = "required")]
+    pub auth: AuthMode,
+    /// `yes` lets `COPYDESK_AUTH=open` be used on an address that others reach. Everybody who reaches it can then read
+    /// and change everything.
+    #[config(env = "COPYDESK_AUTH_OPEN_ON_PURPOSE", default = "")]
+    pub open_on_purpose: String,
+    /// Who may read `/metrics`: `key` (a key with the scope `observe`), `open` (everybody), or `auto`: everybody if the API listens
+    /// on a loopback address, else a key.
+    #[config(env = "COPYDESK_METRICS_ACCESS", default = "auto")]
+    pub metrics_access: MetricsAccess,
+}
+
+/// Whether requests need a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// They do.
+    Required,
+    /// They do not: everybody who reaches the port may do everything.
+    Open,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsAccess {
+    /// Everybody on a loopback address, else holders of a key.
+    Auto,
+    /// Holders of a key with the scope `observe`.
+    Key,
+    /// Everybody.
+    Open,
 }
 
 impl ApiConfig {
@@ -56,6 +90,16 @@ impl ApiConfig {
         }
         if self.max_connections == Some(0) {
             return Err("COPYDESK_API_MAX_CONNECTIONS takes a number of connections from 1".into());
+        }
+        if !matches!(self.open_on_purpose.as_str(), "" | "no" | "yes") {
+            return Err("COPYDESK_AUTH_OPEN_ON_PURPOSE takes yes or no".into());
+        }
+        if self.auth == AuthMode::Open && !self.listen.ip().is_loopback() && self.open_on_purpose != "yes" {
+            return Err(format!(
+                "COPYDESK_AUTH=open lets everybody who reaches {} read and change everything: set COPYDESK_AUTH=required and make \
+                 a key with `copydesk-api keys create`, or COPYDESK_AUTH_OPEN_ON_PURPOSE=yes if that is meant",
+                self.listen
+            ));
         }
         let is_host =
             |host: &str| host == "*" || host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));

@@ -153,7 +153,7 @@ impl Running {
                 .spawn()
                 .unwrap()
         });
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = crate::system::client();
         Self { children: children.collect(), folder, api, worker, http }
     }
 

@@ -12,7 +12,8 @@ use copydesk_domain::id::JobId;
 use copydesk_domain::job::{LeaseEpoch, LeaseRef};
 use copydesk_simulator::link::Link;
 use copydesk_simulator::{Fault, Simulator, SimulatorConfig};
-use copydesk_testkit::{create_database, forget, linked, prefix, redis_url, simulator};
+use copydesk_testkit::{authorization, create_database, forget, linked, prefix, redis_url, simulator};
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -102,7 +103,7 @@ impl System {
         let store = Store::new(&config.postgres).unwrap();
         let stop = CancellationToken::new();
         let api = serve_api(config.clone(), stop.clone()).await;
-        let http = reqwest::Client::new();
+        let http = client();
         Self { config, simulator, store, redis_link, postgres_link, database, postgres_uri, redis_url, api, http, stop }
     }
 
@@ -292,6 +293,13 @@ impl Drop for System {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// A client that sends the key of tests.
+pub(crate) fn client() -> reqwest::Client {
+    let (name, value) = authorization();
+    let key = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
+    reqwest::Client::builder().no_proxy().default_headers(key).build().unwrap()
 }
 
 async fn answer(response: reqwest::Response) -> (u16, Value) {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, JobReopened};
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Body, Id, Parameters, RequestBody};
 use crate::page;
@@ -45,8 +46,10 @@ const MAX_BULK: i64 = 1_000;
 )]
 pub async fn list(
     State(services): State<Services>,
+    caller: Caller,
     Parameters(query): Parameters<DeadQuery>,
 ) -> Result<Json<JobPage>, ApiError> {
+    caller.check_within(query.business_id.as_ref())?;
     let (limit, cursor) = (page::limit(query.limit), query.cursor);
     let filter = DeadFilter {
         id: None,
@@ -70,14 +73,19 @@ pub async fn list(
     params(("id" = JobId, Path, description = "The job.")),
     responses(JobReopened, NoDeadLetter)
 )]
-pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Result<Accepted<JobBody>, ApiError> {
+pub async fn retry(
+    State(services): State<Services>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+) -> Result<Accepted<JobBody>, ApiError> {
+    read(&services, &caller, id).await?;
     let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
     let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, 1)).await?;
     if opened.is_empty() {
-        return Err(no_dead_letter(&read(&services, id).await?));
+        return Err(no_dead_letter(&read(&services, &caller, id).await?));
     }
     reopened(&services, &opened).await;
-    Ok(Accepted::of_job(read(&services, id).await?))
+    Ok(Accepted::of_job(read(&services, &caller, id).await?))
 }
 
 /// Discard a dead letter.
@@ -94,10 +102,15 @@ pub async fn retry(State(services): State<Services>, Id(id): Id<JobId>) -> Resul
         NoDeadLetter,
     )
 )]
-pub async fn discard(State(services): State<Services>, Id(id): Id<JobId>) -> Result<StatusCode, ApiError> {
+pub async fn discard(
+    State(services): State<Services>,
+    caller: Caller,
+    Id(id): Id<JobId>,
+) -> Result<StatusCode, ApiError> {
+    read(&services, &caller, id).await?;
     let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
     match services.within(store::job::intervene::discard_dead(&services.store, &filter, 1)).await? {
-        0 => Err(no_dead_letter(&read(&services, id).await?)),
+        0 => Err(no_dead_letter(&read(&services, &caller, id).await?)),
         _ => Ok(StatusCode::NO_CONTENT),
     }
 }
@@ -122,8 +135,10 @@ fn no_dead_letter(job: &JobBody) -> ApiError {
 )]
 pub async fn retry_many(
     State(services): State<Services>,
+    caller: Caller,
     Body(body): Body<BulkBody>,
 ) -> Result<Json<BulkAnswer>, ApiError> {
+    caller.check_within(body.business_id.as_ref())?;
     let (filter, limit) = body.into_filter();
     let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, limit)).await?;
     reopened(&services, &opened).await;
@@ -144,8 +159,10 @@ pub async fn retry_many(
 )]
 pub async fn discard_many(
     State(services): State<Services>,
+    caller: Caller,
     Body(body): Body<BulkBody>,
 ) -> Result<Json<BulkAnswer>, ApiError> {
+    caller.check_within(body.business_id.as_ref())?;
     let (filter, limit) = body.into_filter();
     let discarded = services.within(store::job::intervene::discard_dead(&services.store, &filter, limit)).await?;
     tracing::info!(jobs = discarded, "an operator discarded dead letters");

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Body, RequestBody};
 use crate::state::Services;
@@ -39,9 +40,11 @@ const MAX_COUNTED: u32 = 100_000;
 )]
 pub async fn regenerate_many(
     State(services): State<Services>,
+    caller: Caller,
     Extension(trace): Extension<TraceParent>,
     Body(body): Body<RegenerateBody>,
 ) -> Result<Json<RegenerateAnswer>, ApiError> {
+    caller.check_within(body.business_id.as_ref())?;
     let RegenerateBody { degraded, business_id, since, confirm } = body;
     let filter = Filter { degraded, business_id, since };
     let mut accepted = 0;

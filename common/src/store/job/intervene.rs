@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError};
 
 /// Cancels a job that has not ended. False if it has ended or does not exist. A document whose
 /// ingest is cancelled is marked as failed, since it will not become searchable.
-pub async fn cancel(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<bool, StoreError> {
+pub async fn cancel(store: &Store, business_id: &BusinessId, id: JobId) -> Result<bool, StoreError> {
     store.retry_told(|tried_before| cancel_once(store, business_id, id, tried_before)).await
 }
 
@@ -20,7 +20,7 @@ pub async fn cancel(store: &Store, business_id: Option<&BusinessId>, id: JobId) 
 /// attempt.
 async fn cancel_once(
     store: &Store,
-    business_id: Option<&BusinessId>,
+    business_id: &BusinessId,
     id: JobId,
     tried_before: bool,
 ) -> Result<bool, sqlx::Error> {
@@ -29,7 +29,7 @@ async fn cancel_once(
                update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
                                lease_epoch = lease_epoch + 1, lease_owner = null,
                                wait_reason = null, wait_provider = null, wait_until = null
-               where id = $1 and ($2::text is null or business_id = $2)
+               where id = $1 and business_id = $2
                  and status in ('queued', 'waiting', 'running')
                returning id, kind, business_id, payload
            ), document as (
@@ -49,10 +49,10 @@ async fn cancel_once(
            select exists (select 1 from cancelled)
                or ($3 and exists (
                    select 1 from jobs
-                   where id = $1 and ($2::text is null or business_id = $2) and status = 'cancelled'
+                   where id = $1 and business_id = $2 and status = 'cancelled'
                )) as "cancelled!""#,
         id.0,
-        business_id.map(BusinessId::as_str),
+        business_id.as_str(),
         tried_before,
     )
     .fetch_one(&store.pool)
@@ -61,7 +61,7 @@ async fn cancel_once(
 
 /// Reopens a failed job: it resumes after its last finished stage, with a full retry budget and as
 /// much time as at first. `None` if it has not failed or does not exist.
-pub async fn retry(store: &Store, business_id: Option<&BusinessId>, id: JobId) -> Result<Option<OpenJob>, StoreError> {
+pub async fn retry(store: &Store, business_id: &BusinessId, id: JobId) -> Result<Option<OpenJob>, StoreError> {
     let reopened = store.retry_told(|tried_before| retry_once(store, business_id, id, tried_before)).await?;
     reopened.map(OpenJob::try_from).transpose()
 }
@@ -69,7 +69,7 @@ pub async fn retry(store: &Store, business_id: Option<&BusinessId>, id: JobId) -
 /// If the answer to an earlier attempt was lost, an open job counts as reopened by that attempt.
 async fn retry_once(
     store: &Store,
-    business_id: Option<&BusinessId>,
+    business_id: &BusinessId,
     id: JobId,
     tried_before: bool,
 ) -> Result<Option<OpenRow>, sqlx::Error> {
@@ -78,7 +78,7 @@ async fn retry_once(
                 update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
                                 takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
                                 deadline_at = now() + least(deadline_at - created_at, interval '7 days')
-                where id = $1 and ($2::text is null or business_id = $2) and status = 'failed'
+                where id = $1 and business_id = $2 and status = 'failed'
                 returning *
             ), open as (
                 select * from reopened
@@ -90,7 +90,7 @@ async fn retry_once(
             select"#],
         "from open",
         id.0,
-        business_id.map(BusinessId::as_str),
+        business_id.as_str(),
         tried_before,
     )
     .fetch_optional(&store.pool)
@@ -153,6 +153,11 @@ mod tests {
     use super::*;
     use crate::store::job::{Submission, accept};
 
+    /// The business of [`accepted`].
+    fn company() -> BusinessId {
+        BusinessId::parse("b").unwrap()
+    }
+
     async fn accepted(store: &Store) -> JobId {
         let job = copydesk_testkit::new_job(JobKind::Generate, "b", serde_json::json!({}));
         let submission = Submission { job, key: None };
@@ -165,11 +170,11 @@ mod tests {
     async fn a_cancel_whose_answer_was_lost_is_no_conflict(pool: PgPool) {
         let store = Store::from_pool(pool);
         let id = accepted(&store).await;
-        assert!(cancel_once(&store, None, id, false).await.unwrap());
-        assert!(!cancel_once(&store, None, id, false).await.unwrap(), "somebody else's cancel is a conflict");
-        assert!(cancel_once(&store, None, id, true).await.unwrap());
+        assert!(cancel_once(&store, &company(), id, false).await.unwrap());
+        assert!(!cancel_once(&store, &company(), id, false).await.unwrap(), "somebody else's cancel is a conflict");
+        assert!(cancel_once(&store, &company(), id, true).await.unwrap());
         let other = BusinessId::parse("other").unwrap();
-        assert!(!cancel_once(&store, Some(&other), id, true).await.unwrap());
+        assert!(!cancel_once(&store, &other, id, true).await.unwrap());
     }
 
     #[sqlx::test(migrations = "../migrations")]
@@ -180,7 +185,7 @@ mod tests {
             .execute(store.pool())
             .await
             .unwrap();
-        assert!(cancel(&store, None, id).await.unwrap());
+        assert!(cancel(&store, &company(), id).await.unwrap());
     }
 
     #[sqlx::test(migrations = "../migrations")]
@@ -191,10 +196,10 @@ mod tests {
             .execute(store.pool())
             .await
             .unwrap();
-        assert_eq!(retry_once(&store, None, id, true).await.unwrap().unwrap().id, id.0);
-        assert!(retry_once(&store, None, id, false).await.unwrap().is_none(), "an open job is a conflict");
-        assert_eq!(retry_once(&store, None, id, true).await.unwrap().unwrap().id, id.0);
-        cancel_once(&store, None, id, false).await.unwrap();
-        assert!(retry_once(&store, None, id, true).await.unwrap().is_none());
+        assert_eq!(retry_once(&store, &company(), id, true).await.unwrap().unwrap().id, id.0);
+        assert!(retry_once(&store, &company(), id, false).await.unwrap().is_none(), "an open job is a conflict");
+        assert_eq!(retry_once(&store, &company(), id, true).await.unwrap().unwrap().id, id.0);
+        cancel_once(&store, &company(), id, false).await.unwrap();
+        assert!(retry_once(&store, &company(), id, true).await.unwrap().is_none());
     }
 }

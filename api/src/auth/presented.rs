@@ -1,0 +1,74 @@
+//! What a request presents: a key, the session of a browser, or a ticket.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use copydesk_common::key::{self, Hash, Secret};
+use copydesk_domain::access::KeyId;
+use copydesk_domain::id::JobId;
+
+use super::need::Need;
+use crate::error::ApiError;
+
+/// The cookie of a session.
+pub const SESSION_COOKIE: &str = "copydesk_session";
+/// The parameter of a ticket.
+pub const TICKET: &str = "ticket";
+/// The longest secret of a session or a ticket that is looked up.
+const MAX_SECRET_CHARS: usize = 200;
+
+/// A claim that is not yet checked: only hashes are kept.
+#[derive(Debug, Clone)]
+pub enum Presented {
+    /// The secret of a key.
+    Key(KeyId, Hash),
+    /// The secret of a session.
+    Session(Hash),
+    /// The secret of a ticket for a job's events.
+    Ticket(Hash, JobId),
+}
+
+impl Presented {
+    /// What a request presents, if anything.
+    pub fn of(request: &Request, need: Need) -> Result<Option<Self>, ApiError> {
+        let headers = request.headers();
+        if headers.contains_key(header::AUTHORIZATION) {
+            return bearer(headers).map(Some);
+        }
+        if matches!(need, Need::ScopeOrTicket(_))
+            && let Some(ticket) = ticket(request)
+        {
+            return Ok(Some(ticket));
+        }
+        Ok(cookie(headers).map(|secret| Self::Session(key::hash(secret))))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Presented, ApiError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(ApiError::Unauthenticated("there are two Authorization headers".to_owned()));
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    let secret = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, secret)) = secret else {
+        return Err(ApiError::Unauthenticated("the Authorization header takes `Bearer cpd_…`".to_owned()));
+    };
+    let secret = Secret::parse(secret.trim()).map_err(|error| ApiError::Unauthenticated(error.to_string()))?;
+    Ok(Presented::Key(secret.id().clone(), secret.hash()))
+}
+
+fn ticket(request: &Request) -> Option<Presented> {
+    let query = form_urlencoded::parse(request.uri().query()?.as_bytes());
+    let ticket = query.into_iter().find(|(name, _)| name == TICKET).map(|(_, ticket)| ticket)?;
+    // The path is `/api/jobs/{id}/events`.
+    let id = request.uri().path().split('/').nth(3)?.parse().ok()?;
+    (ticket.len() <= MAX_SECRET_CHARS).then(|| Presented::Ticket(key::hash(&ticket), id))
+}
+
+/// The secret of the session; the first one, as browsers send the most specific first.
+pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let secret = pairs.into_iter().find(|(name, _)| *name == SESSION_COOKIE).map(|(_, secret)| secret)?;
+    (secret.len() <= MAX_SECRET_CHARS).then_some(secret)
+}

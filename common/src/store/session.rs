@@ -1,0 +1,124 @@
+//! The tables `sessions` and `tickets`: what stands for a key in a browser. Both hold hashes of secrets. The end of a
+//! session grows the revision of keys, by a trigger.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use copydesk_domain::access::KeyId;
+use copydesk_domain::id::JobId;
+
+use super::{Store, StoreError};
+use crate::key::Hash;
+
+/// A browser's login.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The key that logged in.
+    pub key_id: KeyId,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Stores a session.
+pub async fn create(store: &Store, hash: &Hash, session: &Session) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "insert into sessions (hash, key_id, expires_at) values ($1, $2, $3) on conflict (hash) do nothing",
+            hash.as_slice(),
+            session.key_id.as_str(),
+            session.expires_at,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(query).await?;
+    Ok(())
+}
+
+/// The sessions among these that have not ended, by their hash.
+pub async fn several(store: &Store, hashes: &[Hash]) -> Result<HashMap<Hash, Session>, StoreError> {
+    let hashes: Vec<_> = hashes.iter().map(|hash| hash.to_vec()).collect();
+    let query = || async {
+        sqlx::query!(
+            "select hash, key_id, expires_at from sessions where hash = any($1) and expires_at > now()",
+            &hashes
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = store.retry(query).await?;
+    let session = |key_id: &str, expires_at| KeyId::parse(key_id).map(|key_id| Session { key_id, expires_at });
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.hash.try_into().ok()?, session(&row.key_id, row.expires_at)?)))
+        .collect())
+}
+
+/// Ends a session.
+pub async fn end(store: &Store, hash: &Hash) -> Result<(), StoreError> {
+    let query =
+        || async { sqlx::query!("delete from sessions where hash = $1", hash.as_slice()).execute(&store.pool).await };
+    store.retry(query).await?;
+    Ok(())
+}
+
+/// Stores a ticket for the events of a job.
+pub async fn issue(
+    store: &Store,
+    hash: &Hash,
+    key_id: &KeyId,
+    job_id: JobId,
+    expires_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "insert into tickets (hash, key_id, job_id, expires_at) values ($1, $2, $3, $4) on conflict (hash) do nothing",
+            hash.as_slice(),
+            key_id.as_str(),
+            job_id.0,
+            expires_at,
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(query).await?;
+    Ok(())
+}
+
+/// Takes a ticket, once. The key for which it was issued, if it is for this job and still counts. Not repeated after a
+/// failure: a ticket that may have been taken is taken.
+pub async fn redeem(store: &Store, hash: &Hash, job_id: JobId) -> Result<Option<KeyId>, StoreError> {
+    let key_id = sqlx::query_scalar!(
+        "delete from tickets where hash = $1 and job_id = $2 and expires_at > now() returning key_id",
+        hash.as_slice(),
+        job_id.0,
+    )
+    .fetch_optional(&store.pool)
+    .await?;
+    Ok(key_id.as_deref().and_then(KeyId::parse))
+}
+
+/// Deletes sessions and tickets that have ended: at most `most` of each.
+pub async fn forget(store: &Store, most: u16) -> Result<(), StoreError> {
+    let sessions = || async {
+        sqlx::query!(
+            "delete from sessions where hash in (
+                 select hash from sessions where expires_at < now() order by expires_at limit $1 for update skip locked)",
+            i64::from(most),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(sessions).await?;
+    let tickets = || async {
+        sqlx::query!(
+            "delete from tickets where hash in (
+                 select hash from tickets where expires_at < now() order by expires_at limit $1 for update skip locked)",
+            i64::from(most),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    store.retry(tickets).await?;
+    Ok(())
+}
