@@ -26,6 +26,7 @@ pub mod error;
 pub mod extract;
 pub mod faults;
 pub mod hasten;
+pub mod keys;
 pub mod loads;
 pub mod metric;
 pub mod observe;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use copydesk_api::keys::KeysCommand;
 use copydesk_api::trim;
-use copydesk_common::config::Config;
+use copydesk_common::config::{AuthMode, Config};
 use copydesk_common::store::{MIGRATOR, Store};
 use copydesk_common::{files, telemetry};
 use tokio::net::{TcpListener, TcpSocket};
@@ -36,6 +37,9 @@ enum Command {
     Migrate,
     /// Print the API reference (OpenAPI) and exit.
     Openapi,
+    /// Make, list, revoke or rotate API keys, without the API.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Prints the reference as it is served, in lines.
@@ -66,11 +70,12 @@ fn main() -> ExitCode {
         }
     };
     if arguments.check {
-        println!("configuration ok");
+        println!("configuration ok{}", what_lets_in(&config));
         return ExitCode::SUCCESS;
     }
     let done = match arguments.command {
         Some(Command::Migrate) => run(migrate(&config)),
+        Some(Command::Keys(command)) => run(keys(&config, command)),
         Some(Command::Openapi) | None => run(serve(&config)),
     };
     match done {
@@ -79,6 +84,14 @@ fn main() -> ExitCode {
             eprintln!("{}", telemetry::one_line(&format!("{error:#}")));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What lets requests in, for those who come from a release without keys.
+fn what_lets_in(config: &Config) -> &'static str {
+    match config.api.auth {
+        AuthMode::Required => "; requests need an API key: `copydesk-api keys create --name me` makes the first one",
+        AuthMode::Open => "; COPYDESK_AUTH=open: requests need no API key",
     }
 }
 
@@ -98,6 +111,11 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     store.migrate(&MIGRATOR).await.context("the migrations could not be applied")?;
     println!("migrations applied");
     Ok(())
+}
+
+async fn keys(config: &Config, command: KeysCommand) -> anyhow::Result<()> {
+    let store = Store::new(&config.postgres).context("POSTGRES_URI cannot be used")?;
+    command.run(&store).await
 }
 
 /// The system keeps connections that are not accepted yet. One that it has no place for is tried again

@@ -48,6 +48,7 @@ const TICKET_SCHEME: &str = "ticket";
         (name = "Knowledge", description = "Documents to write from."),
         (name = "Learning", description = "What people thought of the texts."),
         (name = "Problems", description = "What errors mean."),
+        (name = "Access", description = "API keys, and what was done with them."),
         (name = "Operators", description = "The state of the service, and interventions."),
     )
 )]
@@ -111,6 +112,13 @@ pub(crate) fn secure(operation: &mut Operation, need: Need) {
         _ => "The key lacks a scope.",
     };
     add_problem(operation, StatusCode::FORBIDDEN, lacking);
+    if matches!(need, Need::Scope(_) | Need::ScopeOrTicket(_)) {
+        add_problem(
+            operation,
+            StatusCode::NOT_FOUND,
+            "What the request names does not exist, or the key does not reach it.",
+        );
+    }
 }
 
 /// The schemes of [`secure`].

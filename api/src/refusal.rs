@@ -22,6 +22,11 @@ pub struct UnknownProvider(pub Problem);
 #[response(status = 404, content_type = MEDIA_TYPE)]
 pub struct NoLimits(pub Problem);
 
+/// The key was revoked, or its new secret would outlive the caller's own.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct KeyRevoked(pub Problem);
+
 /// There is no such type of problem.
 #[derive(Debug, IntoResponses)]
 #[response(status = 404, content_type = MEDIA_TYPE)]

@@ -12,6 +12,7 @@ pub mod generate;
 pub mod generation;
 pub mod health;
 pub mod job;
+pub mod keys;
 pub mod learning;
 pub mod metrics;
 pub mod ops;

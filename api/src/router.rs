@@ -35,6 +35,9 @@ use crate::{drain, observe, problem, route};
 /// together. Handlers have their own limits; this is a safety net.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 
+/// What is served beside the operations: to anybody.
+const PAGES: [&str; 5] = ["/", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"];
+
 /// The routes with their reference, and what each needs.
 struct Routes {
     router: OpenApiRouter<Services>,
@@ -58,7 +61,7 @@ impl Routes {
 /// Every route, and what it needs.
 fn routes() -> Routes {
     use Need::{Metrics, Nothing, Scope as Has, ScopeOrTicket, Service};
-    use Scope::{Documents, Feedback, Generate, Learning, Observe, Operate, Read};
+    use Scope::{Documents, Feedback, Generate, Keys, Learning, Observe, Operate, Read};
 
     Routes { router: OpenApiRouter::with_openapi(Reference::openapi()), needs: Needs::default() }
         .add(Has(Generate), routes!(route::generate::generate))
@@ -96,12 +99,25 @@ fn routes() -> Routes {
         .add(Has(Observe), routes!(route::ops::share::get))
         .add(Service(Operate), routes!(route::ops::breakers::open))
         .add(Service(Operate), routes!(route::ops::breakers::close))
+        .add(Has(Keys), routes!(route::keys::create))
+        .add(Has(Keys), routes!(route::keys::list))
+        .add(Has(Keys), routes!(route::keys::revoke))
+        .add(Has(Keys), routes!(route::keys::rotate))
         .add(Nothing, routes!(route::health::health))
         .add(Nothing, routes!(route::health::live))
         .add(Nothing, routes!(route::health::ready))
         .add(Metrics, routes!(route::metrics::metrics))
         .add(Nothing, routes!(route::problems::list))
         .add(Nothing, routes!(route::problems::get))
+}
+
+/// Every operation that the service has, and what lets a request in.
+pub fn needs() -> Needs {
+    let mut needs = routes().needs;
+    for page in PAGES {
+        needs.declare(page, Method::GET, Need::Nothing);
+    }
+    needs
 }
 
 /// The reference that is served.
@@ -119,12 +135,8 @@ pub fn routers(config: &Config, services: Services) -> (Router, Router) {
     let readiness = services.readiness.clone();
     // Serialised once: a handler is cloned for every request.
     let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
-    let Routes { router, mut needs } = routes();
-    for page in ["/", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"] {
-        needs.declare(page, Method::GET, Need::Nothing);
-    }
-    let auth = Auth::new(&config.api, needs, services.keyring.clone());
-    let (routes, _) = router.split_for_parts();
+    let auth = Auth::new(&config.api, needs(), services.keyring.clone());
+    let (routes, _) = routes().router.split_for_parts();
     let routes = routes
         .with_state(services)
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))

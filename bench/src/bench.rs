@@ -2,6 +2,7 @@
 //! figure counts only against others of the same run: machines differ, and so do their neighbours.
 
 mod accept;
+mod access;
 pub(crate) mod bare;
 mod drain;
 mod economy;
@@ -41,6 +42,8 @@ use crate::{Ground, machine, table};
 enum Row {
     /// P1: durable acceptance over HTTP, beside a handler that only answers, and other software
     Accept,
+    /// What keys cost: accepting and polling with keys, beside the same with open access
+    Access,
     /// P2: the queue alone, beside redis-benchmark and other software
     Queue,
     /// P2: the queue with results in Postgres
@@ -230,6 +233,7 @@ impl Bench {
         std::fs::create_dir_all(&folder)?;
         match row {
             Row::Accept => accept::measure(self, &folder).await,
+            Row::Access => access::measure(self, &folder).await,
             Row::Queue => queue::measure(self, &folder).await,
             Row::Drain => drain::measure(self, &folder).await,
             Row::Latency => latency::measure(self, &folder).await,

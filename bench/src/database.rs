@@ -6,6 +6,8 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use url::Url;
 
+use crate::key;
+
 /// A database, and connections to it without a link.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
@@ -21,6 +23,7 @@ impl Database {
     pub(crate) async fn make(server: &Url, name: &str) -> anyhow::Result<Self> {
         let database = Self::make_empty(server, name).await?;
         store::MIGRATOR.run(&database.pool).await.context("the migrations could not be applied")?;
+        key::install(&database.pool).await?;
         Ok(database)
     }
 

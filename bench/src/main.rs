@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 mod database;
 mod floods;
+mod key;
 mod load;
 mod machine;
 mod measure;

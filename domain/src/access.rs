@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -80,10 +81,22 @@ impl fmt::Display for KeyId {
     }
 }
 
+/// The text is no [`KeyId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 12 letters and digits")]
+pub struct InvalidKeyId;
+
+impl FromStr for KeyId {
+    type Err = InvalidKeyId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        Self::parse(text).ok_or(InvalidKeyId)
+    }
+}
+
 impl<'de> Deserialize<'de> for KeyId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("must be 12 letters and digits"))
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -149,12 +162,32 @@ pub enum GrantError {
     /// The maker does not reach all of its businesses.
     #[error("the key that makes it does not reach all of these businesses")]
     Reach,
+    /// It would have ended before it began.
+    #[error("must be in the future")]
+    Past,
     /// It would outlive its maker.
     #[error("must not outlive the key that makes it: that one expires at {0}")]
     Expiry(DateTime<Utc>),
 }
 
+impl GrantError {
+    /// The field that is wrong.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::NoScope | Self::ForOperators(_) | Self::Scope(_) => "scopes",
+            Self::NoBusiness | Self::Reach => "businesses",
+            Self::Kind => "kind",
+            Self::Past | Self::Expiry(_) => "expires_at",
+        }
+    }
+}
+
 impl Grant {
+    /// Whether a key with this grant may end one with another, however long that would last.
+    pub fn may_end(&self, other: &Self) -> bool {
+        self.may_give(&Self { expires_at: self.expires_at, ..other.clone() }).is_ok()
+    }
+
     /// Everything, for ever: what the first key of an installation allows.
     pub fn everything() -> Self {
         Self {
@@ -166,7 +199,10 @@ impl Grant {
     }
 
     /// Whether a grant makes sense by itself.
-    pub fn check(&self) -> Result<(), GrantError> {
+    pub fn check(&self, now: DateTime<Utc>) -> Result<(), GrantError> {
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(GrantError::Past);
+        }
         if self.scopes.is_empty() {
             return Err(GrantError::NoScope);
         }
@@ -218,6 +254,29 @@ pub struct ApiKey {
     pub previous_until: Option<DateTime<Utc>>,
 }
 
+named_enum! {
+    /// Whether a key counts.
+    KeyStatus {
+        /// It does.
+        Active = "active",
+        /// Its time is over.
+        Expired = "expired",
+        /// It was revoked, for good.
+        Revoked = "revoked",
+    }
+}
+
+impl ApiKey {
+    /// Whether it counts at a time.
+    pub fn status(&self, now: DateTime<Utc>) -> KeyStatus {
+        match self.grant.expires_at {
+            _ if self.revoked_at.is_some() => KeyStatus::Revoked,
+            Some(end) if end <= now => KeyStatus::Expired,
+            _ => KeyStatus::Active,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -250,11 +309,11 @@ mod tests {
 
     #[test]
     fn a_grant_allows_something_and_a_tenant_operates_nothing() {
-        assert_eq!(Grant::everything().check(), Ok(()));
-        assert_eq!(tenant(&[], Reach::All).check(), Err(GrantError::NoScope));
-        assert_eq!(tenant(&[Scope::Read], only(&[])).check(), Err(GrantError::NoBusiness));
+        assert_eq!(Grant::everything().check(Utc::now()), Ok(()));
+        assert_eq!(tenant(&[], Reach::All).check(Utc::now()), Err(GrantError::NoScope));
+        assert_eq!(tenant(&[Scope::Read], only(&[])).check(Utc::now()), Err(GrantError::NoBusiness));
         for scope in [Scope::Operate, Scope::Observe, Scope::Keys] {
-            assert_eq!(tenant(&[scope], Reach::All).check(), Err(GrantError::ForOperators(scope)));
+            assert_eq!(tenant(&[scope], Reach::All).check(Utc::now()), Err(GrantError::ForOperators(scope)));
         }
     }
 

@@ -15,6 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Client {
     agent: ureq::Agent,
     base: String,
+    /// The secret of an API key, for what needs one.
+    key: Option<String>,
 }
 
 /// The used parts of a job.
@@ -93,7 +95,19 @@ impl Client {
     pub(crate) fn new(base: String) -> Self {
         let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).proxy(None);
         let agent = config.http_status_as_error(false).build().into();
-        Self { agent, base }
+        Self { agent, base, key: None }
+    }
+
+    /// A client that sends an API key.
+    pub(crate) fn with_key(base: String, key: String) -> Self {
+        Self { key: Some(key), ..Self::new(base) }
+    }
+
+    fn keyed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
+            None => request,
+        }
     }
 
     /// Whether a GET of the path succeeds.
@@ -102,12 +116,12 @@ impl Client {
     }
 
     pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let call = self.agent.put(self.url(path)).send_json(body);
+        let call = self.keyed(self.agent.put(self.url(path))).send_json(body);
         parsed(call).with_context(|| format!("PUT {path}"))
     }
 
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<T> {
-        let call = self.agent.post(self.url(path)).send_json(body);
+        let call = self.keyed(self.agent.post(self.url(path))).send_json(body);
         parsed(call).with_context(|| format!("POST {path}"))
     }
 
@@ -118,14 +132,16 @@ impl Client {
         fields: &[(&str, &str)],
         file: (&str, &[u8]),
     ) -> anyhow::Result<T> {
-        let call = self.agent.post(self.url(path)).content_type(format!("multipart/form-data; boundary={BOUNDARY}"));
+        let call = self
+            .keyed(self.agent.post(self.url(path)))
+            .content_type(format!("multipart/form-data; boundary={BOUNDARY}"));
         parsed(call.send(&form(fields, file))).with_context(|| format!("POST {path} with {}", file.0))
     }
 
     /// Reads the job; waits up to `wait_seconds` for its end.
     pub(crate) fn job(&self, id: &str, wait_seconds: u32) -> anyhow::Result<Job> {
         let path = format!("/api/jobs/{id}?wait={wait_seconds}");
-        parsed(self.agent.get(self.url(&path)).call()).with_context(|| format!("GET {path}"))
+        parsed(self.keyed(self.agent.get(self.url(&path))).call()).with_context(|| format!("GET {path}"))
     }
 
     fn url(&self, path: &str) -> String {

@@ -68,11 +68,12 @@ impl Conformance {
         let providers = Providers { llm: Provider::Simulated, search: Provider::Simulated };
         let launch = Launch { project: &project, state: &throwaway.state, binaries, services: &services, providers };
         launch.migrate()?;
+        let key = launch.make_key("conformance", &["--requests-per-minute", "1000000"])?;
         let mut variables = launch.start_simulator(&mut fleet)?;
         let unlimited = ["COPYDESK_LLM_REQUESTS_PER_MINUTE", "COPYDESK_SEARCH_REQUESTS_PER_MINUTE"];
         variables.extend(unlimited.map(|name| (name, "100000".to_owned())));
         let base = launch.start_all(ports::any_free()?, 1, &variables, &mut fleet)?;
-        self.hold(&Subject::new(tools, &reference, base)?)
+        self.hold(&Subject::new(tools, &reference, base, key)?)
     }
 
     /// Runs the tools one after the other, and says what each found.
@@ -114,12 +115,14 @@ struct Subject {
     tools: Tools,
     /// The service's address.
     base: String,
+    /// The secret of a key that allows everything.
+    key: String,
     /// Where the tools write.
     folder: PathBuf,
 }
 
 impl Subject {
-    fn new(tools: Tools, reference: &str, base: String) -> anyhow::Result<Self> {
+    fn new(tools: Tools, reference: &str, base: String, key: String) -> anyhow::Result<Self> {
         let folder = tools.folder().join("report");
         crate::project::remove_folder(&folder)?;
         for part in ["typescript", "python"] {
@@ -136,7 +139,7 @@ impl Subject {
         for (name, text) in files {
             std::fs::write(folder.join(name), text).with_context(|| name.to_owned())?;
         }
-        Ok(Self { tools, base, folder })
+        Ok(Self { tools, base, key, folder })
     }
 
     /// Redocly's recommended rules, without exceptions.
@@ -153,6 +156,7 @@ impl Subject {
         fuzz.args(["run", "openapi.json", "--checks", "all", "--mode", "all", "--continue-on-failure", "--no-color"]);
         fuzz.args(["--url", &self.base, "--max-examples", &cases.to_string(), "--workers", &workers.to_string()]);
         fuzz.args(["--request-timeout", "90", "--max-response-time", ANSWER_SECONDS, "--generation-database", "none"]);
+        fuzz.args(["--header", &format!("Authorization: Bearer {}", self.key)]);
         fuzz.args(["--report", "json,ndjson", "--report-dir", "schemathesis"]);
         fuzz.args(seed.into_iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
         fuzz.env("SCHEMATHESIS_HOOKS", "hooks").env("PYTHONPATH", &self.folder);
@@ -165,7 +169,7 @@ impl Subject {
         let mut compile = self.tools.node("tsc");
         compile.args(["-p", "typescript"]);
         let mut run = self.tools.node_itself();
-        run.args(["typescript/out/main.js", &self.base]);
+        run.args(["typescript/out/main.js", &self.base, &self.key]);
         self.each_found(vec![("generate", generate), ("compile", compile), ("run", run)], "typescript")
     }
 
@@ -176,7 +180,7 @@ impl Subject {
         let mut compile = self.tools.python("python");
         compile.args(["-W", "error", "-m", "compileall", "-q", "python"]);
         let mut run = self.tools.python("python");
-        run.args(["python/main.py", &self.base]);
+        run.args(["python/main.py", &self.base, &self.key]);
         self.each_found(vec![("generate", generate), ("compile", compile), ("run", run)], "python")
     }
 

@@ -71,6 +71,11 @@ impl State {
         self.logs().join(format!("{name}.log"))
     }
 
+    /// The file of an API key's secret.
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
+        self.root.join(format!("{name}.key"))
+    }
+
     pub(crate) fn records(&self) -> PathBuf {
         self.root.join("run")
     }

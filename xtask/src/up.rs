@@ -22,6 +22,9 @@ use crate::services::Services;
 
 /// The folder of the business that ships with Copydesk.
 pub(crate) const SAMPLE: &str = "tideway-physio";
+/// The keys that are made, by their names.
+const OPERATOR: &str = "operator";
+const TENANT: &str = "tenant";
 /// A topic that its documents cover.
 const SAMPLE_TOPIC: &str = "Getting back to running after an ankle sprain";
 /// The duration of a simulated call: shorter than that of a real model, but long enough to see the
@@ -129,13 +132,15 @@ impl Up {
         let binaries = build::build(project, self.release)?;
         let launch = Launch { project, state, binaries, services, providers: Providers::of(&project.settings) };
         launch.migrate()?;
+        let operator = launch.make_key(OPERATOR, &["--kind", "operator"])?;
+        launch.make_key(TENANT, &["--kind", "tenant", "--business", &business.id])?;
         let variables = match self.local_model {
             true => launch.start_local_model(fleet)?,
             false => launch.start_simulator(fleet)?,
         };
         let notice = if self.local_model { Some(local_model::NOTICE) } else { launch.providers.notice() };
         let base = launch.start_all(self.port, self.workers, &variables, fleet)?;
-        let client = Client::new(base.clone());
+        let client = Client::with_key(base.clone(), operator);
         load(&client, business)?;
         let order = self.order(business);
         article::write_and_print(&client, &order, notice)?;
@@ -183,6 +188,16 @@ impl Launch<'_> {
             .context("the database could not be migrated")?;
         step.done("database migrated");
         Ok(())
+    }
+
+    /// Makes an API key whose secret a file keeps, or takes the one that is there and counts. Returns the secret.
+    pub(crate) fn make_key(&self, name: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let file = self.state.key(name);
+        let mut command = self.command(&self.binaries.api);
+        command.args(["keys", "create", "--name", name, "--secret-file"]).arg(&file).args(arguments);
+        process::run_logged(&mut command, &self.state.log("keys")).context("no API key could be made")?;
+        let secret = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        Ok(secret.trim().to_owned())
     }
 
     /// Starts the API and the workers with these variables. Returns the API's base URL.
@@ -303,12 +318,18 @@ fn closing(project: &Project, state: &State, base: &str, services: &Services, or
          health     {base}/health\n\
          logs       {logs}/\n\
          {places}\n\
+         keys       {operator}  everything\n           \
+                    {tenant}    what clients of {business} do\n\n\
          Another article:\n  \
-         curl -s {base}/api/generate -H 'content-type: application/json' -d '{body}'\n  \
-         curl -s '{base}/api/jobs/ID?wait=60'\n\n\
+         KEY=\"Authorization: Bearer $(cat {tenant})\"\n  \
+         curl -s {base}/api/generate -H \"$KEY\" -H 'content-type: application/json' -d '{body}'\n  \
+         curl -s -H \"$KEY\" '{base}/api/jobs/ID?wait=60'\n\n\
          Copydesk is up. ^C ends it.",
         logs = project.relative(&logs),
         places = services.places(),
+        operator = project.relative(&state.key(OPERATOR)),
+        tenant = project.relative(&state.key(TENANT)),
+        business = order.business_id,
         body = order.body().to_string().replace('\'', r"'\''"),
     )
 }

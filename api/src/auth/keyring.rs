@@ -111,13 +111,13 @@ struct Parts {
 }
 
 impl Keyring {
-    /// Starts to hear of changes, until `closing`.
+    /// Starts to hear of changes, until `closing`. Says if there is no key at all.
     pub fn start(store: &Store, closing: CancellationToken, work: &TaskTracker) -> Self {
         let keyring = Self(Arc::new(Parts { store: store.clone(), known: RwLock::default() }));
         let kept = keyring.clone();
         work.spawn(async move {
             let listening = async {
-                tokio::join!(kept.listen(), kept.record());
+                tokio::join!(kept.listen(), kept.record(), kept.say_if_empty());
             };
             tokio::select! {
                 () = listening => {}
@@ -225,6 +225,12 @@ impl Keyring {
             }
         }
         Err(ApiError::Unavailable(None))
+    }
+
+    async fn say_if_empty(&self) {
+        if matches!(store::key::none_was_made(&self.0.store).await, Ok(true)) {
+            tracing::warn!("there is no API key yet: `copydesk-api keys create --name me` makes the first one");
+        }
     }
 
     /// Hears of changes, for ever.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use copydesk_domain::access::KeyId;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::{DocumentId, GenerationId, JobId};
 use copydesk_domain::job::JobKind;
@@ -44,6 +45,10 @@ impl Named for JobId {
 
 impl Named for GenerationId {
     const WHAT: &'static str = "generation";
+}
+
+impl Named for KeyId {
+    const WHAT: &'static str = "API key";
 }
 
 impl Named for DocumentId {

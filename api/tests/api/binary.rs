@@ -40,7 +40,13 @@ fn it_tells_what_it_takes() {
     }
     let version = program().arg("--version").output().unwrap();
     assert_eq!(text(&version.stdout), format!("copydesk-api {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(text(&program().arg("--check").output().unwrap().stdout), "configuration ok\n");
+    let checked = text(&program().arg("--check").output().unwrap().stdout);
+    assert!(
+        checked.starts_with("configuration ok; requests need an API key") && checked.lines().count() == 1,
+        "{checked}"
+    );
+    let open = text(&program().env("COPYDESK_AUTH", "open").arg("--check").output().unwrap().stdout);
+    assert!(open.starts_with("configuration ok; COPYDESK_AUTH=open"), "{open}");
 }
 
 #[test]

@@ -147,8 +147,9 @@ async fn bodies_have_a_budget_and_small_ones_always_have_room(pool: PgPool) {
 async fn a_body_over_every_limit_is_answered(pool: PgPool) {
     let service = Service::start(&pool).await;
     let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
+    let (name, key) = copydesk_testkit::authorization();
     let head = "POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
-    connection.write_all(format!("{head}Content-Length: 100000000\r\n\r\n").as_bytes()).await.unwrap();
+    connection.write_all(format!("{head}{name}: {key}\r\nContent-Length: 100000000\r\n\r\n").as_bytes()).await.unwrap();
     for _ in 0..100 {
         connection.write_all(&[b' '; 1_000_000]).await.unwrap();
     }

@@ -9,6 +9,7 @@ use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::Bench;
+use crate::key;
 use crate::load::{Load, Served};
 use crate::measure::{Findings, Mark};
 use crate::peer::Acceptor;
@@ -69,17 +70,19 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     Ok(findings)
 }
 
-fn request() -> Value {
+pub(super) fn request() -> Value {
     json!({ "business_id": "bench", "topic": "AI in Healthcare", "format": "linkedin" })
 }
 
-async fn post(load: Load, path: &'static str, body: Value) -> anyhow::Result<Served> {
+pub(super) async fn post(load: Load, path: &'static str, body: Value) -> anyhow::Result<Served> {
     let body = Bytes::from(body.to_string());
+    let key = key::header();
     load.put(move |_| {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = hyper::Method::POST;
         *request.uri_mut() = hyper::Uri::from_static(path);
         let headers = request.headers_mut();
+        headers.insert(hyper::header::AUTHORIZATION, key.clone());
         headers.insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("localhost"));
         headers.insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
         request

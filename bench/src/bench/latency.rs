@@ -9,6 +9,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::Bench;
+use crate::key;
 use crate::measure::{Findings, Mark, quantile};
 use crate::system::System;
 
@@ -22,7 +23,7 @@ const COUNTERS_LATE: Duration = Duration::from_millis(1_500);
 pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Findings> {
     let mut findings = Findings::new("P3 latency", ABOUT);
     let system = System::start(&bench.ground, folder, "bench_latency", Bench::setup(1)).await?;
-    let http = Client::new();
+    let http = key::client().build()?;
     // Connections, indexes and caches are made once.
     for _ in 0..10 {
         one(&http, &system).await?;

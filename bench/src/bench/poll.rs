@@ -10,6 +10,7 @@ use hyper::{Request, StatusCode, Uri};
 use uuid::Uuid;
 
 use super::Bench;
+use crate::key;
 use crate::load::{Load, Served};
 use crate::measure::{Findings, Mark};
 use crate::system::System;
@@ -17,7 +18,7 @@ use crate::system::System;
 const ABOUT: &str =
     "GET /api/jobs/{id} on 50 connections: one job over and over (hot), and any job (cold); beside a bare axum handler";
 const CONNECTIONS: u64 = 50;
-const FEW: u64 = 10_000;
+pub(super) const FEW: u64 = 10_000;
 
 pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Findings> {
     let mut findings = Findings::new("P8 poll", ABOUT);
@@ -47,7 +48,7 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
 }
 
 /// Adds jobs that nobody runs. Their ids look like those of jobs that came one a millisecond.
-async fn fill(system: &System, jobs: Range<u64>) -> anyhow::Result<()> {
+pub(super) async fn fill(system: &System, jobs: Range<u64>) -> anyhow::Result<()> {
     sqlx::query(
         "insert into jobs (id, kind, business_id, priority, payload, max_attempts, traceparent, status, error, finished_at)
          select (lpad(to_hex(n), 12, '0') || '70008000000000000000')::uuid, 'generate', 'bench', 'bulk',
@@ -68,14 +69,16 @@ fn id(number: u64) -> Uuid {
 }
 
 /// Polls the first `of` jobs.
-async fn get(bench: &Bench, address: SocketAddr, of: u64) -> anyhow::Result<Served> {
+pub(super) async fn get(bench: &Bench, address: SocketAddr, of: u64) -> anyhow::Result<Served> {
     let load = Load { address, connections: CONNECTIONS, time: bench.time(), expects: StatusCode::OK };
+    let key = key::header();
     load.put(move |number| {
         // A stride that shares no factor with most lengths: neighbours in time are none on disk.
         let job = id(number.wrapping_mul(7_919_017) % of);
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = format!("/api/jobs/{job}").parse().unwrap_or(Uri::from_static("/"));
         request.headers_mut().insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("localhost"));
+        request.headers_mut().insert(hyper::header::AUTHORIZATION, key.clone());
         request
     })
     .await

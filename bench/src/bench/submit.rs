@@ -6,6 +6,7 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::key;
 use crate::system::System;
 
 /// What the API takes in one batch.
@@ -22,7 +23,7 @@ impl Submitted {
     pub(super) async fn by(system: &System, jobs: usize) -> anyhow::Result<Self> {
         let request = json!({ "business_id": "bench", "topic": "AI in Healthcare", "format": "ad", "max_rounds": 0 });
         let requests = vec![request; jobs];
-        let (http, url) = (reqwest::Client::new(), format!("{}/api/generate/batch", system.url()));
+        let (http, url) = (key::client().build()?, format!("{}/api/generate/batch", system.url()));
         let mut ids = Vec::with_capacity(jobs);
         for batch in requests.chunks(BATCH) {
             let answer: Value = http.post(&url).json(&json!({ "requests": batch })).send().await?.json().await?;

@@ -15,6 +15,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use super::{Rng, strangers};
+use crate::key;
 
 /// The most concurrent requests that submit jobs.
 const SUBMITTING: usize = 48;
@@ -177,7 +178,7 @@ impl Drop for Pollers {
 impl Client {
     /// A client of the API at `url`.
     pub(super) fn start(url: String) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let http = key::client().timeout(Duration::from_secs(10)).build()?;
         let shared = Arc::new(Shared {
             http,
             url,

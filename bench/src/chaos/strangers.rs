@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::client::{self, BUSINESSES};
+use crate::key;
 use crate::system::System;
 use crate::table;
 use memory::{Memory, Peaks};
@@ -116,7 +117,7 @@ async fn give_knowledge(system: &System) -> anyhow::Result<()> {
 }
 
 fn http() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(Duration::from_secs(60)).build()
+    key::client().timeout(Duration::from_secs(60)).build()
 }
 
 /// A client that uploads one file after the other.

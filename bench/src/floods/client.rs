@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use copydesk_common::key::Secret;
+
+use crate::key;
 
 /// The longest that an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,13 +32,20 @@ pub(super) fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
 }
 
 pub(super) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"), b"")
+    get_with(address, path, key::secret())
+}
+
+/// The same with another key.
+pub(super) fn get_with(address: SocketAddr, path: &str, secret: &Secret) -> anyhow::Result<Answer> {
+    let key = key::line(secret);
+    ask(address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{key}\r\nconnection: close\r\n\r\n"), b"")
 }
 
 /// A head of a POST with a body of JSON.
 pub(super) fn post_head(path: &str, bytes: usize) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{}\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n",
+        key::line(key::secret())
     )
 }
 

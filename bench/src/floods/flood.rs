@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use copydesk_common::key::Secret;
+use copydesk_domain::access::KeyKind;
 use sqlx::{Postgres, Transaction};
 
 use super::client;
@@ -37,6 +39,8 @@ pub(super) enum Flood {
     Fields,
     /// 4 clients with 16 MiB of numbers in place of requests
     Numbers,
+    /// 16 clients that try invented keys of the right form
+    Keys,
     /// 100 clients that read jobs while the table is locked: the pool is exhausted
     Pool,
 }
@@ -73,6 +77,12 @@ impl Flood {
             Self::Uploads => threads(UPLOADS, stop, move |stop| stalled_uploads(address, stop)),
             Self::Fields => repeated(4, address, batch_of_fields(), stop),
             Self::Numbers => repeated(4, address, numbers(), stop),
+            Self::Keys => threads(16, stop, move |stop| {
+                while !stop.load(Ordering::Acquire) {
+                    let _refused =
+                        client::get_with(address, "/api/jobs?business_id=good", &Secret::mint(KeyKind::Tenant));
+                }
+            }),
             Self::Pool => threads(100, stop, move |stop| {
                 while !stop.load(Ordering::Acquire) {
                     let _refused = client::get(address, "/api/jobs/01890000-0000-7000-8000-000000000000");

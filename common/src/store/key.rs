@@ -193,6 +193,14 @@ pub async fn list(store: &Store, reach: &Reach, cursor: Option<&KeyId>, limit: u
     rows.into_iter().map(|row| StoredKey::try_from(row).map(|stored| stored.key)).collect()
 }
 
+/// Whether no key was ever made.
+pub async fn none_was_made(store: &Store) -> Result<bool, StoreError> {
+    let query = || async {
+        sqlx::query_scalar!(r#"select not exists (select 1 from api_keys) as "none!""#).fetch_one(&store.pool).await
+    };
+    store.retry(query).await
+}
+
 /// Revokes a key for good. False if it does not exist; a revoked key stays as it is.
 pub async fn revoke(store: &Store, id: &KeyId) -> Result<bool, StoreError> {
     let query = || async {

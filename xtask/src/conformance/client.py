@@ -2,12 +2,12 @@
 
 import sys
 
-from copydesk_client import Client
+from copydesk_client import AuthenticatedClient
 from copydesk_client.api.generations import get_generation
 from copydesk_client.api.jobs import generate, get_job
 from copydesk_client.models import GenerateRequest, Generation, Job, JobStatus, Problem
 
-client = Client(base_url=sys.argv[1], timeout=70)
+client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2], timeout=70)
 
 job = generate.sync(client=client, body=GenerateRequest(business_id="company_123", topic="AI in Healthcare"))
 assert isinstance(job, Job), job

@@ -6,7 +6,7 @@ import type { JobEvents } from './client/types.gen';
 declare const process: { argv: string[]; exit(code: number): never };
 
 async function main() {
-  client.setConfig({ baseUrl: process.argv[2] });
+  client.setConfig({ baseUrl: process.argv[2], auth: process.argv[3] });
 
   const submitted = await generate({
     body: { business_id: 'company_123', topic: 'AI in Healthcare', format: 'Blog Article' },

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use chrono::Utc;
 use copydesk_simulator::Prompted;
-use reqwest::Client;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::outcome::Outcome;
 use super::{Build, CALL, SIZES, briefs, client, prompted, provider, setup};
 use crate::bench::Bench;
+use crate::key;
 use crate::measure::{Findings, Mark, Sheet};
 use crate::system::System;
 
@@ -58,7 +58,7 @@ async fn run(bench: &Bench, folder: &Path) -> anyhow::Result<Killed> {
     let (build, size) = (Build::this(bench), SIZES[0].min(bench.jobs));
     let folder = folder.join("kill");
     let mut system = System::start(&build.ground, &folder, "bench_economy_kill", setup(2, provider())).await?;
-    let (http, began, start) = (Client::new(), Utc::now(), Instant::now());
+    let (http, began, start) = (key::client().build()?, Utc::now(), Instant::now());
     client::ask_all(&http, &system, briefs::requests(size)).await?;
     tokio::time::sleep_until(start + bench.run_time() / 3).await;
     system.check()?;

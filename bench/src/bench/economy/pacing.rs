@@ -14,6 +14,7 @@ use super::outcome::decimal;
 use super::{Build, CALLS, briefs, client, prompted, provider, setup};
 use crate::bench::Bench;
 use crate::bench::quota::used;
+use crate::key;
 use crate::measure::{Findings, Mark, Sheet, quantile};
 use crate::system::System;
 
@@ -70,7 +71,7 @@ async fn run(bench: &Bench, folder: &Path) -> anyhow::Result<Paced> {
     let build = Build::this(bench);
     let folder = folder.join("pacing");
     let mut system = System::start(&build.ground, &folder, "bench_economy_pacing", setup(2, provider())).await?;
-    let (http, until) = (Client::new(), Instant::now() + bench.run_time());
+    let (http, until) = (key::client().build()?, Instant::now() + bench.run_time());
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
     let bulk = (BULK_A_MINUTE * bench.minutes.max(1.0)) as usize;
     let mut bodies = briefs::requests(bulk);

@@ -5,13 +5,13 @@ use std::path::Path;
 use chrono::Utc;
 use copydesk_simulator::{SimulatorConfig, parse_model_limits};
 use futures_util::future::try_join_all;
-use reqwest::Client;
 use tokio::time::Instant;
 
 use super::crew::Crew;
 use super::outcome::Outcome;
 use super::{Build, CALLS, OF_100, briefs, client, provider, setup};
 use crate::bench::Bench;
+use crate::key;
 use crate::measure::{Findings, Mark, Sheet};
 use crate::system::{Setup, System};
 
@@ -71,7 +71,7 @@ async fn run(bench: &Bench, folder: &Path, size: usize, of: Vec<(Build, Setup)>)
         systems.push((name, System::start(&build.ground, &folder.join(&slug), &database, setup).await?));
     }
     let runs = systems.into_iter().map(|(name, mut system)| async move {
-        let (http, began, until) = (Client::new(), Utc::now(), Instant::now() + bench.run_time());
+        let (http, began, until) = (key::client().build()?, Utc::now(), Instant::now() + bench.run_time());
         client::ask_all(&http, &system, briefs::requests(size)).await?;
         tokio::time::sleep_until(until).await;
         system.check()?;

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use copydesk_simulator::{Prompted, SimulatorConfig};
 use futures_util::future::try_join_all;
-use reqwest::Client;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::outcome::decimal;
 use super::{Build, MALFORMED, PROMPTS, briefs, client, prompted, setup};
 use crate::bench::Bench;
+use crate::key;
 use crate::measure::{Findings, Mark, Sheet, mean};
 use crate::system::System;
 
@@ -148,7 +148,7 @@ async fn run(bench: &Bench, folder: &Path, build: Build) -> anyhow::Result<Vec<C
     let folder = folder.join(format!("tokens_{}", build.name.to_lowercase()));
     let database = format!("bench_economy_tokens_{}", build.name.to_lowercase());
     let mut system = System::start(&build.ground, &folder, &database, setup).await?;
-    let http = Client::new();
+    let http = key::client().build()?;
     let briefs = briefs::briefs();
     let briefs = &briefs[..bench.jobs.div_ceil(FORMATS.len()).min(briefs.len())];
     for brief in briefs {

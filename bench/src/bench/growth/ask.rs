@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use reqwest::{Client, Method};
 use serde_json::Value;
 
+use crate::key;
 use crate::measure::growth::Lines;
 use crate::measure::quantile;
 
@@ -31,7 +32,7 @@ impl Ask {
 
     /// Makes it over and over; its p50 and p99 become lines.
     pub(super) async fn time(&self, url: &str, size: usize, lines: &mut Lines) -> anyhow::Result<()> {
-        let http = Client::new();
+        let http = key::client().build()?;
         for _ in 0..UNTIMED {
             self.once(&http, url).await?;
         }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::ask::{self, Ask};
 use crate::bench::Bench;
+use crate::key;
 use crate::measure::growth::Lines;
 use crate::measure::{Findings, Mark};
 use crate::system::{Setup, System};
@@ -42,7 +43,7 @@ pub(super) async fn measure(
     let mut passages: Vec<usize> = sizes.iter().map(|size| (size / JOBS_A_PASSAGE).clamp(1, MOST)).collect();
     passages.dedup();
     let mut lines = Lines::new("requests, passages of the business", &passages);
-    let (http, mut documents) = (Client::new(), 0);
+    let (http, mut documents) = (key::client().build()?, 0);
     for &size in &passages {
         let until = size.div_ceil(SECTIONS);
         stream::iter(documents..until)

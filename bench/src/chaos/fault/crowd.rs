@@ -10,7 +10,6 @@ use copydesk_common::queue::Queue;
 use copydesk_common::redis::Redis;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
-use reqwest::Client;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,6 +17,7 @@ use super::Fault;
 use super::blow::{self, Scene};
 use crate::chaos::Crowds;
 use crate::chaos::client::CROWDED;
+use crate::key;
 use crate::system::System;
 
 /// The beginning of the topics of jobs that are not due before the run is over.
@@ -81,14 +81,14 @@ impl Scene<'_> {
 
 async fn cap(system: &System, jobs_at_once: u32) -> anyhow::Result<()> {
     let url = format!("{}/api/ops/businesses/{CROWDED}/share", system.url());
-    let answer = Client::new().put(url).json(&json!({ "jobs_at_once": jobs_at_once })).send().await?;
+    let answer = key::client().build()?.put(url).json(&json!({ "jobs_at_once": jobs_at_once })).send().await?;
     ensure!(answer.status().is_success(), "a share was not set: {}", answer.status());
     Ok(())
 }
 
 /// Submits jobs that are due after the run.
 async fn stand(system: &System, jobs: usize) -> anyhow::Result<()> {
-    let (http, url) = (Client::new(), format!("{}/api/generate/batch", system.url()));
+    let (http, url) = (key::client().build()?, format!("{}/api/generate/batch", system.url()));
     let run_at = Utc::now() + TimeDelta::days(1);
     let mut left = jobs;
     while left > 0 {
