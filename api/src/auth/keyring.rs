@@ -3,8 +3,8 @@
 //! cannot be read, nothing is believed, and each key is looked up.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -42,6 +42,9 @@ const BETWEEN_TOUCHES: Duration = Duration::from_secs(60);
 /// Lookups that are overtaken by a change of keys are repeated.
 const LOOKUPS: u32 = 3;
 
+/// What times are counted from.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// Whom to believe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
@@ -62,6 +65,8 @@ pub(super) struct Holder {
     pub(super) ended: CancellationToken,
     /// When it was last used, in seconds since 1970.
     used: AtomicI64,
+    /// When its last lookup began, in ms since [`START`].
+    looked_up_ms: AtomicU64,
     /// The revision of keys at which it was read.
     revision: i64,
 }
@@ -75,6 +80,12 @@ enum Claim {
 }
 
 impl Holder {
+    /// A lookup tells as much as hearing of no change since.
+    fn is_fresh(&self) -> bool {
+        let at = Duration::from_millis(self.looked_up_ms.load(Ordering::Relaxed));
+        START.elapsed().saturating_sub(at) < BELIEVED
+    }
+
     fn has_expired(&self, now: DateTime<Utc>) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
@@ -93,10 +104,43 @@ impl Known {
         self.heard_at.is_some_and(|at| at.elapsed() < within)
     }
 
+    /// Remembers what was looked up. Streams of the same key go on, unless it has changed.
+    fn keep(&mut self, hash: Hash, read: Holder) -> Arc<Holder> {
+        if let Some(known) = self.holders.get(&hash) {
+            let is_same = known.key.grant == read.key.grant
+                && known.key.requests_per_minute == read.key.requests_per_minute
+                && known.until == read.until;
+            if is_same && !known.ended.is_cancelled() {
+                return Arc::clone(known);
+            }
+            known.ended.cancel();
+        }
+        let holder = Arc::new(read);
+        self.holders.insert(hash, Arc::clone(&holder));
+        holder
+    }
+
     /// Everything up to `began` was heard of.
     fn heard(&mut self, began: Instant) {
         self.heard_at = Some(began);
         self.holders.retain(|_, holder| !holder.ended.is_cancelled());
+    }
+}
+
+/// A request's turn to look a key up. The last one of those that wait for a key removes its place.
+struct Turn<'a> {
+    lookups: &'a Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
+    hash: Hash,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        // This one and the map's.
+        if Arc::strong_count(&self.turn) <= 2 {
+            lookups.remove(&self.hash);
+        }
     }
 }
 
@@ -108,12 +152,15 @@ pub struct Keyring(Arc<Parts>);
 struct Parts {
     store: Store,
     known: RwLock<Known>,
+    /// The lookups under way: requests with the same key wait for one, else a busy pool would get busier with each.
+    lookups: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Keyring {
     /// Starts to hear of changes, until `closing`. Says if there is no key at all.
     pub fn start(store: &Store, closing: CancellationToken, work: &TaskTracker) -> Self {
-        let keyring = Self(Arc::new(Parts { store: store.clone(), known: RwLock::default() }));
+        let keyring =
+            Self(Arc::new(Parts { store: store.clone(), known: RwLock::default(), lookups: Mutex::default() }));
         let kept = keyring.clone();
         work.spawn(async move {
             let listening = async {
@@ -138,7 +185,7 @@ impl Keyring {
         if let Some(holder) = self.believed(&hash, BELIEVED) {
             return used(holder);
         }
-        let found = timeout(LOOKUP_TIMEOUT, self.look_up(id.as_ref(), hash)).await;
+        let found = timeout(LOOKUP_TIMEOUT, self.look_up_once(id.as_ref(), hash)).await;
         match found.map_err(|_| ApiError::Unavailable(None)).and_then(|found| found) {
             Err(ApiError::Unavailable(_)) if trust == Trust::WhileAway => {
                 let away = || ApiError::Unavailable(None);
@@ -150,12 +197,30 @@ impl Keyring {
 
     fn believed(&self, hash: &Hash, within: Duration) -> Option<Arc<Holder>> {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.is_fresh(within) { known.holders.get(hash).cloned() } else { None }
+        let holder = known.holders.get(hash)?;
+        // One that has ended stays for metrics only.
+        let is_fresh = known.is_fresh(within) || (holder.is_fresh() && !holder.ended.is_cancelled());
+        is_fresh.then(|| Arc::clone(holder))
+    }
+
+    /// Looks a key up, unless another request has just done it.
+    async fn look_up_once(&self, id: Option<&KeyId>, hash: Hash) -> Result<Arc<Holder>, ApiError> {
+        let turn = {
+            let mut lookups = self.0.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(lookups.entry(hash).or_default())
+        };
+        let turn = Turn { lookups: &self.0.lookups, hash, turn };
+        let _mine = turn.turn.lock().await;
+        match self.believed(&hash, BELIEVED) {
+            Some(holder) => Ok(holder),
+            None => self.look_up(id, hash).await,
+        }
     }
 
     /// Reads a key, and hears of its changes from then on.
     async fn look_up(&self, id: Option<&KeyId>, hash: Hash) -> Result<Arc<Holder>, ApiError> {
         for _ in 0..LOOKUPS {
+            let began = START.elapsed();
             let holder = match id {
                 Some(id) => self.of_key(id, &hash).await?,
                 None => self.of_session(&hash).await?,
@@ -163,9 +228,9 @@ impl Keyring {
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             // What was read before a change that is already known may be what has changed.
             if holder.revision >= known.revision {
-                let holder = Arc::new(holder);
-                let kept = known.holders.entry(hash).or_insert_with(|| Arc::clone(&holder));
-                return Ok(Arc::clone(kept));
+                let holder = known.keep(hash, holder);
+                holder.looked_up_ms.store(u64::try_from(began.as_millis()).unwrap_or(0), Ordering::Relaxed);
+                return Ok(holder);
             }
         }
         Err(ApiError::Unavailable(None))
@@ -235,9 +300,10 @@ impl Keyring {
 
     /// Hears of changes, for ever.
     async fn listen(&self) {
+        let mut heartbeat = self.0.store.heartbeat();
         loop {
             let began = Instant::now();
-            match timeout(LOOK_TIMEOUT, store::key::revision(&self.0.store)).await {
+            match timeout(LOOK_TIMEOUT, heartbeat.key_revision()).await {
                 Ok(Ok(revision)) => self.hear(revision, began).await,
                 Ok(Err(error)) => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "changes of keys are not heard of")
@@ -342,8 +408,15 @@ impl Keyring {
 }
 
 fn holder(stored: StoredKey, until: Option<DateTime<Utc>>, claim: Claim) -> Holder {
-    let (ended, used) = (CancellationToken::new(), AtomicI64::new(clock::now().timestamp()));
-    Holder { key: stored.key, claim, until, ended, used, revision: stored.revision }
+    Holder {
+        key: stored.key,
+        claim,
+        until,
+        ended: CancellationToken::new(),
+        used: AtomicI64::new(clock::now().timestamp()),
+        looked_up_ms: AtomicU64::default(),
+        revision: stored.revision,
+    }
 }
 
 fn used(holder: Arc<Holder>) -> Result<Caller, ApiError> {

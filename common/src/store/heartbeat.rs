@@ -1,5 +1,5 @@
-//! Whether Postgres answers, asked on a connection of its own: a pool whose connections are all in
-//! use says nothing about Postgres.
+//! What is asked all the time, on a connection of its own: a pool whose connections are all in use
+//! says nothing about Postgres, and must not keep a revocation from being heard of.
 
 use std::sync::Arc;
 
@@ -26,12 +26,25 @@ impl Heartbeat {
     /// Fails if Postgres does not answer. Takes as long as Postgres does: a caller that gives up
     /// drops the connection.
     pub async fn beat(&mut self) -> Result<(), StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
-        };
+        let mut connection = self.take().await?;
         connection.ping().await?;
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// The number of changes of keys so far. The same holds for it.
+    pub async fn key_revision(&mut self) -> Result<i64, StoreError> {
+        let mut connection = self.take().await?;
+        let revision = sqlx::query_scalar!("select revision from key_revision").fetch_one(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(revision)
+    }
+
+    /// The connection is put back only after an answer.
+    async fn take(&mut self) -> Result<PgConnection, StoreError> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => Ok(self.options.connect().await?),
+        }
     }
 }

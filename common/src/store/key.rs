@@ -256,8 +256,3 @@ pub async fn touch(store: &Store, used: &[(KeyId, DateTime<Utc>)]) -> Result<(),
     store.retry(query).await?;
     Ok(())
 }
-
-/// The revision of all keys. Not repeated after a failure: the caller asks again anyway.
-pub async fn revision(store: &Store) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!("select revision from key_revision").fetch_one(&store.pool).await?)
-}
