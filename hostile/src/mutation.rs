@@ -118,6 +118,10 @@ const WORDS: &[&str] = &[
     "<block xMin=\"",
     "<line>",
     "<word xMin=\"1\" yMin=\"2\" xMax=\"3\" yMax=\"4\">",
+    "<outline>",
+    "</outline>",
+    "<item page=\"1\">",
+    "</item>",
 ];
 
 /// A file of the type with this extension, changed at random. Text types get text.

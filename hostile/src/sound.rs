@@ -4,7 +4,8 @@ use crate::docx::{self, MAIN, document, paragraph};
 use crate::pdf::{self, FONT, FONTS, stream};
 use crate::{html, pieces};
 
-/// A sound file of the type with this extension: `html`, `md`, `pdf` or `docx`.
+/// A sound file of the type with this extension: `html`, `md`, `pdf` or `docx`; or what poppler's
+/// programs print of a PDF, `layout` or `outline`.
 ///
 /// # Panics
 /// There is no such type.
@@ -14,6 +15,8 @@ pub fn sound(extension: &str) -> Vec<u8> {
         "md" => text(),
         "pdf" => portable(),
         "docx" => docx::archive(&parts()),
+        "layout" => layout(),
+        "outline" => outline(),
         other => panic!("there is no type {other}"),
     }
 }
@@ -70,6 +73,41 @@ fn portable() -> Vec<u8> {
         objects.push((11 + 2 * n, stream(lines.as_bytes(), "")));
     }
     pdf::file(&objects)
+}
+
+/// As `pdftotext -bbox-layout` prints it.
+fn layout() -> Vec<u8> {
+    let word = |text: &str| format!("<word xMin=\"72.0\" yMin=\"60.5\" xMax=\"99.25\" yMax=\"72.5\">{text}</word>\n");
+    let line = |n| {
+        let words: String = sentence(n).split(' ').map(word).collect();
+        format!(
+            "<line xMin=\"72.0\" yMin=\"60.5\" xMax=\"540.0\" yMax=\"72.5\">\n{words}{}</line>\n",
+            word("A&amp;&#246;")
+        )
+    };
+    let page = |_| {
+        let lines = pieces(5, line);
+        format!(
+            "<page width=\"612.0\" height=\"792.0\">\n<flow>\n<block xMin=\"72.0\">\n{lines}</block>\n</flow>\n</page>\n"
+        )
+    };
+    let head = "<!DOCTYPE html><html xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<title></title>\n</head>\n<body>\n<doc>\n";
+    format!("{head}{}</doc>\n</body>\n</html>\n", pieces(3, page)).into_bytes()
+}
+
+/// As `pdftohtml -xml` prints it, behind the text of a page.
+fn outline() -> Vec<u8> {
+    let text = |n| {
+        let text = sentence(n);
+        format!("<text top=\"1{n}\" left=\"72\" width=\"400\" height=\"18\" font=\"0\"><b>{n}.</b> {text}</text>\n")
+    };
+    let item = |n| {
+        let inner = format!("<outline>\n<item page=\"2\">Prices &amp; {n}</item>\n</outline>\n");
+        format!("<item page=\"{}\">{n}. {}</item>\n{inner}", n % 2 + 1, sentence(n))
+    };
+    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE pdf2xml SYSTEM \"pdf2xml.dtd\">\n<pdf2xml>\n<page number=\"1\">\n";
+    let (page, items) = (pieces(6, text), pieces(6, item));
+    format!("{head}{page}</page>\n<outline>\n{items}</outline>\n</pdf2xml>\n").into_bytes()
 }
 
 /// The parts of a sound Word file.

@@ -28,6 +28,19 @@ pub(crate) use warnings::Warnings;
 /// The program that reads PDFs.
 pub const PDF_PROGRAM: &str = pdf::PROGRAM;
 
+/// Reads what the program prints of the layout of a PDF. For the fuzzer.
+#[doc(hidden)]
+pub fn read_layout(xml: &[u8]) {
+    pdf::read_layout(xml);
+}
+
+/// Reads what the program prints of the outline of a PDF, and looks for its entries in a text. For
+/// the fuzzer.
+#[doc(hidden)]
+pub fn read_outline(xml: &[u8]) {
+    pdf::read_outline(xml);
+}
+
 /// A document as it was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {

@@ -30,10 +30,10 @@ const MAX_TIME: Duration = Duration::from_secs(180);
 /// As the process that reads documents has it.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// A type of file.
+/// A type of file, or of what programs print for its reader.
 struct Target {
     extension: &'static str,
-    media_type: MediaType,
+    read: fn(Vec<u8>),
     /// How many cases a run of the tests makes.
     cases: u64,
 }
@@ -51,9 +51,9 @@ impl Target {
         while until.map_or(case < self.cases, |until| Instant::now() < until) {
             let bytes = mutated(&mut Rng::seed_from_u64(seed.wrapping_mul(1 << 40).wrapping_add(case)), self.extension);
             std::fs::write(&path, &bytes).unwrap();
-            let (at, upload) = (Instant::now(), self.upload(bytes));
+            let at = Instant::now();
             watch.case_begins();
-            let outcome = catch_unwind(AssertUnwindSafe(|| drop(copydesk_reader::read(&upload))));
+            let outcome = catch_unwind(AssertUnwindSafe(|| (self.read)(bytes)));
             assert!(outcome.is_ok(), "case {case} of seed {seed} panics the reader: see {}", path.display());
             slowest = slowest.max((at.elapsed(), case));
             case += 1;
@@ -66,12 +66,15 @@ impl Target {
             took.as_secs_f64()
         );
     }
+}
 
-    fn upload(&self, bytes: Vec<u8>) -> Upload {
-        let body =
-            if self.media_type.is_text() { Body::Text(String::from_utf8(bytes).unwrap()) } else { Body::File(bytes) };
-        Upload { title: "A file".into(), media_type: self.media_type, body }
-    }
+fn text(media_type: MediaType, bytes: Vec<u8>) {
+    read(media_type, Body::Text(String::from_utf8(bytes).unwrap()));
+}
+
+fn read(media_type: MediaType, body: Body) {
+    // Whether it can be used is not asked here.
+    let _ = copydesk_reader::read(&Upload { title: "A file".into(), media_type, body });
 }
 
 /// Ends the process when a case takes too long: a reader that hangs cannot be stopped otherwise.
@@ -124,20 +127,30 @@ fn fuzz(target: Target) {
 
 #[test]
 fn html_does_no_harm() {
-    fuzz(Target { extension: "html", media_type: MediaType::Html, cases: 150 });
+    fuzz(Target { extension: "html", read: |bytes| text(MediaType::Html, bytes), cases: 150 });
 }
 
 #[test]
 fn markdown_does_no_harm() {
-    fuzz(Target { extension: "md", media_type: MediaType::Markdown, cases: 200 });
+    fuzz(Target { extension: "md", read: |bytes| text(MediaType::Markdown, bytes), cases: 200 });
 }
 
 #[test]
 fn pdf_does_no_harm() {
-    fuzz(Target { extension: "pdf", media_type: MediaType::Pdf, cases: 150 });
+    fuzz(Target { extension: "pdf", read: |bytes| read(MediaType::Pdf, Body::File(bytes)), cases: 150 });
 }
 
 #[test]
 fn docx_does_no_harm() {
-    fuzz(Target { extension: "docx", media_type: MediaType::Docx, cases: 500 });
+    fuzz(Target { extension: "docx", read: |bytes| read(MediaType::Docx, Body::File(bytes)), cases: 500 });
+}
+
+#[test]
+fn layout_of_a_pdf_does_no_harm() {
+    fuzz(Target { extension: "layout", read: |bytes| copydesk_reader::read_layout(&bytes), cases: 500 });
+}
+
+#[test]
+fn outline_of_a_pdf_does_no_harm() {
+    fuzz(Target { extension: "outline", read: |bytes| copydesk_reader::read_outline(&bytes), cases: 500 });
 }

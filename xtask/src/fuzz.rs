@@ -8,9 +8,9 @@ use crate::{build, process, screen};
 
 /// Change sound documents at random, and look for one that makes a reader panic or hang.
 ///
-/// HTML, Markdown, PDF and Word files are changed at the same time, each for as long. Stops at the
-/// first that a reader does not withstand, and names the file that it left in target/tmp. The tests
-/// run a few hundred changes of each type.
+/// HTML, Markdown, PDF and Word files, and what poppler's programs print of a PDF, are changed at
+/// the same time, each for as long. Stops at the first that a reader does not withstand, and names
+/// the file that it left in target/tmp. The tests run a few hundred changes of each type.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fuzz {
     /// How long, in minutes
@@ -19,7 +19,8 @@ pub(crate) struct Fuzz {
     /// The seed of the changes [default: a new one, which is printed]
     #[arg(long)]
     seed: Option<u32>,
-    /// Only the types whose names contain this: html, markdown, pdf or docx
+    /// Only the types whose names contain this: html, markdown, pdf, docx, layout
+    /// or outline
     #[arg(value_name = "TYPE")]
     name: Option<String>,
 }

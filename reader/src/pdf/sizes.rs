@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::io::{BufReader, Read as _};
 
-use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
 
-use super::tool::Tool;
+use super::tool::{PROGRAM, Tool};
+use super::xml;
 
 /// The most that is read of the program's layout, in bytes: about 100 a word.
 const MAX_LAYOUT_BYTES: u64 = 96 * 1024 * 1024;
@@ -21,7 +21,8 @@ impl Sizes {
     /// Asks the program for the layout of up to `pages` pages.
     pub(super) fn read(file: &[u8], pages: usize) -> Self {
         let pages = pages.to_string();
-        let Ok(mut tool) = Tool::start(&["-bbox-layout", "-q", "-enc", "UTF-8", "-l", &pages], file) else {
+        let Ok(mut tool) = Tool::start(PROGRAM, None, &["-bbox-layout", "-q", "-enc", "UTF-8", "-l", &pages], file)
+        else {
             return Self::default();
         };
         let mut sizes = Self::default();
@@ -35,7 +36,7 @@ impl Sizes {
         self.0.get(&(page, key(line))).copied().unwrap_or(0)
     }
 
-    fn learn(&mut self, layout: impl std::io::BufRead) -> Result<(), quick_xml::Error> {
+    pub(super) fn learn(&mut self, layout: impl std::io::BufRead) -> Result<(), quick_xml::Error> {
         let mut layout = Reader::from_reader(layout);
         layout.config_mut().check_end_names = false;
         let (mut buffer, mut page, mut line) = (Vec::new(), 0_usize, String::new());
@@ -58,11 +59,7 @@ impl Sizes {
                     "page" => page += 1,
                     _ => {}
                 },
-                Event::Text(text) if in_word => line.push_str(&text.xml_content(XmlVersion::Implicit1_0)),
-                Event::GeneralRef(entity) if in_word => match entity.resolve_char_ref() {
-                    Ok(Some(c)) => line.push(c),
-                    _ => line.push_str(resolve_predefined_entity(&entity).unwrap_or_default()),
-                },
+                event if in_word => xml::push_text(&mut line, &event),
                 _ => {}
             }
             buffer.clear();

@@ -9,7 +9,7 @@ use crate::Unusable;
 use crate::tests::{from_file, paths, read_file};
 
 /// A PDF with a page for each list of lines. A line has a size in points and a text.
-fn pdf(pages: &[Vec<(i64, String)>]) -> Document {
+pub(super) fn pdf(pages: &[Vec<(i64, String)>]) -> Document {
     let mut document = Document::with_version("1.5");
     let tree = document.new_object_id();
     let font = document.add_object(dictionary! {
@@ -43,7 +43,7 @@ fn pdf(pages: &[Vec<(i64, String)>]) -> Document {
     document
 }
 
-fn bytes(mut document: Document) -> Vec<u8> {
+pub(super) fn bytes(mut document: Document) -> Vec<u8> {
     let mut bytes = Vec::new();
     document.save_to(&mut bytes).unwrap();
     bytes

@@ -1,4 +1,5 @@
-//! poppler's `pdftotext`, which reads a PDF from its standard input.
+//! poppler's programs, which read a PDF from their standard input: `pdftotext`, and others that
+//! come with it.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,13 +11,13 @@ use nix::sys::signal::Signal;
 use super::FORMAT;
 use crate::Unusable;
 
-/// The program. Debian and its like have it in `poppler-utils`, brew in `poppler`.
+/// The program that tells the text. Debian and its like have it in `poppler-utils`, brew in `poppler`.
 pub(crate) const PROGRAM: &str = "pdftotext";
-/// The most memory that the program may map, in KiB: with the process that reads it is beside, less
+/// The most memory that a program may map, in KiB: with the process that reads it is beside, less
 /// than two such pairs and a worker may take together.
 const MAX_MEMORY_KIB: u64 = 320 * 1024;
-/// Lowers the limit that the program inherits. macOS refuses that.
-const SCRIPT: &str = r#"ulimit -v "$0" 2>/dev/null; exec "$@""#;
+/// Lowers the limits that the program inherits: memory, which macOS refuses, and processor time.
+const SCRIPT: &str = r#"ulimit -v "$0" 2>/dev/null; [ -z "$1" ] || ulimit -t "$1"; shift; exec "$@""#;
 /// The shell's status where it does not find the program.
 const NOT_FOUND: i32 = 127;
 /// How much of what the program complains about is kept, in bytes.
@@ -31,10 +32,12 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    /// Starts the program with `arguments` on a file.
-    pub(super) fn start(arguments: &[&str], file: &[u8]) -> Result<Self, Unusable> {
+    /// Starts `program` with `arguments` on a file. It may take `seconds` of processor time, else
+    /// what this process may take.
+    pub(super) fn start(program: &str, seconds: Option<u8>, arguments: &[&str], file: &[u8]) -> Result<Self, Unusable> {
+        let seconds = seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
         let child = Command::new("sh")
-            .args(["-c", SCRIPT, &MAX_MEMORY_KIB.to_string(), PROGRAM])
+            .args(["-c", SCRIPT, &MAX_MEMORY_KIB.to_string(), &seconds, program])
             .args(arguments)
             .args(["-", "-"])
             .stdin(Stdio::piped())
