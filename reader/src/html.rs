@@ -22,6 +22,7 @@ pub(super) fn markdown(html: &str) -> Result<String, Unusable> {
     depth::check_tree(&page)?;
     let is_article = content::says_it_is_an_article(&page);
     clean::remove_noise(&page);
+    depth::flatten(&page);
     tables::dissolve_layout(&page);
     let content = content::main_content(&page, is_article);
     converter().convert(&content).map_err(|error| Unusable::Damaged("HTML", error.into()))

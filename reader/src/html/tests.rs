@@ -252,3 +252,52 @@ fn nesting_is_bounded_and_left_out_ends_are_no_nesting() {
     let nested = format!("{}Deep.{}", "<div>".repeat(MAX_DEPTH - 1), "</div>".repeat(MAX_DEPTH - 1));
     assert_eq!(markdown(&nested).unwrap(), "Deep.");
 }
+
+/// How many characters all elements of a page hold, each of them with what it is within: what looks
+/// at the text of each element takes that long.
+fn work(page: &Document) -> usize {
+    page.select("*").nodes().iter().map(|node| node.text().chars().count()).sum()
+}
+
+#[test]
+fn a_text_deep_inside_costs_little_more_than_a_flat_one() {
+    // A part of each level, around the next.
+    for (open, close) in [
+        ("<div>", "</div>"),
+        ("<div><p>Level.</p>", "</div>"),
+        ("<section><h2>Level.</h2>", "</section>"),
+        ("<blockquote>Level.", "</blockquote>"),
+        ("<ul><li>Level.", "</ul>"),
+        ("<table><tr><td>Level.<td>", "</table>"),
+        ("<article class=x><header>Level.</header>", "</article>"),
+        ("<font>Level.", "</font>"),
+        ("<form></form><center><dl><dd>Level.", "</dl></center>"),
+        ("<x-y hidden=until-found>Level.", "</x-y>"),
+    ] {
+        let levels = (MAX_DEPTH - 20) / open.matches('<').count();
+        let text = format!("{}Two <b>ends</b>.", paragraphs(30, "the quay"));
+        let html = format!("{}<i>First</i>{text}{}", open.repeat(levels), close.repeat(levels));
+        let page = parse(&html);
+        let words = |page: &Document| page.text().split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        let (before, expected) = (work(&page), words(&page).replace(' ', ""));
+        depth::flatten(&page);
+        assert_eq!(words(&page).replace(' ', ""), expected, "{open}");
+        let most = page.text().chars().count() * (depth::MAX_SHAPED_DEPTH + 10);
+        assert!(before > most && work(&page) <= most, "{open}: {before}, {}, {most}", work(&page));
+        let read = markdown(&html).unwrap();
+        assert!(
+            read.contains("Sentence 29 of the text about the quay") && read.contains("Two ends."),
+            "{open}: {read}"
+        );
+        assert!(read.len() < 40 * html.len(), "{open}: {}", read.len());
+    }
+}
+
+#[test]
+fn words_of_what_is_dissolved_stay_apart() {
+    let levels = depth::MAX_SHAPED_DEPTH;
+    let page = format!("{}<ul><li>One<li>Two<b>Three</b></ul><p>Four", "<div>".repeat(levels));
+    assert_eq!(markdown(&page).unwrap().split_whitespace().collect::<Vec<_>>(), ["One", "TwoThree", "Four"]);
+    let page = format!("{}<ul><li>One<li>Two<b>Three</b></ul>", "<div>".repeat(levels - 10));
+    assert_eq!(markdown(&page).unwrap(), "- One\n- Two**Three**");
+}
