@@ -89,6 +89,8 @@ named_enum! {
         Garbled = "garbled_text",
         /// Pages without readable text: images, perhaps.
         PagesWithoutText = "pages_without_text",
+        /// The main text of a page cannot be told from its menus, lists of links and teasers.
+        MainTextUnclear = "main_text_unclear",
         /// Another document has, or had, the same `external_id` in another form of Unicode.
         SameExternalId = "same_external_id",
     }

@@ -14,9 +14,9 @@ use html5ever::tendril::TendrilSink;
 use html5ever::tree_builder::TreeBuilderOpts;
 use html5ever::{ParseOpts, parse_document};
 
-use super::Unusable;
+use super::{Unusable, Warnings};
 
-pub(super) fn markdown(html: &str) -> Result<String, Unusable> {
+pub(super) fn markdown(html: &str, warnings: &mut Warnings) -> Result<String, Unusable> {
     depth::check(html)?;
     let page = parse(html);
     depth::check_tree(&page)?;
@@ -24,7 +24,7 @@ pub(super) fn markdown(html: &str) -> Result<String, Unusable> {
     clean::remove_noise(&page);
     depth::flatten(&page);
     tables::dissolve_layout(&page);
-    let content = content::main_content(&page, is_article);
+    let content = content::main_content(&page, is_article, warnings);
     converter().convert(&content).map_err(|error| Unusable::Damaged("HTML", error.into()))
 }
 

@@ -95,7 +95,7 @@ fn convert(upload: &Upload, warnings: &mut Warnings) -> Result<String, Unusable>
     match (&upload.body, upload.media_type) {
         (Body::Text(text), _) if is_binary(text) => Err(Unusable::Binary),
         (Body::Text(text), MediaType::Markdown) => Ok(markdown::markdown(text)),
-        (Body::Text(text), MediaType::Html) => html::markdown(text),
+        (Body::Text(text), MediaType::Html) => html::markdown(text, warnings),
         (Body::Text(text), _) => Ok(text.replace("\r\n", "\n")),
         (Body::File(file), MediaType::Pdf) => pdf::markdown(file, warnings),
         (Body::File(file), MediaType::Docx) => docx::markdown(file),

@@ -27,6 +27,13 @@ impl Warnings {
         self.0.push(DocumentWarning { code: DocumentWarningCode::PagesWithoutText, detail });
     }
 
+    /// A page was taken whole, with its menus or teasers.
+    pub(crate) fn main_text_unclear(&mut self) {
+        let detail = "The main text of the page cannot be told from its menus, lists of links and teasers: all of it is \
+            used. Send the main text alone if the rest matters, as HTML of its own, Markdown or plain text.";
+        self.0.push(DocumentWarning { code: DocumentWarningCode::MainTextUnclear, detail: detail.to_owned() });
+    }
+
     /// Looks at the whole text.
     pub(crate) fn look_at(&mut self, text: &str) {
         if let Some(what) = garbled(text) {

@@ -4,6 +4,8 @@
 use dom_query::{Document, NodeRef, Selection};
 use dom_smoothie::{Config, Readability};
 
+use crate::Warnings;
+
 /// A page with less text than this is taken whole, in letters and digits: about 150 words.
 const SHORT_PAGE: usize = 750;
 /// An extract of an article with less text than this is not trusted where the page shows much more:
@@ -13,13 +15,19 @@ const SHORT_EXTRACT: usize = 250;
 const MIN_SHARE: usize = 80;
 /// The share of the page's text that `<main>` has at least, in percent.
 const MIN_MAIN_SHARE: usize = 45;
+/// Whether the main text cannot be told where a page is taken whole: the share of it that links are,
+/// in percent, where an extract was not trusted, and where none was tried.
+const MAX_LINK_SHARE_OF_PARTS: usize = 15;
+const MAX_LINK_SHARE: usize = 50;
+/// The fewest letters and digits of links of which that is said.
+const MIN_LINK_LETTERS: usize = 250;
 /// The fewest links of a menu.
 const MIN_MENU_LINKS: usize = 3;
 /// Parts of the site.
 const SITE: &str = "footer, aside, [role=contentinfo], [role=complementary], [role=banner]";
 
 /// The main content, as HTML.
-pub(super) fn main_content(page: &Document, is_article: bool) -> String {
+pub(super) fn main_content(page: &Document, is_article: bool, warnings: &mut Warnings) -> String {
     let title = title(page);
     let body = body(page);
     let shown = letters(&body.root());
@@ -30,7 +38,13 @@ pub(super) fn main_content(page: &Document, is_article: bool) -> String {
         found * 100 >= shown * MIN_SHARE || (is_article && found >= SHORT_EXTRACT)
     };
     let extract = (is_article || shown >= SHORT_PAGE).then(|| extract(page, is_article)).flatten();
-    let content = extract.filter(is_enough).unwrap_or(body);
+    let has_parts = extract.is_some();
+    let content = extract.filter(is_enough).unwrap_or_else(|| {
+        if is_unclear(&body, has_parts) {
+            warnings.main_text_unclear();
+        }
+        body
+    });
     if let Some(title) = title {
         put_on_top(&content, &title);
     }
@@ -88,6 +102,13 @@ fn body(page: &Document) -> Document {
     main.map_or(body, Document::from)
 }
 
+/// Whether so much of a page that is taken whole is links that its text may be lost among them.
+fn is_unclear(body: &Document, has_parts: bool) -> bool {
+    let links = letters_of_links(&body.root());
+    let most = if has_parts { MAX_LINK_SHARE_OF_PARTS } else { MAX_LINK_SHARE };
+    links >= MIN_LINK_LETTERS && links * 100 > all_letters(&body.root()) * most
+}
+
 /// Whether a list is a menu: it has nothing but links, and belongs to no part of the content.
 fn is_menu(list: &NodeRef) -> bool {
     let links = Selection::from(*list).select("a").length();
@@ -100,9 +121,15 @@ fn is_within(node: &NodeRef, names: &[&str]) -> bool {
 
 /// The letters and digits outside links: menus are links, text is not.
 fn letters(node: &NodeRef) -> usize {
-    let count = |node: &NodeRef| node.text().chars().filter(|c| c.is_alphanumeric()).count();
-    let links: usize = Selection::from(*node).select("a, head").nodes().iter().map(count).sum();
-    count(node).saturating_sub(links)
+    all_letters(node).saturating_sub(letters_of_links(node))
+}
+
+fn all_letters(node: &NodeRef) -> usize {
+    node.text().chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+fn letters_of_links(node: &NodeRef) -> usize {
+    Selection::from(*node).select("a, head").nodes().iter().map(all_letters).sum()
 }
 
 /// The heading that is the title of the page: the longest that is in its `<title>`, else the first

@@ -5,6 +5,10 @@
 use super::depth::MAX_DEPTH;
 use super::*;
 
+fn markdown(html: &str) -> Result<String, Unusable> {
+    super::markdown(html, &mut Warnings::default())
+}
+
 /// Each page and the Markdown of it.
 fn check(cases: &[(&str, &str)]) {
     for (page, expected) in cases {
@@ -300,4 +304,28 @@ fn words_of_what_is_dissolved_stay_apart() {
     assert_eq!(markdown(&page).unwrap().split_whitespace().collect::<Vec<_>>(), ["One", "TwoThree", "Four"]);
     let page = format!("{}<ul><li>One<li>Two<b>Three</b></ul>", "<div>".repeat(levels - 10));
     assert_eq!(markdown(&page).unwrap(), "- One\n- Two**Three**");
+}
+
+#[test]
+fn a_page_of_which_the_text_is_lost_among_links_is_told() {
+    let links = |n: usize| format!("<div>{}</div>", "<a href=/x>Another story of today</a> ".repeat(n));
+    let teasers = |n: usize| format!("<div class=related>{}{}</div>", links(n), paragraphs(10, "other news"));
+    let story = |n: usize| format!("<div id=story><h2>Lamps</h2>{}</div>", paragraphs(n, "lamps"));
+    for (page, is_told) in [
+        // An extract that is too small: with and without links around it.
+        (format!("{}{}", story(20), teasers(30)), true),
+        (format!("{}{}", story(20), teasers(2)), false),
+        // Short pages.
+        (format!("{}{}", story(2), links(30)), true),
+        (format!("{}{}", story(8), links(15)), false),
+        (links(5), false),
+        // The main text is told from its surroundings.
+        (format!("{}<nav>{}</nav>", story(20), links(60)), false),
+        (format!("{}{}", story(40), links(60)), false),
+    ] {
+        let mut warnings = Warnings::default();
+        super::markdown(&page, &mut warnings).unwrap();
+        let codes: Vec<_> = warnings.into_inner().iter().map(|warning| warning.code.as_str()).collect();
+        assert_eq!(codes == ["main_text_unclear"], is_told, "{codes:?} {page}");
+    }
 }
