@@ -1,13 +1,16 @@
 //! What may be quoted: whole sentences out of the passages, freed of Markdown, each with its number.
 //! Never changes a sentence beyond its markup: a quotation must be found in its source.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 
+use super::desk;
 use crate::prompt::Passage;
 
 const MIN_WORDS: usize = 5;
 const MAX_WORDS: usize = 45;
+/// More sentences that differ only in their figures are not quoted, as no writer copies a whole timetable.
+const MAX_ALIKE: usize = 6;
 /// A full stop after these ends no sentence.
 const ABBREVIATIONS: [&str; 20] = [
     "e.g", "i.e", "etc", "vs", "cf", "dr", "mr", "mrs", "ms", "prof", "st", "no", "inc", "ltd", "co", "corp", "fig",
@@ -56,9 +59,22 @@ struct Source {
 }
 
 impl Material {
-    /// The business's own passages come first.
+    /// The business's own passages come first. What several sentences say is quoted once, also where they follow
+    /// each other in one passage.
     pub(super) fn of(passages: &[Passage]) -> Self {
-        let source = |passage: &Passage| Source { n: passage.n, sentences: sentences(&passage.text).into() };
+        let (mut said, mut alike) = (HashSet::new(), HashMap::<String, usize>::new());
+        let mut is_new = |sentence: &String| {
+            let key = desk::key(sentence);
+            let without_figures = key.chars().filter(|c| !c.is_numeric()).collect();
+            let count = alike.entry(without_figures).or_default();
+            let is_new = *count < MAX_ALIKE && said.insert(key);
+            *count += usize::from(is_new);
+            is_new
+        };
+        let source = |passage: &Passage| {
+            let sentences = sentences(&passage.text).into_iter().filter(&mut is_new).collect();
+            Source { n: passage.n, sentences }
+        };
         let (own, web): (Vec<_>, Vec<_>) = passages.iter().partition(|passage| passage.own);
         Self { sources: own.into_iter().chain(web).map(source).collect(), next: 0 }
     }
@@ -275,6 +291,19 @@ mod tests {
             "Quoted text is text like any other.",
         ];
         assert_eq!(sentences(MARKDOWN), expected);
+    }
+
+    #[test]
+    fn what_passages_say_again_and_again_is_quoted_once() {
+        let leaves = "The ferry leaves at seven in the morning. ".repeat(30);
+        let timetable: String =
+            (0..30).map(|n| format!("Ferry {n} leaves the harbour at {} o'clock. ", n % 12 + 1)).collect();
+        let passage = |n, text: &str| Passage { n, own: true, title: "Ferries".into(), text: text.into() };
+        let mut material = Material::of(&[passage(1, &leaves), passage(2, &timetable), passage(3, &leaves)]);
+        let runs = std::iter::from_fn(|| Some(material.run(&[], 3, |_| true)).filter(|run| !run.is_empty()));
+        let quoted: Vec<String> = runs.flatten().collect();
+        assert_eq!(quoted[0], "The ferry leaves at seven in the morning [1].");
+        assert_eq!(quoted.len(), 1 + MAX_ALIKE, "{quoted:?}");
     }
 
     #[test]
