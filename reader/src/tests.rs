@@ -135,3 +135,17 @@ fn one_long_line_is_cut_within_seconds() {
     let headings: String = (0..30_000).map(|n| format!("# {n}\nText {n}.\n")).collect();
     assert!(matches!(reason(MediaType::Markdown, &headings), Unusable::TooManyPassages(_)));
 }
+
+#[test]
+fn a_garbled_text_is_used_and_told() {
+    let sound = "Our clinics open at eight in the morning on weekdays, and patients have their findings on the same day, \
+        whoever read their scan for them that morning.";
+    let garbled: String = sound.chars().filter(|c| !c.is_whitespace()).flat_map(|c| [c, ' ']).collect();
+    for kind in [MediaType::Plain, MediaType::Markdown, MediaType::Html] {
+        for (text, expected) in [(sound, &[][..]), (&garbled, &["garbled_text"])] {
+            let read = read(&upload(kind, Body::Text(text.into()))).unwrap();
+            let codes: Vec<_> = read.warnings.iter().map(|warning| warning.code.as_str()).collect();
+            assert_eq!((codes.as_slice(), read.chunks.len()), (expected, 1), "{kind}: {text}");
+        }
+    }
+}

@@ -118,7 +118,9 @@ impl<'s> Body<'s> {
     }
 
     pub(super) fn begin(&mut self, element: Element, tag: &BytesStart<'_>) {
-        if element == Element::Left || self.left > 0 {
+        // A text box is as hidden as the run that it stands in.
+        let is_hidden_box = element == Element::TextBox && self.run == Some(true);
+        if element == Element::Left || self.left > 0 || is_hidden_box {
             self.left += 1;
             // The notes of what must not be read must not be read either.
             match element {
@@ -133,11 +135,7 @@ impl<'s> Body<'s> {
             Element::Table => self.frames.push(Frame::Table(Vec::new())),
             Element::Row => self.frames.push(Frame::Row(Vec::new())),
             Element::Cell => self.frames.push(Frame::Cell(Vec::new())),
-            Element::TextBox => {
-                // The run around it goes on after it.
-                self.run = None;
-                self.frames.push(Frame::Story(Story::default()));
-            }
+            Element::TextBox => self.frames.push(Frame::Story(Story::default())),
             Element::Note => self.begin_note(tag),
             Element::Run => self.run = Some(self.style().is_hidden == Some(true)),
             Element::Text => self.in_text = true,

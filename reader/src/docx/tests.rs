@@ -167,6 +167,11 @@ fn what_is_hidden_deleted_or_moved_away_stays_out() {
         format!("<w:del>{}</w:del>", with("")),
         format!("<w:moveFrom>{}</w:moveFrom>", with("")),
         "<w:r><w:instrText>Margin. </w:instrText></w:r>".to_owned(),
+        // A text box in a hidden run, and what comes after it in that run.
+        format!(
+            "<w:r><w:rPr><w:vanish/></w:rPr><w:txbxContent>{}</w:txbxContent><w:t>Margin. </w:t></w:r>",
+            said("Margin.")
+        ),
         "<w:r><w:ruby><w:rt><w:r><w:t>Margin. </w:t></w:r></w:rt></w:ruby></w:r>".to_owned(),
     ] {
         assert_eq!(text_of(&paragraph(&format!("{hidden}{seen}")), &styles), "Seen.", "{hidden}");
@@ -197,10 +202,15 @@ fn notes_stand_after_what_refers_to_them_each_once() {
         note(3, "Its reference was deleted."),
         unreferred,
     );
-    let endnotes = format!(r#"<w:endnotes><w:endnote w:id="1">{}</w:endnote></w:endnotes>"#, said("Since 1960."));
+    let endnote = |id: u8, text: &str| format!(r#"<w:endnote w:id="{id}">{}</w:endnote>"#, said(text));
+    let endnotes = format!(
+        "<w:endnotes>{}{}</w:endnotes>",
+        endnote(1, "Since 1960."),
+        endnote(2, "Its reference was deleted, too.")
+    );
     let refer = |kind: &str, id: u8| format!(r#"<w:r><w:{kind}Reference w:id="{id}"/></w:r>"#);
     let first = paragraph(&format!("{}{}{}", run("We sail."), refer("footnote", 1), refer("endnote", 1)));
-    let deleted = paragraph(&format!("<w:del>{}</w:del>", refer("footnote", 3)));
+    let deleted = paragraph(&format!("<w:del>{}{}</w:del>", refer("footnote", 3), refer("endnote", 2)));
     let table = format!(
         "<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>",
         paragraph(&format!("{}{}{}", run("40 euro"), refer("footnote", 2), refer("footnote", 1)))

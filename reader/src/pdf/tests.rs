@@ -120,6 +120,7 @@ fn the_text_of_all_pages_together_is_bounded() {
 #[test]
 fn pages_without_text_are_told() {
     let mut pages = handbook_pages();
+    assert_eq!(from_file(MediaType::Pdf, bytes(pdf(&pages))).unwrap().warnings, []);
     pages.push(vec![]);
     let read = from_file(MediaType::Pdf, bytes(pdf(&pages))).unwrap();
     let codes: Vec<_> = read.warnings.iter().map(|warning| (warning.code.as_str(), warning.detail.as_str())).collect();
