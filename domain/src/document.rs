@@ -116,7 +116,7 @@ impl DocumentWarning {
 
 /// The version of the readers. It grows with each change after which documents are read differently:
 /// what an older version read can be read again.
-pub const READER_VERSION: i32 = 2;
+pub const READER_VERSION: i32 = 3;
 
 /// A document to be stored. It replaces an earlier one with the same business and `external_id`.
 #[derive(Debug, Clone)]
