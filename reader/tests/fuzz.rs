@@ -22,8 +22,8 @@ use rand::SeedableRng as _;
 const MINUTES: &str = "COPYDESK_FUZZ_MINUTES";
 /// The seed of the changes.
 const SEED: &str = "COPYDESK_FUZZ_SEED";
-/// The most processor time of this process in which a case must end: cases are small. Its clock goes
-/// on while other targets run in it.
+/// The most processor time in which a case must end: cases are small. Where the system does not tell
+/// that of a thread, the clock goes on while other targets run in this process.
 const MAX_CPU: Duration = Duration::from_secs(20);
 /// The longest that a case may take, also on a busy machine: it may wait for another process.
 const MAX_TIME: Duration = Duration::from_secs(180);
@@ -82,6 +82,8 @@ struct Watch {
     began: Instant,
     /// When the case under way began: in ms after `began`, and of processor time.
     case_began: Arc<[AtomicU64; 2]>,
+    /// The thread that runs the cases.
+    thread: i32,
     /// Ends the watch when it is dropped.
     _ends: mpsc::Sender<()>,
 }
@@ -89,13 +91,14 @@ struct Watch {
 impl Watch {
     fn start(path: &std::path::Path) -> Self {
         let (ends, ended) = mpsc::channel::<()>();
-        let watch = Self { began: Instant::now(), case_began: Arc::default(), _ends: ends };
+        let watch = Self { began: Instant::now(), case_began: Arc::default(), thread: thread_number(), _ends: ends };
         let (began, case_began, path) = (watch.began, Arc::clone(&watch.case_began), path.to_owned());
+        let watched = watch.thread;
         thread::spawn(move || {
             let every = Duration::from_millis(500);
             while ended.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let [time, cpu] = case_began.each_ref().map(|ms| Duration::from_millis(ms.load(Ordering::Relaxed)));
-                let (time, cpu) = (began.elapsed().saturating_sub(time), cpu_time().saturating_sub(cpu));
+                let (time, cpu) = (began.elapsed().saturating_sub(time), cpu_time(watched).saturating_sub(cpu));
                 if time > MAX_TIME || cpu > MAX_CPU {
                     eprintln!("a case goes on after {time:?}, {cpu:?} of processor time: see {}", path.display());
                     std::process::abort();
@@ -106,14 +109,24 @@ impl Watch {
     }
 
     fn case_begins(&self) {
-        for (began, now) in self.case_began.iter().zip([self.began.elapsed(), cpu_time()]) {
+        for (began, now) in self.case_began.iter().zip([self.began.elapsed(), cpu_time(self.thread)]) {
             began.store(u64::try_from(now.as_millis()).unwrap(), Ordering::Relaxed);
         }
     }
 }
 
-/// The processor time of this process.
-fn cpu_time() -> Duration {
+/// The number by which the system knows this thread; 0 if that cannot be told.
+fn thread_number() -> i32 {
+    let link = std::fs::read_link("/proc/thread-self").ok();
+    link.and_then(|link| link.file_name()?.to_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// The processor time of a thread, none if it has ended. Of this process, if it is not known.
+fn cpu_time(thread: i32) -> Duration {
+    if thread != 0 {
+        let times = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+        return Duration::from_nanos(times.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0));
+    }
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
     let used = usage.user_time() + usage.system_time();
     Duration::from_micros(u64::try_from(used.num_microseconds()).unwrap())

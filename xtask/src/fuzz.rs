@@ -6,6 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::project::Project;
 use crate::{build, process, screen};
 
+/// At least as many as there are targets in `reader/tests/fuzz.rs`.
+const TARGETS: &str = "8";
+
 /// Change sound documents at random, and look for one that makes a reader panic or hang.
 ///
 /// HTML, Markdown, PDF and Word files, and what poppler's programs print of a PDF, are changed at
@@ -32,7 +35,8 @@ impl Fuzz {
         screen::heading(format!("fuzz, seed {seed}"));
         let mut command = build::cargo(&project);
         command.args(["test", "--package", "copydesk-reader", "--test", "fuzz", "--"]);
-        command.args(self.name).arg("--nocapture");
+        // All at the same time, also where there are fewer cores.
+        command.args(self.name).args(["--nocapture", "--test-threads", TARGETS]);
         command.env("COPYDESK_FUZZ_MINUTES", self.minutes.to_string()).env("COPYDESK_FUZZ_SEED", seed.to_string());
         let status = process::run(&mut command)?;
         Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
