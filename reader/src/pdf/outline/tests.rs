@@ -30,7 +30,7 @@ fn handbook() -> Document {
             "ry sails",
             "Wait at the pier.",
         ]),
-        lines(&["Crew", "Ada steers the boat.", "It has a crew of three."]),
+        lines(&["Crew", "Ada steers the boat.", "It has a crew of three.", "How the crew", "is trained"]),
     ])
 }
 
@@ -81,6 +81,7 @@ fn lines_that_the_outline_names_are_headings_of_its_levels() {
         ("What to do when a storm is announced and no ferry\u{a0}sails", 2, 2),
         ("Nothing on this page", 3, 1),
         ("3 Crew", 3, 1),
+        ("How the crew is trained", 3, 2),
     ];
     let file = with_outline(handbook(), &entries, |_, _, _| {});
     let read = from_file(MediaType::Pdf, file).unwrap();
@@ -98,6 +99,7 @@ fn lines_that_the_outline_names_are_headings_of_its_levels() {
                 "Wait at the pier."
             ),
             ("Handbook › Harbour handbook › Crew", "Ada steers the boat.\nIt has a crew of three."),
+            ("Handbook › Harbour handbook › Crew", "How the crew is trained"),
         ]
     );
 }
