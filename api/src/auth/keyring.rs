@@ -306,7 +306,7 @@ impl Keyring {
             match timeout(LOOK_TIMEOUT, heartbeat.key_revision()).await {
                 Ok(Ok(revision)) => self.hear(revision, began).await,
                 Ok(Err(error)) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "changes of keys are not heard of")
+                    tracing::debug!(error = &error as &dyn std::error::Error, "changes of keys are not heard of");
                 }
                 Err(_) => tracing::debug!("changes of keys are not heard of in time"),
             }
