@@ -37,6 +37,17 @@ pub struct UnknownType(pub Problem);
 #[response(status = 404, content_type = MEDIA_TYPE)]
 pub struct NoProfile(pub Problem);
 
+/// The text's job was removed, and the request with it: ask for the text anew. Or the first request with this
+/// `Idempotency-Key` is still being served: try again after `Retry-After` seconds.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct RequestRemoved(pub Problem);
+
+/// Nothing of this business is stored.
+#[derive(Debug, IntoResponses)]
+#[response(status = 404, content_type = MEDIA_TYPE)]
+pub struct UnknownBusiness(pub Problem);
+
 /// The business has no such generation.
 #[derive(Debug, IntoResponses)]
 #[response(status = 404, content_type = MEDIA_TYPE)]

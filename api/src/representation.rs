@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use copydesk_common::store::job::list::Page;
 use copydesk_domain::business::BusinessId;
+use copydesk_domain::erasure::ErasureResult;
 use copydesk_domain::generation::Generation;
 use copydesk_domain::id::{GenerationId, JobId};
 use copydesk_domain::job::{Job, JobKind, JobStatus, NewJob, Progress, WaitReason, Waiting};
 use copydesk_domain::problem::Problem;
 use copydesk_domain::usage::Usage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -129,9 +130,21 @@ impl Whereabouts {
 pub enum JobResult {
     /// The text, of a generate job.
     Generation(Box<Generation>),
+    /// What was removed, of an erase job.
+    Erasure(ErasureResult),
     /// The result of another kind of job.
     #[schema(value_type = Object)]
     Other(Value),
+}
+
+impl JobResult {
+    /// The stored result of a job.
+    fn of(kind: JobKind, result: Value) -> Self {
+        match ErasureResult::deserialize(&result) {
+            Ok(erasure) if kind == JobKind::Erase => Self::Erasure(erasure),
+            _ => Self::Other(result),
+        }
+    }
 }
 
 /// Paths of related resources.
@@ -189,7 +202,7 @@ impl JobBody {
         let generation = generation.map(|generation| JobResult::Generation(Box::new(generation)));
         Self {
             links: Links::of(job.id, job.generation_id),
-            result: generation.or(job.result.map(JobResult::Other)),
+            result: generation.or(job.result.map(|result| JobResult::of(job.kind, result))),
             id: job.id,
             kind: job.kind,
             business_id: job.business_id,

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod business;
 pub mod document;
 pub mod events;
+pub mod export;
 pub mod feedback;
 pub mod generate;
 pub mod generation;

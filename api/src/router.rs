@@ -77,6 +77,8 @@ fn routes() -> Routes {
         .add(Has(Generate), routes!(route::generation::regenerate))
         .add(Has(Documents), routes!(route::business::put))
         .add(Has(Read), routes!(route::business::get))
+        .add(Has(Operate), routes!(route::business::delete))
+        .add(Has(Read), routes!(route::export::export))
         .add(Has(Documents), routes!(route::document::add).layer(DefaultBodyLimit::max(UPLOAD_BODY_BYTES)))
         .add(Has(Read), routes!(route::document::list))
         .add(Has(Documents), routes!(route::document::reread))
@@ -268,6 +270,21 @@ mod tests {
         let problem: Problem = serde_json::from_slice(&body).unwrap();
         assert_eq!((problem.kind.as_str(), problem.instance.as_deref()), ("/problems/internal", Some("/panics")));
         assert!(!problem.detail.contains("42"), "{}", problem.detail);
+    }
+
+    #[tokio::test]
+    async fn a_body_may_take_longer_than_its_head() {
+        let slow = || async {
+            let lines = futures_util::stream::unfold(0, |sent| async move {
+                tokio::time::sleep(Duration::from_millis(40)).await;
+                (sent < 4).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(b"line\n")), sent + 1))
+            });
+            Body::from_stream(lines)
+        };
+        let service = guarded("/streams", get(slow));
+        let request = Request::get("/streams").header("host", "localhost").body(Body::empty()).unwrap();
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(to_bytes(response.into_body(), 10_000).await.unwrap().len(), 20);
     }
 
     #[tokio::test]

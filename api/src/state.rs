@@ -13,6 +13,7 @@ use copydesk_common::redis::Redis;
 use copydesk_common::store::Store;
 use copydesk_domain::job::JobKind;
 use copydesk_knowledge::Knowledge;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +33,9 @@ use crate::readiness::Readiness;
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The knowledge indexes that this process keeps, in bytes.
 const KNOWLEDGE_BUDGET_BYTES: usize = 128 * 1024 * 1024;
+
+/// Exports that this process makes at once: each holds a document of up to 10 MiB, several times over.
+const EXPORTS: usize = 4;
 
 /// The services of the handlers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -76,6 +80,8 @@ pub struct Parts {
     pub knowledge: Knowledge,
     /// Parses large bodies.
     pub parsing: Parsing,
+    /// Turns of exports.
+    pub exports: Arc<Semaphore>,
     /// The largest JSON body, in bytes.
     pub max_body_bytes: usize,
     /// Which optional variables are set.
@@ -137,6 +143,7 @@ impl Services {
             followers: Followers::start(redis.clone(), closing.clone()),
             knowledge: knowledge(config, &store, &redis),
             parsing: Parsing::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             max_body_bytes: config.api.max_body_bytes,
             environment: Environment {
                 groq_api_key: config.providers.groq_api_key.is_some(),

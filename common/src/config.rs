@@ -14,6 +14,7 @@ mod postgres;
 pub mod prices;
 mod providers;
 mod redis;
+mod retention;
 mod secret_url;
 mod telemetry;
 pub mod windows;
@@ -26,6 +27,7 @@ pub use api::{ApiConfig, AuthMode, LARGEST_BODY_BYTES, MetricsAccess};
 pub use embeddings::EmbeddingsConfig;
 pub use postgres::PostgresConfig;
 pub use providers::{OTHER_NAMES, ProvidersConfig, SearchProvider};
+pub use retention::RetentionConfig;
 pub use secret_url::{NotAUrl, SecretUrl};
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use worker::WorkerConfig;
@@ -48,6 +50,9 @@ pub struct Config {
     /// The workers.
     #[config(nested)]
     pub worker: WorkerConfig,
+    /// What is kept how long.
+    #[config(nested)]
+    pub retention: RetentionConfig,
     /// LLM and search providers.
     #[config(nested)]
     pub providers: ProvidersConfig,
@@ -105,6 +110,7 @@ impl Config {
             self.redis.validate()?;
             self.telemetry.validate()?;
             self.worker.validate()?;
+            self.retention.validate()?;
             self.providers.embeddings.validate()?;
             self.providers.validate()
         };

@@ -67,6 +67,13 @@ pub async fn append(redis: &Redis, business_id: &BusinessId, id: JobId, piece: &
     Ok(append.invoke_async(&mut redis.commands()).await?)
 }
 
+/// Removes the drafts of jobs.
+pub async fn forget(redis: &Redis, business_id: &BusinessId, ids: &[JobId]) -> Result<(), RedisError> {
+    let keys: Vec<_> = ids.iter().map(|id| redis.keys().draft(business_id, *id)).collect();
+    redis.unlink(&keys).await?;
+    Ok(())
+}
+
 /// The pieces of a job's draft after `after`, in order, each with the cursor at its end.
 pub async fn read(
     redis: &Redis,

@@ -13,6 +13,7 @@ use crate::redis::script::{QUEUE_PUSH, on_keys};
 use crate::redis::{Redis, RedisError};
 
 mod bell;
+mod forget;
 mod intake;
 mod lease;
 pub mod message;

@@ -21,6 +21,7 @@ mod outage;
 mod pass;
 pub(crate) mod script;
 mod sentinel;
+mod walk;
 
 pub(crate) use blocking::BlockingConnection;
 use blocking::{BLOCKING_TIMEOUT, Pool};

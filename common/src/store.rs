@@ -22,6 +22,8 @@ mod breaker;
 pub mod business;
 pub mod document;
 pub mod embedding;
+pub mod erase;
+pub mod export;
 pub mod feedback;
 pub mod generation;
 pub mod heartbeat;
@@ -31,6 +33,7 @@ pub mod job;
 pub mod key;
 pub mod knowledge;
 pub mod limit;
+pub mod retention;
 pub mod session;
 pub mod share;
 

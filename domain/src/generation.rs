@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::business::BusinessId;
 use crate::feedback::Feedback;
 use crate::format::Format;
-use crate::id::{DocumentId, GenerationId};
+use crate::id::{DocumentId, GenerationId, JobId};
 use crate::named_enum;
 use crate::review::Review;
 use crate::usage::Usage;
@@ -148,6 +148,10 @@ pub struct Models {
 pub struct Generation {
     /// Its id.
     pub generation_id: GenerationId,
+    /// The job that wrote it; null once that job is removed.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub job_id: Option<JobId>,
     /// The business that it was written for.
     pub business_id: BusinessId,
     /// What it is about.

@@ -21,6 +21,8 @@ named_enum! {
         Feedback = "feedback",
         /// Chunk and index a brand document.
         Ingest = "ingest",
+        /// Remove everything of a business.
+        Erase = "erase",
     }
 }
 

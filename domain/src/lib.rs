@@ -9,6 +9,7 @@ pub mod access;
 pub mod business;
 pub mod checkpoint;
 pub mod document;
+pub mod erasure;
 pub mod feedback;
 pub mod format;
 pub mod generation;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::document::IngestPayload;
+use crate::erasure::ErasePayload;
 use crate::feedback::Verdict;
 use crate::generation::GenerateRequest;
 use crate::job::JobKind;
@@ -19,6 +20,8 @@ pub enum Work {
     Feedback(Verdict),
     /// Index a document.
     Ingest(IngestPayload),
+    /// Remove everything of a business.
+    Erase(ErasePayload),
 }
 
 /// A payload that does not match its kind: another version wrote it, or somebody changed it.
@@ -38,6 +41,7 @@ impl Work {
             Self::Generate(_) => JobKind::Generate,
             Self::Feedback(_) => JobKind::Feedback,
             Self::Ingest(_) => JobKind::Ingest,
+            Self::Erase(_) => JobKind::Erase,
         }
     }
 
@@ -52,6 +56,7 @@ impl Work {
             JobKind::Generate => GenerateRequest::deserialize(payload).map(Self::Generate),
             JobKind::Feedback => Verdict::deserialize(payload).map(Self::Feedback),
             JobKind::Ingest => IngestPayload::deserialize(payload).map(Self::Ingest),
+            JobKind::Erase => ErasePayload::deserialize(payload).map(Self::Erase),
         };
         read.map_err(|error| UnreadablePayload { kind, error })
     }
@@ -78,6 +83,7 @@ mod tests {
                 "human_approved": true, "human_score": 9.5, "human_feedback": null,
             }),
             JobKind::Ingest => json!({ "document_id": "01938c5e-7a00-7000-8000-000000000003" }),
+            JobKind::Erase => json!({ "business_id": "company_123", "removed": { "chunks": 7 } }),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::ready;
+use std::time::Duration;
 
 use copydesk_common::config::Config;
 use copydesk_domain::job::StartedJob;
@@ -11,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::context::Context;
+use crate::erase::Erase;
 use crate::feedback;
 use crate::ingest::Ingest;
 use crate::ingest::readers::{self, Readers};
@@ -32,6 +34,7 @@ pub trait Handler: fmt::Debug + Send + Sync {
 pub(crate) struct Handlers {
     pipeline: PipelineDeps,
     ingest: Ingest,
+    erase: Erase,
 }
 
 impl Handlers {
@@ -43,7 +46,8 @@ impl Handlers {
         let readers = Readers::new(config.worker.reader_program.clone(), config.worker.reading_seconds);
         tokio::spawn(readers::warn_of_what_is_missing());
         let ingest = Ingest::new(context.store.clone(), readers, pipeline.embedder.clone());
-        Ok(Self { pipeline, ingest })
+        let erase = Erase::new(Duration::from_millis(config.worker.lease_ms));
+        Ok(Self { pipeline, ingest, erase })
     }
 }
 
@@ -53,6 +57,7 @@ impl Handler for Handlers {
             Ok(Work::Generate(request)) => pipeline::run(&self.pipeline, job, request).boxed(),
             Ok(Work::Feedback(verdict)) => feedback::run(&context.store, job, verdict).boxed(),
             Ok(Work::Ingest(payload)) => self.ingest.run(job, payload.document_id).boxed(),
+            Ok(Work::Erase(payload)) => self.erase.run(context, job, payload).boxed(),
             // Not retried: another attempt would read the same payload.
             Err(error) => {
                 tracing::warn!(error = &error as &dyn Error, "a job's payload cannot be read: the job fails");

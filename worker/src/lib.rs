@@ -22,6 +22,7 @@ pub mod cancel;
 pub mod consume;
 pub mod context;
 pub mod embed;
+mod erase;
 mod execute;
 mod feedback;
 pub mod handler;
@@ -150,7 +151,8 @@ impl Worker {
             self.context.redis.clone(),
             self.context.owner.clone(),
             Duration::from_millis(self.config.worker.sweep_ms),
-        );
+        )
+        .keeping(self.config.retention.clone());
         let unused = unused_limits::warn(self.context.store.clone(), self.config.providers.clone());
         tokio::spawn(draining.clone().run_until_cancelled_owned(unused));
         tokio::task::spawn_blocking(tokens::load);

@@ -14,6 +14,8 @@ const JOBS_HANDLED: &str = "copydesk_jobs_handled_total";
 const JOB_DURATION: &str = "copydesk_job_duration_seconds";
 /// Counter: jobs that the sweep pushed to Redis again, by kind.
 const JOBS_SWEPT: &str = "copydesk_jobs_swept_total";
+/// Counter: rows that the sweep removed because they were kept long enough, by table.
+const ROWS_REMOVED: &str = "copydesk_rows_removed_total";
 /// Gauge: jobs of a queue, by kind and state.
 const QUEUE_DEPTH: &str = "copydesk_queue_jobs";
 /// Gauge: connections to Postgres, by state.
@@ -46,6 +48,10 @@ pub(crate) fn job_handled(kind: JobKind, outcome: &'static str, duration: Durati
 
 pub(crate) fn jobs_swept(kind: JobKind, jobs: u64) {
     counter!(JOBS_SWEPT, "kind" => kind.as_str()).increment(jobs);
+}
+
+pub(crate) fn rows_removed(table: &'static str, rows: u64) {
+    counter!(ROWS_REMOVED, "table" => table).increment(rows);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge of counts far below 2^52")]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
+use copydesk_common::config::RetentionConfig;
 use copydesk_common::queue::message::Message;
 use copydesk_common::queue::{Entry, Intake, Likely, Queue, QueueError};
 use copydesk_common::quota::memory::{self, Seen};
@@ -29,10 +30,12 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::metric;
 
 mod pass;
+mod retention;
 #[cfg(test)]
 mod tests;
 
 use pass::{Advance, Pass};
+use retention::Retention;
 
 /// The most open jobs that one query of a usual turn reads.
 const PAGE: u16 = 2_000;
@@ -117,6 +120,8 @@ pub struct Sweep {
     keys_forgotten: Option<Instant>,
     /// When this sweep last found no document without a kind.
     kinds_told: Option<Instant>,
+    /// What is removed after its time.
+    retention: Retention,
 }
 
 impl Sweep {
@@ -138,7 +143,14 @@ impl Sweep {
             outages_told: 0,
             keys_forgotten: None,
             kinds_told: None,
+            retention: Retention::new(RetentionConfig::for_ever()),
         }
+    }
+
+    /// The same that also removes what was kept long enough.
+    #[must_use]
+    pub fn keeping(self, config: RetentionConfig) -> Self {
+        Self { retention: Retention::new(config), ..self }
     }
 
     /// Takes turns forever.
@@ -188,6 +200,7 @@ impl Sweep {
         }
         turn.note("idempotency keys", self.forget_keys().await);
         turn.note("document kinds", self.tell_kinds().await);
+        turn.note("retention", self.remove_old().await);
         Ok(turn)
     }
 

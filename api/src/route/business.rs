@@ -1,20 +1,32 @@
-//! `PUT` and `GET /api/businesses/{business_id}`: a business's profile.
+//! `PUT` and `GET /api/businesses/{business_id}`: a business's profile. `DELETE`: the end of all that is stored of it.
 
-use axum::Json;
+use std::collections::BTreeMap;
+
 use axum::extract::State;
-use copydesk_common::store;
+use axum::{Extension, Json};
+use copydesk_common::store::job::Submission;
+use copydesk_common::{clock, store};
 use copydesk_domain::business::{BusinessId, BusinessProfile};
+use copydesk_domain::erasure::ErasePayload;
+use copydesk_domain::id::JobId;
+use copydesk_domain::job::{NewJob, Priority};
+use copydesk_domain::trace::TraceParent;
+use copydesk_domain::work::Work;
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::accepted::{Accepted, JobAccepted, accept};
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
-use crate::refusal::{AnotherBusiness, NoProfile};
+use crate::refusal::{AnotherBusiness, NoProfile, UnknownBusiness};
+use crate::representation::JobBody;
 use crate::state::Services;
 use crate::validate::{self, chars};
 
+/// Attempts of an erasure: the most that there can be, since nothing else removes what it leaves.
+const ERASE_ATTEMPTS: u16 = 20;
 /// The language of a business that names none.
 const DEFAULT_LANGUAGE: &str = "en";
 
@@ -61,6 +73,54 @@ pub async fn get(
 ) -> Result<Json<BusinessProfile>, ApiError> {
     let profile = services.within(store::business::get(&services.store, &business_id)).await?;
     profile.map(Json).ok_or(ApiError::NotFound("business"))
+}
+
+/// Erase a business.
+///
+/// A job removes everything that is stored of it: profile, documents, texts, verdicts, what was learned, jobs, shares,
+/// cached searches. Open jobs are cancelled first. Its `result` has the counts by table. Nothing can be brought back:
+/// export it first.
+///
+/// Whatever names the business when the job looks at it is removed, also what is made while the job runs: use the
+/// business again once the job has succeeded, and it starts from nothing. The row of the job itself stays, without any
+/// text, until it is removed as other finished jobs are. A business of which nothing is stored is a 404; so is one that
+/// was erased.
+#[utoipa::path(
+    delete,
+    path = "/api/businesses/{business_id}",
+    operation_id = "erase_business",
+    tag = "Businesses",
+    params(("business_id" = BusinessId, Path, description = "Your own name for the business.")),
+    responses(JobAccepted, UnknownBusiness)
+)]
+pub async fn delete(
+    State(services): State<Services>,
+    Business(business_id): Business,
+    Extension(trace): Extension<TraceParent>,
+) -> Result<Accepted<JobBody>, ApiError> {
+    if !services.within(store::erase::exists(&services.store, &business_id)).await? {
+        return Err(ApiError::NotFound("business"));
+    }
+    accept(&services, Submission { job: erase_job(business_id, trace), key: None }).await
+}
+
+/// Without a deadline: it is done when it can be.
+fn erase_job(business_id: BusinessId, trace: TraceParent) -> NewJob {
+    let work = Work::Erase(ErasePayload { business_id: business_id.clone(), removed: BTreeMap::new() });
+    NewJob {
+        id: JobId::new(),
+        kind: work.kind(),
+        business_id,
+        generation_id: None,
+        priority: Priority::Interactive,
+        payload: work.payload(),
+        metadata: json!({}),
+        max_attempts: ERASE_ATTEMPTS,
+        created_at: clock::now(),
+        run_at: None,
+        deadline_at: None,
+        trace,
+    }
 }
 
 /// A business's profile. Every field may be missing.

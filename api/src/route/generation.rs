@@ -6,6 +6,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use copydesk_common::store;
 use copydesk_common::store::generation::Page;
+use copydesk_common::store::generation::regenerate::Regeneration;
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::generation::{Degradation, Generation};
 use copydesk_domain::id::GenerationId;
@@ -19,10 +20,15 @@ use crate::accepted::{Accepted, JobAccepted};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Id, IdempotencyHeader, Key, Parameters};
+use crate::refusal::RequestRemoved;
 use crate::representation::JobBody;
 use crate::state::Services;
 use crate::validate::number;
 use crate::{entity_tag, page};
+
+/// Why a text cannot be regenerated.
+const WITHOUT_REQUEST: &str = "the text's job was removed after its time, and the request with it: ask for the text anew \
+    with POST /api/generate";
 
 /// A business's finished texts, the last requested first.
 ///
@@ -128,14 +134,15 @@ async fn read(services: &Services, caller: &Caller, id: GenerationId) -> Result<
 ///
 /// Makes a new job with the same request, whether or not the first text was degraded. The job has
 /// its own generation and as much time as at first, from now on. It is paid for again. The first
-/// text stays as it is.
+/// text stays as it is. The request is kept with the first job: once that job is removed, which
+/// `job_id` tells by being null, the answer is a 409.
 #[utoipa::path(
     post,
     path = "/api/generations/{id}/regenerate",
     operation_id = "regenerate",
     tag = "Generations",
     params(("id" = GenerationId, Path, description = "The generation."), IdempotencyHeader),
-    responses(JobAccepted)
+    responses(JobAccepted, RequestRemoved)
 )]
 pub async fn regenerate(
     State(services): State<Services>,
@@ -146,8 +153,12 @@ pub async fn regenerate(
 ) -> Result<Accepted<JobBody>, ApiError> {
     read(&services, &caller, id).await?;
     let regenerated = services.within(store::generation::regenerate::one(&services.store, id, key, trace)).await?;
-    let (job, acceptance) = regenerated.ok_or(ApiError::NotFound("generation"))?;
-    let accepted = AcceptedJob::of(job, acceptance)?;
+    let (job, acceptance) = match regenerated {
+        Regeneration::Accepted(job, acceptance) => (job, acceptance),
+        Regeneration::Unknown => return Err(ApiError::NotFound("generation")),
+        Regeneration::WithoutRequest => return Err(ApiError::Conflict(WITHOUT_REQUEST.to_owned())),
+    };
+    let accepted = AcceptedJob::of(*job, acceptance)?;
     if !accepted.replayed {
         services.announcer.announce_new(std::iter::once(&accepted.job));
     }

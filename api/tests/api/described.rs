@@ -37,6 +37,8 @@ enum Body {
     None,
     Text,
     Json(Value),
+    /// The schema of each line.
+    Lines(Value),
     /// The schemas of the events' data, by name.
     Events(Value),
 }
@@ -81,6 +83,10 @@ impl Described {
                 Ok(body) => held(schema, &body),
                 Err(error) => Err(error.to_string()),
             },
+            Body::Lines(schema) => text.lines().try_for_each(|line| match serde_json::from_str(line) {
+                Ok(line) => held(schema, &line),
+                Err(error) => Err(error.to_string()),
+            }),
             Body::Events(_) => {
                 let mut events = text.split("\n\n").filter_map(parts_of_event);
                 events.try_for_each(|(name, data)| self.event(name, &data))
@@ -144,6 +150,7 @@ fn body(response: &Value, kind: Option<&str>, what: &str) -> Result<Body, String
             let schema = content[kind]["schema"].clone();
             Ok(match kind {
                 "text/event-stream" => Body::Events(schema),
+                "application/jsonl" => Body::Lines(schema),
                 kind if kind.ends_with("json") => Body::Json(schema),
                 _ => Body::Text,
             })

@@ -294,6 +294,7 @@ fn ending(job: &StartedJob) -> Option<Ending> {
 fn text(job: &StartedJob, generation_id: GenerationId) -> Generation {
     Generation {
         generation_id,
+        job_id: Some(job.id),
         business_id: job.business_id.clone(),
         topic: "AI in Healthcare".into(),
         format: Format::LinkedIn.name().to_owned(),

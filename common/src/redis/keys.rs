@@ -149,6 +149,27 @@ impl Keys {
         format!("{}:buyer", self.web_search(business_id, provider, query))
     }
 
+    /// What the names of the keys of a business's searches and drafts have in common, as a pattern. Keys of other
+    /// businesses may have it too: see [`Self::is_search_of`].
+    pub(crate) fn pattern_of(&self, business_id: &BusinessId) -> String {
+        let escaped = |c: char| if "*?[]\\^-".contains(c) { format!("\\{c}") } else { c.to_string() };
+        let prefix: String = self.prefix.chars().map(escaped).collect();
+        format!("{prefix}:*:{business_id}:*")
+    }
+
+    /// Whether the key is a [`Self::search_result`] or a [`Self::web_search`] of this business, or of its buyer. Ids of
+    /// businesses may hold colons: `acme:x` is another one than `acme`.
+    pub(crate) fn is_search_of(&self, business_id: &BusinessId, key: &str) -> bool {
+        let rest_of = |what: &str| key.strip_prefix(&format!("{}:{what}:{business_id}:", self.prefix));
+        let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_of = |rest: &str, is_first: fn(&str) -> bool| {
+            let rest = rest.strip_suffix(":buyer").unwrap_or(rest);
+            rest.split_once(':').is_some_and(|(first, hash)| is_first(first) && is_hash(hash))
+        };
+        rest_of("found").is_some_and(|rest| is_of(rest, |version| version.bytes().all(|b| b.is_ascii_digit())))
+            || rest_of("web").is_some_and(|rest| is_of(rest, |provider| !provider.is_empty()))
+    }
+
     fn queue_tag(&self, kind: JobKind) -> String {
         format!("{{{}:queue:{kind}}}", self.prefix)
     }
@@ -246,5 +267,31 @@ impl QuotaKeys {
     /// String (a count), a day: a job's calls that failed in a row for their provider's health. Owner: `quota`.
     pub fn setbacks(&self, ticket: JobId) -> String {
         format!("{}:{ticket}", self.setbacks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn searches_are_told_from_those_of_a_business_whose_id_begins_alike() {
+        let (keys, hash) = (Keys::new("a*b"), "0f".repeat(32));
+        let business = |id: &str| BusinessId::parse(id).unwrap();
+        let of = |id: &str| {
+            let id = business(id);
+            [
+                keys.search_result(&id, 7, &hash),
+                keys.web_search(&id, "tavily", &hash),
+                keys.web_search_buyer(&id, "tavily", &hash),
+            ]
+        };
+        assert!(of("acme").iter().all(|key| keys.is_search_of(&business("acme"), key)));
+        for other in ["acme:x", "acme:7", "acme:tavily", "acme:buyer", "acm", "x:acme"] {
+            assert!(!of(other).iter().any(|key| keys.is_search_of(&business("acme"), key)), "{other}");
+        }
+        assert!(!keys.is_search_of(&business("acme"), &keys.draft(&business("acme"), JobId::new())));
+        assert_eq!(keys.pattern_of(&business("acme")), r"a\*b:*:acme:*");
     }
 }

@@ -17,6 +17,7 @@ scripts! {
     PRESENCE_BEAT = "presence/beat.lua";
     QUEUE_PUSH = "queue/push.lua";
     QUEUE_CLAIM = "queue/claim.lua";
+    QUEUE_FORGET = "queue/forget.lua";
     QUEUE_INTAKE = "queue/intake.lua";
     QUEUE_RENEW = "queue/renew.lua";
     QUEUE_RECOVER = "queue/recover.lua";

@@ -175,6 +175,14 @@ pub async fn list(
     store.retry(query).await?.into_iter().map(Document::try_from).collect()
 }
 
+/// The first document of a business after the document `after`, in the order of their ids.
+pub async fn next(store: &Store, business_id: &BusinessId, after: DocumentId) -> Result<Option<Document>, StoreError> {
+    let query = || async {
+        documents!("id > $2 order by id limit 1", business_id.as_str(), after.0,).fetch_optional(&store.pool).await
+    };
+    store.retry(query).await?.map(Document::try_from).transpose()
+}
+
 /// One document of a business.
 pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Document>, StoreError> {
     let query = || async { documents!("id = $2", business_id.as_str(), id.0,).fetch_optional(&store.pool).await };
@@ -218,6 +226,10 @@ pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
             sqlx::query!("delete from brand_documents where business_id = $1 and id = $2", business_id.as_str(), id.0)
                 .execute(&mut *tx)
                 .await?;
+        if deleted.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
         // The vectors of its passages are deleted too.
         sqlx::query!(
             r"delete from embeddings e where e.business_id = $1 and not exists (
@@ -230,7 +242,7 @@ pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
         .await?;
         knowledge::count_up(&mut tx, business_id).await?;
         tx.commit().await?;
-        Ok(deleted.rows_affected() == 1)
+        Ok(true)
     };
     store.retry(query).await
 }

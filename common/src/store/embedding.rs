@@ -32,7 +32,8 @@ pub async fn known(
     store.retry(query).await?.into_iter().map(hash).collect()
 }
 
-/// Stores vectors of a model, replacing earlier ones. All must have the same dimension.
+/// Stores vectors of a model, replacing earlier ones. All must have the same dimension. Nothing is stored for a business
+/// without documents: it was erased meanwhile, or its last document was deleted.
 pub async fn put(
     store: &Store,
     business_id: &BusinessId,
@@ -46,6 +47,7 @@ pub async fn put(
         sqlx::query!(
             "insert into embeddings (business_id, model, sha256, dimension, vector)
              select distinct on (sha256) $1, $2, sha256, $3, vector from unnest($4::bytea[], $5::bytea[]) as t (sha256, vector)
+             where exists (select from brand_documents where business_id = $1)
              on conflict (business_id, model, sha256) do update set
                  dimension = excluded.dimension, vector = excluded.vector, created_at = now()",
             business_id.as_str(),

@@ -40,9 +40,11 @@ async fn apply(store: &Store, job: &StartedJob, verdict: &Verdict) -> Result<(),
     )
     .execute(&mut *tx)
     .await?;
-    if ended.rows_affected() == 1 {
-        record(&mut tx, business_id, verdict, job.created_at).await?;
+    if ended.rows_affected() == 0 {
+        // Not even the lock's row stays: the business may have been erased.
+        return tx.rollback().await;
     }
+    record(&mut tx, business_id, verdict, job.created_at).await?;
     tx.commit().await
 }
 

@@ -8,7 +8,7 @@ use copydesk_domain::checkpoint::StageResult;
 use copydesk_domain::feedback::Feedback;
 use copydesk_domain::format::Format;
 use copydesk_domain::generation::{AppliedLesson, Degradation, Generation, Models, Source};
-use copydesk_domain::id::{FeedbackId, GenerationId};
+use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
 use copydesk_domain::job::{LeaseRef, Progress};
 use copydesk_domain::review::Review;
 use copydesk_domain::usage::Usage;
@@ -120,7 +120,7 @@ macro_rules! generations {
     ($rest:tt, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             GenerationRow,
-            r#"select g.generation_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
+            r#"select g.generation_id, g.job_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
                       g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
                       g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
                       g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
@@ -185,6 +185,28 @@ pub async fn list(
                order by g.generation_id desc limit $3"#,
             business_id.as_str(),
             before.map_or(Uuid::max(), |id| id.0),
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    store.retry(query).await?.into_iter().map(Generation::try_from).collect()
+}
+
+/// A business's texts after the generation `after`, up to `limit`, in the order in which they were requested.
+pub async fn after(
+    store: &Store,
+    business_id: &BusinessId,
+    after: GenerationId,
+    limit: u16,
+) -> Result<Vec<Generation>, StoreError> {
+    let query = || async {
+        generations!(
+            r#"
+               from generations g left join reviewer_learning l using (generation_id)
+               where g.business_id = $1 and g.generation_id > $2 order by g.generation_id limit $3"#,
+            business_id.as_str(),
+            after.0,
             i64::from(limit),
         )
         .fetch_all(&store.pool)
@@ -273,6 +295,7 @@ async fn page(store: &Store, found: Vec<Found>, limit: u16) -> Result<Page, Stor
 
 struct GenerationRow {
     generation_id: Uuid,
+    job_id: Option<Uuid>,
     business_id: String,
     topic: String,
     content_type: String,
@@ -308,6 +331,7 @@ impl TryFrom<GenerationRow> for Generation {
         });
         Ok(Self {
             generation_id: GenerationId(row.generation_id),
+            job_id: row.job_id.map(JobId),
             business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
             topic: row.topic,
             format: format.name().to_owned(),

@@ -190,20 +190,24 @@ impl TryFrom<ChunkRow> for Chunk {
     }
 }
 
-/// Increments a business's version because its vectors changed, although its passages did not.
+/// Increments a business's version because its vectors changed, although its passages did not. A business without a
+/// version has no passages.
 pub async fn changed(store: &Store, business_id: &BusinessId) -> Result<(), StoreError> {
     let query = || async {
-        let mut tx = store.pool.begin().await?;
-        count_up(&mut tx, business_id).await?;
-        tx.commit().await
+        sqlx::query!("update knowledge_versions set version = version + 1 where business_id = $1", business_id.as_str())
+            .execute(&store.pool)
+            .await
     };
-    store.retry(query).await
+    store.retry(query).await?;
+    Ok(())
 }
 
-/// Increments the version, in the transaction that changes passages.
+/// Increments the version, in the transaction that changes passages. The first one is the time in µs: a business that
+/// was erased and is used again must not get a version that it had before, for which a process may keep an index.
 pub(super) async fn count_up(tx: &mut sqlx::PgTransaction<'_>, business_id: &BusinessId) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into knowledge_versions as k (business_id, version) values ($1, 1)
+        "insert into knowledge_versions as k (business_id, version)
+         values ($1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
          on conflict (business_id) do update set version = k.version + 1",
         business_id.as_str()
     )

@@ -62,6 +62,7 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
     }
     Generation {
         generation_id: made.job.generation_id.unwrap_or(GenerationId(made.job.id.0)),
+        job_id: Some(made.job.id),
         business_id: made.job.business_id.clone(),
         topic: made.request.topic.clone(),
         format: made.brief.format.name().to_owned(),

@@ -227,11 +227,11 @@ async fn a_queue_that_forgot_its_pause_is_told_by_any_worker(pool: PgPool) {
         try_join_all(queues.map(Queue::intake)).await.unwrap()
     };
     sweeping.turns().await;
-    let told = [Some(Intake::Paused), Some(Intake::Paused), Some(Intake::Open)];
+    let told = [Some(Intake::Paused), Some(Intake::Paused), Some(Intake::Open), Some(Intake::Open)];
     assert_eq!(intakes(&sweeping).await, told);
     ground.flush().await;
     assert!(sweeping.hold_lock().await.unwrap());
-    assert_eq!(intakes(&sweeping).await, [None; 3]);
+    assert_eq!(intakes(&sweeping).await, [None; 4]);
     other.turns().await;
     assert_eq!(intakes(&sweeping).await, told);
 }
@@ -293,6 +293,7 @@ async fn documents_of_before_are_told_what_they_are_for(pool: PgPool) {
             .await
             .unwrap()
     };
+    sqlx::query("insert into knowledge_versions values ('b', 0)").execute(&pool).await.unwrap();
     let ground = Ground::of(pool.clone()).await;
     let mut sweep = ground.sweep("a");
     assert_eq!(sweep.run_once().await.unwrap().failed, 0);

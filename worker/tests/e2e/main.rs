@@ -6,6 +6,7 @@ mod cancel;
 mod crash;
 mod documents;
 mod durability;
+mod erase;
 mod events;
 mod fallback;
 mod hostile;

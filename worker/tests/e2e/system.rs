@@ -191,6 +191,11 @@ impl System {
         answer(self.http.put(format!("http://{}{path}", self.api)).json(body).send().await.unwrap()).await
     }
 
+    /// A request without a body.
+    pub(crate) async fn request(&self, method: reqwest::Method, path: &str) -> (u16, Value) {
+        answer(self.http.request(method, format!("http://{}{path}", self.api)).send().await.unwrap()).await
+    }
+
     /// Submits a generation; its job's id.
     pub(crate) async fn generate(&self, business: &str, topic: &str, format: &str) -> JobId {
         let body = json!({ "business_id": business, "topic": topic, "format": format });

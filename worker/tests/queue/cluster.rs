@@ -157,6 +157,38 @@ async fn quotas_hints_presence_and_marks_work_on_a_cluster() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_business_is_forgotten_on_every_node_of_a_cluster() {
+    let nodes = Nodes::start().await;
+    let redis = redis(&nodes, "c");
+    let (acme, other) = (BusinessId::parse("acme").unwrap(), BusinessId::parse("acme:x").unwrap());
+    let hour = Duration::from_secs(3_600);
+    let key = |business: &BusinessId, n: u32| redis.keys().web_search(business, "tavily", &format!("{n:064x}"));
+    let mut used = std::collections::BTreeSet::new();
+    for n in 0..1_500 {
+        redis.remember(&key(&acme, n), b"pages", hour).await.unwrap();
+        if n < 30 {
+            redis.remember(&key(&other, n), b"pages", hour).await.unwrap();
+            used.insert(nodes.node_of(&key(&acme, n)).await);
+        }
+    }
+    assert_eq!(used.len(), 3, "they are on every node");
+    assert_eq!(redis.forget_searches(&acme).await.unwrap(), (1_500, true));
+    assert_eq!(redis.remembered(&key(&acme, 7)).await.unwrap(), None);
+    assert_eq!(redis.forget_searches(&acme).await.unwrap(), (0, true));
+    assert!(redis.remembered(&key(&other, 7)).await.unwrap().is_some());
+    let queue = Queue::new(&redis, JobKind::Erase);
+    queue.push(&entries(600)).await.unwrap();
+    queue.forget_business(&acme).await.unwrap();
+    let company = BusinessId::parse("company_123").unwrap();
+    let mine = entries(3);
+    queue.push(&mine).await.unwrap();
+    let ids: Vec<_> = mine.iter().map(|entry| entry.message.job_id()).collect();
+    assert_eq!(queue.forget(&company, &ids).await.unwrap(), []);
+    assert_eq!(queue.unknown(&ids).await.unwrap(), ids);
+    assert_eq!(queue.depth().await.unwrap().ready, 600);
+}
+
 #[tokio::test]
 async fn a_url_of_the_wrong_kind_is_told_at_the_start() {
     let nodes = Nodes::start().await;

@@ -82,18 +82,32 @@ impl Original {
     }
 }
 
-/// Regenerates a text, even if it was regenerated before. `None` if there is no such text.
+/// What became of the regeneration of a text.
+#[derive(Debug)]
+pub enum Regeneration {
+    /// There is no such text.
+    Unknown,
+    /// The text's job was removed, and with it the request.
+    WithoutRequest,
+    /// The new job, and whether it was accepted.
+    Accepted(Box<NewJob>, Acceptance),
+}
+
+/// Regenerates a text, even if it was regenerated before.
 pub async fn one(
     store: &Store,
     id: GenerationId,
     key: Option<IdempotencyKey>,
     trace: TraceParent,
-) -> Result<Option<(NewJob, Acceptance)>, StoreError> {
+) -> Result<Regeneration, StoreError> {
     let original = || async { originals!("where g.generation_id = $1", id.0).fetch_optional(&store.pool).await };
-    let Some(original) = store.retry(original).await? else { return Ok(None) };
+    let Some(original) = store.retry(original).await? else {
+        let known = super::get(store, id).await?.is_some();
+        return Ok(if known { Regeneration::WithoutRequest } else { Regeneration::Unknown });
+    };
     let submission = Submission { job: original.into_job(trace)?, key };
     let acceptance = store.retry(|| accept_for(store, id, &submission)).await?;
-    Ok(Some((submission.job, acceptance)))
+    Ok(Regeneration::Accepted(Box::new(submission.job), acceptance))
 }
 
 async fn accept_for(store: &Store, id: GenerationId, submission: &Submission) -> Result<Acceptance, sqlx::Error> {
@@ -111,13 +125,13 @@ async fn accept_for(store: &Store, id: GenerationId, submission: &Submission) ->
     Ok(Acceptance::New)
 }
 
-/// The number of texts to regenerate, counted up to `most`.
+/// The number of texts to regenerate, counted up to `most`. Those whose jobs were removed cannot be.
 pub async fn count(store: &Store, filter: &Filter, most: u32) -> Result<u64, StoreError> {
     let query = || async {
         sqlx::query_scalar!(
             r#"select count(*) as "count!" from (
                    select 1 from generations
-                   where degraded <> '{}' and regenerated_by is null and $1 = any(degraded)
+                   where degraded <> '{}' and regenerated_by is null and $1 = any(degraded) and job_id is not null
                      and ($2::text is null or business_id = $2) and ($3::timestamptz is null or created_at >= $3)
                    limit $4
                ) found"#,
