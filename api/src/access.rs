@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::error::ApiError;
 use crate::extract::idempotency::IDEMPOTENCY_KEY;
+use crate::peer::{Client, Proxies};
 use crate::request_id::X_REQUEST_ID;
 
 /// What a browser says of the page that sends a request; no page can change it.
@@ -30,6 +31,7 @@ pub struct Access {
     any_host: bool,
     /// Origins of foreign pages, as browsers write them.
     origins: Vec<String>,
+    proxies: Proxies,
 }
 
 impl Access {
@@ -37,7 +39,14 @@ impl Access {
     pub fn new(config: &ApiConfig) -> Self {
         let hosts: Vec<_> = config.allowed_hosts().map(str::to_ascii_lowercase).collect();
         let any_host = hosts.iter().any(|host| host == "*");
-        Self { hosts, any_host, origins: config.cors_origins().map(str::to_owned).collect() }
+        let origins = config.cors_origins().map(str::to_owned).collect();
+        Self { hosts, any_host, origins, proxies: Proxies::new(config) }
+    }
+
+    /// Notes whose request it is, as [`Client`].
+    pub fn note(&self, request: &mut Request) {
+        let client = self.proxies.client(request);
+        request.extensions_mut().insert(client);
     }
 
     /// Why a request is refused.
@@ -119,6 +128,10 @@ impl Access {
 
 /// The host that a request names: one, but in HTTP/1.0 where it may name none.
 fn host(request: &Request) -> Result<Option<Authority>, ApiError> {
+    // A proxy may name itself in `Host`.
+    if let Some(Client { host: Some(host), .. }) = request.extensions().get() {
+        return Ok(Some(host.clone()));
+    }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(host),
@@ -159,6 +172,7 @@ mod tests {
             hosts: vec!["copy.example.com".into()],
             any_host: false,
             origins: vec!["https://app.example.com".into()],
+            proxies: Proxies::default(),
         }
     }
 

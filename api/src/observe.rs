@@ -12,7 +12,7 @@ use copydesk_domain::trace::TraceParent;
 use metrics::{Counter, Histogram};
 use tracing::Instrument;
 
-use crate::{metric, problem, request_id};
+use crate::{metric, problem, protect, request_id};
 
 /// Serves and records one request. Puts its [`TraceParent`] into the request's extensions.
 pub async fn observe<F>(mut request: Request, serve: impl FnOnce(Request) -> F) -> Response
@@ -34,6 +34,7 @@ where
         trace.id = trace.trace_id(),
     );
     request.extensions_mut().insert(trace);
+    request.extensions_mut().insert(request_id::RequestId(id.clone()));
 
     let response = async {
         let response = problem::render(serve(request).await, &uri);
@@ -42,6 +43,8 @@ where
     };
     let mut response = response.instrument(span).await;
     measure(method, route, response.status(), started);
+    let status = response.status();
+    protect::protect(uri.path(), status, response.headers_mut());
     response.headers_mut().insert(request_id::X_REQUEST_ID, id);
     response
 }

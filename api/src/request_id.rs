@@ -6,6 +6,10 @@ use uuid::Uuid;
 /// The header, in requests and in responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The id of a request, in its extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub HeaderValue);
+
 /// The longest id that is accepted from a caller.
 const MAX_BYTES: usize = 128;
 

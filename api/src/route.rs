@@ -3,6 +3,7 @@
 
 #![expect(unused_qualifications, reason = "utoipa's path macro qualifies the types of parameters")]
 
+pub mod audit;
 pub mod batch;
 pub mod business;
 pub mod document;

@@ -86,6 +86,7 @@ fn routes() -> Routes {
         .add(Has(Documents), routes!(route::document::patch, route::document::delete))
         .add(Has(Read), routes!(route::search::search))
         .add(Has(Learning), routes!(route::learning::stats))
+        .add(Has(Observe), routes!(route::audit::list))
         .add(Service(Observe), routes!(route::ops::overview::overview))
         .add(Service(Operate), routes!(route::ops::queue::pause))
         .add(Service(Operate), routes!(route::ops::queue::drain))
@@ -182,10 +183,11 @@ fn guard(routes: Router, guard: Guard) -> Router {
 }
 
 /// The layer of CORS answers every OPTIONS by itself: its host is checked, and it is recorded, before that.
-async fn preflight(access: Access, request: Request, next: Next) -> Response {
+async fn preflight(access: Access, mut request: Request, next: Next) -> Response {
     if request.method() != Method::OPTIONS {
         return next.run(request).await;
     }
+    access.note(&mut request);
     let refused = access.refused(&request);
     observe::observe(request, |request| unless(refused, request, next)).await
 }
@@ -205,6 +207,7 @@ async fn serve(guard: Arc<Guard>, request: Request, next: Next) -> Response {
 
 impl Guard {
     async fn let_in(&self, mut request: Request, next: Next) -> Response {
+        self.access.note(&mut request);
         let refused = self.refused(&mut request).await;
         self.budget.hold(request, |request| unless(refused, request, next)).await
     }

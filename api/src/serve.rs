@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::drain::Unread;
+use crate::peer::Peer;
 use crate::readiness::Readiness;
 use crate::trim;
 use io::Io;
@@ -183,30 +184,31 @@ impl Door {
     }
 
     async fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let peer = Peer(peer.ip());
         // An answer is one small write: waiting for more data would only delay it.
         let _ = stream.set_nodelay(true);
         let door = Arc::clone(self);
-        let mut admission = self.registry.admit(peer.ip());
+        let mut admission = self.registry.admit(peer.0);
         if matches!(admission, Admission::Refused) {
             // Those that were closed for others may end now.
             yield_now().await;
-            admission = self.registry.admit(peer.ip());
+            admission = self.registry.admit(peer.0);
         }
         match admission {
-            Admission::Served(place) => drop(tokio::spawn(door.greet(stream, place, watcher))),
-            Admission::Reserve(place) => drop(tokio::spawn(door.greet_beyond(stream, place, watcher))),
+            Admission::Served(place) => drop(tokio::spawn(door.greet(stream, peer, place, watcher))),
+            Admission::Reserve(place) => drop(tokio::spawn(door.greet_beyond(stream, peer, place, watcher))),
             // There is no room even for saying so.
             Admission::Refused => registry::count_refused(),
         }
     }
 
     /// Waits until the connection speaks, and leads it to where it is served.
-    async fn greet(self: Arc<Self>, stream: TcpStream, place: Place, watcher: Watcher) {
+    async fn greet(self: Arc<Self>, stream: TcpStream, peer: Peer, place: Place, watcher: Watcher) {
         let Some(spoken) = self.listen(&stream, &place, self.served.head_time).await else { return };
         match spoken {
-            Spoken::Probe(ahead) => self.probe(stream, ahead, place, watcher).await,
+            Spoken::Probe(ahead) => self.probe(stream, peer, ahead, place, watcher).await,
             Spoken::Other(ahead) => {
-                let (http, app) = (self.http.clone(), self.served.app.clone());
+                let (http, app) = (self.http.clone(), Seen { app: self.served.app.clone(), peer });
                 let Ok(stream) = stream.into_std() else { return };
                 place.slot().leave_door();
                 self.service.spawn(async move {
@@ -219,10 +221,10 @@ impl Door {
     }
 
     /// The same for a connection beyond the limit: only a probe is served.
-    async fn greet_beyond(self: Arc<Self>, stream: TcpStream, place: Place, watcher: Watcher) {
+    async fn greet_beyond(self: Arc<Self>, stream: TcpStream, peer: Peer, place: Place, watcher: Watcher) {
         let Some(spoken) = self.listen(&stream, &place, RESERVE_TIME).await else { return };
         match spoken {
-            Spoken::Probe(ahead) => self.probe(stream, ahead, place, watcher).await,
+            Spoken::Probe(ahead) => self.probe(stream, peer, ahead, place, watcher).await,
             Spoken::Other(ahead) => {
                 registry::count_refused();
                 let mut opening = Opening::default();
@@ -237,11 +239,12 @@ impl Door {
         }
     }
 
-    async fn probe(&self, stream: TcpStream, ahead: Bytes, place: Place, watcher: Watcher) {
+    async fn probe(&self, stream: TcpStream, peer: Peer, ahead: Bytes, place: Place, watcher: Watcher) {
         // The next request may be no probe.
         let mut http = self.http.clone();
         http.keep_alive(false);
-        converse(&http, stream, ahead, self.served.probes.clone(), place, watcher).await;
+        let app = Seen { app: self.served.probes.clone(), peer };
+        converse(&http, stream, ahead, app, place, watcher).await;
     }
 
     /// What the connection says first; `None` if it says nothing, or is closed.
@@ -254,8 +257,15 @@ impl Door {
     }
 }
 
+/// What answers, and whom.
+#[derive(Clone)]
+struct Seen {
+    app: Router,
+    peer: Peer,
+}
+
 /// Serves one connection, until it ends or makes room for another one.
-async fn converse(http: &http1::Builder, stream: TcpStream, ahead: Bytes, app: Router, place: Place, watcher: Watcher) {
+async fn converse(http: &http1::Builder, stream: TcpStream, ahead: Bytes, app: Seen, place: Place, watcher: Watcher) {
     let (slot, unread) = (Arc::clone(place.slot()), Unread::default());
     let io = Io::new(stream, ahead, Arc::clone(&slot), unread.clone());
     let service = service_fn(|request| answer(app.clone(), Arc::clone(&slot), unread.clone(), request));
@@ -267,7 +277,7 @@ async fn converse(http: &http1::Builder, stream: TcpStream, ahead: Bytes, app: R
 }
 
 async fn answer(
-    mut app: Router,
+    Seen { mut app, peer }: Seen,
     slot: Arc<Slot>,
     unread: Unread,
     mut request: Request<Incoming>,
@@ -277,6 +287,7 @@ async fn answer(
         return std::future::pending().await;
     }
     request.extensions_mut().insert(unread);
+    request.extensions_mut().insert(peer);
     let response = app.call(request).await?;
     Ok(response.map(|body| Answer { body, slot }))
 }

@@ -7,6 +7,7 @@
 //! [`StoreError::Superseded`] if another lease has taken over.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PostgresConfig;
 
+pub mod audit;
 mod breaker;
 pub mod business;
 pub mod document;
@@ -128,6 +130,8 @@ pub struct Store {
     core_connections: u32,
     breaker: Breaker,
     patience: Patience,
+    /// The row that changes of this handle write.
+    audit: Option<Arc<audit::Entry>>,
 }
 
 /// How long an operation waits for an open breaker.
@@ -186,7 +190,7 @@ impl Store {
     }
 
     fn with(pool: PgPool, core_connections: u32) -> Self {
-        Self { pool, core_connections, breaker: Breaker::default(), patience: Patience::default() }
+        Self { pool, core_connections, breaker: Breaker::default(), patience: Patience::default(), audit: None }
     }
 
     /// Makes operations of this handle wait for an open breaker, each for at most `most` and until

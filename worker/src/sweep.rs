@@ -281,11 +281,12 @@ impl Sweep {
         Ok(())
     }
 
-    /// Frees old idempotency keys from time to time, for a part of the turn.
+    /// Frees old idempotency keys, sessions and tickets from time to time, for a part of the turn.
     async fn forget_keys(&mut self) -> Result<(), SweepError> {
         if self.keys_forgotten.is_some_and(|forgotten| forgotten.elapsed() < FORGET_EVERY) {
             return Ok(());
         }
+        store::session::forget(&self.store, KEYS).await?;
         let deadline = Instant::now() + self.every / 8;
         while store::idempotency::forget(&self.store, KEYS).await? >= KEYS.into() {
             if Instant::now() >= deadline {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::accepted::{Accepted, JobAccepted, accept};
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
 use crate::refusal::{AnotherBusiness, NoProfile, UnknownBusiness};
@@ -47,11 +48,14 @@ const DEFAULT_LANGUAGE: &str = "en";
 )]
 pub async fn put(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Body(body): Body<BusinessBody>,
 ) -> Result<Json<BusinessProfile>, ApiError> {
     let profile = body.into_profile(business_id)?;
-    services.within(store::business::put(&services.store, &profile)).await?;
+    let business_id = &profile.business_id;
+    let change = audit.change("businesses.put", format!("businesses/{business_id}")).of(Some(business_id)).store();
+    services.within(store::business::put(&change, &profile)).await?;
     Ok(Json(profile))
 }
 

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, deadline};
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::extract::document::{DocumentBody, DocumentForm};
 use crate::extract::{Body, Business, Id, IdempotencyHeader, Parameters, RequestBody, Upload};
@@ -55,13 +56,16 @@ use crate::validate::number;
 )]
 pub async fn add(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Extension(trace): Extension<TraceParent>,
     Upload { key, document }: Upload,
 ) -> Result<Accepted<Value>, ApiError> {
     let document = document.into_document(business_id.clone());
     let job = |id| ingest_job(&business_id, id, Priority::Interactive, trace);
-    let put = store::document::put(&services.store, &document, key.as_ref(), job, answer);
+    let change =
+        audit.change("documents.put", format!("businesses/{business_id}/documents")).of(Some(&business_id)).store();
+    let put = store::document::put(&change, &document, key.as_ref(), job, answer);
     let (body, replayed) = match services.within(put).await? {
         Once::Done((document, job)) => {
             services.announcer.announce_new([&job].into_iter());
@@ -139,11 +143,14 @@ const MAX_COUNTED: u32 = 100_000;
 )]
 pub async fn reread(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Extension(trace): Extension<TraceParent>,
 ) -> Result<Json<RereadAnswer>, ApiError> {
     let job = |id| ingest_job(&business_id, id, Priority::Bulk, trace);
-    let jobs = services.within(reread::many(&services.store, &business_id, MAX_REREAD, job)).await?;
+    let change =
+        audit.change("documents.reread", format!("businesses/{business_id}/documents")).of(Some(&business_id)).store();
+    let jobs = services.within(reread::many(&change, &business_id, MAX_REREAD, job)).await?;
     services.announcer.announce_new(jobs.iter());
     let left = services.within(reread::count(&services.store, &business_id, MAX_COUNTED)).await?;
     Ok(Json(RereadAnswer { accepted: jobs.len(), jobs: jobs.iter().map(|job| job.id).collect(), left }))
@@ -199,11 +206,16 @@ pub async fn get(
 )]
 pub async fn patch(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Id(id): Id<DocumentId>,
     Body(change): Body<DocumentChange>,
 ) -> Result<Json<Document>, ApiError> {
-    let changed = services.within(store::document::set_kind(&services.store, &business_id, id, change.kind)).await?;
+    let audited = audit
+        .change("documents.change", format!("businesses/{business_id}/documents/{id}"))
+        .of(Some(&business_id))
+        .store();
+    let changed = services.within(store::document::set_kind(&audited, &business_id, id, change.kind)).await?;
     changed.map(Json).ok_or(ApiError::NotFound("document"))
 }
 
@@ -237,10 +249,15 @@ impl RequestBody for DocumentChange {
 )]
 pub async fn delete(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Id(id): Id<DocumentId>,
 ) -> Result<StatusCode, ApiError> {
-    let deleted = services.within(store::document::delete(&services.store, &business_id, id)).await?;
+    let change = audit
+        .change("documents.delete", format!("businesses/{business_id}/documents/{id}"))
+        .of(Some(&business_id))
+        .store();
+    let deleted = services.within(store::document::delete(&change, &business_id, id)).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("document")) }
 }
 

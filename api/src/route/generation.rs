@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::accept::AcceptedJob;
 use crate::accepted::{Accepted, JobAccepted};
+use crate::audit::Audit;
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Id, IdempotencyHeader, Key, Parameters};
@@ -147,12 +148,14 @@ async fn read(services: &Services, caller: &Caller, id: GenerationId) -> Result<
 pub async fn regenerate(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Extension(trace): Extension<TraceParent>,
     Id(id): Id<GenerationId>,
     Key(key): Key,
 ) -> Result<Accepted<JobBody>, ApiError> {
-    read(&services, &caller, id).await?;
-    let regenerated = services.within(store::generation::regenerate::one(&services.store, id, key, trace)).await?;
+    let business_id = read(&services, &caller, id).await?.business_id;
+    let change = audit.change("generations.regenerate", format!("generations/{id}")).of(Some(&business_id)).store();
+    let regenerated = services.within(store::generation::regenerate::one(&change, id, key, trace)).await?;
     let (job, acceptance) = match regenerated {
         Regeneration::Accepted(job, acceptance) => (job, acceptance),
         Regeneration::Unknown => return Err(ApiError::NotFound("generation")),

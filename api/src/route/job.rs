@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use utoipa::IntoParams;
 
 use crate::accepted::{Accepted, JobReopened};
+use crate::audit::Audit;
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Id, Parameters};
@@ -216,10 +217,12 @@ pub struct JobsQuery {
 pub async fn cancel(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Id(id): Id<JobId>,
 ) -> Result<Json<JobBody>, ApiError> {
     let business_id = &look(&services, &caller, id).await?.body.business_id;
-    let cancelled = services.within(intervene::cancel(&services.store, business_id, id)).await?;
+    let change = audit.change("jobs.cancel", format!("jobs/{id}")).of(Some(business_id)).store();
+    let cancelled = services.within(intervene::cancel(&change, business_id, id)).await?;
     let job = read(&services, &caller, id).await?;
     if !cancelled {
         return Err(ApiError::Conflict(format!("the job has ended: it is {}", job.status)));
@@ -243,10 +246,12 @@ pub async fn cancel(
 pub async fn retry(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Id(id): Id<JobId>,
 ) -> Result<Accepted<JobBody>, ApiError> {
     let business_id = &look(&services, &caller, id).await?.body.business_id;
-    let opened = services.within(intervene::retry(&services.store, business_id, id)).await?;
+    let change = audit.change("jobs.retry", format!("jobs/{id}")).of(Some(business_id)).store();
+    let opened = services.within(intervene::retry(&change, business_id, id)).await?;
     let job = read(&services, &caller, id).await?;
     let Some(opened) = opened else {
         return Err(ApiError::Conflict(format!("only failed jobs can be retried: this one is {}", job.status)));

@@ -7,7 +7,10 @@ use std::sync::LazyLock;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, html};
+use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
 use crate::extract::Slug;
@@ -50,6 +53,11 @@ pub async fn list() -> Response {
 )]
 pub async fn get(Slug(slug): Slug) -> Result<Response, ApiError> {
     PAGES.types.get(slug.as_str()).cloned().map(page).ok_or(ApiError::NotFound("type of problem"))
+}
+
+/// The hash of the pages' style, as a policy names it.
+pub fn style_hash() -> String {
+    format!("sha256-{}", BASE64.encode(Sha256::digest(STYLE)))
 }
 
 fn page(html: Bytes) -> Response {

@@ -11,6 +11,7 @@ use copydesk_domain::problem::Problem;
 use crate::error::{ApiError, problem_of};
 use crate::observe;
 use crate::problem::MEDIA_TYPE;
+use crate::protect::{ALWAYS, NO_PAGE, NO_STORE};
 use crate::request_id::{self, X_REQUEST_ID};
 
 /// The longest head of a request, in bytes.
@@ -87,8 +88,11 @@ fn written(problem: Problem, retry_after: Option<&str>, opening: &Opening) -> By
     observe::unread(id, status, Instant::now());
     let body = serde_json::to_string(&problem).unwrap_or_default();
     let retry_after = retry_after.map(|seconds| format!("{}: {seconds}\r\n", header::RETRY_AFTER)).unwrap_or_default();
+    let protected: String = ALWAYS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let answer = format!(
-        "HTTP/1.1 {status}\r\n{}: {MEDIA_TYPE}\r\n{}: {}\r\n{}: {id}\r\n{retry_after}{}: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\n{protected}{}: {NO_PAGE}\r\n{}: {NO_STORE}\r\n{}: {MEDIA_TYPE}\r\n{}: {}\r\n{}: {id}\r\n{retry_after}{}: close\r\n\r\n{body}",
+        header::CONTENT_SECURITY_POLICY,
+        header::CACHE_CONTROL,
         header::CONTENT_TYPE,
         header::CONTENT_LENGTH,
         body.len(),

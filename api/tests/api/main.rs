@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod accept;
+mod audit;
 mod bad_input;
 mod batch;
 mod batches;
@@ -21,6 +22,7 @@ mod export;
 mod feedback;
 mod hasten;
 mod health;
+mod holder;
 mod http;
 mod idempotency;
 mod keys;

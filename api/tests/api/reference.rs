@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use copydesk_api::openapi::pretty;
 use copydesk_common::queue::Intake;
 use copydesk_domain::access::{KeyKind, KeyStatus, Scope};
+use copydesk_common::store::audit::Outcome;
 use copydesk_domain::document::{DocumentKind, DocumentStatus, DocumentWarningCode, MediaType};
 use copydesk_domain::feedback::Basis;
 use copydesk_domain::format::Format;
@@ -55,6 +56,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "DELETE /api/businesses/{business_id}",
             "DELETE /api/businesses/{business_id}/documents/{id}",
             "DELETE /api/keys/{id}",
+            "GET /api/audit",
             "GET /api/businesses/{business_id}",
             "GET /api/businesses/{business_id}/documents",
             "GET /api/businesses/{business_id}/documents/{id}",
@@ -197,6 +199,7 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/KeyStatus": KeyStatus::ALL,
         "/Language": Language::ALL,
         "/MediaType": MediaType::ALL,
+        "/Outcome": Outcome::ALL,
         "/Priority": Priority::ALL,
         "/Scope": Scope::ALL,
         "/Scored": Scored::ALL,

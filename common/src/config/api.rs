@@ -1,7 +1,8 @@
 //! The configuration of the API.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
@@ -37,6 +38,10 @@ pub struct ApiConfig {
     /// `https://app.example.com`. Without any, pages of other origins can change nothing and read nothing.
     #[config(env = "COPYDESK_CORS_ORIGINS", default = "")]
     pub cors_origins: String,
+    /// The proxies in front of it, addresses and networks with commas between, such as `10.0.0.0/8`: what they say in
+    /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`, or in `Forwarded`, is believed. Nobody else's is.
+    #[config(env = "COPYDESK_TRUSTED_PROXIES", default = "")]
+    pub trusted_proxies: String,
     /// Whether requests need an API key: `required`, or `open` for a service that only this machine reaches.
     #[config(env = "COPYDESK_AUTH", default = "required")]
     pub auth: AuthMode,
@@ -83,6 +88,11 @@ impl ApiConfig {
         listed(&self.cors_origins)
     }
 
+    /// The proxies that are believed.
+    pub fn trusted_proxies(&self) -> impl Iterator<Item = IpNet> {
+        listed(&self.trusted_proxies).filter_map(network)
+    }
+
     pub(super) fn validate(&self) -> Result<(), String> {
         let least = self.max_body_bytes.max(LARGEST_BODY_BYTES);
         if self.body_budget_bytes < least {
@@ -100,6 +110,14 @@ impl ApiConfig {
                  a key with `copydesk-api keys create`, or COPYDESK_AUTH_OPEN_ON_PURPOSE=yes if that is meant",
                 self.listen
             ));
+        }
+        if let Some(wrong) = listed(&self.trusted_proxies).find(|text| network(text).is_none()) {
+            return Err(format!(
+                "COPYDESK_TRUSTED_PROXIES takes addresses and networks such as 10.1.2.3 and 10.0.0.0/8: not {wrong:?}"
+            ));
+        }
+        if self.trusted_proxies().any(|network| network.prefix_len() == 0) {
+            return Err("COPYDESK_TRUSTED_PROXIES must not name every address: anybody could say who he is".into());
         }
         let is_host =
             |host: &str| host == "*" || host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
@@ -128,6 +146,11 @@ fn listed(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+/// An address is a network of one.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -143,6 +166,18 @@ mod tests {
         assert_eq!(budget(LARGEST_BODY_BYTES, 1), Ok(()));
         for (budget_bytes, body_bytes) in [(LARGEST_BODY_BYTES - 1, 1), (LARGEST_BODY_BYTES, LARGEST_BODY_BYTES + 1)] {
             assert!(budget(budget_bytes, body_bytes).unwrap_err().starts_with("COPYDESK_API_BODY_BUDGET_BYTES"));
+        }
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().api;
+        let proxies = |list: &str| ApiConfig { trusted_proxies: list.into(), ..config.clone() };
+        assert_eq!(proxies("").validate(), Ok(()));
+        let some = proxies("127.0.0.1, 10.0.0.0/8,::1, fd00::/8");
+        assert_eq!((some.validate(), some.trusted_proxies().count()), (Ok(()), 4));
+        for wrong in ["proxy", "10.0.0.0/33", "10.0.0", "1.2.3.4:80", "10.0.0.0/8 10.1.0.0/8", "0.0.0.0/0", "::/0"] {
+            assert!(proxies(wrong).validate().unwrap_err().starts_with("COPYDESK_TRUSTED_PROXIES"), "{wrong}");
         }
     }
 

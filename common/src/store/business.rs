@@ -2,11 +2,29 @@
 
 use copydesk_domain::business::{BusinessId, BusinessProfile};
 
+use serde_json::{Map, Value, json};
+
+use super::audit::Seen;
 use super::{Store, StoreError};
 
 /// Stores the profile, replacing an older one.
 pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreError> {
     let query = || async {
+        let mut tx = store.pool.begin().await?;
+        let row =
+            sqlx::query!("select * from businesses where business_id = $1 for update", profile.business_id.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let before = row.map(|row| BusinessProfile {
+            business_id: profile.business_id.clone(),
+            name: row.name,
+            description: row.description,
+            voice: row.voice,
+            audience: row.audience,
+            guidelines: row.guidelines,
+            banned_phrases: row.banned_phrases,
+            default_language: row.default_language,
+        });
         sqlx::query!(
             "insert into businesses (business_id, name, description, voice, audience, guidelines, banned_phrases, default_language)
              values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -24,11 +42,38 @@ pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreEr
             &profile.banned_phrases,
             profile.default_language,
         )
-        .execute(&store.pool)
-        .await
+        .execute(&mut *tx)
+        .await?;
+        let (before, after) = changed(before.as_ref(), profile);
+        store.note(&mut tx, Seen { before, after: Some(after), subject: None }).await?;
+        tx.commit().await
     };
-    store.retry(query).await?;
-    Ok(())
+    store.retry(query).await
+}
+
+/// The fields that differ, without their texts: of those only the length.
+fn changed(before: Option<&BusinessProfile>, after: &BusinessProfile) -> (Option<Value>, Value) {
+    let of = |profile: &BusinessProfile| {
+        let is_other = |field: fn(&BusinessProfile) -> &str| before.is_none_or(|before| field(before) != field(after));
+        let texts: [(&str, fn(&BusinessProfile) -> &str); 5] = [
+            ("name", |profile| &profile.name),
+            ("description", |profile| &profile.description),
+            ("voice", |profile| &profile.voice),
+            ("audience", |profile| &profile.audience),
+            ("guidelines", |profile| &profile.guidelines),
+        ];
+        let texts = texts.into_iter().filter(|(_, field)| is_other(*field));
+        let mut told: Map<_, _> =
+            texts.map(|(name, field)| (name.to_owned(), json!({ "chars": field(profile).chars().count() }))).collect();
+        if before.is_none_or(|before| before.banned_phrases != after.banned_phrases) {
+            told.insert("banned_phrases".to_owned(), json!({ "phrases": profile.banned_phrases.len() }));
+        }
+        if is_other(|profile| &profile.default_language) {
+            told.insert("default_language".to_owned(), json!(profile.default_language));
+        }
+        Value::Object(told)
+    };
+    (before.map(of), of(after))
 }
 
 /// The profile of a business, if it has one.

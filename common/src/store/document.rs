@@ -10,9 +10,11 @@ use copydesk_domain::format::Format;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::NewJob;
 use copydesk_domain::language::Language;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::audit::Seen;
 use super::idempotency::{self, Once, Operation, Scope};
 use super::job::{Columns, IdempotencyKey, named};
 use super::{Store, StoreError, knowledge};
@@ -31,7 +33,7 @@ pub async fn put(
     document: &NewDocument,
     key: Option<&IdempotencyKey>,
     job: impl Fn(DocumentId) -> NewJob,
-    answer: impl Fn(&Document, &NewJob) -> serde_json::Value,
+    answer: impl Fn(&Document, &NewJob) -> Value,
 ) -> Result<Once<(Document, NewJob)>, StoreError> {
     let scope = key.map(|key| Scope { operation: Operation::AddDocument, business_id: &document.business_id, key });
     let (job, answer) = (&job, &answer);
@@ -44,16 +46,43 @@ pub async fn put(
             tx.rollback().await?;
             return Ok(known);
         }
+        let before = replaced(&mut tx, document).await?;
         let document = upsert(&mut tx, document).await?;
         let job = job(document.id);
         Columns::of([(&job, None)]).insert(&mut *tx).await?;
         if let Some(scope) = scope {
             idempotency::keep(&mut tx, scope, &answer(&document, &job)).await?;
         }
+        let after = Some(told(document.kind.map(DocumentKind::as_str), document.size_bytes));
+        let subject = Some(subject(&document.business_id, document.id));
+        store.note(&mut tx, Seen { subject, before, after }).await?;
         tx.commit().await?;
         Ok(Once::Done((document, job)))
     };
     store.retry(query).await
+}
+
+/// The document's name in the audit log.
+fn subject(business_id: &BusinessId, id: DocumentId) -> String {
+    format!("businesses/{business_id}/documents/{id}")
+}
+
+/// What the audit log says of a document: nothing that people wrote. The log outlives the business.
+fn told(kind: Option<&str>, size_bytes: i32) -> Value {
+    json!({ "kind": kind, "size_bytes": size_bytes })
+}
+
+/// What the audit log says of the document that is replaced, if there is one.
+async fn replaced(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Result<Option<Value>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select kind, octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!"
+           from brand_documents where business_id = $1 and external_id = $2 for update"#,
+        document.business_id.as_str(),
+        document.external_id,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|row| told(row.kind.as_deref(), row.size_bytes)))
 }
 
 async fn upsert(tx: &mut sqlx::PgTransaction<'_>, document: &NewDocument) -> Result<Document, sqlx::Error> {
@@ -198,6 +227,7 @@ pub async fn set_kind(
 ) -> Result<Option<Document>, StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
+        let before = documents!("id = $2 for update", business_id.as_str(), id.0,).fetch_optional(&mut *tx).await?;
         // Searches know a changed document by the time of its last change.
         sqlx::query!(
             "update brand_documents set kind = $3, kind_given = true, updated_at = now()
@@ -211,6 +241,9 @@ pub async fn set_kind(
         let document = documents!("id = $2", business_id.as_str(), id.0,).fetch_optional(&mut *tx).await?;
         if document.is_some() {
             knowledge::count_up(&mut tx, business_id).await?;
+            let before = before.map(|document| json!({ "kind": document.kind }));
+            let seen = Seen { before, after: Some(json!({ "kind": kind })), subject: Some(subject(business_id, id)) };
+            store.note(&mut tx, seen).await?;
         }
         tx.commit().await?;
         Ok(document)
@@ -222,14 +255,20 @@ pub async fn set_kind(
 pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<bool, StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
-        let deleted =
-            sqlx::query!("delete from brand_documents where business_id = $1 and id = $2", business_id.as_str(), id.0)
-                .execute(&mut *tx)
-                .await?;
-        if deleted.rows_affected() == 0 {
+        let deleted = sqlx::query!(
+            r#"delete from brand_documents where business_id = $1 and id = $2
+               returning kind, octet_length(body) + coalesce(octet_length(file), 0) as "size_bytes!""#,
+            business_id.as_str(),
+            id.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = deleted else {
             tx.rollback().await?;
             return Ok(false);
-        }
+        };
+        let before = Some(told(row.kind.as_deref(), row.size_bytes));
+        store.note(&mut tx, Seen { before, subject: Some(subject(business_id, id)), after: None }).await?;
         // The vectors of its passages are deleted too.
         sqlx::query!(
             r"delete from embeddings e where e.business_id = $1 and not exists (

@@ -4,14 +4,20 @@
 use std::collections::BTreeMap;
 
 use copydesk_domain::job::JobKind;
+use serde_json::json;
 
+use super::audit::Seen;
 use super::{Store, StoreError};
 use crate::queue::Intake;
 
 /// Sets a queue's intake. Returns its version.
 pub async fn set(store: &Store, kind: JobKind, intake: Intake) -> Result<i64, StoreError> {
     let query = || async {
-        sqlx::query_scalar!(
+        let mut tx = store.pool.begin().await?;
+        let before = sqlx::query_scalar!("select intake from queue_intake where kind = $1 for update", kind.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let version = sqlx::query_scalar!(
             "insert into queue_intake (kind, intake) values ($1, $2)
              on conflict (kind) do update
              set intake = excluded.intake, version = default, updated_at = now()
@@ -19,8 +25,12 @@ pub async fn set(store: &Store, kind: JobKind, intake: Intake) -> Result<i64, St
             kind.as_str(),
             intake.as_str(),
         )
-        .fetch_one(&store.pool)
-        .await
+        .fetch_one(&mut *tx)
+        .await?;
+        let before = Some(json!({ "intake": before.unwrap_or_else(|| Intake::Open.as_str().to_owned()) }));
+        store.note(&mut tx, Seen { before, ..Seen::default() }).await?;
+        tx.commit().await?;
+        Ok(version)
     };
     store.retry(query).await
 }

@@ -6,6 +6,9 @@ use chrono::{DateTime, Utc};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, Reach};
 use copydesk_domain::business::BusinessId;
 
+use serde_json::json;
+
+use super::audit::Seen;
 use super::job::named;
 use super::{Store, StoreError};
 use crate::key::{Hash, Secret};
@@ -127,8 +130,17 @@ pub async fn create(store: &Store, new: &NewKey, secret: &Secret) -> Result<ApiK
     let scopes: Vec<_> = new.grant.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
     let businesses = listed(&new.grant.reach);
     let (hash, limit) = (secret.hash(), new.requests_per_minute.and_then(|limit| i32::try_from(limit).ok()));
+    let after = json!({
+        "name": new.name,
+        "kind": new.grant.kind,
+        "scopes": new.grant.scopes,
+        "businesses": businesses,
+        "expires_at": new.grant.expires_at,
+        "requests_per_minute": new.requests_per_minute,
+    });
     let query = || async {
-        sqlx::query!(
+        let mut tx = store.pool.begin().await?;
+        let made = sqlx::query!(
             "insert into api_keys (id, kind, name, hash, scopes, businesses, requests_per_minute, created_by, expires_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              -- The answer to an earlier attempt was lost.
@@ -143,8 +155,12 @@ pub async fn create(store: &Store, new: &NewKey, secret: &Secret) -> Result<ApiK
             new.created_by.as_ref().map(KeyId::as_str),
             new.grant.expires_at,
         )
-        .execute(&store.pool)
-        .await
+        .execute(&mut *tx)
+        .await?;
+        if made.rows_affected() > 0 {
+            note(store, &mut tx, secret.id(), None, after.clone()).await?;
+        }
+        tx.commit().await
     };
     store.retry(query).await?;
     let stored = get(store, secret.id()).await?.ok_or_else(|| unreadable("a key has gone"))?;
@@ -152,6 +168,17 @@ pub async fn create(store: &Store, new: &NewKey, secret: &Secret) -> Result<ApiK
         Holds::WithTheKey => Ok(stored.key),
         _ => Err(unreadable("two keys were given one id")),
     }
+}
+
+/// Writes what became of a key: never its secret.
+async fn note(
+    store: &Store,
+    tx: &mut sqlx::PgTransaction<'_>,
+    id: &KeyId,
+    before: Option<serde_json::Value>,
+    after: serde_json::Value,
+) -> Result<(), sqlx::Error> {
+    store.note(tx, Seen { subject: Some(format!("keys/{id}")), before, after: Some(after) }).await
 }
 
 fn listed(reach: &Reach) -> Option<Vec<String>> {
@@ -204,15 +231,23 @@ pub async fn none_was_made(store: &Store) -> Result<bool, StoreError> {
 /// Revokes a key for good. False if it does not exist; a revoked key stays as it is.
 pub async fn revoke(store: &Store, id: &KeyId) -> Result<bool, StoreError> {
     let query = || async {
-        sqlx::query!(
-            "update api_keys set revoked_at = coalesce(revoked_at, now()), previous_hash = null, previous_until = null
-             where id = $1",
-            id.as_str(),
-        )
-        .execute(&store.pool)
-        .await
+        let mut tx = store.pool.begin().await?;
+        let before = sqlx::query_scalar!("select revoked_at from api_keys where id = $1 for update", id.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if before == Some(None) {
+            sqlx::query!(
+                "update api_keys set revoked_at = now(), previous_hash = null, previous_until = null where id = $1",
+                id.as_str(),
+            )
+            .execute(&mut *tx)
+            .await?;
+            note(store, &mut tx, id, Some(json!({ "revoked": false })), json!({ "revoked": true })).await?;
+        }
+        tx.commit().await?;
+        Ok(before.is_some())
     };
-    Ok(store.retry(query).await?.rows_affected() > 0)
+    store.retry(query).await
 }
 
 /// Gives a key that is not revoked a new secret. The present one counts until `previous_until`, or no longer at all.
@@ -223,7 +258,8 @@ pub async fn rotate(
 ) -> Result<Option<ApiKey>, StoreError> {
     let hash = secret.hash();
     let query = || async {
-        sqlx::query!(
+        let mut tx = store.pool.begin().await?;
+        let rotated = sqlx::query!(
             "update api_keys
              set previous_hash = case when $3::timestamptz is not null then hash end, previous_until = $3, hash = $2
              -- An attempt whose answer was lost is not repeated: it would drop the secret that is in use.
@@ -232,8 +268,12 @@ pub async fn rotate(
             hash.as_slice(),
             previous_until,
         )
-        .execute(&store.pool)
-        .await
+        .execute(&mut *tx)
+        .await?;
+        if rotated.rows_affected() > 0 {
+            note(store, &mut tx, secret.id(), None, json!({ "previous_until": previous_until })).await?;
+        }
+        tx.commit().await
     };
     store.retry(query).await?;
     let stored = get(store, secret.id()).await?;

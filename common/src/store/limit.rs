@@ -1,6 +1,7 @@
 //! The table `provider_limits`: what operators set in place of the configured limits, for a provider or for one of its models. Putting it in
 //! force is the quota's.
 
+use super::audit::Seen;
 use super::{Store, StoreError};
 use crate::quota::limits::SetLimits;
 
@@ -18,7 +19,15 @@ pub struct ProviderLimits {
 /// Sets the limits of a provider or of `provider/model`, all of them. Returns their version.
 pub async fn set(store: &Store, account: &str, limits: &SetLimits) -> Result<i64, StoreError> {
     let query = || async {
-        sqlx::query_scalar!(
+        let mut tx = store.pool.begin().await?;
+        let before = sqlx::query_scalar!(
+            r#"select to_jsonb(l) - '{provider,version,updated_at}'::text[] as "limits!"
+               from provider_limits l where provider = $1 for update"#,
+            account,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let version = sqlx::query_scalar!(
             "insert into provider_limits
                  (provider, calls_per_minute, tokens_per_minute, calls_per_day, calls_at_once, micro_usd_per_day,
                   tokens_per_day)
@@ -37,8 +46,11 @@ pub async fn set(store: &Store, account: &str, limits: &SetLimits) -> Result<i64
             limits.micro_usd_per_day,
             limits.tokens_per_day,
         )
-        .fetch_one(&store.pool)
-        .await
+        .fetch_one(&mut *tx)
+        .await?;
+        store.note(&mut tx, Seen { before, ..Seen::default() }).await?;
+        tx.commit().await?;
+        Ok(version)
     };
     store.retry(query).await
 }

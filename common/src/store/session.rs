@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use copydesk_domain::access::KeyId;
 use copydesk_domain::id::JobId;
 
+use super::audit::Seen;
 use super::{Store, StoreError};
 use crate::key::Hash;
 
@@ -22,17 +23,21 @@ pub struct Session {
 /// Stores a session.
 pub async fn create(store: &Store, hash: &Hash, session: &Session) -> Result<(), StoreError> {
     let query = || async {
-        sqlx::query!(
+        let mut tx = store.pool.begin().await?;
+        let made = sqlx::query!(
             "insert into sessions (hash, key_id, expires_at) values ($1, $2, $3) on conflict (hash) do nothing",
             hash.as_slice(),
             session.key_id.as_str(),
             session.expires_at,
         )
-        .execute(&store.pool)
-        .await
+        .execute(&mut *tx)
+        .await?;
+        if made.rows_affected() > 0 {
+            store.note(&mut tx, Seen::default()).await?;
+        }
+        tx.commit().await
     };
-    store.retry(query).await?;
-    Ok(())
+    store.retry(query).await
 }
 
 /// The sessions among these that have not ended, by their hash.
@@ -56,10 +61,15 @@ pub async fn several(store: &Store, hashes: &[Hash]) -> Result<HashMap<Hash, Ses
 
 /// Ends a session.
 pub async fn end(store: &Store, hash: &Hash) -> Result<(), StoreError> {
-    let query =
-        || async { sqlx::query!("delete from sessions where hash = $1", hash.as_slice()).execute(&store.pool).await };
-    store.retry(query).await?;
-    Ok(())
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        let ended = sqlx::query!("delete from sessions where hash = $1", hash.as_slice()).execute(&mut *tx).await?;
+        if ended.rows_affected() > 0 {
+            store.note(&mut tx, Seen::default()).await?;
+        }
+        tx.commit().await
+    };
+    store.retry(query).await
 }
 
 /// Stores a ticket for the events of a job.

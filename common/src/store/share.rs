@@ -3,6 +3,7 @@
 
 use copydesk_domain::business::BusinessId;
 
+use super::audit::Seen;
 use super::{Store, StoreError};
 use crate::queue::Share;
 
@@ -10,7 +11,15 @@ use crate::queue::Share;
 pub async fn set(store: &Store, business_id: &BusinessId, share: Share) -> Result<i64, StoreError> {
     let [weight, jobs_at_once] = [share.weight, share.jobs_at_once].map(|number| number.map(u32::cast_signed));
     let query = || async {
-        sqlx::query_scalar!(
+        let mut tx = store.pool.begin().await?;
+        let before = sqlx::query_scalar!(
+            r#"select jsonb_build_object('weight', weight, 'jobs_at_once', jobs_at_once) as "share!"
+               from business_shares where business_id = $1 for update"#,
+            business_id.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let version = sqlx::query_scalar!(
             "insert into business_shares (business_id, weight, jobs_at_once) values ($1, $2, $3)
              on conflict (business_id) do update
              set weight = excluded.weight, jobs_at_once = excluded.jobs_at_once, version = default, updated_at = now()
@@ -19,8 +28,11 @@ pub async fn set(store: &Store, business_id: &BusinessId, share: Share) -> Resul
             weight,
             jobs_at_once,
         )
-        .fetch_one(&store.pool)
-        .await
+        .fetch_one(&mut *tx)
+        .await?;
+        store.note(&mut tx, Seen { before, ..Seen::default() }).await?;
+        tx.commit().await?;
+        Ok(version)
     };
     store.retry(query).await
 }

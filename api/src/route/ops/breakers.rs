@@ -11,8 +11,10 @@ use copydesk_common::quota::{BreakerState, Quota};
 use futures_util::future::try_join_all;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::extract::{Parameters, Provider};
 use crate::refusal::UnknownProvider;
@@ -40,6 +42,7 @@ const DEFAULT_SECONDS: u64 = 60;
 )]
 pub async fn open(
     State(services): State<Services>,
+    audit: Audit,
     Provider(provider): Provider,
     Parameters(query): Parameters<OpenQuery>,
 ) -> Result<Json<BreakersAnswer>, ApiError> {
@@ -47,7 +50,8 @@ pub async fn open(
     let open_for = Duration::from_secs(seconds);
     let quotas: Vec<_> = services.quotas_of(&provider).collect();
     let open = try_join_all(quotas.iter().map(|(_, quota)| quota.open_breaker(open_for)));
-    let until = services.within(open).await?.into_iter().max();
+    let change = audit.change("breakers.open", format!("breakers/{provider}")).after(json!({ "seconds": seconds }));
+    let until = change.around(open).await?.into_iter().max();
     let answer = answer(provider, &quotas, BreakerState::Open);
     Ok(Json(BreakersAnswer { until, ..answer }))
 }
@@ -73,11 +77,13 @@ pub async fn open(
 )]
 pub async fn close(
     State(services): State<Services>,
+    audit: Audit,
     Provider(provider): Provider,
 ) -> Result<Json<BreakersAnswer>, ApiError> {
     let quotas: Vec<_> = services.quotas_of(&provider).collect();
     let reopen = try_join_all(quotas.iter().map(|(_, quota)| quota.reopen()));
-    let closed_until = services.within(reopen).await?.into_iter().flatten().max();
+    let change = audit.change("breakers.close", format!("breakers/{provider}"));
+    let closed_until = change.around(reopen).await?.into_iter().flatten().max();
     super::ask_again(&services, &provider);
     let answer = answer(provider, &quotas, BreakerState::Closed);
     Ok(Json(BreakersAnswer { closed_until, ..answer }))

@@ -4,8 +4,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use copydesk_common::store;
 use copydesk_common::store::job::list::DeadFilter;
+use copydesk_common::store::{self, Store};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, JobReopened};
+use crate::audit::{Audit, Change};
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Body, Id, Parameters, RequestBody};
@@ -76,11 +77,13 @@ pub async fn list(
 pub async fn retry(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Id(id): Id<JobId>,
 ) -> Result<Accepted<JobBody>, ApiError> {
-    read(&services, &caller, id).await?;
+    let business_id = read(&services, &caller, id).await?.business_id;
+    let change = audit.change("dead.retry", format!("jobs/{id}")).of(Some(&business_id)).store();
     let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
-    let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, 1)).await?;
+    let opened = services.within(store::job::intervene::retry_dead(&change, &filter, 1)).await?;
     if opened.is_empty() {
         return Err(no_dead_letter(&read(&services, &caller, id).await?));
     }
@@ -105,11 +108,13 @@ pub async fn retry(
 pub async fn discard(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Id(id): Id<JobId>,
 ) -> Result<StatusCode, ApiError> {
-    read(&services, &caller, id).await?;
+    let business_id = read(&services, &caller, id).await?.business_id;
+    let change = audit.change("dead.discard", format!("jobs/{id}")).of(Some(&business_id)).store();
     let filter = DeadFilter { id: Some(id), ..DeadFilter::default() };
-    match services.within(store::job::intervene::discard_dead(&services.store, &filter, 1)).await? {
+    match services.within(store::job::intervene::discard_dead(&change, &filter, 1)).await? {
         0 => Err(no_dead_letter(&read(&services, &caller, id).await?)),
         _ => Ok(StatusCode::NO_CONTENT),
     }
@@ -136,11 +141,13 @@ fn no_dead_letter(job: &JobBody) -> ApiError {
 pub async fn retry_many(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Body(body): Body<BulkBody>,
 ) -> Result<Json<BulkAnswer>, ApiError> {
     caller.check_within(body.business_id.as_ref())?;
     let (filter, limit) = body.into_filter();
-    let opened = services.within(store::job::intervene::retry_dead(&services.store, &filter, limit)).await?;
+    let change = bulk(audit.change("dead.retry_many", "dead"), &filter);
+    let opened = services.within(store::job::intervene::retry_dead(&change, &filter, limit)).await?;
     reopened(&services, &opened).await;
     tracing::info!(jobs = opened.len(), "an operator retried dead letters");
     Ok(Json(BulkAnswer::of(opened.len(), limit)))
@@ -160,13 +167,21 @@ pub async fn retry_many(
 pub async fn discard_many(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Body(body): Body<BulkBody>,
 ) -> Result<Json<BulkAnswer>, ApiError> {
     caller.check_within(body.business_id.as_ref())?;
     let (filter, limit) = body.into_filter();
-    let discarded = services.within(store::job::intervene::discard_dead(&services.store, &filter, limit)).await?;
+    let change = bulk(audit.change("dead.discard_many", "dead"), &filter);
+    let discarded = services.within(store::job::intervene::discard_dead(&change, &filter, limit)).await?;
     tracing::info!(jobs = discarded, "an operator discarded dead letters");
     Ok(Json(BulkAnswer::of(discarded, limit)))
+}
+
+/// The change of all that match a filter.
+fn bulk(change: Change<'_>, filter: &DeadFilter) -> Store {
+    let asked = json!({ "kind": filter.kind, "error_type": filter.error_type, "stage": filter.stage });
+    change.of(filter.business_id.as_ref()).after(asked).store()
 }
 
 /// Filters of dead letters, and the page.

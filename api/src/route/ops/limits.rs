@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ask_again;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::extract::{Body, Parameters, Provider, RequestBody};
 use crate::refusal::{NoLimits, NoPrice};
@@ -51,6 +52,7 @@ const MOST: i64 = 1_000_000_000;
 )]
 pub async fn put(
     State(services): State<Services>,
+    audit: Audit,
     Provider(provider): Provider,
     Parameters(query): Parameters<LimitsQuery>,
     Body(body): Body<LimitsBody>,
@@ -58,11 +60,24 @@ pub async fn put(
     let LimitsQuery { model } = query;
     let account = account(&services, &provider, model.as_deref())?;
     let set = body.into_limits(&services, &provider, model.is_some())?;
-    let version = services.within(store::limit::set(&services.store, &account, &set)).await?;
+    let change = audit.change("limits.set", format!("limits/{account}")).after(told(&set)).store();
+    let version = services.within(store::limit::set(&change, &account, &set)).await?;
     tracing::info!(provider.name = account, ?set, "an operator set a provider's limits");
     let enforced = enforce(&services, &provider, &account, &set, version);
     let in_force = timeout(CHECK_TIMEOUT, enforced).await.ok().flatten();
     Ok(Json(LimitsAnswer { provider, model, set: LimitsView::of_set(&set), in_force }))
+}
+
+/// What the audit log says of limits: the columns of their table.
+fn told(set: &SetLimits) -> Value {
+    json!({
+        "calls_per_minute": set.calls_per_minute,
+        "tokens_per_minute": set.tokens_per_minute,
+        "calls_per_day": set.calls_per_day,
+        "calls_at_once": set.calls_at_once,
+        "micro_usd_per_day": set.micro_usd_per_day,
+        "tokens_per_day": set.tokens_per_day,
+    })
 }
 
 /// Whose limits are meant: the provider, or `provider/model` for a model that has its own.

@@ -7,9 +7,11 @@ use copydesk_common::queue::Intake;
 use copydesk_common::store;
 use copydesk_domain::job::JobKind;
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::audit::{Audit, Change};
 use crate::error::ApiError;
 use crate::extract::Kind;
 use crate::route::health::CHECK_TIMEOUT;
@@ -28,8 +30,12 @@ use crate::state::Services;
     params(("kind" = JobKind, Path, description = "The kind of job.")),
     responses((status = 200, description = "The queue is paused.", body = QueueState))
 )]
-pub async fn pause(State(services): State<Services>, Kind(kind): Kind) -> Result<Json<QueueState>, ApiError> {
-    set(&services, kind, Intake::Paused).await
+pub async fn pause(
+    State(services): State<Services>,
+    audit: Audit,
+    Kind(kind): Kind,
+) -> Result<Json<QueueState>, ApiError> {
+    set(&services, audit.change("queues.pause", format!("queues/{kind}")), kind, Intake::Paused).await
 }
 
 /// Drain a queue: start no new jobs of a kind.
@@ -46,8 +52,12 @@ pub async fn pause(State(services): State<Services>, Kind(kind): Kind) -> Result
     params(("kind" = JobKind, Path, description = "The kind of job.")),
     responses((status = 200, description = "The queue is draining.", body = QueueState))
 )]
-pub async fn drain(State(services): State<Services>, Kind(kind): Kind) -> Result<Json<QueueState>, ApiError> {
-    set(&services, kind, Intake::Draining).await
+pub async fn drain(
+    State(services): State<Services>,
+    audit: Audit,
+    Kind(kind): Kind,
+) -> Result<Json<QueueState>, ApiError> {
+    set(&services, audit.change("queues.drain", format!("queues/{kind}")), kind, Intake::Draining).await
 }
 
 /// Resume a queue: hand out jobs of a kind again.
@@ -62,12 +72,22 @@ pub async fn drain(State(services): State<Services>, Kind(kind): Kind) -> Result
     params(("kind" = JobKind, Path, description = "The kind of job.")),
     responses((status = 200, description = "The queue hands out jobs.", body = QueueState))
 )]
-pub async fn resume(State(services): State<Services>, Kind(kind): Kind) -> Result<Json<QueueState>, ApiError> {
-    set(&services, kind, Intake::Open).await
+pub async fn resume(
+    State(services): State<Services>,
+    audit: Audit,
+    Kind(kind): Kind,
+) -> Result<Json<QueueState>, ApiError> {
+    set(&services, audit.change("queues.resume", format!("queues/{kind}")), kind, Intake::Open).await
 }
 
-async fn set(services: &Services, kind: JobKind, intake: Intake) -> Result<Json<QueueState>, ApiError> {
-    let version = services.within(store::intake::set(&services.store, kind, intake)).await?;
+async fn set(
+    services: &Services,
+    change: Change<'_>,
+    kind: JobKind,
+    intake: Intake,
+) -> Result<Json<QueueState>, ApiError> {
+    let change = change.after(json!({ "intake": intake })).store();
+    let version = services.within(store::intake::set(&change, kind, intake)).await?;
     tracing::info!(job.kind = %kind, queue.intake = %intake, "an operator changed which jobs a queue hands out");
     let told = timeout(CHECK_TIMEOUT, services.queue(kind)?.set_intake(intake, version)).await;
     Ok(Json(QueueState { kind, intake, paused: intake == Intake::Paused, in_force: matches!(told, Ok(Ok(_))) }))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::audit::Audit;
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Body, RequestBody};
@@ -41,6 +42,7 @@ const MAX_COUNTED: u32 = 100_000;
 pub async fn regenerate_many(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Extension(trace): Extension<TraceParent>,
     Body(body): Body<RegenerateBody>,
 ) -> Result<Json<RegenerateAnswer>, ApiError> {
@@ -49,7 +51,9 @@ pub async fn regenerate_many(
     let filter = Filter { degraded, business_id, since };
     let mut accepted = 0;
     if confirm == Some(true) {
-        let jobs = services.within(regenerate::many(&services.store, &filter, MAX_BULK, trace)).await?;
+        let change = audit.change("generations.regenerate_many", "generations").of(filter.business_id.as_ref());
+        let change = change.after(json!({ "degraded": degraded, "since": since })).store();
+        let jobs = services.within(regenerate::many(&change, &filter, MAX_BULK, trace)).await?;
         services.announcer.announce_new(jobs.iter());
         accepted = jobs.len();
         tracing::info!(jobs = accepted, degraded = %degraded, "an operator started the regeneration of texts");

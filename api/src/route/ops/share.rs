@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::extract::{Body, Business, RequestBody};
 use crate::route::health::CHECK_TIMEOUT;
@@ -34,11 +35,14 @@ use crate::validate::number;
 )]
 pub async fn put(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Body(body): Body<ShareBody>,
 ) -> Result<Json<ShareView>, ApiError> {
     let share = Share { weight: body.weight, jobs_at_once: body.jobs_at_once };
-    let version = services.within(store::share::set(&services.store, &business_id, share)).await?;
+    let change = audit.change("shares.set", format!("businesses/{business_id}/share")).of(Some(&business_id));
+    let change = change.after(json!({ "weight": share.weight, "jobs_at_once": share.jobs_at_once })).store();
+    let version = services.within(store::share::set(&change, &business_id, share)).await?;
     tracing::info!(business.id = %business_id, ?share, "an operator set a business's share");
     // If Redis is unavailable, the sweep sets it later.
     let _ = timeout(CHECK_TIMEOUT, enforce(&services, &business_id, share, version)).await;

@@ -5,6 +5,9 @@ use copydesk_domain::document::READER_VERSION;
 use copydesk_domain::id::DocumentId;
 use copydesk_domain::job::NewJob;
 
+use serde_json::json;
+
+use crate::store::audit::Seen;
 use crate::store::job::Columns;
 use crate::store::{Store, StoreError};
 
@@ -46,6 +49,10 @@ async fn many_once(
     .await?;
     let jobs: Vec<NewJob> = documents.into_iter().map(|id| job(DocumentId(id))).collect();
     Columns::of(jobs.iter().map(|job| (job, None))).insert(&mut *tx).await?;
+    if !jobs.is_empty() {
+        let after = Some(json!({ "documents": jobs.len() }));
+        store.note(&mut tx, Seen { after, ..Seen::default() }).await?;
+    }
     tx.commit().await?;
     Ok(jobs)
 }

@@ -7,9 +7,11 @@ use copydesk_domain::generation::Degradation;
 use copydesk_domain::id::{GenerationId, JobId};
 use copydesk_domain::job::{JobKind, NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock;
+use crate::store::audit::Seen;
 use crate::store::job::{Acceptance, Columns, IdempotencyKey, Submission, judged, named};
 use crate::store::{Store, StoreError};
 
@@ -121,6 +123,8 @@ async fn accept_for(store: &Store, id: GenerationId, submission: &Submission) ->
     sqlx::query!("update generations set regenerated_by = $2 where generation_id = $1", id.0, submission.job.id.0)
         .execute(&mut *tx)
         .await?;
+    let after = Some(json!({ "job_id": submission.job.id }));
+    store.note(&mut tx, Seen { after, ..Seen::default() }).await?;
     tx.commit().await?;
     Ok(Acceptance::New)
 }
@@ -190,6 +194,10 @@ async fn many_once(
     )
     .execute(&mut *tx)
     .await?;
+    if !jobs.is_empty() {
+        let after = Some(json!({ "texts": jobs.len() }));
+        store.note(&mut tx, Seen { after, ..Seen::default() }).await?;
+    }
     tx.commit().await?;
     Ok(Ok(jobs))
 }

@@ -4,10 +4,12 @@
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
+use serde_json::json;
 
 use super::OpenJob;
 use super::list::DeadFilter;
 use super::row::OpenRow;
+use crate::store::audit::Seen;
 use crate::store::{Store, StoreError};
 
 /// Cancels a job that has not ended. False if it has ended or does not exist. A document whose
@@ -24,7 +26,8 @@ async fn cancel_once(
     id: JobId,
     tried_before: bool,
 ) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+    let mut tx = store.pool.begin().await?;
+    let cancelled = sqlx::query!(
         r#"with cancelled as (
                update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
                                lease_epoch = lease_epoch + 1, lease_owner = null,
@@ -46,17 +49,22 @@ async fn cancel_once(
                        and j.business_id = c.business_id and j.payload->>'document_id' = d.id::text
                  )
            )
-           select exists (select 1 from cancelled)
-               or ($3 and exists (
+           select exists (select 1 from cancelled) as "now!",
+               ($3 and exists (
                    select 1 from jobs
                    where id = $1 and business_id = $2 and status = 'cancelled'
-               )) as "cancelled!""#,
+               )) as "before!""#,
         id.0,
         business_id.as_str(),
         tried_before,
     )
-    .fetch_one(&store.pool)
-    .await
+    .fetch_one(&mut *tx)
+    .await?;
+    if cancelled.now {
+        store.note(&mut tx, Seen::default()).await?;
+    }
+    tx.commit().await?;
+    Ok(cancelled.now || cancelled.before)
 }
 
 /// Reopens a failed job: it resumes after its last finished stage, with a full retry budget and as
@@ -73,7 +81,8 @@ async fn retry_once(
     id: JobId,
     tried_before: bool,
 ) -> Result<Option<OpenRow>, sqlx::Error> {
-    open_jobs!(
+    let mut tx = store.pool.begin().await?;
+    let open = open_jobs!(
         [r#"with reopened as (
                 update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
                                 takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
@@ -93,8 +102,13 @@ async fn retry_once(
         business_id.as_str(),
         tried_before,
     )
-    .fetch_optional(&store.pool)
-    .await
+    .fetch_optional(&mut *tx)
+    .await?;
+    if open.is_some() {
+        store.note(&mut tx, Seen::default()).await?;
+    }
+    tx.commit().await?;
+    Ok(open)
 }
 
 /// Updates the oldest dead letters that match a filter, up to a limit, and returns them.
@@ -126,23 +140,40 @@ macro_rules! update_dead {
 /// Reopens up to `limit` dead letters, oldest first, each like [`retry`].
 pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<Vec<OpenJob>, StoreError> {
     let query = || async {
-        update_dead!(
+        let mut tx = store.pool.begin().await?;
+        let jobs = update_dead!(
             "status = 'queued', error = null, finished_at = null, attempt = 1, takeovers = 0,
              lease_epoch = lease_epoch + 1, lease_owner = null,
              deadline_at = now() + least(deadline_at - created_at, interval '7 days')",
             filter,
             limit
         )
-        .fetch_all(&store.pool)
-        .await
+        .fetch_all(&mut *tx)
+        .await?;
+        note_dead(store, &mut tx, jobs.len()).await?;
+        tx.commit().await?;
+        Ok(jobs)
     };
     store.retry(query).await?.into_iter().map(OpenJob::try_from).collect()
 }
 
 /// Discards up to `limit` dead letters, oldest first: they stay failed. Returns how many.
 pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Result<usize, StoreError> {
-    let query = || async { update_dead!("discarded_at = now()", filter, limit).fetch_all(&store.pool).await };
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        let jobs = update_dead!("discarded_at = now()", filter, limit).fetch_all(&mut *tx).await?;
+        note_dead(store, &mut tx, jobs.len()).await?;
+        tx.commit().await?;
+        Ok(jobs)
+    };
     Ok(store.retry(query).await?.len())
+}
+
+async fn note_dead(store: &Store, tx: &mut sqlx::PgTransaction<'_>, jobs: usize) -> Result<(), sqlx::Error> {
+    if jobs == 0 {
+        return Ok(());
+    }
+    store.note(tx, Seen { after: Some(json!({ "jobs": jobs })), ..Seen::default() }).await
 }
 
 #[cfg(test)]
