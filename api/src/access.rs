@@ -15,6 +15,7 @@ use url::Url;
 use crate::error::ApiError;
 use crate::extract::idempotency::IDEMPOTENCY_KEY;
 use crate::peer::{Client, Proxies};
+use crate::rate;
 use crate::request_id::X_REQUEST_ID;
 
 /// What a browser says of the page that sends a request; no page can change it.
@@ -119,6 +120,8 @@ impl Access {
                 header::LOCATION,
                 header::RETRY_AFTER,
                 X_REQUEST_ID,
+                rate::LEFT,
+                rate::POLICY,
                 HeaderName::from_static("idempotency-replayed"),
             ])
             .max_age(CORS_MAX_AGE);

@@ -7,12 +7,16 @@ pub mod keyring;
 pub mod need;
 pub mod presented;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
 use copydesk_common::config::{ApiConfig, AuthMode, MetricsAccess};
 
 use crate::error::ApiError;
+use crate::peer::Client;
+use crate::rate::{self, Rates};
 use caller::Caller;
 use keyring::{Keyring, Trust};
 use need::{Need, Needs};
@@ -23,33 +27,81 @@ use presented::Presented;
 pub struct Auth {
     needs: Arc<Needs>,
     keyring: Keyring,
+    rates: Rates,
     mode: AuthMode,
     metrics_need_a_key: bool,
 }
 
 impl Auth {
     /// As configured.
-    pub fn new(config: &ApiConfig, needs: Needs, keyring: Keyring) -> Self {
+    pub fn new(config: &ApiConfig, needs: Needs, keyring: Keyring, rates: Rates) -> Self {
         let metrics_need_a_key = match config.metrics_access {
             MetricsAccess::Auto => config.auth == AuthMode::Required && !config.listen.ip().is_loopback(),
             MetricsAccess::Key => true,
             MetricsAccess::Open => false,
         };
-        Self { needs: Arc::new(needs), keyring, mode: config.auth, metrics_need_a_key }
+        Self { needs: Arc::new(needs), keyring, rates, mode: config.auth, metrics_need_a_key }
     }
 
     /// Lets a request in and notes whose it is, or says why not.
     pub async fn admit(&self, request: &mut Request) -> Result<(), ApiError> {
         let need = self.needs.of(request)?;
         if need == Need::Nothing || need == Need::Metrics && !self.metrics_need_a_key {
-            return Ok(());
+            return self.admit_anybody(request, need);
         }
+        let address = address(request);
         // A request cannot be lent across an await: its body is not `Sync`.
-        let presented = Presented::of(request, need)?;
-        let caller = self.caller(presented, need).await?;
+        let presented = Presented::of(request, need);
+        let is_session = matches!(presented, Ok(Some(Presented::Session(_))));
+        let caller = self.believed(presented, need, address).await?;
+        if is_session && !request.method().is_safe() && !presented::has_csrf_token(request.headers()) {
+            return Err(ApiError::CsrfToken);
+        }
+        if need != Need::Metrics
+            && let Some(meter) = caller.key().and_then(|key| self.rates.meter(key))
+        {
+            request.extensions_mut().insert(Arc::clone(&meter));
+            meter.spend(rate::weight(request))?;
+        }
         need.check(caller.grant())?;
         request.extensions_mut().insert(caller);
         Ok(())
+    }
+
+    /// What needs no key is counted by address, but for what orchestrators and Prometheus ask.
+    fn admit_anybody(&self, request: &Request, need: Need) -> Result<(), ApiError> {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let is_watched = need == Need::Metrics || path.is_some_and(|path| path.starts_with("/health"));
+        // Every preflight of a browser is answered: it says of an operation that it may be called, no more.
+        if is_watched || self.mode == AuthMode::Open || request.method() == Method::OPTIONS {
+            return Ok(());
+        }
+        self.rates.anonymous(address(request))
+    }
+
+    /// The caller. Nothing is looked up for an address whose last tries have failed; a key that is known needs no lookup.
+    async fn believed(
+        &self,
+        presented: Result<Option<Presented>, ApiError>,
+        need: Need,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, ApiError> {
+        let may_pass = match &presented {
+            Ok(Some(presented)) => self.keyring.knows(presented),
+            Ok(None) => self.mode == AuthMode::Open,
+            Err(_) => false,
+        };
+        if !may_pass {
+            self.rates.may_try(address)?;
+        }
+        let caller = match presented {
+            Ok(presented) => self.caller(presented, need).await,
+            Err(error) => Err(error),
+        };
+        if matches!(caller, Err(ApiError::Unauthenticated(_))) {
+            self.rates.failed(address);
+        }
+        caller
     }
 
     async fn caller(&self, presented: Option<Presented>, need: Need) -> Result<Caller, ApiError> {
@@ -65,4 +117,8 @@ impl Auth {
             )),
         }
     }
+}
+
+fn address(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<Client>().and_then(|client| client.address)
 }

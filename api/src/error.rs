@@ -58,6 +58,14 @@ pub enum ApiError {
     /// The operation concerns every business, and the key reaches some.
     #[error("this concerns every business, and the API key reaches only some: name one of them, or use another key")]
     ReachMissing,
+    /// The session's cookie lets it in, and the token that only the session's own page knows is missing.
+    #[error(
+        "a session's request that changes something sends its csrf_token as x-csrf-token: GET /api/session tells it"
+    )]
+    CsrfToken,
+    /// There are too many of them; with the seconds after which there is room.
+    #[error("too many requests: try again in {0} seconds")]
+    TooManyRequests(f64),
     /// The request conflicts with the state of the resource.
     #[error("{0}")]
     Conflict(String),
@@ -115,7 +123,8 @@ impl ApiError {
         match self {
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::ForeignOrigin | Self::ScopeMissing(_) | Self::ReachMissing => StatusCode::FORBIDDEN,
+            Self::ForeignOrigin | Self::ScopeMissing(_) | Self::ReachMissing | Self::CsrfToken => StatusCode::FORBIDDEN,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownRoute | Self::NotFound(_) | Self::UnknownProvider(_) | Self::NoOwnLimits(_) => {
@@ -175,6 +184,7 @@ pub fn problem_of(status: StatusCode) -> Problem {
         StatusCode::URI_TOO_LONG => ("uri-too-long", "URI too long"),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ("headers-too-large", "Headers too large"),
         StatusCode::UNPROCESSABLE_ENTITY => ("validation", "Invalid values"),
+        StatusCode::TOO_MANY_REQUESTS => ("too-many-requests", "Too many requests"),
         StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Service unavailable"),
         status if status.is_client_error() => ("bad-request", "Bad request"),
         _ => ("internal", "Internal error"),
@@ -201,6 +211,7 @@ impl ApiError {
                 Problem::new("idempotency-key-reused", "Idempotency key reused", status.as_u16(), detail)
             }
             Self::ForeignOrigin => Problem::new("foreign-origin", "Foreign origin", status.as_u16(), detail),
+            Self::CsrfToken => Problem::new("csrf-token", "No CSRF token", status.as_u16(), detail),
             Self::StillRunning => Problem::new("request-in-progress", "Request in progress", status.as_u16(), detail),
             _ => Problem { detail, ..problem_of(status) },
         }
@@ -209,10 +220,18 @@ impl ApiError {
     /// The seconds after which the client may retry, if that can help.
     fn retry_after(&self) -> Option<u16> {
         match self.status() {
+            _ if matches!(self, Self::TooManyRequests(_)) => self.wait(),
             StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
             _ if matches!(self, Self::StillRunning) => Some(1),
             _ => None,
         }
+    }
+}
+
+impl ApiError {
+    fn wait(&self) -> Option<u16> {
+        let Self::TooManyRequests(seconds) = *self else { return None };
+        (1..=3_600).find(|wait| f64::from(*wait) >= seconds)
     }
 }
 

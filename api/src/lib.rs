@@ -38,6 +38,7 @@ pub mod parsing;
 pub mod peer;
 pub mod problem;
 pub mod protect;
+pub mod rate;
 pub mod read;
 pub mod readiness;
 pub mod refusal;

@@ -23,6 +23,19 @@ pub const ACCEPT_BATCHES: &str = "copydesk_accept_batches_total";
 /// [`KIND`].
 pub const JOBS_UNANNOUNCED: &str = "copydesk_jobs_unannounced_total";
 
+/// Counter: requests that needed a key and showed none that counts.
+pub const AUTH_FAILURES: &str = "copydesk_auth_failures_total";
+/// Counter: requests that were answered 429. Label: [`BY`].
+pub const REQUESTS_LIMITED: &str = "copydesk_http_requests_limited_total";
+
+/// Label: what a limit counts, [`BY_KEY`], [`BY_ADDRESS`] or [`BY_TRIES`].
+pub const BY: &str = "by";
+/// The requests of a key.
+pub const BY_KEY: &str = "key";
+/// The requests of an address that need no key.
+pub const BY_ADDRESS: &str = "address";
+/// The requests of an address that failed to show a key.
+pub const BY_TRIES: &str = "tries";
 /// Label: the request's method; `OTHER` for a method that no route supports.
 pub const METHOD: &str = "method";
 /// Label: the route's pattern, never the path; `unmatched` without a route.

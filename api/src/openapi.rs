@@ -47,6 +47,7 @@ const TICKET_SCHEME: &str = "ticket";
         (name = "Businesses", description = "Profiles."),
         (name = "Knowledge", description = "Documents to write from."),
         (name = "Learning", description = "What people thought of the texts."),
+        (name = "Sessions", description = "A browser's login with a key."),
         (name = "Problems", description = "What errors mean."),
         (name = "Access", description = "API keys, and what was done with them."),
         (name = "Operators", description = "The state of the service, and interventions."),
@@ -70,6 +71,7 @@ pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
             taken::complete_operation(operation);
             add_replayed(operation);
             add_retry_after(operation);
+            add_rate(operation);
             add_request_id(operation);
         }
     }
@@ -107,6 +109,7 @@ pub(crate) fn secure(operation: &mut Operation, need: Need) {
         return;
     }
     add_problem(operation, StatusCode::UNAUTHORIZED, "There is no API key, or it does not count.");
+    add_problem(operation, StatusCode::TOO_MANY_REQUESTS, "Too many requests: try again after `Retry-After` seconds.");
     let lacking = match need {
         Need::Service(_) | Need::Metrics => "The key lacks a scope, or reaches only some businesses.",
         _ => "The key lacks a scope.",
@@ -127,7 +130,10 @@ fn schemes() -> [(&'static str, SecurityScheme); 3] {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("cpd_…")
         .description(Some("An API key. The scope that an operation needs stands beside it."));
-    let session = ApiKeyValue::with_description(SESSION_COOKIE, "The session of a browser: `POST /api/session`.");
+    let session = ApiKeyValue::with_description(
+        SESSION_COOKIE,
+        "The session of a browser: `POST /api/session`. What changes something sends its `csrf_token` as `x-csrf-token`.",
+    );
     let ticket = ApiKeyValue::with_description(TICKET, "A ticket for one event stream: `POST /api/jobs/{id}/ticket`.");
     [
         (KEY, SecurityScheme::Http(key.build())),
@@ -197,9 +203,23 @@ fn add_replayed(operation: &mut Operation) {
 /// Adds the header that says when to try again, where trying again can help.
 fn add_retry_after(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
-    let retried = responses.iter_mut().filter(|(status, _)| matches!(status.as_str(), "409" | "503"));
+    let retried = responses.iter_mut().filter(|(status, _)| matches!(status.as_str(), "409" | "429" | "503"));
     for (_, response) in retried.filter(|(_, response)| is_problem(response)) {
         add_header(response, "Retry-After", Type::Integer, "Seconds after which to try again, where that can help.");
+    }
+}
+
+/// Adds what is left of a key's limit to operations that need one.
+fn add_rate(operation: &mut Operation) {
+    let needs_none = |requirements: &Vec<_>| requirements.contains(&SecurityRequirement::default());
+    if operation.security.as_ref().is_none_or(needs_none) {
+        return;
+    }
+    for response in operation.responses.responses.values_mut() {
+        let policy = "The key's limit, such as `\"default\";q=600;w=60`: `q` requests in `w` seconds.";
+        add_header(response, "RateLimit-Policy", Type::String, policy);
+        let left = "What is left, such as `\"default\";r=150;t=8`: `r` requests now, all of them in `t` seconds.";
+        add_header(response, "RateLimit", Type::String, left);
     }
 }
 

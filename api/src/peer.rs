@@ -1,7 +1,7 @@
 //! Whose connection a request comes on. Behind a proxy that the configuration names, what the proxy says of the client
 //! counts; what anybody else says does not: everybody can send these headers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
@@ -26,6 +26,17 @@ pub struct Client {
     pub is_https: bool,
     /// The host that it named to the proxy, where that says so.
     pub host: Option<Authority>,
+}
+
+/// Who shares a limit: one address, or one network of IPv6, where a client has a whole /64.
+pub fn group(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// The proxies that are believed.

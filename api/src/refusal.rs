@@ -82,3 +82,8 @@ pub struct AnotherBusiness(pub Problem);
 #[derive(Debug, IntoResponses)]
 #[response(status = 409, content_type = MEDIA_TYPE)]
 pub struct NoPrice(pub Problem);
+
+/// Access is open: whatever this stands for is not needed.
+#[derive(Debug, IntoResponses)]
+#[response(status = 409, content_type = MEDIA_TYPE)]
+pub struct NoSession(pub Problem);

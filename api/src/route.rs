@@ -20,3 +20,5 @@ pub mod metrics;
 pub mod ops;
 pub mod problems;
 pub mod search;
+pub mod session;
+pub mod ticket;

@@ -28,6 +28,7 @@ use crate::error::ApiError;
 use crate::extract::UPLOAD_BODY_BYTES;
 use crate::extract::query::{self, Operations};
 use crate::openapi::{self, Reference, complete};
+use crate::rate::Meter;
 use crate::state::Services;
 use crate::{drain, observe, problem, route};
 
@@ -60,7 +61,7 @@ impl Routes {
 
 /// Every route, and what it needs.
 fn routes() -> Routes {
-    use Need::{Metrics, Nothing, Scope as Has, ScopeOrTicket, Service};
+    use Need::{Key, Metrics, Nothing, Scope as Has, ScopeOrTicket, Service};
     use Scope::{Documents, Feedback, Generate, Keys, Learning, Observe, Operate, Read};
 
     Routes { router: OpenApiRouter::with_openapi(Reference::openapi()), needs: Needs::default() }
@@ -70,6 +71,7 @@ fn routes() -> Routes {
         .add(Has(Read), routes!(route::job::list))
         .add(Has(Read), routes!(route::job::get))
         .add(ScopeOrTicket(Read), routes!(route::events::events))
+        .add(Has(Read), routes!(route::ticket::issue))
         .add(Has(Generate), routes!(route::job::cancel))
         .add(Has(Generate), routes!(route::job::retry))
         .add(Has(Read), routes!(route::generation::list))
@@ -106,6 +108,7 @@ fn routes() -> Routes {
         .add(Has(Keys), routes!(route::keys::list))
         .add(Has(Keys), routes!(route::keys::revoke))
         .add(Has(Keys), routes!(route::keys::rotate))
+        .add(Key, routes!(route::session::start, route::session::get, route::session::end))
         .add(Nothing, routes!(route::health::health))
         .add(Nothing, routes!(route::health::live))
         .add(Nothing, routes!(route::health::ready))
@@ -138,7 +141,7 @@ pub fn routers(config: &Config, services: Services) -> (Router, Router) {
     let readiness = services.readiness.clone();
     // Serialised once: a handler is cloned for every request.
     let reference = Bytes::from(serde_json::to_vec(&reference).unwrap_or_default());
-    let auth = Auth::new(&config.api, needs(), services.keyring.clone());
+    let auth = Auth::new(&config.api, needs(), services.keyring.clone(), services.rates.clone());
     let (routes, _) = routes().router.split_for_parts();
     let routes = routes
         .with_state(services)
@@ -209,7 +212,12 @@ impl Guard {
     async fn let_in(&self, mut request: Request, next: Next) -> Response {
         self.access.note(&mut request);
         let refused = self.refused(&mut request).await;
-        self.budget.hold(request, |request| unless(refused, request, next)).await
+        let meter = request.extensions().get::<Arc<Meter>>().cloned();
+        let mut response = self.budget.hold(request, |request| unless(refused, request, next)).await;
+        if let Some(meter) = meter {
+            meter.tell(response.headers_mut());
+        }
+        response
     }
 
     /// Why a request is not served. Whoever may not know a route's parameters is not told them.

@@ -25,6 +25,7 @@ use crate::error::ApiError;
 use crate::hasten::Hastener;
 use crate::loads::Counter;
 use crate::parsing::Parsing;
+use crate::rate::Rates;
 use crate::read::Reader;
 use crate::readiness::Readiness;
 
@@ -46,6 +47,8 @@ pub struct Services(Arc<Parts>);
 pub struct Parts {
     /// The API keys that are in use.
     pub keyring: Keyring,
+    /// How many requests they may send.
+    pub rates: Rates,
     /// Postgres.
     pub store: Store,
     /// Redis.
@@ -122,6 +125,7 @@ impl Services {
         let queues: Vec<_> = JobKind::ALL.iter().map(|kind| Queue::new(&redis, *kind)).collect();
         let announcer = Announcer::new(&queues, work);
         Self(Arc::new(Parts {
+            rates: Rates::start(&config.api, &redis, closing.clone(), work),
             keyring: Keyring::start(&store, closing.clone(), work),
             acceptor: Acceptor::start(&store, &announcer, work),
             counter: Counter::new(&store, closing.clone()),

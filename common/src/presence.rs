@@ -1,5 +1,5 @@
-//! Heartbeats of workers, for the operator's overview. Nothing else depends on them: leases say
-//! which worker runs what.
+//! Heartbeats of workers, for the operator's overview: leases say which worker runs what. And of API processes, which
+//! share the limits of requests.
 
 use std::time::Duration;
 
@@ -72,6 +72,31 @@ pub async fn workers(redis: &Redis) -> Result<Vec<SeenWorker>, RedisError> {
     Ok(present)
 }
 
+/// Records the heartbeat of an API process. How many have a recent one, this one among them. Removes those that are gone.
+pub async fn beat_api(redis: &Redis, id: &str) -> Result<usize, RedisError> {
+    let key = redis.keys().apis();
+    let mut beat = PRESENCE_BEAT.key(&key);
+    beat.arg(id).arg("");
+    let _: () = beat.invoke_async(&mut redis.commands()).await?;
+    let ((seconds, _), told): ((i64, i64), Vec<(String, String)>) =
+        redis::pipe().cmd("TIME").hgetall(&key).query_async(&mut redis.commands()).await?;
+    let is_alive = |told: &str| {
+        let seen_ms = told.split_once('|').and_then(|(seen_ms, _)| seen_ms.parse::<i64>().ok());
+        seen_ms.is_some_and(|seen_ms| seconds * 1_000 - seen_ms < GONE_MS)
+    };
+    let (alive, gone): (Vec<_>, Vec<_>) = told.into_iter().partition(|(_, told)| is_alive(told));
+    if !gone.is_empty() {
+        let gone: Vec<_> = gone.into_iter().map(|(id, _)| id).collect();
+        let _: () = redis::cmd("HDEL").arg(&key).arg(gone).query_async(&mut redis.commands()).await?;
+    }
+    Ok(alive.len())
+}
+
+/// Removes an API process that shuts down.
+pub async fn leave_api(redis: &Redis, id: &str) -> Result<(), RedisError> {
+    Ok(redis::cmd("HDEL").arg(redis.keys().apis()).arg(id).query_async(&mut redis.commands()).await?)
+}
+
 async fn forget(redis: &Redis, ids: &[String]) -> Result<(), RedisError> {
     Ok(redis::cmd("HDEL").arg(redis.keys().workers()).arg(ids).query_async(&mut redis.commands()).await?)
 }
@@ -94,6 +119,21 @@ mod tests {
             concurrency: 64,
             started_at: clock::now(),
         }
+    }
+
+    #[tokio::test]
+    async fn api_processes_count_until_they_leave_or_fall_silent() {
+        let redis = Redis::of_test();
+        assert_eq!(beat_api(&redis, "a").await.unwrap(), 1);
+        assert_eq!(beat_api(&redis, "b").await.unwrap(), 2);
+        assert_eq!(beat_api(&redis, "a").await.unwrap(), 2);
+        let old = format!("{}|", clock::now().timestamp_millis() - GONE_MS);
+        let mut connection = redis.commands();
+        let mut set = redis::cmd("HSET");
+        set.arg(redis.keys().apis()).arg("b").arg(old).query_async::<()>(&mut connection).await.unwrap();
+        assert_eq!(beat_api(&redis, "a").await.unwrap(), 1);
+        leave_api(&redis, "a").await.unwrap();
+        assert_eq!(beat_api(&redis, "c").await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -4,10 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, Reach};
 use copydesk_domain::business::BusinessId;
 
-use super::keyring::Holder;
+use super::keyring::{Claim, Holder};
 use crate::error::ApiError;
 
 /// The holder of a key that was let in; with `COPYDESK_AUTH=open` anybody.
@@ -51,6 +52,19 @@ impl Caller {
     /// Its key's id.
     pub fn key_id(&self) -> Option<&KeyId> {
         self.key().map(|key| &key.id)
+    }
+
+    /// Whether it sent the secret of its key, not a session or a ticket that stands for it.
+    pub fn shows_a_secret(&self) -> bool {
+        matches!(&self.0, Who::Holder(holder) if holder.claim == Claim::Secret)
+    }
+
+    /// Until when its secret or session counts; `None` for no end.
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        match &self.0 {
+            Who::Anybody => None,
+            Who::Holder(holder) => holder.until,
+        }
     }
 
     /// Whether it reaches a business.

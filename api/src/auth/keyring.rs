@@ -58,9 +58,9 @@ pub enum Trust {
 #[derive(Debug)]
 pub(super) struct Holder {
     pub(super) key: ApiKey,
-    claim: Claim,
+    pub(super) claim: Claim,
     /// Until when this secret or session counts.
-    until: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
     /// Cancelled once it counts no longer.
     pub(super) ended: CancellationToken,
     /// When it was last used, in seconds since 1970.
@@ -73,7 +73,7 @@ pub(super) struct Holder {
 
 /// What was presented for the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
+pub(super) enum Claim {
     Secret,
     Session,
     Ticket,
@@ -173,6 +173,12 @@ impl Keyring {
             kept.touch(clock::now().timestamp() - 2 * BETWEEN_TOUCHES.as_secs().cast_signed()).await;
         });
         keyring
+    }
+
+    /// Whether a claim counted a while ago: it may be looked up again, whatever else comes from its address.
+    pub fn knows(&self, presented: &Presented) -> bool {
+        let (Presented::Key(_, hash) | Presented::Session(hash)) = presented else { return false };
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).holders.contains_key(hash)
     }
 
     /// Whose a claim is.

@@ -1,7 +1,7 @@
 //! What a request presents: a key, the session of a browser, or a ticket.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use copydesk_common::key::{self, Hash, Secret};
 use copydesk_domain::access::KeyId;
 use copydesk_domain::id::JobId;
@@ -11,6 +11,8 @@ use crate::error::ApiError;
 
 /// The cookie of a session.
 pub const SESSION_COOKIE: &str = "copydesk_session";
+/// The header of the token that a session's own page knows.
+pub const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// The parameter of a ticket.
 pub const TICKET: &str = "ticket";
 /// The longest secret of a session or a ticket that is looked up.
@@ -71,4 +73,15 @@ pub fn cookie(headers: &HeaderMap) -> Option<&str> {
     let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let secret = pairs.into_iter().find(|(name, _)| *name == SESSION_COOKIE).map(|(_, secret)| secret)?;
     (secret.len() <= MAX_SECRET_CHARS).then_some(secret)
+}
+
+/// The token of a session: made from its secret, so that nothing more is stored. It tells nothing of the secret.
+pub fn csrf_token(secret: &str) -> String {
+    hex::encode(key::hash(&format!("copydesk csrf {secret}")))
+}
+
+/// Whether a request carries the token of the session in its cookie, compared in constant time.
+pub fn has_csrf_token(headers: &HeaderMap) -> bool {
+    let (Some(secret), Some(token)) = (cookie(headers), headers.get(CSRF_TOKEN)) else { return false };
+    constant_time_eq::constant_time_eq(csrf_token(secret).as_bytes(), token.as_bytes())
 }

@@ -28,6 +28,7 @@ use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::body::{self, RequestBody};
 use crate::extract::{IdempotencyHeader, Keyed};
+use crate::rate::{self, Meter};
 use crate::refusal::RequestInProgress;
 use crate::representation::JobBody;
 use crate::state::Services;
@@ -64,8 +65,12 @@ pub async fn generate_batch(
     State(services): State<Services>,
     caller: Caller,
     Extension(trace): Extension<TraceParent>,
+    meter: Option<Extension<Arc<Meter>>>,
     Keyed { key, body }: Keyed<BatchBody>,
 ) -> Result<Response, ApiError> {
+    if let Some(Extension(meter)) = meter {
+        meter.spend(rate::weight_of_batch(body.requests.len()))?;
+    }
     let body_bytes = body.requests.iter().map(|request| request.get().len()).sum();
     let batch = services.parsing.run(body_bytes, move || Batch::read(&body, &caller, trace)).await?;
     match key {

@@ -104,6 +104,7 @@ pub struct JobEvents {
     params(
         ("id" = JobId, Path, description = "The job."),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen."),
+        ("ticket" = Option<String>, Query, description = "A ticket for this job, in place of a key: `POST /api/jobs/{id}/ticket`."),
     ),
     responses(
         (

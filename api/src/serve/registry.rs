@@ -2,7 +2,7 @@
 //! longest for a request. One with a request under way is never closed for another.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,6 +11,7 @@ use metrics::{Counter, Gauge};
 use tokio::sync::Notify;
 
 use crate::metric;
+use crate::peer::group;
 
 /// The oldest silent connections are looked for this many at a time: a look reads the state of all.
 const LOOKED_FOR: usize = 64;
@@ -188,17 +189,6 @@ fn first_evicted(oldest: &mut Vec<(u64, Arc<Slot>)>) -> Option<IpAddr> {
         }
     }
     None
-}
-
-/// Who shares a limit: one address, or one network of IPv6, where a client has a whole /64.
-fn group(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address @ IpAddr::V4(_) => address,
-    }
 }
 
 static EVICTED: LazyLock<Counter> = LazyLock::new(|| closed_as(metric::EVICTED));

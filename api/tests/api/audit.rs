@@ -15,7 +15,8 @@ use crate::service::{Answer, Service, finish, generate, moved, with};
 const MARKER: &str = "zxmarkerzx";
 
 /// Operations that change nothing that an operator answers for.
-const UNRECORDED: [&str; 3] = ["POST /api/generate", "POST /api/generate/batch", "POST /api/feedback"];
+const UNRECORDED: [&str; 4] =
+    ["POST /api/generate", "POST /api/generate/batch", "POST /api/feedback", "POST /api/jobs/{id}/ticket"];
 
 /// Every operation that changes something.
 fn changes() -> impl Iterator<Item = String> {
@@ -114,6 +115,8 @@ async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Val
             ("/api/ops/breakers/groq/open?seconds=5".into(), none, "breakers.open")
         }
         "POST /api/ops/breakers/{provider}/close" => ("/api/ops/breakers/groq/close".into(), none, "breakers.close"),
+        "POST /api/session" => ("/api/session".into(), none, "sessions.start"),
+        "DELETE /api/session" => ("/api/session".into(), none, "sessions.end"),
         other => panic!("{other} changes something: say here what it needs, and what its row says"),
     }
 }
@@ -122,11 +125,15 @@ async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Val
 async fn every_change_has_a_row_with_its_key_and_without_texts(pool: PgPool) {
     let service = Service::start(&pool).await;
     let mut operations = 0;
+    let session = service.post("/api/session", &json!({})).await.expect(200);
+    let cookie = session.header("set-cookie").split(';').next().unwrap().to_owned();
     for (place, operation) in changes().enumerate() {
         let (path, body, action) = made(&service, &pool, &operation).await;
         let method: Method = operation.split_once(' ').unwrap().0.parse().unwrap();
         let request_id = format!("audit-{place}");
         let request = service.request(method.clone(), &path).header("x-request-id", &request_id);
+        let cookie = (operation == "DELETE /api/session").then_some(cookie.as_str()).unwrap_or_default();
+        let request = if cookie.is_empty() { request } else { request.header("cookie", cookie) };
         let request = if method == Method::DELETE { request } else { request.json(&body) };
         let answer = Answer::of(request.send().await.unwrap()).await;
         assert!(answer.status.is_success(), "{operation}: {answer:?}");

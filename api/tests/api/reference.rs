@@ -56,6 +56,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "DELETE /api/businesses/{business_id}",
             "DELETE /api/businesses/{business_id}/documents/{id}",
             "DELETE /api/keys/{id}",
+            "DELETE /api/session",
             "GET /api/audit",
             "GET /api/businesses/{business_id}",
             "GET /api/businesses/{business_id}/documents",
@@ -72,6 +73,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/ops/businesses/{business_id}/share",
             "GET /api/ops/dead",
             "GET /api/ops/overview",
+            "GET /api/session",
             "GET /health",
             "GET /health/live",
             "GET /health/ready",
@@ -87,6 +89,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/generations/{id}/regenerate",
             "POST /api/jobs/{id}/cancel",
             "POST /api/jobs/{id}/retry",
+            "POST /api/jobs/{id}/ticket",
             "POST /api/keys",
             "POST /api/keys/{id}/rotate",
             "POST /api/ops/breakers/{provider}/close",
@@ -99,6 +102,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/ops/queues/{kind}/pause",
             "POST /api/ops/queues/{kind}/resume",
             "POST /api/ops/regenerate",
+            "POST /api/session",
             "PUT /api/businesses/{business_id}",
             "PUT /api/ops/businesses/{business_id}/share",
             "PUT /api/ops/limits/{provider}",
@@ -147,6 +151,8 @@ async fn every_answer_is_described(pool: PgPool) {
         let name = text[at..].trim_start_matches("#/components/schemas/").split('"').next().unwrap();
         assert!(names.contains_key(name), "{name} is named and not there");
     }
+    // Beside the scope of that name.
+    assert!(!text.replace(r#""webhooks""#, "").contains("webhook"));
 }
 
 /// Every enum in the reference, by its position.

@@ -9,6 +9,9 @@ use url::Url;
 /// The largest body of any route in bytes, if `COPYDESK_API_MAX_BODY_BYTES` is smaller.
 pub const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
+/// The largest limit of requests in a minute.
+const MOST_REQUESTS_PER_MINUTE: u32 = 1_000_000;
+
 /// The HTTP API.
 #[derive(Debug, Clone, confique::Config)]
 pub struct ApiConfig {
@@ -45,6 +48,11 @@ pub struct ApiConfig {
     /// Whether requests need an API key: `required`, or `open` for a service that only this machine reaches.
     #[config(env = "COPYDESK_AUTH", default = "required")]
     pub auth: AuthMode,
+    /// The requests that a key may send in a minute, if it has no limit of its own; a quarter of them at once. All API
+    /// processes together: each grants its share. The same holds for each client's address where no key is needed. 0 for
+    /// no limits at all.
+    #[config(env = "COPYDESK_REQUESTS_PER_MINUTE", default = 600)]
+    pub requests_per_minute: u32,
     /// `yes` lets `COPYDESK_AUTH=open` be used on an address that others reach. Everybody who reaches it can then read
     /// and change everything.
     #[config(env = "COPYDESK_AUTH_OPEN_ON_PURPOSE", default = "")]
@@ -100,6 +108,11 @@ impl ApiConfig {
         }
         if self.max_connections == Some(0) {
             return Err("COPYDESK_API_MAX_CONNECTIONS takes a number of connections from 1".into());
+        }
+        if self.requests_per_minute > MOST_REQUESTS_PER_MINUTE {
+            return Err(format!(
+                "COPYDESK_REQUESTS_PER_MINUTE takes at most {MOST_REQUESTS_PER_MINUTE}, and 0 for no limits"
+            ));
         }
         if !matches!(self.open_on_purpose.as_str(), "" | "no" | "yes") {
             return Err("COPYDESK_AUTH_OPEN_ON_PURPOSE takes yes or no".into());

@@ -108,6 +108,11 @@ impl Keys {
         format!("{}:workers", self.prefix)
     }
 
+    /// Hash, without expiry: each API process and its last heartbeat. Owner: `presence`.
+    pub fn apis(&self) -> String {
+        format!("{}:apis", self.prefix)
+    }
+
     /// String, a few seconds: the worker that sweeps. Owner: the sweep.
     pub fn sweeper(&self) -> String {
         format!("{}:sweeper", self.prefix)
