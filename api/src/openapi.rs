@@ -209,13 +209,14 @@ fn add_retry_after(operation: &mut Operation) {
     }
 }
 
-/// Adds what is left of a key's limit to operations that need one.
+/// Adds what is left of a key's limit to operations that need one. Refusals tell it too, but only one is about it.
 fn add_rate(operation: &mut Operation) {
     let needs_none = |requirements: &Vec<_>| requirements.contains(&SecurityRequirement::default());
     if operation.security.as_ref().is_none_or(needs_none) {
         return;
     }
-    for response in operation.responses.responses.values_mut() {
+    let responses = operation.responses.responses.iter_mut();
+    for (_, response) in responses.filter(|(status, _)| status.starts_with('2') || *status == "429") {
         let policy = "The key's limit, such as `\"default\";q=600;w=60`: `q` requests in `w` seconds.";
         add_header(response, "RateLimit-Policy", Type::String, policy);
         let left = "What is left, such as `\"default\";r=150;t=8`: `r` requests now, all of them in `t` seconds.";

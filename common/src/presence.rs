@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(beat_api(&redis, "a").await.unwrap(), 1);
         assert_eq!(beat_api(&redis, "b").await.unwrap(), 2);
         assert_eq!(beat_api(&redis, "a").await.unwrap(), 2);
-        let old = format!("{}|", clock::now().timestamp_millis() - GONE_MS);
+        let old = format!("{}|", clock::now().timestamp_millis() - GONE_MS - 2_000);
         let mut connection = redis.commands();
         let mut set = redis::cmd("HSET");
         set.arg(redis.keys().apis()).arg("b").arg(old).query_async::<()>(&mut connection).await.unwrap();

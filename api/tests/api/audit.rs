@@ -132,7 +132,7 @@ async fn every_change_has_a_row_with_its_key_and_without_texts(pool: PgPool) {
         let method: Method = operation.split_once(' ').unwrap().0.parse().unwrap();
         let request_id = format!("audit-{place}");
         let request = service.request(method.clone(), &path).header("x-request-id", &request_id);
-        let cookie = (operation == "DELETE /api/session").then_some(cookie.as_str()).unwrap_or_default();
+        let cookie = if operation == "DELETE /api/session" { cookie.as_str() } else { "" };
         let request = if cookie.is_empty() { request } else { request.header("cookie", cookie) };
         let request = if method == Method::DELETE { request } else { request.json(&body) };
         let answer = Answer::of(request.send().await.unwrap()).await;

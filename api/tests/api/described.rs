@@ -11,16 +11,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value, json};
 
 /// Headers of answers that are described wherever they are sent.
-const HEADERS: [&str; 8] = [
-    "etag",
-    "idempotency-replayed",
-    "location",
-    "ratelimit",
-    "ratelimit-policy",
-    "retry-after",
-    "set-cookie",
-    "x-request-id",
-];
+const HEADERS: [&str; 6] = ["etag", "idempotency-replayed", "location", "retry-after", "set-cookie", "x-request-id"];
 /// Pages that are no operations.
 const PAGES: [&str; 3] = ["/", "/docs", "/openapi.json"];
 

@@ -51,11 +51,14 @@ pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreEr
     store.retry(query).await
 }
 
+/// A field that is a text.
+type Text = fn(&BusinessProfile) -> &str;
+
 /// The fields that differ, without their texts: of those only the length.
 fn changed(before: Option<&BusinessProfile>, after: &BusinessProfile) -> (Option<Value>, Value) {
     let of = |profile: &BusinessProfile| {
-        let is_other = |field: fn(&BusinessProfile) -> &str| before.is_none_or(|before| field(before) != field(after));
-        let texts: [(&str, fn(&BusinessProfile) -> &str); 5] = [
+        let is_other = |field: Text| before.is_none_or(|before| field(before) != field(after));
+        let texts: [(&str, Text); 5] = [
             ("name", |profile| &profile.name),
             ("description", |profile| &profile.description),
             ("voice", |profile| &profile.voice),
