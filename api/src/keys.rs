@@ -12,12 +12,13 @@ use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use copydesk_common::clock;
 use copydesk_common::key::Secret;
+use copydesk_common::store::audit::Entry;
 use copydesk_common::store::key::{Holds, NewKey};
 use copydesk_common::store::{self, Store};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, KeyKind, KeyStatus, Reach, Scope};
 use copydesk_domain::business::BusinessId;
 
-use crate::route::keys::{MAX_OVERLAP_SECONDS, OVERLAP_SECONDS, previous_until};
+use crate::route::keys::{MAX_OVERLAP_SECONDS, OVERLAP_SECONDS, previous_until, subject};
 
 /// The keys that are listed in one query.
 const PAGE: u16 = 200;
@@ -70,6 +71,11 @@ pub struct Create {
     secret_file: Option<PathBuf>,
 }
 
+/// The store, for a change that the audit log keeps.
+fn by_hand(store: &Store, action: &'static str, id: &KeyId) -> Store {
+    store.audited(Entry::by_command_line(action, subject(id)))
+}
+
 fn business(id: &str) -> Result<BusinessId, String> {
     BusinessId::parse(id).map_err(|error| error.to_string())
 }
@@ -81,7 +87,7 @@ impl KeysCommand {
             Self::Create(create) => create.run(store).await,
             Self::List => list(store).await,
             Self::Revoke { id } => {
-                if !store::key::revoke(store, &id).await? {
+                if !store::key::revoke(&by_hand(store, "keys.revoke", &id), &id).await? {
                     bail!("there is no API key {id}: `copydesk-api keys list` shows all");
                 }
                 eprintln!("key {id} is revoked");
@@ -106,7 +112,9 @@ impl Create {
         if let Some(path) = &self.secret_file {
             write(path, &secret).with_context(|| format!("{} cannot be written", path.display()))?;
         }
-        let key = store::key::create(store, &new, &secret).await.context("the key could not be stored")?;
+        let key = store::key::create(&by_hand(store, "keys.create", secret.id()), &new, &secret)
+            .await
+            .context("the key could not be stored")?;
         eprintln!("made {}", line(&key));
         if self.secret_file.is_none() {
             println!("{}", secret.expose());
@@ -169,7 +177,8 @@ async fn rotate(store: &Store, id: KeyId, overlap_seconds: i64) -> anyhow::Resul
     let stored = store::key::get(store, &id).await?;
     let Some(stored) = stored else { bail!("there is no API key {id}: `copydesk-api keys list` shows all") };
     let secret = Secret::mint_for(stored.key.grant.kind, id);
-    let rotated = store::key::rotate(store, &secret, previous_until(overlap_seconds)).await?;
+    let change = by_hand(store, "keys.rotate", secret.id());
+    let rotated = store::key::rotate(&change, &secret, previous_until(overlap_seconds)).await?;
     let Some(key) = rotated else { bail!("key {} was revoked: make another one", secret.id()) };
     eprintln!("new secret of {}; the old one counts for {overlap_seconds} s more", line(&key));
     println!("{}", secret.expose());

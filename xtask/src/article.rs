@@ -12,7 +12,7 @@ use crate::screen::{self, Step};
 
 /// The interval of polls: a stage of a fast writer takes a few tens of milliseconds, and should be
 /// visible.
-const POLL: Duration = Duration::from_millis(25);
+const POLL: Duration = Duration::from_millis(250);
 
 /// What to write.
 #[derive(Debug, Clone)]

@@ -99,13 +99,15 @@ pub async fn get(
 )]
 pub async fn delete(
     State(services): State<Services>,
+    audit: Audit,
     Business(business_id): Business,
     Extension(trace): Extension<TraceParent>,
 ) -> Result<Accepted<JobBody>, ApiError> {
     if !services.within(store::erase::exists(&services.store, &business_id)).await? {
         return Err(ApiError::NotFound("business"));
     }
-    accept(&services, Submission { job: erase_job(business_id, trace), key: None }).await
+    let change = audit.change("businesses.erase", format!("businesses/{business_id}")).of(Some(&business_id));
+    change.around(accept(&services, Submission { job: erase_job(business_id, trace), key: None })).await
 }
 
 /// Without a deadline: it is done when it can be.

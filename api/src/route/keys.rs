@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::audit::Audit;
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::extract::{Body, Id, Parameters, RequestBody};
@@ -46,13 +47,20 @@ pub const MAX_OVERLAP_SECONDS: i64 = 2_592_000;
 pub async fn create(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Body(body): Body<KeyRequestBody>,
 ) -> Result<Response, ApiError> {
     let new = body.into_key(&caller)?;
     let secret = Secret::mint(new.grant.kind);
-    let key = services.within(store::key::create(&services.store, &new, &secret)).await?;
+    let change = audit.change("keys.create", subject(secret.id())).store();
+    let key = services.within(store::key::create(&change, &new, &secret)).await?;
     tracing::info!(key.id = %key.id, key.name = key.name, "an API key was made");
     Ok((StatusCode::CREATED, shown_once(&key, &secret)).into_response())
+}
+
+/// A key's name in the audit log.
+pub fn subject(id: &KeyId) -> String {
+    format!("keys/{id}")
 }
 
 /// Nothing on the way may keep the secret.
@@ -99,10 +107,11 @@ pub async fn list(
 pub async fn revoke(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Id(id): Id<KeyId>,
 ) -> Result<StatusCode, ApiError> {
     read(&services, &caller, &id).await?;
-    services.within(store::key::revoke(&services.store, &id)).await?;
+    services.within(store::key::revoke(&audit.change("keys.revoke", subject(&id)).store(), &id)).await?;
     tracing::info!(key.id = %id, "an API key was revoked");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -123,6 +132,7 @@ pub async fn revoke(
 pub async fn rotate(
     State(services): State<Services>,
     caller: Caller,
+    audit: Audit,
     Id(id): Id<KeyId>,
     Body(body): Body<RotationBody>,
 ) -> Result<Response, ApiError> {
@@ -131,7 +141,8 @@ pub async fn rotate(
     caller.grant().may_give(&key.grant).map_err(|error| ApiError::Conflict(format!("the new secret {error}")))?;
     let secret = Secret::mint_for(key.grant.kind, id);
     let until = previous_until(body.overlap_seconds.unwrap_or(OVERLAP_SECONDS));
-    let rotated = services.within(store::key::rotate(&services.store, &secret, until)).await?;
+    let change = audit.change("keys.rotate", subject(secret.id())).store();
+    let rotated = services.within(store::key::rotate(&change, &secret, until)).await?;
     let key = rotated.ok_or_else(|| ApiError::Conflict("the key was revoked: make another one".to_owned()))?;
     tracing::info!(key.id = %key.id, "an API key has a new secret");
     Ok(shown_once(&key, &secret).into_response())

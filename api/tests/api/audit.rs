@@ -43,6 +43,13 @@ async fn added(service: &Service) -> String {
     format!("{DOCUMENTS}/{}", added.body["document"]["id"].as_str().unwrap())
 }
 
+/// A key's path.
+async fn key(service: &Service) -> String {
+    let body = json!({ "name": "another", "scopes": ["read"], "businesses": ["acme"] });
+    let made = service.post("/api/keys", &body).await.expect(201).body;
+    format!("/api/keys/{}", made["key"]["id"].as_str().unwrap())
+}
+
 /// What an operation needs to change something: its path, its body, and the action of its row.
 async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Value, &'static str) {
     let id = |job: &Value| job["id"].as_str().unwrap().to_owned();
@@ -115,6 +122,16 @@ async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Val
             ("/api/ops/breakers/groq/open?seconds=5".into(), none, "breakers.open")
         }
         "POST /api/ops/breakers/{provider}/close" => ("/api/ops/breakers/groq/close".into(), none, "breakers.close"),
+        "DELETE /api/businesses/{business_id}" => {
+            added(service).await;
+            ("/api/businesses/acme".into(), none, "businesses.erase")
+        }
+        "POST /api/keys" => {
+            let body = json!({ "name": "reader", "scopes": ["read"], "businesses": ["acme"] });
+            ("/api/keys".into(), body, "keys.create")
+        }
+        "DELETE /api/keys/{id}" => (key(service).await, none, "keys.revoke"),
+        "POST /api/keys/{id}/rotate" => (format!("{}/rotate", key(service).await), none, "keys.rotate"),
         "POST /api/session" => ("/api/session".into(), none, "sessions.start"),
         "DELETE /api/session" => ("/api/session".into(), none, "sessions.end"),
         other => panic!("{other} changes something: say here what it needs, and what its row says"),

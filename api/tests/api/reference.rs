@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use copydesk_api::openapi::pretty;
 use copydesk_common::queue::Intake;
-use copydesk_domain::access::{KeyKind, KeyStatus, Scope};
 use copydesk_common::store::audit::Outcome;
+use copydesk_domain::access::{KeyKind, KeyStatus, Scope};
 use copydesk_domain::document::{DocumentKind, DocumentStatus, DocumentWarningCode, MediaType};
 use copydesk_domain::feedback::Basis;
 use copydesk_domain::format::Format;

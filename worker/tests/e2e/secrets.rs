@@ -144,6 +144,7 @@ impl Running {
             let said = File::create(folder.join(place.to_string())).unwrap();
             program(&path)
                 .env("COPYDESK_LOG", "trace")
+                .env("COPYDESK_REQUESTS_PER_MINUTE", "0")
                 .env("LOG_FORMAT", format)
                 .env("COPYDESK_API_LISTEN", &api)
                 .env("COPYDESK_WORKER_LISTEN", &worker)
