@@ -124,9 +124,11 @@ impl ApiConfig {
                 self.listen
             ));
         }
-        if let Some(wrong) = listed(&self.trusted_proxies).find(|text| network(text).is_none()) {
+        if let Some(at) = listed(&self.trusted_proxies).position(|text| network(text).is_none()) {
+            // It is not quoted: it may be a secret.
+            let nth = at + 1;
             return Err(format!(
-                "COPYDESK_TRUSTED_PROXIES takes addresses and networks such as 10.1.2.3 and 10.0.0.0/8: not {wrong:?}"
+                "COPYDESK_TRUSTED_PROXIES takes addresses and networks such as 10.1.2.3 and 10.0.0.0/8: number {nth} is none"
             ));
         }
         if self.trusted_proxies().any(|network| network.prefix_len() == 0) {

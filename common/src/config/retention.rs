@@ -16,13 +16,18 @@ pub struct RetentionConfig {
     /// long as the job. Those of failed jobs are kept as long as the job, for a retry.
     #[config(env = "COPYDESK_KEEP_STAGES_DAYS", default = 30)]
     pub stages_days: u16,
+    /// How long rows of the audit log are kept, in days; 0 for ever.
+    #[config(env = "COPYDESK_KEEP_AUDIT_DAYS", default = 730)]
+    pub audit_days: u16,
 }
 
 impl RetentionConfig {
     pub(super) fn validate(&self) -> Result<(), String> {
-        for (variable, days) in
-            [("COPYDESK_KEEP_JOBS_DAYS", self.jobs_days), ("COPYDESK_KEEP_STAGES_DAYS", self.stages_days)]
-        {
+        for (variable, days) in [
+            ("COPYDESK_KEEP_JOBS_DAYS", self.jobs_days),
+            ("COPYDESK_KEEP_STAGES_DAYS", self.stages_days),
+            ("COPYDESK_KEEP_AUDIT_DAYS", self.audit_days),
+        ] {
             if days > LONGEST_DAYS {
                 return Err(format!("{variable} takes a number of days up to {LONGEST_DAYS}, or 0 for ever"));
             }
@@ -32,7 +37,7 @@ impl RetentionConfig {
 
     /// Nothing is removed.
     pub const fn for_ever() -> Self {
-        Self { jobs_days: 0, stages_days: 0 }
+        Self { jobs_days: 0, stages_days: 0, audit_days: 0 }
     }
 
     /// Jobs that ended before this are removed; `None` for none.
@@ -43,6 +48,11 @@ impl RetentionConfig {
     /// Stage results of jobs that ended before this are removed; `None` for none.
     pub fn stages_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         before(now, self.stages_days)
+    }
+
+    /// Rows of the audit log from before this are removed; `None` for none.
+    pub fn audit_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        before(now, self.audit_days)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Removing what was kept long enough: finished jobs, and the stage results of jobs that nobody will resume. Texts,
+//! Removing what was kept long enough: finished jobs, the stage results of jobs that nobody will resume, and rows of the
+//! audit log. Texts,
 //! documents and verdicts are never removed here; a text outlives its job.
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,20 @@ pub async fn remove_jobs(store: &Store, ended_before: DateTime<Utc>, most: u16) 
              )
              delete from jobs j using old where j.id = old.id",
             ended_before,
+            i64::from(most),
+        )
+        .execute(&store.pool)
+        .await
+    };
+    Ok(store.retry(query).await?.rows_affected())
+}
+
+/// Removes up to `most` rows of the audit log from before a time, the oldest first. Returns how many.
+pub async fn remove_audit(store: &Store, before: DateTime<Utc>, most: u16) -> Result<u64, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
+            before,
             i64::from(most),
         )
         .execute(&store.pool)

@@ -1,4 +1,4 @@
-//! Removes what was kept long enough: finished jobs and stage results. A part of the sweep, so that one worker at a time
+//! Removes what was kept long enough: finished jobs, stage results, the audit log. A part of the sweep, so that one worker at a time
 //! does it, in small batches for a part of each turn.
 
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::metric;
 
 /// How often it is looked for what is due, once nothing was left.
 const EVERY: Duration = Duration::from_secs(600);
-/// The most jobs of one statement. A job has about ten stage results.
+/// The most jobs, or rows of the audit log, of one statement. A job has about ten stage results.
 const JOBS: u16 = 250;
 
 /// What is removed, and how far that is.
@@ -31,6 +31,7 @@ pub(super) struct Retention {
 struct Removed {
     jobs: u64,
     stage_results: u64,
+    audit_rows: u64,
 }
 
 impl Retention {
@@ -53,9 +54,9 @@ impl Sweep {
             self.keep_lock().await?;
         }
         self.retention.done = Some(Instant::now());
-        let Removed { jobs, stage_results } = std::mem::take(&mut self.retention.removed);
-        if jobs + stage_results > 0 {
-            tracing::info!(jobs, stage_results, "what was kept long enough was removed");
+        let Removed { jobs, stage_results, audit_rows } = std::mem::take(&mut self.retention.removed);
+        if jobs + stage_results + audit_rows > 0 {
+            tracing::info!(jobs, stage_results, audit_rows, "what was kept long enough was removed");
         }
         Ok(())
     }
@@ -69,6 +70,14 @@ impl Sweep {
             metric::rows_removed("jobs", jobs);
             removed.jobs += jobs;
             if jobs >= JOBS.into() {
+                return Ok(true);
+            }
+        }
+        if let Some(before) = config.audit_before(now) {
+            let rows = retention::remove_audit(&self.store, before, JOBS).await?;
+            metric::rows_removed("audit", rows);
+            removed.audit_rows += rows;
+            if rows >= JOBS.into() {
                 return Ok(true);
             }
         }

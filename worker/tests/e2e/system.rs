@@ -260,7 +260,8 @@ impl System {
         assert!((200..300).contains(&status), "{answer}");
         let document = json!({ "title": title, "text": text, "media_type": "text/markdown" });
         let job = self.submit(&format!("/api/businesses/{business}/documents"), &document).await;
-        assert_eq!(self.ended(job).await["status"], "succeeded");
+        let job = self.ended(job).await;
+        assert_eq!(job["status"], "succeeded", "{job:#}");
     }
 
     /// How often each stage and round of the job was stored.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 
-const YES: RetentionConfig = RetentionConfig { jobs_days: 90, stages_days: 30 };
+const YES: RetentionConfig = RetentionConfig { jobs_days: 90, stages_days: 30, audit_days: 730 };
 
 fn sweep(pool: &PgPool, owner: &str, prefix: &str, config: RetentionConfig) -> Sweep {
     let redis = Redis::new(&RedisConfig::new(&copydesk_testkit::redis_url(), prefix)).unwrap();
@@ -133,4 +133,19 @@ async fn a_text_without_its_job_says_so_and_is_not_made_anew(pool: PgPool) {
         since: None,
     };
     assert_eq!(regenerate::count(&store, &filter, 10).await.unwrap(), 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn old_rows_of_the_audit_log_are_removed_and_none_is_changed(pool: PgPool) {
+    let rows = "insert into audit (at, key_name, action, subject, outcome)
+                select now() - days * interval '1 day', 'me', 'keys.revoke', 'keys/x', 'done'
+                from unnest(array[1, 729, 731, 2000]) as days, generate_series(1, 300)";
+    sqlx::query(rows).execute(&pool).await.unwrap();
+    let changed = sqlx::query("update audit set key_name = 'somebody else'").execute(&pool).await;
+    assert!(changed.unwrap_err().to_string().contains("append-only"));
+    let prefix = copydesk_testkit::prefix();
+    let mut sweep = sweep(&pool, "w", &prefix, YES);
+    while sweep.remove_batch().await.unwrap() {}
+    let left: i64 = sqlx::query_scalar("select count(*) from audit").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 600);
 }
