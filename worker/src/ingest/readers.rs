@@ -24,6 +24,8 @@ const PLACES: usize = 2;
 /// How much of what a dying process says is read, in bytes.
 const MAX_LAST_WORDS_BYTES: u64 = 4 * 1024;
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
+/// How much longer than its processor time a document may take on a busy machine, beside half of it.
+const STARVED: Duration = Duration::from_secs(10);
 /// The process's name and argument.
 const NAME: &str = "copydesk-worker";
 const ARGUMENT: &str = "read";
@@ -103,8 +105,9 @@ impl Desk<'_> {
             None => Process::start(self.shared).map_err(ReadError::NoProcess)?,
         };
         let seconds = self.shared.seconds;
-        // Longer than the limit of processor time: the machine may be busy.
-        let most = Duration::from_secs(seconds.into()) * 3 / 2;
+        // The limit of processor time ends what is busy. The process stands back for others, so on a busy machine it may be
+        // started and served late.
+        let most = Duration::from_secs(seconds.into()) * 3 / 2 + STARVED;
         match timeout(most, process.ask(upload)).await {
             Ok(Ok(answer)) => {
                 if !answer.is_last {
