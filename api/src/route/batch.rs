@@ -20,6 +20,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::generate::GenerateBody;
@@ -77,7 +78,10 @@ pub async fn generate_batch(
         // Without a job to accept, the key has nothing to protect.
         _ if batch.jobs.is_empty() => Ok(Json(batch.answer).into_response()),
         None => batch.store_each(&services).await,
-        Some(key) => batch.store_once(&services, &key).await,
+        Some(key) => {
+            let key = batch.told_apart(key);
+            batch.store_once(&services, &key).await
+        }
     }
 }
 
@@ -114,6 +118,19 @@ impl Batch {
             batch.answer.data.push(line);
         }
         batch
+    }
+
+    /// The same body is another request where businesses were refused that its sender does not reach: the first answer may
+    /// tell of their jobs.
+    fn told_apart(&self, key: IdempotencyKey) -> IdempotencyKey {
+        let unreached = StatusCode::NOT_FOUND.as_u16();
+        let mut refused = self.answer.data.iter().filter(|line| line.status == unreached).peekable();
+        if refused.peek().is_none() {
+            return key;
+        }
+        let fingerprint = Sha256::new().chain_update(key.fingerprint);
+        let fingerprint = refused.fold(fingerprint, |hash, line| hash.chain_update(line.index.to_be_bytes()));
+        IdempotencyKey { fingerprint: fingerprint.finalize().into(), ..key }
     }
 
     /// Stores the jobs. A job that the database refuses is refused in its own entry.

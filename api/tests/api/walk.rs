@@ -270,6 +270,17 @@ async fn a_batch_takes_only_requests_for_the_keys_own_businesses(pool: PgPool) {
     let request = request.header("authorization", format!("Bearer {}", key.expose()));
     let answer = Answer::of(request.send().await.unwrap()).await.expect(200);
     assert_eq!((&answer.body["data"][0]["status"], &answer.body["data"][1]["status"]), (&json!(404), &json!(202)));
+    // The same request of a stronger key is not answered once more to this one.
+    let others_first = json!({ "requests": [with(generate(), "business_id", "other"), generate()] });
+    let send = |key: &str| {
+        let request = service.request(Method::POST, "/api/generate/batch").json(&others_first);
+        request.header("authorization", format!("Bearer {key}")).header("idempotency-key", "k").send()
+    };
+    let first = Answer::of(send(copydesk_testkit::KEY).await.unwrap()).await.expect(200);
+    Answer::of(send(copydesk_testkit::KEY).await.unwrap()).await.expect(200);
+    let refused = Answer::of(send(key.expose()).await.unwrap()).await.expect_problem(422);
+    let job = first.body["data"][1]["job"]["id"].as_str().unwrap();
+    assert!(!refused.text.contains(job), "{refused:?}");
     let jobs: i64 = sqlx::query_scalar("select count(*) from jobs").fetch_one(&pool).await.unwrap();
-    assert_eq!(jobs, 1);
+    assert_eq!(jobs, 3);
 }
