@@ -22,6 +22,8 @@ use tools::Tools;
 
 const HOOKS: &str = include_str!("conformance/hooks.py");
 const TYPESCRIPT: &str = include_str!("conformance/client.ts");
+/// JSON Lines are bytes to this generator, which knows no other way to stream them.
+const PYTHON_CONFIG: &str = "content_type_overrides:\n  application/jsonl: application/octet-stream\n";
 const PYTHON: &str = include_str!("conformance/client.py");
 /// Strict, and for a program that node runs as it is.
 const TSCONFIG: &str = r#"{"compilerOptions": {"strict": true, "target": "es2022", "module": "commonjs", "outDir": "out",
@@ -135,6 +137,7 @@ impl Subject {
             ("typescript/tsconfig.json", TSCONFIG),
             ("typescript/package.json", r#"{"type": "commonjs"}"#),
             ("python/main.py", PYTHON),
+            ("python/config.yaml", PYTHON_CONFIG),
         ];
         for (name, text) in files {
             std::fs::write(folder.join(name), text).with_context(|| name.to_owned())?;
@@ -176,7 +179,7 @@ impl Subject {
     fn python(&self) -> anyhow::Result<Found> {
         let mut generate = self.tools.python("openapi-python-client");
         generate.args(["generate", "--path", "openapi.json", "--meta", "none", "--overwrite", "--fail-on-warning"]);
-        generate.args(["--output-path", "python/copydesk_client"]);
+        generate.args(["--output-path", "python/copydesk_client", "--config", "python/config.yaml"]);
         let mut compile = self.tools.python("python");
         compile.args(["-W", "error", "-m", "compileall", "-q", "python"]);
         let mut run = self.tools.python("python");

@@ -74,9 +74,8 @@ pub enum ExportLine {
     Job {
         /// The job.
         job: JobBody,
-        /// What was asked: its fields depend on the job's kind.
-        #[schema(value_type = Object)]
-        request: Value,
+        /// What was asked.
+        request: ExportedRequest,
     },
     /// A text, with the verdict that holds.
     Generation {
@@ -101,6 +100,12 @@ pub enum ExportLine {
         counts: ExportCounts,
     },
 }
+
+/// What was asked of a job: its fields depend on the job's kind.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+pub struct ExportedRequest(Value);
 
 /// A passage of a document.
 #[derive(Debug, Serialize, ToSchema)]
@@ -267,7 +272,7 @@ impl Export {
         let mut next = Next::Generations(GenerationId(Uuid::nil()));
         for WholeJob { job, request } in self.services.within(found).await? {
             next = Next::Jobs(job.id);
-            page.add(&ExportLine::Job { job: JobBody::of(job, None), request })?;
+            page.add(&ExportLine::Job { job: JobBody::of(job, None), request: ExportedRequest(request) })?;
             self.counts.job += 1;
         }
         Ok(next)
