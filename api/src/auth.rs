@@ -36,7 +36,11 @@ impl Auth {
     /// As configured.
     pub fn new(config: &ApiConfig, needs: Needs, keyring: Keyring, rates: Rates) -> Self {
         let metrics_need_a_key = match config.metrics_access {
-            MetricsAccess::Auto => config.auth == AuthMode::Required && !config.listen.ip().is_loopback(),
+            // Behind a proxy on this machine, everybody comes from a loopback address.
+            MetricsAccess::Auto => {
+                let is_reached = !config.listen.ip().is_loopback() || config.trusted_proxies().next().is_some();
+                config.auth == AuthMode::Required && is_reached
+            }
             MetricsAccess::Key => true,
             MetricsAccess::Open => false,
         };

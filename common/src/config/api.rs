@@ -58,7 +58,7 @@ pub struct ApiConfig {
     #[config(env = "COPYDESK_AUTH_OPEN_ON_PURPOSE", default = "")]
     pub open_on_purpose: String,
     /// Who may read `/metrics`: `key` (a key with the scope `observe`), `open` (everybody), or `auto`: everybody if the API listens
-    /// on a loopback address, else a key.
+    /// on a loopback address without a trusted proxy, else a key.
     #[config(env = "COPYDESK_METRICS_ACCESS", default = "auto")]
     pub metrics_access: MetricsAccess,
 }
