@@ -34,7 +34,9 @@ create table tickets (
     hash       bytea primary key check (octet_length(hash) = 32),
     key_id     text not null references api_keys on delete cascade,
     job_id     uuid not null,
-    expires_at timestamptz not null
+    expires_at timestamptz not null,
+    -- Until when the stream may go on: as long as what showed the key.
+    until      timestamptz
 );
 create index tickets_by_end on tickets (expires_at);
 
@@ -86,3 +88,6 @@ begin
 end $$;
 create trigger audit_unchanged before update or truncate on audit
     for each statement execute function audit_is_append_only();
+-- Retention removes what is older than a day at the least.
+create trigger audit_kept before delete on audit
+    for each row when (old.at > now() - interval '1 day') execute function audit_is_append_only();

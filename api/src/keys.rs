@@ -49,7 +49,7 @@ pub enum KeysCommand {
 #[derive(Debug, Args)]
 pub struct Create {
     /// What people call it.
-    #[arg(long)]
+    #[arg(long, value_parser = key_name)]
     name: String,
     /// Whom it is for: `operator` or `tenant`.
     #[arg(long, default_value = "operator")]
@@ -57,9 +57,12 @@ pub struct Create {
     /// What it allows, with commas between. All that its kind can have, if missing.
     #[arg(long, value_delimiter = ',')]
     scope: Vec<Scope>,
-    /// The businesses that it reaches, with commas between. All, if missing.
+    /// The businesses that it reaches, with commas between. An operator's key reaches all, if missing.
     #[arg(long, value_delimiter = ',', value_parser = business)]
     business: Vec<BusinessId>,
+    /// A tenant's key that reaches every business.
+    #[arg(long, conflicts_with = "business")]
+    every_business: bool,
     /// Requests in a minute, in place of the service's default.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     requests_per_minute: Option<u32>,
@@ -74,6 +77,14 @@ pub struct Create {
 /// The store, for a change that the audit log keeps.
 fn by_hand(store: &Store, action: &'static str, id: &KeyId) -> Store {
     store.audited(Entry::by_command_line(action, subject(id)))
+}
+
+fn key_name(name: &str) -> Result<String, String> {
+    let name = name.trim();
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err("must have 1 to 100 characters on one line".to_owned());
+    }
+    Ok(name.to_owned())
 }
 
 fn business(id: &str) -> Result<BusinessId, String> {
@@ -117,7 +128,7 @@ impl Create {
             .context("the key could not be stored")?;
         eprintln!("made {}", line(&key));
         if self.secret_file.is_none() {
-            println!("{}", secret.expose());
+            print(secret.expose())?;
         }
         Ok(())
     }
@@ -127,6 +138,9 @@ impl Create {
         let all = || Scope::ALL.iter().copied().filter(takes).collect();
         let scopes = if self.scope.is_empty() { all() } else { self.scope.iter().copied().collect() };
         let businesses: BTreeSet<_> = self.business.iter().cloned().collect();
+        if self.kind == KeyKind::Tenant && businesses.is_empty() && !self.every_business {
+            bail!("a tenant's key needs --business, or --every-business");
+        }
         let now = clock::now();
         let grant = Grant {
             kind: self.kind,
@@ -165,7 +179,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     let mut cursor = None;
     loop {
         let keys = store::key::list(store, &Reach::All, cursor.as_ref(), PAGE).await?;
-        keys.iter().for_each(|key| println!("{}", line(key)));
+        keys.iter().try_for_each(|key| print(&line(key)))?;
         cursor = keys.last().map(|key| key.id.clone());
         if keys.len() < usize::from(PAGE) {
             return Ok(());
@@ -181,8 +195,12 @@ async fn rotate(store: &Store, id: KeyId, overlap_seconds: i64) -> anyhow::Resul
     let rotated = store::key::rotate(&change, &secret, previous_until(overlap_seconds)).await?;
     let Some(key) = rotated else { bail!("key {} was revoked: make another one", secret.id()) };
     eprintln!("new secret of {}; the old one counts for {overlap_seconds} s more", line(&key));
-    println!("{}", secret.expose());
-    Ok(())
+    print(secret.expose())
+}
+
+/// A line for whoever reads; one that no longer does is no panic.
+fn print(line: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("the output is closed")
 }
 
 /// A key on one line.

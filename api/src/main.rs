@@ -1,5 +1,6 @@
 //! `copydesk-api`: reads the configuration, then serves the API or applies the migrations.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -46,7 +47,8 @@ enum Command {
 fn print_reference() -> ExitCode {
     match copydesk_api::openapi::pretty() {
         Ok(text) => {
-            println!("{text}");
+            // Whoever reads it may stop in the middle.
+            let _ = writeln!(std::io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -70,6 +72,9 @@ fn main() -> ExitCode {
         }
     };
     if arguments.check {
+        for name in Config::unknown_variables() {
+            eprintln!("warning: {name} is unknown and has no effect: --help lists the known ones");
+        }
         println!("configuration ok{}", what_lets_in(&config));
         return ExitCode::SUCCESS;
     }
@@ -135,6 +140,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     }
     let address = config.api.listen;
     let listener = listen(address).with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
+    if config.api.auth == AuthMode::Open {
+        tracing::warn!(%address, "COPYDESK_AUTH=open: everybody who reaches this address may do everything");
+    }
     files::raise();
     let app = copydesk_api::build(config)?;
     app.check().await?;

@@ -220,10 +220,10 @@ impl Meter {
         Self { limit, share, burst, bucket, left: AtomicU32::new(burst), used: AtomicI64::new(0) }
     }
 
-    /// Counts as many requests, but never more than a whole burst.
+    /// Counts as many requests, but never more than a burst has beside the one that let the request in.
     pub fn spend(&self, requests: u32) -> Result<(), ApiError> {
         self.used.store(clock::now().timestamp(), Ordering::Relaxed);
-        let Some(requests) = NonZeroU32::new(requests.min(self.burst)) else { return Ok(()) };
+        let Some(requests) = NonZeroU32::new(requests.min(self.burst.saturating_sub(1).max(1))) else { return Ok(()) };
         match self.bucket.check_n(requests) {
             Ok(Ok(state)) => {
                 self.left.store(state.remaining_burst_capacity(), Ordering::Relaxed);

@@ -22,7 +22,7 @@ pub type Hash = [u8; 32];
 
 /// The text is no secret of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an API key: one begins with cpd_tenant_ or cpd_operator_, and was shown once, when it was made")]
+#[error("not an API key, or misspelt: one begins with cpd_tenant_ or cpd_operator_ and has a checksum at its end")]
 pub struct NotAKey;
 
 /// The secret of a key.
@@ -68,7 +68,7 @@ impl Secret {
 
     /// What is stored of it.
     pub fn hash(&self) -> Hash {
-        hash(self.text.expose_secret())
+        Sha256::digest(self.text.expose_secret().as_bytes()).into()
     }
 
     /// The secret itself, to be shown once.
@@ -83,9 +83,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The hash of any other secret that is made here and stored as a hash.
-pub fn hash(secret: &str) -> Hash {
-    Sha256::digest(secret.as_bytes()).into()
+/// What a secret that is no key stands for. Hashes of different purposes never meet: a ticket is no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A browser's login.
+    Session,
+    /// One event stream.
+    Ticket,
+    /// What a page shows to change something in a session.
+    Csrf,
+}
+
+/// The hash of a secret with a purpose.
+pub fn hash_for(purpose: Purpose, secret: &str) -> Hash {
+    let purpose = match purpose {
+        Purpose::Session => "copydesk session ",
+        Purpose::Ticket => "copydesk ticket ",
+        Purpose::Csrf => "copydesk csrf ",
+    };
+    Sha256::new().chain_update(purpose).chain_update(secret).finalize().into()
 }
 
 /// Random letters and digits, from the system's own source of randomness.
@@ -120,6 +136,15 @@ mod tests {
         assert!(!format!("{secret:?}").contains(&text[30..]), "{secret:?}");
         let other = Secret::mint_for(KeyKind::Tenant, secret.id().clone());
         assert_ne!(other.hash(), secret.hash());
+    }
+
+    #[test]
+    fn the_same_secret_is_another_for_another_purpose() {
+        let secret = Secret::mint(KeyKind::Tenant);
+        let hashes =
+            [Purpose::Session, Purpose::Ticket, Purpose::Csrf].map(|purpose| hash_for(purpose, secret.expose()));
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+        assert!(!hashes.contains(&secret.hash()));
     }
 
     #[test]

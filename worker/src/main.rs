@@ -42,6 +42,9 @@ fn main() -> ExitCode {
         }
     };
     if arguments.check {
+        for name in Config::unknown_variables() {
+            eprintln!("warning: {name} is unknown and has no effect: --help lists the known ones");
+        }
         println!("configuration ok");
         return ExitCode::SUCCESS;
     }

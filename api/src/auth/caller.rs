@@ -110,6 +110,14 @@ impl Caller {
         ApiError::Unauthenticated("the API key, or the session, has ended meanwhile".to_owned())
     }
 
+    /// Fails if the key of a request counts no longer: its body may have come for a long time.
+    pub fn still(caller: Option<&Self>) -> Result<(), ApiError> {
+        match caller {
+            Some(caller) if caller.has_ended() => Err(caller.no_longer()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the key counts no longer.
     pub fn has_ended(&self) -> bool {
         matches!(&self.0, Who::Holder(holder) if holder.ended.is_cancelled())

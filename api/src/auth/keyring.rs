@@ -2,7 +2,7 @@
 //! revocation must be heard of: Postgres counts the changes of keys, and the count is read several times a second. While it
 //! cannot be read, nothing is believed, and each key is looked up.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use copydesk_common::clock;
 use copydesk_common::key::Hash;
 use copydesk_common::store::key::{Holds, StoredKey};
-use copydesk_common::store::session::Session;
+use copydesk_common::store::session::{Session, Ticket};
 use copydesk_common::store::{self, Store, StoreError};
 use copydesk_domain::access::{ApiKey, KeyId};
 use copydesk_domain::id::JobId;
@@ -27,6 +27,8 @@ use crate::error::ApiError;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 /// The time-out of a look.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
+/// The time-out of the connection for them.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long keys are believed after a look began. A revocation is a fact a second after it was answered, at the latest.
 const BELIEVED: Duration = Duration::from_millis(900);
 /// How long open streams go on while nothing is heard.
@@ -59,6 +61,8 @@ pub enum Trust {
 pub(super) struct Holder {
     pub(super) key: ApiKey,
     pub(super) claim: Claim,
+    /// The hash of the key's present secret when it was read.
+    secret: Hash,
     /// Until when this secret or session counts.
     pub(super) until: Option<DateTime<Utc>>,
     /// Cancelled once it counts no longer.
@@ -84,6 +88,10 @@ impl Holder {
     fn is_fresh(&self) -> bool {
         let at = Duration::from_millis(self.looked_up_ms.load(Ordering::Relaxed));
         START.elapsed().saturating_sub(at) < BELIEVED
+    }
+
+    fn last_use(&self) -> (KeyId, i64) {
+        (self.key.id.clone(), self.used.load(Ordering::Relaxed))
     }
 
     fn has_expired(&self, now: DateTime<Utc>) -> bool {
@@ -144,6 +152,13 @@ impl Drop for Turn<'_> {
     }
 }
 
+impl Parts {
+    /// Keeps the last use of a key that is about to be known no longer.
+    fn remember(&self, holder: &Holder) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(holder.last_use());
+    }
+}
+
 /// The keys. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Keyring(Arc<Parts>);
@@ -154,13 +169,19 @@ struct Parts {
     known: RwLock<Known>,
     /// The lookups under way: requests with the same key wait for one, else a busy pool would get busier with each.
     lookups: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
+    /// The last use of keys that are known no longer, until it is written.
+    gone: Mutex<Vec<(KeyId, i64)>>,
 }
 
 impl Keyring {
     /// Starts to hear of changes, until `closing`. Says if there is no key at all.
     pub fn start(store: &Store, closing: CancellationToken, work: &TaskTracker) -> Self {
-        let keyring =
-            Self(Arc::new(Parts { store: store.clone(), known: RwLock::default(), lookups: Mutex::default() }));
+        let keyring = Self(Arc::new(Parts {
+            store: store.clone(),
+            known: RwLock::default(),
+            lookups: Mutex::default(),
+            gone: Mutex::default(),
+        }));
         let kept = keyring.clone();
         work.spawn(async move {
             let listening = async {
@@ -246,7 +267,9 @@ impl Keyring {
         let stored = store::key::get(&self.0.store, id).await?;
         let holds = stored.as_ref().map_or(Holds::Not, |stored| stored.holds(hash));
         let Some(stored) = stored.filter(|_| holds != Holds::Not) else {
-            return Err(ApiError::Unauthenticated("there is no such API key".to_owned()));
+            return Err(ApiError::Unauthenticated(
+                "there is no such API key, or it has another secret by now".to_owned(),
+            ));
         };
         counts(&stored.key)?;
         let until = match holds {
@@ -256,7 +279,7 @@ impl Keyring {
                     shown(until)
                 )));
             }
-            Holds::Until(until) => Some(stored.key.grant.expires_at.map_or(until, |end| end.min(until))),
+            Holds::Until(until) => Some(earlier(until, stored.key.grant.expires_at)),
             _ => stored.key.grant.expires_at,
         };
         Ok(holder(stored, until, Claim::Secret))
@@ -270,13 +293,13 @@ impl Keyring {
         let stored = store::key::get(&self.0.store, &key_id).await?;
         let stored = stored.ok_or_else(|| ApiError::Unauthenticated("there is no such API key".to_owned()))?;
         counts(&stored.key)?;
-        let until = stored.key.grant.expires_at.map_or(expires_at, |end| end.min(expires_at));
+        let until = earlier(expires_at, stored.key.grant.expires_at);
         Ok(holder(stored, Some(until), Claim::Session))
     }
 
     /// A ticket counts once, so it is never remembered; the stream ends with its key.
     async fn of_ticket(&self, hash: Hash, job_id: JobId) -> Result<Caller, ApiError> {
-        let Some(id) = store::session::redeem(&self.0.store, &hash, job_id).await? else {
+        let Some(Ticket { key_id: id, until }) = store::session::redeem(&self.0.store, &hash, job_id).await? else {
             return Err(ApiError::Unauthenticated(
                 "the ticket was used, is a minute old, or is for another job: POST /api/jobs/{id}/ticket for another one"
                     .to_owned(),
@@ -286,7 +309,8 @@ impl Keyring {
             let stored = store::key::get(&self.0.store, &id).await?;
             let stored = stored.ok_or_else(|| ApiError::Unauthenticated("there is no such API key".to_owned()))?;
             counts(&stored.key)?;
-            let until = stored.key.grant.expires_at;
+            let end = stored.key.grant.expires_at;
+            let until = until.map_or(end, |until| Some(earlier(until, end)));
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             if stored.revision >= known.revision {
                 // Kept under the ticket's hash, so that the end of the key is heard of.
@@ -308,6 +332,11 @@ impl Keyring {
     async fn listen(&self) {
         let mut heartbeat = self.0.store.heartbeat();
         loop {
+            // Connecting may take longer than a look: else a far Postgres would never be heard of.
+            let connected = timeout(CONNECT_TIMEOUT, heartbeat.connect()).await;
+            if let Ok(Err(error)) = &connected {
+                tracing::debug!(error = error as &dyn std::error::Error, "changes of keys are not heard of");
+            }
             let began = Instant::now();
             match timeout(LOOK_TIMEOUT, heartbeat.key_revision()).await {
                 Ok(Ok(revision)) => self.hear(revision, began).await,
@@ -348,8 +377,8 @@ impl Keyring {
         let keys: HashMap<_, _> = keys.into_iter().map(|stored| (stored.key.id.clone(), stored)).collect();
         let sessions = store::session::several(&self.0.store, &sessions).await?;
         let counts = |hash: &Hash, holder: &Holder| {
-            keys.get(&holder.key.id).is_some_and(|stored| still_counts(stored, holder, hash))
-                && (holder.claim != Claim::Session || sessions.contains_key(hash))
+            let session = sessions.get(hash).map(|session| session.expires_at);
+            keys.get(&holder.key.id).is_some_and(|stored| still_counts(stored, holder, hash, session))
         };
         Ok(snapshot.iter().filter(|(hash, holder)| counts(hash, holder)).map(|(hash, _)| *hash).collect())
     }
@@ -359,11 +388,16 @@ impl Keyring {
         for (hash, holder) in snapshot {
             if !counting.contains(hash) {
                 holder.ended.cancel();
-                known.holders.remove(hash);
+                self.0.remember(holder);
+                // Another one may have taken its place since the snapshot: that one was read later, and is kept.
+                if known.holders.get(hash).is_some_and(|known| Arc::ptr_eq(known, holder)) {
+                    known.holders.remove(hash);
+                }
             }
         }
         // One that came meanwhile may have been read before the change: then everything is read once more.
-        if known.holders.iter().all(|(hash, holder)| counting.contains(hash) || holder.revision >= revision) {
+        let is_read = |holder: &Arc<Holder>| snapshot.iter().any(|(_, read)| Arc::ptr_eq(read, holder));
+        if known.holders.values().all(|holder| holder.revision >= revision || is_read(holder)) {
             known.revision = revision;
             known.heard(began);
         }
@@ -382,7 +416,11 @@ impl Keyring {
                 holder.ended.cancel();
             }
             let is_used = Arc::strong_count(holder) > 1 || holder.used.load(Ordering::Relaxed) > idle_since;
-            !has_expired && (is_used || is_deaf)
+            let stays = !has_expired && (is_used || is_deaf);
+            if !stays {
+                self.0.remember(holder);
+            }
+            stays
         });
     }
 
@@ -396,14 +434,15 @@ impl Keyring {
     }
 
     async fn touch(&self, since: i64) {
-        let used: Vec<_> = {
+        let gone = std::mem::take(&mut *self.0.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        // In order: processes that write the same keys at once must not wait for each other.
+        let used: BTreeMap<_, _> = {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-            let used =
-                known.holders.values().map(|holder| (holder.key.id.clone(), holder.used.load(Ordering::Relaxed)));
-            used.filter(|(_, at)| *at >= since)
-                .filter_map(|(id, at)| Some((id, DateTime::from_timestamp(at, 0)?)))
-                .collect()
+            let known = known.holders.values().map(|holder| holder.last_use()).filter(|(_, at)| *at >= since);
+            let times = gone.into_iter().chain(known);
+            times.filter_map(|(id, at)| Some((id, DateTime::from_timestamp(at, 0)?))).collect()
         };
+        let used: Vec<_> = used.into_iter().collect();
         if used.is_empty() {
             return;
         }
@@ -414,9 +453,11 @@ impl Keyring {
 }
 
 fn holder(stored: StoredKey, until: Option<DateTime<Utc>>, claim: Claim) -> Holder {
+    let secret = stored.hash();
     Holder {
         key: stored.key,
         claim,
+        secret,
         until,
         ended: CancellationToken::new(),
         used: AtomicI64::new(clock::now().timestamp()),
@@ -449,19 +490,25 @@ fn counts(key: &ApiKey) -> Result<(), ApiError> {
 }
 
 /// Whether a key that was read again still allows what it did.
-fn still_counts(stored: &StoredKey, holder: &Holder, hash: &Hash) -> bool {
+fn still_counts(stored: &StoredKey, holder: &Holder, hash: &Hash, session: Option<DateTime<Utc>>) -> bool {
     let end = stored.key.grant.expires_at;
     let holds = match (holder.claim, stored.holds(hash)) {
-        // They stand for the key, whatever its secret is.
-        (Claim::Session | Claim::Ticket, _) => true,
+        (Claim::Session, _) => session.is_some_and(|until| holder.until == Some(earlier(until, end))),
+        // Its stream is opened anew, with another ticket.
+        (Claim::Ticket, _) => stored.hash() == holder.secret,
         (Claim::Secret, Holds::WithTheKey) => holder.until == end,
         // A secret that was rotated out is read once more, with its end.
-        (Claim::Secret, Holds::Until(until)) => holder.until == Some(end.map_or(until, |end| end.min(until))),
+        (Claim::Secret, Holds::Until(until)) => holder.until == Some(earlier(until, end)),
         (Claim::Secret, Holds::Not) => false,
     };
     let is_same =
         stored.key.grant == holder.key.grant && stored.key.requests_per_minute == holder.key.requests_per_minute;
     holds && is_same && counts(&stored.key).is_ok()
+}
+
+/// The end, or an earlier one.
+fn earlier(until: DateTime<Utc>, end: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    end.map_or(until, |end| end.min(until))
 }
 
 fn shown(at: DateTime<Utc>) -> String {

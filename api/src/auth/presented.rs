@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, header};
-use copydesk_common::key::{self, Hash, Secret};
+use copydesk_common::key::{self, Hash, Purpose, Secret};
 use copydesk_domain::access::KeyId;
 use copydesk_domain::id::JobId;
 
@@ -41,7 +41,7 @@ impl Presented {
         {
             return Ok(Some(ticket));
         }
-        Ok(cookie(headers).map(|secret| Self::Session(key::hash(secret))))
+        Ok(cookie(headers).map(|secret| Self::Session(key::hash_for(Purpose::Session, secret))))
     }
 }
 
@@ -64,7 +64,7 @@ fn ticket(request: &Request) -> Option<Presented> {
     let ticket = query.into_iter().find(|(name, _)| name == TICKET).map(|(_, ticket)| ticket)?;
     // The path is `/api/jobs/{id}/events`.
     let id = request.uri().path().split('/').nth(3)?.parse().ok()?;
-    (ticket.len() <= MAX_SECRET_CHARS).then(|| Presented::Ticket(key::hash(&ticket), id))
+    (ticket.len() <= MAX_SECRET_CHARS).then(|| Presented::Ticket(key::hash_for(Purpose::Ticket, &ticket), id))
 }
 
 /// The secret of the session; the first one, as browsers send the most specific first.
@@ -77,7 +77,7 @@ pub fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// The token of a session: made from its secret, so that nothing more is stored. It tells nothing of the secret.
 pub fn csrf_token(secret: &str) -> String {
-    hex::encode(key::hash(&format!("copydesk csrf {secret}")))
+    hex::encode(key::hash_for(Purpose::Csrf, secret))
 }
 
 /// Whether a request carries the token of the session in its cookie, compared in constant time.

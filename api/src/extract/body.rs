@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::explain;
 use super::strict::Strict;
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::state::Services;
@@ -56,8 +57,9 @@ pub async fn bytes(request: Request, limit_bytes: usize) -> Result<Bytes, ApiErr
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType("application/json"));
     }
+    let caller = request.extensions().get::<Caller>().cloned();
     match timeout(MAX_TIME, to_bytes(request.into_body(), limit_bytes)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Ok(bytes)) => Caller::still(caller.as_ref()).map(|()| bytes),
         Ok(Err(error)) => Err(if error.into_inner().is::<LengthLimitError>() {
             ApiError::TooLarge(limit_bytes)
         } else {

@@ -17,6 +17,7 @@ use super::body;
 use super::disposition::{Disposition, latin1};
 use super::document::DocumentBody;
 use super::idempotency::Name;
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
 use crate::faults::bounded;
 use crate::parsing::Parsing;
@@ -88,8 +89,10 @@ fn read_json(bytes: &[u8], name: Option<Name>) -> Result<Upload, ApiError> {
 }
 
 async fn of_form(request: Request, name: Option<Name>, parsing: &Parsing) -> Result<Upload, ApiError> {
+    let caller = request.extensions().get::<Caller>().cloned();
     let form = Multipart::from_request(request, &()).await?;
     let (fields, file) = timeout(MAX_TIME, read(form)).await.map_err(|_| ApiError::TooSlow(MAX_TIME.as_secs()))??;
+    Caller::still(caller.as_ref())?;
     let text_bytes: usize = fields.values().filter_map(Value::as_str).map(str::len).sum();
     parsing.run(file.bytes.len() + text_bytes, move || read_form(fields, file, name)).await?
 }

@@ -169,7 +169,7 @@ pub struct KeyRequestBody {
     #[garde(skip)]
     kind: Option<KeyKind>,
     /// What people call it, in 1 to 100 characters.
-    #[garde(custom(chars(1..=100)))]
+    #[garde(custom(chars(1..=100)), custom(printable))]
     #[serde(deserialize_with = "validate::trimmed")]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
@@ -212,12 +212,24 @@ impl KeyRequestBody {
             .check(clock::now())
             .and_then(|()| caller.grant().may_give(&grant))
             .map_err(|error| ApiError::invalid(format!("/{}", error.field()), error.to_string()))?;
+        let own = caller.key().and_then(|key| key.requests_per_minute).map(i64::from);
+        if own.is_some_and(|own| self.requests_per_minute.is_none_or(|asked| asked > own)) {
+            return Err(ApiError::invalid("/requests_per_minute", "must not be more than the key that makes it has"));
+        }
         Ok(NewKey {
             name: self.name,
             grant,
             requests_per_minute: self.requests_per_minute.and_then(|limit| u32::try_from(limit).ok()),
             created_by: caller.key_id().cloned(),
         })
+    }
+}
+
+/// A name stands in lists and logs, on one line.
+pub fn printable(name: &str, (): &()) -> garde::Result {
+    match name.chars().any(char::is_control) {
+        true => Err(garde::Error::new("must not hold control characters")),
+        false => Ok(()),
     }
 }
 

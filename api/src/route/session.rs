@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_common::key::Purpose;
 use copydesk_common::store::session::{self, Session};
 use copydesk_common::{clock, key};
 use copydesk_domain::access::{ApiKey, KeyId, KeyKind, Reach, Scope};
@@ -63,7 +64,7 @@ pub async fn start(
     let end = caller.until().map_or(now + LASTS, |until| until.min(now + LASTS));
     let session = Session { key_id: key.id.clone(), expires_at: end };
     let change = audit.change("sessions.start", format!("keys/{}/sessions", key.id)).store();
-    services.within(session::create(&change, &key::hash(&secret), &session)).await?;
+    services.within(session::create(&change, &key::hash_for(Purpose::Session, &secret), &session)).await?;
     let is_https = client.is_some_and(|Extension(client)| client.is_https);
     let cookie = set_cookie(&secret, (end - now).num_seconds(), is_https)?;
     Ok(([(header::SET_COOKIE, cookie)], Json(SessionBody::of(key, Some(&secret), Some(end)))).into_response())
@@ -107,9 +108,12 @@ pub async fn end(
     client: Option<Extension<Client>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if let (Some(secret), Some(key)) = (cookie(&headers), caller.key()) {
+    // A key in the header has no session: a cookie beside it may be of another key.
+    if let (Some(secret), Some(key)) = (cookie(&headers), caller.key())
+        && !caller.shows_a_secret()
+    {
         let change = audit.change("sessions.end", format!("keys/{}/sessions", key.id)).store();
-        services.within(session::end(&change, &key::hash(secret))).await?;
+        services.within(session::end(&change, &key::hash_for(Purpose::Session, secret))).await?;
     }
     let is_https = client.is_some_and(|Extension(client)| client.is_https);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, set_cookie("", 0, is_https)?)]).into_response())

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
+use copydesk_common::key::Purpose;
 use copydesk_common::store::session;
 use copydesk_common::{clock, key};
 use copydesk_domain::id::JobId;
@@ -46,7 +47,8 @@ pub async fn issue(
         return Err(ApiError::Conflict("access is open: no ticket is needed".to_owned()));
     };
     let (ticket, expires_at) = (key::random(SECRET_CHARS), clock::now() + LASTS);
-    services.within(session::issue(&services.store, &key::hash(&ticket), key_id, id, expires_at)).await?;
+    let ticket_hash = key::hash_for(Purpose::Ticket, &ticket);
+    services.within(session::issue(&services.store, &ticket_hash, key_id, id, expires_at, caller.until())).await?;
     let events = format!("/api/jobs/{id}/events?{TICKET}={ticket}");
     Ok((StatusCode::CREATED, Json(TicketBody { ticket, events, expires_at })))
 }

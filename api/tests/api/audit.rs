@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use crate::control::pages;
 use crate::described::REFERENCE;
 use crate::holder::Holder;
+use crate::http::RequestBuilder;
 use crate::service::{Answer, Service, finish, generate, moved, with};
 
 /// In every text that the tests send.
@@ -144,13 +145,20 @@ async fn every_change_has_a_row_with_its_key_and_without_texts(pool: PgPool) {
     let mut operations = 0;
     let session = service.post("/api/session", &json!({})).await.expect(200);
     let cookie = session.header("set-cookie").split(';').next().unwrap().to_owned();
+    let token = session.body["csrf_token"].as_str().unwrap();
+    let anonymous = reqwest::Client::builder().no_proxy().build().unwrap();
     for (place, operation) in changes().enumerate() {
         let (path, body, action) = made(&service, &pool, &operation).await;
         let method: Method = operation.split_once(' ').unwrap().0.parse().unwrap();
         let request_id = format!("audit-{place}");
-        let request = service.request(method.clone(), &path).header("x-request-id", &request_id);
-        let cookie = if operation == "DELETE /api/session" { cookie.as_str() } else { "" };
-        let request = if cookie.is_empty() { request } else { request.header("cookie", cookie) };
+        // A session is ended by itself, not by a key beside it.
+        let request = if operation == "DELETE /api/session" {
+            let request = RequestBuilder::new(&anonymous, method.clone(), format!("{}{path}", service.base));
+            request.header("cookie", &cookie).header("x-csrf-token", token)
+        } else {
+            service.request(method.clone(), &path)
+        };
+        let request = request.header("x-request-id", &request_id);
         let request = if method == Method::DELETE { request } else { request.json(&body) };
         let answer = Answer::of(request.send().await.unwrap()).await;
         assert!(answer.status.is_success(), "{operation}: {answer:?}");

@@ -7,6 +7,8 @@ use copydesk_testkit::database_url;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::binary::program;
 use crate::service::{Answer, Service, generate};
@@ -155,6 +157,43 @@ async fn with_open_access_no_key_is_needed_and_a_wrong_one_is_refused(pool: PgPo
     let url = format!("{}/api/ops/overview", service.base);
     assert_eq!(anonymous.get(&url).send().await.unwrap().status(), 200);
     assert_eq!(anonymous.get(&url).bearer_auth("nonsense").send().await.unwrap().status(), 401);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_body_that_comes_after_the_revocation_changes_nothing(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let maker = json!({ "kind": "operator", "name": "maker", "scopes": ["keys", "read"], "businesses": null });
+    let (id, secret) = make(&service, &maker).await;
+    let body = json!({ "name": "late", "scopes": ["read"], "businesses": null }).to_string();
+    let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /api/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+        body.len(),
+        &body[..5]
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    // It is let in, and waits for its body.
+    by(&service, &secret, Method::GET, "/api/keys", None).await.expect(200);
+    service.delete(&format!("/api/keys/{id}")).await.expect(204);
+    while by(&service, &secret, Method::GET, "/api/keys", None).await.status != 401 {}
+    connection.write_all(&body.as_bytes()[5..]).await.unwrap();
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(std::str::from_utf8(&answer).unwrap(), "HTTP/1.1 401");
+    let keys: i64 =
+        sqlx::query_scalar("select count(*) from api_keys where name = 'late'").fetch_one(&pool).await.unwrap();
+    assert_eq!(keys, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn no_row_of_the_audit_log_can_be_changed_or_soon_removed(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    make(&service, &request_of("website")).await;
+    for statement in ["update audit set key_name = 'x'", "delete from audit", "truncate audit"] {
+        let refused = sqlx::query(statement).execute(&pool).await.unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{statement}: {refused}");
+    }
 }
 
 fn keys(uri: &str, arguments: &[&str]) -> Output {

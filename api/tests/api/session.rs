@@ -197,3 +197,39 @@ async fn where_access_is_open_neither_is_needed(pool: PgPool) {
     let row = &nobody.get(&service, "/api/audit").await.expect(200).body["data"][0];
     assert_eq!((&row["key_id"], &row["key_name"]), (&Value::Null, &json!("open")));
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_ticket_opens_a_stream_and_nothing_else(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let path = job(&service).await;
+    let ticket = service.post(&format!("{path}/ticket"), &json!({})).await.expect(201).body;
+    let (secret, events) = (ticket["ticket"].as_str().unwrap(), ticket["events"].as_str().unwrap());
+    let browser = Browser::new();
+    let mut stream = browser.request(&service, Method::GET, events).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    stream.chunk().await.unwrap();
+    let as_cookie = Browser { cookie: format!("copydesk_session={secret}"), ..Browser::new() };
+    as_cookie.get(&service, "/api/session").await.expect_problem(401);
+    as_cookie.get(&service, "/api/ops/overview").await.expect_problem(401);
+    let key = Browser { cookie: format!("copydesk_session={}", copydesk_testkit::KEY), ..Browser::new() };
+    key.get(&service, "/api/session").await.expect_problem(401);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_new_secret_ends_the_logins_of_the_old_one(pool: PgPool) {
+    let (service, other) = (Service::start(&pool).await, Service::start(&pool).await);
+    let holder = Holder::new(&pool, &[Scope::Observe], &[]).await;
+    let browser = Browser::logged_in(&service, &holder).await;
+    for service in [&service, &other] {
+        browser.get(service, "/api/session").await.expect(200);
+    }
+    let rotate = format!("/api/keys/{}/rotate", holder.secret.id());
+    service.post(&rotate, &json!({ "overlap_seconds": 3600 })).await.expect(200);
+    let seen = browser.get(&service, "/api/session").await.expect(200).body;
+    let ends: chrono::DateTime<chrono::Utc> = seen["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!(ends > chrono::Utc::now() + chrono::TimeDelta::minutes(50), "{seen}");
+    service.post(&rotate, &json!({ "overlap_seconds": 0 })).await.expect(200);
+    for service in [&service, &other] {
+        until_refused(|| browser.get(service, "/api/session")).await;
+    }
+}

@@ -40,6 +40,13 @@ impl Heartbeat {
         Ok(revision)
     }
 
+    /// Opens the connection, if it is not open.
+    pub async fn connect(&mut self) -> Result<(), StoreError> {
+        let connection = self.take().await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
     /// The connection is put back only after an answer.
     async fn take(&mut self) -> Result<PgConnection, StoreError> {
         match self.connection.take() {

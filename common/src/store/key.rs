@@ -51,6 +51,11 @@ pub enum Holds {
 }
 
 impl StoredKey {
+    /// The hash of its present secret.
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
     /// Whether a secret is the key's, compared in constant time.
     pub fn holds(&self, hash: &Hash) -> Holds {
         if constant_time_eq::constant_time_eq_32(&self.hash, hash) {
@@ -207,7 +212,8 @@ pub async fn list(store: &Store, reach: &Reach, cursor: Option<&KeyId>, limit: u
     let query = || async {
         keys!(
             "where ($1::text[] is null or businesses <@ $1)
-               and ($2::text is null or (created_at, id) < (select created_at, id from api_keys where id = $2))
+               and ($2::text is null or (created_at, id) < (
+                   select created_at, id from api_keys where id = $2 and ($1::text[] is null or businesses <@ $1)))
              order by created_at desc, id desc limit $3",
             businesses.as_deref(),
             cursor.map(KeyId::as_str),
@@ -271,6 +277,23 @@ pub async fn rotate(
         .execute(&mut *tx)
         .await?;
         if rotated.rows_affected() > 0 {
+            // A login, or a ticket, counts no longer than the secret that began it can.
+            sqlx::query!(
+                "update sessions set expires_at = least(expires_at, coalesce($2, now())) where key_id = $1",
+                secret.id().as_str(),
+                previous_until,
+            )
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query!(
+                "update tickets set expires_at = least(expires_at, coalesce($2, now())),
+                                    until = least(until, coalesce($2, now()))
+                 where key_id = $1",
+                secret.id().as_str(),
+                previous_until,
+            )
+            .execute(&mut *tx)
+            .await?;
             note(store, &mut tx, secret.id(), None, json!({ "previous_until": previous_until })).await?;
         }
         tx.commit().await

@@ -72,21 +72,24 @@ pub async fn end(store: &Store, hash: &Hash) -> Result<(), StoreError> {
     store.retry(query).await
 }
 
-/// Stores a ticket for the events of a job.
+/// Stores a ticket for the events of a job. The stream that it opens ends with `until`, as what showed the key does.
 pub async fn issue(
     store: &Store,
     hash: &Hash,
     key_id: &KeyId,
     job_id: JobId,
     expires_at: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
 ) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
-            "insert into tickets (hash, key_id, job_id, expires_at) values ($1, $2, $3, $4) on conflict (hash) do nothing",
+            "insert into tickets (hash, key_id, job_id, expires_at, until) values ($1, $2, $3, $4, $5)
+             on conflict (hash) do nothing",
             hash.as_slice(),
             key_id.as_str(),
             job_id.0,
             expires_at,
+            until,
         )
         .execute(&store.pool)
         .await
@@ -95,17 +98,26 @@ pub async fn issue(
     Ok(())
 }
 
-/// Takes a ticket, once. The key for which it was issued, if it is for this job and still counts. Not repeated after a
-/// failure: a ticket that may have been taken is taken.
-pub async fn redeem(store: &Store, hash: &Hash, job_id: JobId) -> Result<Option<KeyId>, StoreError> {
-    let key_id = sqlx::query_scalar!(
-        "delete from tickets where hash = $1 and job_id = $2 and expires_at > now() returning key_id",
+/// A ticket that was taken.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    /// The key for which it was issued.
+    pub key_id: KeyId,
+    /// Until when its stream may go on.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Takes a ticket, once, if it is for this job and still counts. Not repeated after a failure: a ticket that may have
+/// been taken is taken.
+pub async fn redeem(store: &Store, hash: &Hash, job_id: JobId) -> Result<Option<Ticket>, StoreError> {
+    let row = sqlx::query!(
+        "delete from tickets where hash = $1 and job_id = $2 and expires_at > now() returning key_id, until",
         hash.as_slice(),
         job_id.0,
     )
     .fetch_optional(&store.pool)
     .await?;
-    Ok(key_id.as_deref().and_then(KeyId::parse))
+    Ok(row.and_then(|row| Some(Ticket { key_id: KeyId::parse(&row.key_id)?, until: row.until })))
 }
 
 /// Deletes sessions and tickets that have ended: at most `most` of each.
