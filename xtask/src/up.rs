@@ -41,7 +41,7 @@ const WATCH: Duration = Duration::from_millis(500);
 /// simulated.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
-    /// Port of the API and its console, on 127.0.0.1; the workers' metrics are on the next free
+    /// Port of the API, on 127.0.0.1; the workers' metrics are on the next free
     /// ports
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -313,8 +313,7 @@ fn stay_up(services: &mut Services, fleet: &mut Fleet) -> anyhow::Result<()> {
 fn closing(project: &Project, state: &State, base: &str, services: &Services, order: &Order) -> String {
     let logs = state.logs();
     format!(
-        "console    {base}/\n\
-         reference  {base}/docs  (OpenAPI: {base}/openapi.json)\n\
+        "reference  {base}/docs  (OpenAPI: {base}/openapi.json)\n\
          health     {base}/health\n\
          logs       {logs}/\n\
          {places}\n\
