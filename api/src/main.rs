@@ -141,7 +141,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let address = config.api.listen;
     let listener = listen(address).with_context(|| format!("cannot listen at {address} (COPYDESK_API_LISTEN)"))?;
     if config.api.auth == AuthMode::Open {
-        tracing::warn!(%address, "COPYDESK_AUTH=open: everybody who reaches this address may do everything");
+        tracing::warn!(listen = %address, "COPYDESK_AUTH=open: everybody who reaches this address may do everything");
     }
     files::raise();
     let app = copydesk_api::build(config)?;
