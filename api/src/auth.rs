@@ -3,6 +3,7 @@
 //! before they touch a business.
 
 pub mod caller;
+mod holder;
 pub mod keyring;
 pub mod need;
 pub mod presented;

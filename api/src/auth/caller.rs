@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, Reach};
 use copydesk_domain::business::BusinessId;
 
-use super::keyring::{Claim, Holder};
+use super::holder::{Claim, Holder};
 use crate::error::ApiError;
 
 /// The holder of a key that was let in; with `COPYDESK_AUTH=open` anybody.

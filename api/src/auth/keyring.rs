@@ -3,23 +3,21 @@
 //! cannot be read, nothing is believed, and each key is looked up.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use copydesk_common::clock;
 use copydesk_common::key::Hash;
-use copydesk_common::store::key::{Holds, StoredKey};
 use copydesk_common::store::session::{Session, Ticket};
 use copydesk_common::store::{self, Store, StoreError};
-use copydesk_domain::access::{ApiKey, KeyId};
-use copydesk_domain::id::JobId;
+use copydesk_domain::access::KeyId;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::caller::Caller;
+use super::holder::{self, Claim, Holder, Shown};
 use super::presented::Presented;
 use crate::error::ApiError;
 
@@ -44,9 +42,6 @@ const BETWEEN_TOUCHES: Duration = Duration::from_secs(60);
 /// Lookups that are overtaken by a change of keys are repeated.
 const LOOKUPS: u32 = 3;
 
-/// What times are counted from.
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
 /// Whom to believe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
@@ -56,52 +51,12 @@ pub enum Trust {
     WhileAway,
 }
 
-/// A key in use, by one of its secrets or sessions.
-#[derive(Debug)]
-pub(super) struct Holder {
-    pub(super) key: ApiKey,
-    pub(super) claim: Claim,
-    /// The hash of the key's present secret when it was read.
-    secret: Hash,
-    /// Until when this secret or session counts.
-    pub(super) until: Option<DateTime<Utc>>,
-    /// Cancelled once it counts no longer.
-    pub(super) ended: CancellationToken,
-    /// When it was last used, in seconds since 1970.
-    used: AtomicI64,
-    /// When its last lookup began, in ms since [`START`].
-    looked_up_ms: AtomicU64,
-    /// The revision of keys at which it was read.
-    revision: i64,
-}
-
-/// What was presented for the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
-    Secret,
-    Session,
-    Ticket,
-}
-
-impl Holder {
-    /// A lookup tells as much as hearing of no change since.
-    fn is_fresh(&self) -> bool {
-        let at = Duration::from_millis(self.looked_up_ms.load(Ordering::Relaxed));
-        START.elapsed().saturating_sub(at) < BELIEVED
-    }
-
-    fn last_use(&self) -> (KeyId, i64) {
-        (self.key.id.clone(), self.used.load(Ordering::Relaxed))
-    }
-
-    fn has_expired(&self, now: DateTime<Utc>) -> bool {
-        self.until.is_some_and(|until| until <= now)
-    }
-}
+/// Keys in use, by the hash of what was shown for them.
+type Holders = HashMap<Hash, Arc<Holder>>;
 
 #[derive(Debug, Default)]
 struct Known {
-    holders: HashMap<Hash, Arc<Holder>>,
+    holders: Holders,
     revision: i64,
     /// When the last look that succeeded began.
     heard_at: Option<Instant>,
@@ -115,10 +70,7 @@ impl Known {
     /// Remembers what was looked up. Streams of the same key go on, unless it has changed.
     fn keep(&mut self, hash: Hash, read: Holder) -> Arc<Holder> {
         if let Some(known) = self.holders.get(&hash) {
-            let is_same = known.key.grant == read.key.grant
-                && known.key.requests_per_minute == read.key.requests_per_minute
-                && known.until == read.until;
-            if is_same && !known.ended.is_cancelled() {
+            if known.is_same(&read) && !known.ended.is_cancelled() {
                 return Arc::clone(known);
             }
             known.ended.cancel();
@@ -135,24 +87,19 @@ impl Known {
     }
 }
 
-/// A request's turn to look a key up. The last one of those that wait for a key removes its place.
-struct Turn<'a> {
-    lookups: &'a Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
-    hash: Hash,
-    turn: Arc<tokio::sync::Mutex<()>>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        // This one and the map's.
-        if Arc::strong_count(&self.turn) <= 2 {
-            lookups.remove(&self.hash);
-        }
-    }
-}
-
 impl Parts {
+    /// The turn of a request to look a key up. Turns that nobody waits for are forgotten.
+    fn turn(&self, hash: &Hash) -> Arc<tokio::sync::Mutex<()>> {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        lookups.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = lookups.get(hash).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        lookups.insert(*hash, Arc::downgrade(&turn));
+        turn
+    }
+
     /// Keeps the last use of a key that is about to be known no longer.
     fn remember(&self, holder: &Holder) {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(holder.last_use());
@@ -168,7 +115,7 @@ struct Parts {
     store: Store,
     known: RwLock<Known>,
     /// The lookups under way: requests with the same key wait for one, else a busy pool would get busier with each.
-    lookups: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
+    lookups: Mutex<HashMap<Hash, Weak<tokio::sync::Mutex<()>>>>,
     /// The last use of keys that are known no longer, until it is written.
     gone: Mutex<Vec<(KeyId, i64)>>,
 }
@@ -204,15 +151,15 @@ impl Keyring {
 
     /// Whose a claim is.
     pub async fn caller(&self, presented: Presented, trust: Trust) -> Result<Caller, ApiError> {
-        let (id, hash) = match presented {
-            Presented::Key(id, hash) => (Some(id), hash),
-            Presented::Session(hash) => (None, hash),
-            Presented::Ticket(hash, job_id) => return self.of_ticket(hash, job_id).await,
+        let hash = match presented {
+            Presented::Key(_, hash) | Presented::Session(hash) => hash,
+            // It counts once, so nobody waits for the same one.
+            Presented::Ticket(..) => return self.look_up(&presented).await.and_then(used),
         };
         if let Some(holder) = self.believed(&hash, BELIEVED) {
             return used(holder);
         }
-        let found = timeout(LOOKUP_TIMEOUT, self.look_up_once(id.as_ref(), hash)).await;
+        let found = timeout(LOOKUP_TIMEOUT, self.look_up_once(&presented, &hash)).await;
         match found.map_err(|_| ApiError::Unavailable(None)).and_then(|found| found) {
             Err(ApiError::Unavailable(_)) if trust == Trust::WhileAway => {
                 let away = || ApiError::Unavailable(None);
@@ -225,98 +172,48 @@ impl Keyring {
     fn believed(&self, hash: &Hash, within: Duration) -> Option<Arc<Holder>> {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         let holder = known.holders.get(hash)?;
-        // One that has ended stays for metrics only.
-        let is_fresh = known.is_fresh(within) || (holder.is_fresh() && !holder.ended.is_cancelled());
-        is_fresh.then(|| Arc::clone(holder))
+        // A lookup tells as much as hearing of no change since. One that has ended stays for metrics only.
+        let was_looked_up = || holder.is_looked_up_within(BELIEVED) && !holder.ended.is_cancelled();
+        (known.is_fresh(within) || was_looked_up()).then(|| Arc::clone(holder))
     }
 
     /// Looks a key up, unless another request has just done it.
-    async fn look_up_once(&self, id: Option<&KeyId>, hash: Hash) -> Result<Arc<Holder>, ApiError> {
-        let turn = {
-            let mut lookups = self.0.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(lookups.entry(hash).or_default())
-        };
-        let turn = Turn { lookups: &self.0.lookups, hash, turn };
-        let _mine = turn.turn.lock().await;
-        match self.believed(&hash, BELIEVED) {
+    async fn look_up_once(&self, presented: &Presented, hash: &Hash) -> Result<Arc<Holder>, ApiError> {
+        let turn = self.0.turn(hash);
+        let _mine = turn.lock().await;
+        match self.believed(hash, BELIEVED) {
             Some(holder) => Ok(holder),
-            None => self.look_up(id, hash).await,
+            None => self.look_up(presented).await,
         }
     }
 
-    /// Reads a key, and hears of its changes from then on.
-    async fn look_up(&self, id: Option<&KeyId>, hash: Hash) -> Result<Arc<Holder>, ApiError> {
+    /// Reads a key, and hears of its changes from then on. What stands for the key is remembered under its own hash.
+    async fn look_up(&self, presented: &Presented) -> Result<Arc<Holder>, ApiError> {
+        let store = &self.0.store;
+        let (id, hash, shown) = match presented {
+            Presented::Key(id, hash) => (id.clone(), hash, Shown::Secret(*hash)),
+            Presented::Session(hash) => {
+                let session = store::session::several(store, &[*hash]).await?.remove(hash);
+                let ended = || ApiError::Unauthenticated("the session has ended: log in again".to_owned());
+                let Session { key_id, expires_at } = session.ok_or_else(ended)?;
+                (key_id, hash, Shown::Session(expires_at))
+            }
+            Presented::Ticket(hash, job_id) => {
+                let ticket = store::session::redeem(store, hash, *job_id).await?;
+                let Ticket { key_id, until } = ticket.ok_or_else(no_ticket)?;
+                (key_id, hash, Shown::Ticket(until))
+            }
+        };
         for _ in 0..LOOKUPS {
-            let began = START.elapsed();
-            let holder = match id {
-                Some(id) => self.of_key(id, &hash).await?,
-                None => self.of_session(&hash).await?,
-            };
+            let began = Instant::now();
+            let stored = store::key::get(store, &id).await?.ok_or_else(holder::unknown)?;
+            let holder = Holder::of(&stored, shown)?;
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             // What was read before a change that is already known may be what has changed.
             if holder.revision >= known.revision {
-                let holder = known.keep(hash, holder);
-                holder.looked_up_ms.store(u64::try_from(began.as_millis()).unwrap_or(0), Ordering::Relaxed);
+                let holder = known.keep(*hash, holder);
+                holder.was_looked_up(began);
                 return Ok(holder);
-            }
-        }
-        Err(ApiError::Unavailable(None))
-    }
-
-    async fn of_key(&self, id: &KeyId, hash: &Hash) -> Result<Holder, ApiError> {
-        let stored = store::key::get(&self.0.store, id).await?;
-        let holds = stored.as_ref().map_or(Holds::Not, |stored| stored.holds(hash));
-        let Some(stored) = stored.filter(|_| holds != Holds::Not) else {
-            return Err(ApiError::Unauthenticated(
-                "there is no such API key, or it has another secret by now".to_owned(),
-            ));
-        };
-        counts(&stored.key)?;
-        let until = match holds {
-            Holds::Until(until) if until <= clock::now() => {
-                return Err(ApiError::Unauthenticated(format!(
-                    "the API key has a new secret: this one counted until {}",
-                    shown(until)
-                )));
-            }
-            Holds::Until(until) => Some(earlier(until, stored.key.grant.expires_at)),
-            _ => stored.key.grant.expires_at,
-        };
-        Ok(holder(stored, until, Claim::Secret))
-    }
-
-    async fn of_session(&self, hash: &Hash) -> Result<Holder, ApiError> {
-        let session = store::session::several(&self.0.store, &[*hash]).await?.remove(hash);
-        let Some(Session { key_id, expires_at }) = session else {
-            return Err(ApiError::Unauthenticated("the session has ended: log in again".to_owned()));
-        };
-        let stored = store::key::get(&self.0.store, &key_id).await?;
-        let stored = stored.ok_or_else(|| ApiError::Unauthenticated("there is no such API key".to_owned()))?;
-        counts(&stored.key)?;
-        let until = earlier(expires_at, stored.key.grant.expires_at);
-        Ok(holder(stored, Some(until), Claim::Session))
-    }
-
-    /// A ticket counts once, so it is never remembered; the stream ends with its key.
-    async fn of_ticket(&self, hash: Hash, job_id: JobId) -> Result<Caller, ApiError> {
-        let Some(Ticket { key_id: id, until }) = store::session::redeem(&self.0.store, &hash, job_id).await? else {
-            return Err(ApiError::Unauthenticated(
-                "the ticket was used, is a minute old, or is for another job: POST /api/jobs/{id}/ticket for another one"
-                    .to_owned(),
-            ));
-        };
-        for _ in 0..LOOKUPS {
-            let stored = store::key::get(&self.0.store, &id).await?;
-            let stored = stored.ok_or_else(|| ApiError::Unauthenticated("there is no such API key".to_owned()))?;
-            counts(&stored.key)?;
-            let end = stored.key.grant.expires_at;
-            let until = until.map_or(end, |until| Some(earlier(until, end)));
-            let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-            if stored.revision >= known.revision {
-                // Kept under the ticket's hash, so that the end of the key is heard of.
-                let holder = Arc::new(holder(stored, until, Claim::Ticket));
-                known.holders.insert(hash, Arc::clone(&holder));
-                return used(holder);
             }
         }
         Err(ApiError::Unavailable(None))
@@ -351,12 +248,12 @@ impl Keyring {
     }
 
     async fn hear(&self, revision: i64, began: Instant) {
-        let snapshot: Vec<_> = {
+        let snapshot = {
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             if known.revision == revision {
                 return known.heard(began);
             }
-            known.holders.iter().map(|(hash, holder)| (*hash, Arc::clone(holder))).collect()
+            known.holders.clone()
         };
         match timeout(LOOK_TIMEOUT, self.read_again(&snapshot)).await {
             Ok(Ok(counting)) => self.apply(revision, began, &snapshot, &counting),
@@ -366,8 +263,8 @@ impl Keyring {
     }
 
     /// The hashes among these that count as they did.
-    async fn read_again(&self, snapshot: &[(Hash, Arc<Holder>)]) -> Result<BTreeSet<Hash>, StoreError> {
-        let ids: BTreeSet<_> = snapshot.iter().map(|(_, holder)| holder.key.id.clone()).collect();
+    async fn read_again(&self, snapshot: &Holders) -> Result<BTreeSet<Hash>, StoreError> {
+        let ids: BTreeSet<_> = snapshot.values().map(|holder| holder.key.id.clone()).collect();
         let sessions: Vec<_> =
             snapshot.iter().filter(|(_, holder)| holder.claim == Claim::Session).map(|(hash, _)| *hash).collect();
         if ids.is_empty() {
@@ -377,27 +274,30 @@ impl Keyring {
         let keys: HashMap<_, _> = keys.into_iter().map(|stored| (stored.key.id.clone(), stored)).collect();
         let sessions = store::session::several(&self.0.store, &sessions).await?;
         let counts = |hash: &Hash, holder: &Holder| {
-            let session = sessions.get(hash).map(|session| session.expires_at);
-            keys.get(&holder.key.id).is_some_and(|stored| still_counts(stored, holder, hash, session))
+            let shown = match holder.claim {
+                Claim::Secret => Shown::Secret(*hash),
+                Claim::Session => Shown::Session(sessions.get(hash)?.expires_at),
+                Claim::Ticket => Shown::Ticket(holder.until),
+            };
+            let read = Holder::of(keys.get(&holder.key.id)?, shown).ok()?;
+            holder.is_same(&read).then_some(*hash)
         };
-        Ok(snapshot.iter().filter(|(hash, holder)| counts(hash, holder)).map(|(hash, _)| *hash).collect())
+        Ok(snapshot.iter().filter_map(|(hash, holder)| counts(hash, holder)).collect())
     }
 
-    fn apply(&self, revision: i64, began: Instant, snapshot: &[(Hash, Arc<Holder>)], counting: &BTreeSet<Hash>) {
+    fn apply(&self, revision: i64, began: Instant, snapshot: &Holders, counting: &BTreeSet<Hash>) {
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        for (hash, holder) in snapshot {
-            if !counting.contains(hash) {
-                holder.ended.cancel();
-                self.0.remember(holder);
-                // Another one may have taken its place since the snapshot: that one was read later, and is kept.
-                if known.holders.get(hash).is_some_and(|known| Arc::ptr_eq(known, holder)) {
-                    known.holders.remove(hash);
-                }
+        for (hash, holder) in snapshot.iter().filter(|(hash, _)| !counting.contains(*hash)) {
+            holder.ended.cancel();
+            self.0.remember(holder);
+            // Another one may have taken its place since the snapshot: that one was read later, and is kept.
+            if known.holders.get(hash).is_some_and(|known| Arc::ptr_eq(known, holder)) {
+                known.holders.remove(hash);
             }
         }
         // One that came meanwhile may have been read before the change: then everything is read once more.
-        let is_read = |holder: &Arc<Holder>| snapshot.iter().any(|(_, read)| Arc::ptr_eq(read, holder));
-        if known.holders.values().all(|holder| holder.revision >= revision || is_read(holder)) {
+        let is_read = |hash, holder| snapshot.get(hash).is_some_and(|read| Arc::ptr_eq(read, holder));
+        if known.holders.iter().all(|(hash, holder)| holder.revision >= revision || is_read(hash, holder)) {
             known.revision = revision;
             known.heard(began);
         }
@@ -415,7 +315,7 @@ impl Keyring {
             if has_expired || is_deaf {
                 holder.ended.cancel();
             }
-            let is_used = Arc::strong_count(holder) > 1 || holder.used.load(Ordering::Relaxed) > idle_since;
+            let is_used = Arc::strong_count(holder) > 1 || holder.was_used_since(idle_since);
             let stays = !has_expired && (is_used || is_deaf);
             if !stays {
                 self.0.remember(holder);
@@ -452,65 +352,14 @@ impl Keyring {
     }
 }
 
-fn holder(stored: StoredKey, until: Option<DateTime<Utc>>, claim: Claim) -> Holder {
-    let secret = stored.hash();
-    Holder {
-        key: stored.key,
-        claim,
-        secret,
-        until,
-        ended: CancellationToken::new(),
-        used: AtomicI64::new(clock::now().timestamp()),
-        looked_up_ms: AtomicU64::default(),
-        revision: stored.revision,
-    }
-}
-
 fn used(holder: Arc<Holder>) -> Result<Caller, ApiError> {
-    let now = clock::now();
-    counts(&holder.key)?;
-    if holder.has_expired(now) {
-        return Err(ApiError::Unauthenticated("the session or the secret has expired".to_owned()));
-    }
-    holder.used.store(now.timestamp(), Ordering::Relaxed);
+    holder.use_now()?;
     Ok(Caller::holder(holder))
 }
 
-/// Whether a key counts.
-fn counts(key: &ApiKey) -> Result<(), ApiError> {
-    if let Some(at) = key.revoked_at {
-        return Err(ApiError::Unauthenticated(format!("the API key was revoked at {}", shown(at))));
-    }
-    match key.grant.expires_at {
-        Some(at) if at <= clock::now() => {
-            Err(ApiError::Unauthenticated(format!("the API key expired at {}", shown(at))))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether a key that was read again still allows what it did.
-fn still_counts(stored: &StoredKey, holder: &Holder, hash: &Hash, session: Option<DateTime<Utc>>) -> bool {
-    let end = stored.key.grant.expires_at;
-    let holds = match (holder.claim, stored.holds(hash)) {
-        (Claim::Session, _) => session.is_some_and(|until| holder.until == Some(earlier(until, end))),
-        // Its stream is opened anew, with another ticket.
-        (Claim::Ticket, _) => stored.hash() == holder.secret,
-        (Claim::Secret, Holds::WithTheKey) => holder.until == end,
-        // A secret that was rotated out is read once more, with its end.
-        (Claim::Secret, Holds::Until(until)) => holder.until == Some(earlier(until, end)),
-        (Claim::Secret, Holds::Not) => false,
-    };
-    let is_same =
-        stored.key.grant == holder.key.grant && stored.key.requests_per_minute == holder.key.requests_per_minute;
-    holds && is_same && counts(&stored.key).is_ok()
-}
-
-/// The end, or an earlier one.
-fn earlier(until: DateTime<Utc>, end: Option<DateTime<Utc>>) -> DateTime<Utc> {
-    end.map_or(until, |end| end.min(until))
-}
-
-fn shown(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+fn no_ticket() -> ApiError {
+    ApiError::Unauthenticated(
+        "the ticket was used, is a minute old, or is for another job: POST /api/jobs/{id}/ticket for another one"
+            .to_owned(),
+    )
 }

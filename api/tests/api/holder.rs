@@ -33,9 +33,9 @@ impl Holder {
     ) -> Self {
         let ids = businesses.iter().map(|id| BusinessId::parse(*id).unwrap()).collect();
         let reach = if businesses.is_empty() { Reach::All } else { Reach::Only(ids) };
-        let scopes = scopes.iter().copied().collect();
-        let grant = Grant { kind: KeyKind::Operator, scopes, reach, expires_at: None };
-        let secret = Secret::mint(KeyKind::Operator);
+        let kind = KeyKind::Operator;
+        let grant = Grant { kind, scopes: scopes.iter().copied().collect(), reach, expires_at: None };
+        let secret = Secret::mint(kind);
         let new = NewKey { name: "a holder".to_owned(), grant, requests_per_minute, created_by: None };
         create(&Store::from_pool(pool.clone()), &new, &secret).await.unwrap();
         Self { secret }

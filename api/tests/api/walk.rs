@@ -9,14 +9,14 @@ use copydesk_api::auth::need::Need;
 use copydesk_api::router;
 use copydesk_common::key::Secret;
 use copydesk_common::store::Store;
-use copydesk_common::store::key::{self, NewKey};
-use copydesk_domain::access::{Grant, KeyKind, Reach, Scope};
-use copydesk_domain::business::BusinessId;
+use copydesk_common::store::key;
+use copydesk_domain::access::{KeyKind, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::holder::Holder;
 use crate::http::RequestBuilder;
 use crate::service::{Answer, Service, finish, generate, with};
 
@@ -136,25 +136,13 @@ impl Walk<'_> {
     }
 }
 
-async fn make(pool: &PgPool, kind: KeyKind, scopes: &[Scope], reach: Reach) -> Secret {
-    let secret = Secret::mint(kind);
-    let grant = Grant { kind, scopes: scopes.iter().copied().collect(), reach, expires_at: None };
-    let new = NewKey { name: "walk".to_owned(), grant, requests_per_minute: None, created_by: None };
-    key::create(&Store::from_pool(pool.clone()), &new, &secret).await.unwrap();
-    secret
-}
-
-fn only(business: &str) -> Reach {
-    Reach::Only([BusinessId::parse(business).unwrap()].into())
-}
-
 async fn ids_of_acme(service: &Service, pool: &PgPool) -> Ids {
     let job = service.post("/api/generate", &generate()).await.expect(202).body;
     finish(pool, job["id"].as_str().unwrap()).await;
     let document = json!({ "title": "Blood", "text": "We test blood.", "media_type": "text/plain" });
     let document = service.post(&format!("/api/businesses/{ACME}/documents"), &document).await.expect(202).body;
     service.put(&format!("/api/businesses/{ACME}"), &json!({ "name": "Acme" })).await.expect(200);
-    let key = make(pool, KeyKind::Tenant, &[Scope::Read], only(ACME)).await;
+    let key = Holder::new(pool, &[Scope::Read], &[ACME]).await.secret;
     Ids {
         business: ACME,
         job: job["id"].as_str().unwrap().to_owned(),
@@ -183,8 +171,8 @@ async fn every_operation_is_closed_to_those_it_does_not_concern(pool: PgPool) {
     let walk = Walk { service: &service, anonymous, reference };
     let (ids, nothing) = (ids_of_acme(&service, &pool).await, Ids::of_nothing());
 
-    let expired = make(&pool, KeyKind::Operator, Scope::ALL, Reach::All).await;
-    let revoked = make(&pool, KeyKind::Operator, Scope::ALL, Reach::All).await;
+    let expired = Holder::new(&pool, Scope::ALL, &[]).await.secret;
+    let revoked = Holder::new(&pool, Scope::ALL, &[]).await.secret;
     sqlx::query("update api_keys set expires_at = $2 where id = $1")
         .bind(expired.id().as_str())
         .bind(Utc::now() - TimeDelta::seconds(1))
@@ -193,8 +181,8 @@ async fn every_operation_is_closed_to_those_it_does_not_concern(pool: PgPool) {
         .unwrap();
     key::revoke(&Store::from_pool(pool.clone()), revoked.id()).await.unwrap();
     let unknown = Secret::mint(KeyKind::Operator);
-    let stranger = make(&pool, KeyKind::Operator, Scope::ALL, only("other")).await;
-    let observer = make(&pool, KeyKind::Operator, &[Scope::Observe], Reach::All).await;
+    let stranger = Holder::new(&pool, Scope::ALL, &["other"]).await.secret;
+    let observer = Holder::new(&pool, &[Scope::Observe], &[]).await.secret;
 
     let needs = router::needs();
     let mut operations: Vec<_> = needs.all().map(|(path, method, need)| (format!("{method} {path}"), need)).collect();
@@ -222,7 +210,7 @@ async fn every_operation_is_closed_to_those_it_does_not_concern(pool: PgPool) {
         }
         if let Some(scope) = need.scope() {
             let others: Vec<_> = Scope::ALL.iter().copied().filter(|other| *other != scope).collect();
-            let scopeless = make(&pool, KeyKind::Operator, &others, Reach::All).await;
+            let scopeless = Holder::new(&pool, &others, &[]).await.secret;
             let answer = walk.answer(operation, &ids, Some(scopeless.expose())).await.expect_problem(403);
             assert!(answer.body["detail"].as_str().unwrap().contains(scope.as_str()), "{operation}: {answer:?}");
             row.push(403);
@@ -264,7 +252,7 @@ async fn every_operation_is_closed_to_those_it_does_not_concern(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_batch_takes_only_requests_for_the_keys_own_businesses(pool: PgPool) {
     let service = Service::start(&pool).await;
-    let key = make(&pool, KeyKind::Tenant, &[Scope::Generate], only("other")).await;
+    let key = Holder::new(&pool, &[Scope::Generate], &["other"]).await.secret;
     let batch = json!({ "requests": [generate(), with(generate(), "business_id", "other")] });
     let request = service.request(Method::POST, "/api/generate/batch").json(&batch);
     let request = request.header("authorization", format!("Bearer {}", key.expose()));
