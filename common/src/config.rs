@@ -23,7 +23,7 @@ mod worker;
 pub use self::redis::RedisConfig;
 pub use address::AddressError;
 pub(crate) use address::{Address, Sentinels};
-pub use api::{ApiConfig, AuthMode, LARGEST_BODY_BYTES, MetricsAccess};
+pub use api::{ApiConfig, AuthMode, LARGEST_BODY_BYTES, MOST_REQUESTS_PER_MINUTE, MetricsAccess};
 pub use embeddings::EmbeddingsConfig;
 pub use postgres::PostgresConfig;
 pub use providers::{OTHER_NAMES, ProvidersConfig, SearchProvider};

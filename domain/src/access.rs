@@ -118,6 +118,19 @@ impl Reach {
         }
     }
 
+    /// The businesses, unless it is all of them.
+    pub const fn only(&self) -> Option<&BTreeSet<BusinessId>> {
+        match self {
+            Self::All => None,
+            Self::Only(ids) => Some(ids),
+        }
+    }
+
+    /// The same as text, as statements take it.
+    pub fn listed(&self) -> Option<Vec<String>> {
+        self.only().map(|ids| ids.iter().map(|id| id.as_str().to_owned()).collect())
+    }
+
     /// Whether it holds everything that another one holds.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {

@@ -9,8 +9,8 @@ use url::Url;
 /// The largest body of any route in bytes, if `COPYDESK_API_MAX_BODY_BYTES` is smaller.
 pub const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// The largest limit of requests in a minute.
-const MOST_REQUESTS_PER_MINUTE: u32 = 1_000_000;
+/// The largest limit of requests in a minute, of a key too.
+pub const MOST_REQUESTS_PER_MINUTE: u32 = 1_000_000;
 
 /// The HTTP API.
 #[derive(Debug, Clone, confique::Config)]

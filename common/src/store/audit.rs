@@ -182,10 +182,7 @@ pub async fn page(
     cursor: Option<i64>,
     limit: u16,
 ) -> Result<Vec<Record>, StoreError> {
-    let reach: Option<Vec<_>> = match reach {
-        Reach::All => None,
-        Reach::Only(ids) => Some(ids.iter().map(|id| id.as_str().to_owned()).collect()),
-    };
+    let reach = reach.listed();
     let query = || async {
         sqlx::query!(
             "select id, at, key_id, key_name, action, subject, business_id, before, after, outcome, peer, request_id

@@ -1,30 +1,35 @@
 //! The table `businesses`: the tenants' profiles.
 
 use copydesk_domain::business::{BusinessId, BusinessProfile};
-
 use serde_json::{Map, Value, json};
 
 use super::audit::Seen;
 use super::{Store, StoreError};
 
+/// The profile of a business, as a statement that ends with `$rest` reads it.
+macro_rules! profile {
+    ($business_id:expr, $rest:tt, $executor:expr) => {{
+        let query = sqlx::query!("select * from businesses where business_id = $1" + $rest, $business_id.as_str());
+        query.fetch_optional($executor).await.map(|row| {
+            row.map(|row| BusinessProfile {
+                business_id: $business_id.clone(),
+                name: row.name,
+                description: row.description,
+                voice: row.voice,
+                audience: row.audience,
+                guidelines: row.guidelines,
+                banned_phrases: row.banned_phrases,
+                default_language: row.default_language,
+            })
+        })
+    }};
+}
+
 /// Stores the profile, replacing an older one.
 pub async fn put(store: &Store, profile: &BusinessProfile) -> Result<(), StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
-        let row =
-            sqlx::query!("select * from businesses where business_id = $1 for update", profile.business_id.as_str())
-                .fetch_optional(&mut *tx)
-                .await?;
-        let before = row.map(|row| BusinessProfile {
-            business_id: profile.business_id.clone(),
-            name: row.name,
-            description: row.description,
-            voice: row.voice,
-            audience: row.audience,
-            guidelines: row.guidelines,
-            banned_phrases: row.banned_phrases,
-            default_language: row.default_language,
-        });
+        let before = profile!(profile.business_id, " for update", &mut *tx)?;
         sqlx::query!(
             "insert into businesses (business_id, name, description, voice, audience, guidelines, banned_phrases, default_language)
              values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -81,20 +86,5 @@ fn changed(before: Option<&BusinessProfile>, after: &BusinessProfile) -> (Option
 
 /// The profile of a business, if it has one.
 pub async fn get(store: &Store, business_id: &BusinessId) -> Result<Option<BusinessProfile>, StoreError> {
-    let query = || async {
-        sqlx::query!("select * from businesses where business_id = $1", business_id.as_str())
-            .fetch_optional(&store.pool)
-            .await
-    };
-    let row = store.retry(query).await?;
-    Ok(row.map(|row| BusinessProfile {
-        business_id: business_id.clone(),
-        name: row.name,
-        description: row.description,
-        voice: row.voice,
-        audience: row.audience,
-        guidelines: row.guidelines,
-        banned_phrases: row.banned_phrases,
-        default_language: row.default_language,
-    }))
+    store.retry(|| async { profile!(business_id, "", &store.pool) }).await
 }

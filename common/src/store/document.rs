@@ -54,17 +54,13 @@ pub async fn put(
             idempotency::keep(&mut tx, scope, &answer(&document, &job)).await?;
         }
         let after = Some(told(document.kind.map(DocumentKind::as_str), document.size_bytes));
-        let subject = Some(subject(&document.business_id, document.id));
+        // Who asked for it did not know which document it is.
+        let subject = Some(format!("businesses/{}/documents/{}", document.business_id, document.id));
         store.note(&mut tx, Seen { subject, before, after }).await?;
         tx.commit().await?;
         Ok(Once::Done((document, job)))
     };
     store.retry(query).await
-}
-
-/// The document's name in the audit log.
-fn subject(business_id: &BusinessId, id: DocumentId) -> String {
-    format!("businesses/{business_id}/documents/{id}")
 }
 
 /// What the audit log says of a document: nothing that people wrote. The log outlives the business.
@@ -242,7 +238,7 @@ pub async fn set_kind(
         if document.is_some() {
             knowledge::count_up(&mut tx, business_id).await?;
             let before = before.map(|document| json!({ "kind": document.kind }));
-            let seen = Seen { before, after: Some(json!({ "kind": kind })), subject: Some(subject(business_id, id)) };
+            let seen = Seen { before, after: Some(json!({ "kind": kind })), ..Seen::default() };
             store.note(&mut tx, seen).await?;
         }
         tx.commit().await?;
@@ -268,7 +264,7 @@ pub async fn delete(store: &Store, business_id: &BusinessId, id: DocumentId) -> 
             return Ok(false);
         };
         let before = Some(told(row.kind.as_deref(), row.size_bytes));
-        store.note(&mut tx, Seen { before, subject: Some(subject(business_id, id)), after: None }).await?;
+        store.note(&mut tx, Seen { before, ..Seen::default() }).await?;
         // The vectors of its passages are deleted too.
         sqlx::query!(
             r"delete from embeddings e where e.business_id = $1 and not exists (

@@ -13,7 +13,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::idempotency::Operation;
-use super::job::{changed_a_row, named};
+use super::job::{changed_a_row, walk};
 use super::{Store, StoreError, knowledge};
 
 named_enum! {
@@ -143,33 +143,7 @@ pub async fn ended_after(
     business_id: &BusinessId,
     after: JobId,
 ) -> Result<Vec<(JobKind, JobId)>, StoreError> {
-    let query = || async {
-        sqlx::query!(
-            r#"select j.id as "id!", j.kind as "kind!"
-               from unnest($2::text[]) as k (kind) cross join lateral (
-                   (select id, kind from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3
-                      and finished_at is not null and error is null and cancelled_at is null
-                    order by business_id, kind, id limit $4)
-                   union all
-                   (select id, kind from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3 and error is not null
-                    order by business_id, kind, id limit $4)
-                   union all
-                   (select id, kind from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3 and cancelled_at is not null
-                    order by business_id, kind, id limit $4)
-               ) j
-               order by j.id limit $4"#,
-            &[business_id.as_str()] as &[&str],
-            &kinds() as &[&str],
-            after.0,
-            i64::from(JOBS),
-        )
-        .fetch_all(&store.pool)
-        .await
-    };
-    store.retry(query).await?.into_iter().map(|row| Ok((named("jobs", &row.kind)?, JobId(row.id)))).collect()
+    walk::after(store, business_id, &kinds(), false, after, JOBS).await
 }
 
 /// Removes ended jobs of the business, and their stage results. Returns how many jobs.

@@ -7,6 +7,7 @@ use copydesk_domain::id::{DocumentId, FeedbackId, GenerationId, JobId};
 use copydesk_domain::job::{Job, JobKind};
 use uuid::Uuid;
 
+use super::job::walk;
 use super::{Store, StoreError};
 
 /// What a document holds, beside its description.
@@ -60,7 +61,9 @@ pub async fn jobs_after(
     after: JobId,
     limit: u16,
 ) -> Result<Vec<WholeJob>, StoreError> {
-    let ids = ids_after(store, business_id, after, limit).await?;
+    let kinds: Vec<_> = JobKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let jobs = walk::after(store, business_id, &kinds, true, after, limit).await?;
+    let ids: Vec<_> = jobs.into_iter().map(|(_, id)| id.0).collect();
     let query =
         || async { sqlx::query!("select id, payload from jobs where id = any($1)", &ids).fetch_all(&store.pool).await };
     let mut requests: std::collections::HashMap<Uuid, serde_json::Value> =
@@ -72,42 +75,6 @@ pub async fn jobs_after(
     }
     jobs.sort_unstable_by_key(|whole| whole.job.id);
     Ok(jobs)
-}
-
-async fn ids_after(store: &Store, business_id: &BusinessId, after: JobId, limit: u16) -> Result<Vec<Uuid>, StoreError> {
-    let kinds: Vec<_> = JobKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    let query = || async {
-        // Each job is in one of four indexes: see the lists of jobs.
-        sqlx::query_scalar!(
-            r#"select j.id as "id!"
-               from unnest($2::text[]) as k (kind) cross join lateral (
-                   (select id from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3 and finished_at is null
-                    order by business_id, kind, id limit $4)
-                   union all
-                   (select id from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3
-                      and finished_at is not null and error is null and cancelled_at is null
-                    order by business_id, kind, id limit $4)
-                   union all
-                   (select id from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3 and error is not null
-                    order by business_id, kind, id limit $4)
-                   union all
-                   (select id from jobs
-                    where business_id = any($1) and kind = k.kind and id > $3 and cancelled_at is not null
-                    order by business_id, kind, id limit $4)
-               ) j
-               order by j.id limit $4"#,
-            &[business_id.as_str()] as &[&str],
-            &kinds as &[&str],
-            after.0,
-            i64::from(limit),
-        )
-        .fetch_all(&store.pool)
-        .await
-    };
-    store.retry(query).await
 }
 
 /// A verdict as it was given.

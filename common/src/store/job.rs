@@ -23,6 +23,7 @@ mod list_tests;
 pub mod load;
 pub mod run;
 pub mod text;
+pub(super) mod walk;
 
 pub use accept::{Acceptance, Earlier, IdempotencyKey, Submission, accept, accept_batch};
 use row::JobRow;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, Reach};
 use copydesk_domain::business::BusinessId;
-
 use serde_json::json;
 
 use super::audit::Seen;
@@ -133,7 +132,7 @@ impl TryFrom<Row> for StoredKey {
 /// Stores a new key.
 pub async fn create(store: &Store, new: &NewKey, secret: &Secret) -> Result<ApiKey, StoreError> {
     let scopes: Vec<_> = new.grant.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
-    let businesses = listed(&new.grant.reach);
+    let businesses = new.grant.reach.listed();
     let (hash, limit) = (secret.hash(), new.requests_per_minute.and_then(|limit| i32::try_from(limit).ok()));
     let after = json!({
         "name": new.name,
@@ -186,13 +185,6 @@ async fn note(
     store.note(tx, Seen { subject: Some(format!("keys/{id}")), before, after: Some(after) }).await
 }
 
-fn listed(reach: &Reach) -> Option<Vec<String>> {
-    match reach {
-        Reach::All => None,
-        Reach::Only(ids) => Some(ids.iter().map(|id| id.as_str().to_owned()).collect()),
-    }
-}
-
 /// A key, also one that is revoked or expired.
 pub async fn get(store: &Store, id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
     let query = || async { keys!("where id = $1", id.as_str()).fetch_optional(&store.pool).await };
@@ -208,7 +200,7 @@ pub async fn several(store: &Store, ids: &BTreeSet<KeyId>) -> Result<Vec<StoredK
 
 /// The keys that reach no business outside of `reach`, the newest first, from after `cursor`.
 pub async fn list(store: &Store, reach: &Reach, cursor: Option<&KeyId>, limit: u16) -> Result<Vec<ApiKey>, StoreError> {
-    let businesses = listed(reach);
+    let businesses = reach.listed();
     let query = || async {
         keys!(
             "where ($1::text[] is null or businesses <@ $1)

@@ -1,6 +1,5 @@
 //! Removing what was kept long enough: finished jobs, the stage results of jobs that nobody will resume, and rows of the
-//! audit log. Texts,
-//! documents and verdicts are never removed here; a text outlives its job.
+//! audit log. Texts, documents and verdicts are never removed here; a text outlives its job.
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::id::JobId;

@@ -122,25 +122,20 @@ pub async fn redeem(store: &Store, hash: &Hash, job_id: JobId) -> Result<Option<
 
 /// Deletes sessions and tickets that have ended: at most `most` of each.
 pub async fn forget(store: &Store, most: u16) -> Result<(), StoreError> {
-    let sessions = || async {
+    let query = || async {
         sqlx::query!(
-            "delete from sessions where hash in (
-                 select hash from sessions where expires_at < now() order by expires_at limit $1 for update skip locked)",
-            i64::from(most),
-        )
-        .execute(&store.pool)
-        .await
-    };
-    store.retry(sessions).await?;
-    let tickets = || async {
-        sqlx::query!(
-            "delete from tickets where hash in (
+            "with ended as (
+                 delete from sessions where hash in (
+                     select hash from sessions where expires_at < now()
+                     order by expires_at limit $1 for update skip locked)
+             )
+             delete from tickets where hash in (
                  select hash from tickets where expires_at < now() order by expires_at limit $1 for update skip locked)",
             i64::from(most),
         )
         .execute(&store.pool)
         .await
     };
-    store.retry(tickets).await?;
+    store.retry(query).await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Removes what was kept long enough: finished jobs, stage results, the audit log. A part of the sweep, so that one worker at a time
-//! does it, in small batches for a part of each turn.
+//! Removes what was kept long enough: finished jobs, stage results, the audit log. A part of the sweep, so that one
+//! worker at a time does it, in small batches for a part of each turn.
 
 use std::time::{Duration, Instant};
 
