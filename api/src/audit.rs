@@ -4,6 +4,7 @@
 //!
 //! Rows hold no texts, no bodies of documents and no secrets: of a text its length at most.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
@@ -56,6 +57,11 @@ impl Audit {
             ..Entry::default()
         };
         Change { services: &self.services, entry }
+    }
+
+    /// A change of a business, or of what is `within` it: a path that begins with a slash, or nothing.
+    pub fn change_of(&self, action: &'static str, business_id: &BusinessId, within: impl Display) -> Change<'_> {
+        self.change(action, format!("businesses/{business_id}{within}")).of(Some(business_id))
     }
 }
 

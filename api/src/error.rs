@@ -65,7 +65,7 @@ pub enum ApiError {
     CsrfToken,
     /// There are too many of them; with the seconds after which there is room.
     #[error("too many requests: try again in {0} seconds")]
-    TooManyRequests(f64),
+    TooManyRequests(u16),
     /// The request conflicts with the state of the resource.
     #[error("{0}")]
     Conflict(String),
@@ -219,19 +219,12 @@ impl ApiError {
 
     /// The seconds after which the client may retry, if that can help.
     fn retry_after(&self) -> Option<u16> {
-        match self.status() {
-            _ if matches!(self, Self::TooManyRequests(_)) => self.wait(),
-            StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
-            _ if matches!(self, Self::StillRunning) => Some(1),
+        match self {
+            Self::TooManyRequests(seconds) => Some(*seconds),
+            Self::StillRunning => Some(1),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
-    }
-}
-
-impl ApiError {
-    fn wait(&self) -> Option<u16> {
-        let Self::TooManyRequests(seconds) = *self else { return None };
-        (1..=3_600).find(|wait| f64::from(*wait) >= seconds)
     }
 }
 

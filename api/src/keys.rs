@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use copydesk_common::clock;
+use copydesk_common::config::MOST_REQUESTS_PER_MINUTE;
 use copydesk_common::key::Secret;
 use copydesk_common::store::audit::Entry;
 use copydesk_common::store::key::{Holds, NewKey};
@@ -18,7 +19,7 @@ use copydesk_common::store::{self, Store};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, KeyKind, KeyStatus, Reach, Scope};
 use copydesk_domain::business::BusinessId;
 
-use crate::route::keys::{MAX_OVERLAP_SECONDS, OVERLAP_SECONDS, previous_until, subject};
+use crate::route::keys::{self, MAX_OVERLAP_SECONDS, OVERLAP_SECONDS, previous_until, subject};
 
 /// The keys that are listed in one query.
 const PAGE: u16 = 200;
@@ -64,7 +65,7 @@ pub struct Create {
     #[arg(long, conflicts_with = "business")]
     every_business: bool,
     /// Requests in a minute, in place of the service's default.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_REQUESTS_PER_MINUTE)))]
     requests_per_minute: Option<u32>,
     /// When it ends by itself; never, if missing.
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36_500))]
@@ -81,10 +82,7 @@ fn by_hand(store: &Store, action: &'static str, id: &KeyId) -> Store {
 
 fn key_name(name: &str) -> Result<String, String> {
     let name = name.trim();
-    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err("must have 1 to 100 characters on one line".to_owned());
-    }
-    Ok(name.to_owned())
+    keys::key_name(name, &()).map(|()| name.to_owned()).map_err(|error| error.to_string())
 }
 
 fn business(id: &str) -> Result<BusinessId, String> {
@@ -206,10 +204,7 @@ fn print(line: &str) -> anyhow::Result<()> {
 /// A key on one line.
 fn line(key: &ApiKey) -> String {
     let scopes: Vec<_> = key.grant.scopes.iter().map(|scope| scope.as_str()).collect();
-    let reach = match &key.grant.reach {
-        Reach::All => "every business".to_owned(),
-        Reach::Only(ids) => ids.iter().map(BusinessId::as_str).collect::<Vec<_>>().join(","),
-    };
+    let reach = key.grant.reach.listed().map_or_else(|| "every business".to_owned(), |ids| ids.join(","));
     let end =
         key.grant.expires_at.map_or_else(|| "no end".to_owned(), |end| format!("until {}", end.format("%F %R UTC")));
     let used =

@@ -85,7 +85,11 @@ impl Rates {
                 processes: AtomicU32::new(1),
                 keys: RwLock::default(),
                 anonymous: Addresses::new(default.get(), burst_of(default).get()),
-                tries: Tries { failed: Addresses::new(TRIES.0, TRIES.1), waiting: Mutex::default() },
+                tries: Tries {
+                    failed: Addresses::new(TRIES.0, TRIES.1),
+                    waiting: Mutex::default(),
+                    tidied: Tidied::default(),
+                },
             })
         }))
     }
@@ -130,7 +134,8 @@ pub fn weight_of_batch(requests: usize) -> u32 {
 
 fn limited(by: &'static str, wait: Duration) -> ApiError {
     metrics::counter!(metric::REQUESTS_LIMITED, metric::BY => by).increment(1);
-    ApiError::TooManyRequests(wait.as_secs_f64().ceil().max(1.0))
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    ApiError::TooManyRequests(u16::try_from(seconds).unwrap_or(u16::MAX).max(1))
 }
 
 /// A burst is a quarter of a minute's requests.
@@ -261,7 +266,7 @@ impl Meter {
 struct Addresses {
     apart: DefaultKeyedRateLimiter<IpAddr>,
     others: DefaultDirectRateLimiter,
-    tidied: Mutex<Option<Instant>>,
+    tidied: Tidied,
 }
 
 impl Addresses {
@@ -270,7 +275,7 @@ impl Addresses {
         Self {
             apart: RateLimiter::hashmap(quota(per_minute, burst)),
             others: RateLimiter::direct(others),
-            tidied: Mutex::default(),
+            tidied: Tidied::default(),
         }
     }
 
@@ -289,11 +294,7 @@ impl Addresses {
         if self.apart.len() < MOST_ADDRESSES {
             return true;
         }
-        let mut tidied = locked(&self.tidied);
-        if tidied.is_none_or(|at| at.elapsed() >= TIDY_AT_MOST) {
-            self.tidy();
-            *tidied = Some(Instant::now());
-        }
+        self.tidied.now_and_then(|| self.tidy());
         self.apart.len() < MOST_ADDRESSES
     }
 
@@ -304,12 +305,27 @@ impl Addresses {
     }
 }
 
+/// When there was last no room. A flood must not make every request look at all that is kept.
+#[derive(Debug, Default)]
+struct Tidied(Mutex<Option<Instant>>);
+
+impl Tidied {
+    fn now_and_then(&self, tidy: impl FnOnce()) {
+        let mut last = locked(&self.0);
+        if last.is_none_or(|at| at.elapsed() >= TIDY_AT_MOST) {
+            tidy();
+            *last = Some(Instant::now());
+        }
+    }
+}
+
 /// Addresses that failed to show a key.
 #[derive(Debug)]
 struct Tries {
     failed: Addresses,
     /// Until when nothing is looked up for them.
     waiting: Mutex<HashMap<IpAddr, Instant>>,
+    tidied: Tidied,
 }
 
 impl Tries {
@@ -321,7 +337,7 @@ impl Tries {
     fn failed(&self, address: Option<IpAddr>) {
         let (Err(wait), Some(address)) = (self.failed.check(address), address) else { return };
         if locked(&self.waiting).len() >= MOST_ADDRESSES {
-            self.tidy();
+            self.tidied.now_and_then(|| self.tidy());
         }
         let mut waiting = locked(&self.waiting);
         if waiting.len() < MOST_ADDRESSES {

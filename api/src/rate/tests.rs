@@ -49,7 +49,7 @@ fn what_is_large_counts_more_but_always_fits() {
     meter.tell(&mut headers);
     assert_eq!(headers[POLICY], r#""default";q=40;w=60"#);
     assert_eq!(headers[LEFT], r#""default";r=6;t=6"#);
-    assert!(matches!(meter.spend(weight_of_batch(1_000)), Err(ApiError::TooManyRequests(wait)) if wait >= 4.0));
+    assert!(matches!(meter.spend(weight_of_batch(1_000)), Err(ApiError::TooManyRequests(wait)) if wait >= 4));
     let meter = Rates::new(40).meter(&key("aaaaaaaaaaaa", None)).unwrap();
     // As a batch is counted: the request first, then what is in it.
     meter.spend(1).unwrap();

@@ -53,8 +53,7 @@ pub async fn put(
     Body(body): Body<BusinessBody>,
 ) -> Result<Json<BusinessProfile>, ApiError> {
     let profile = body.into_profile(business_id)?;
-    let business_id = &profile.business_id;
-    let change = audit.change("businesses.put", format!("businesses/{business_id}")).of(Some(business_id)).store();
+    let change = audit.change_of("businesses.put", &profile.business_id, "").store();
     services.within(store::business::put(&change, &profile)).await?;
     Ok(Json(profile))
 }
@@ -106,7 +105,7 @@ pub async fn delete(
     if !services.within(store::erase::exists(&services.store, &business_id)).await? {
         return Err(ApiError::NotFound("business"));
     }
-    let change = audit.change("businesses.erase", format!("businesses/{business_id}")).of(Some(&business_id));
+    let change = audit.change_of("businesses.erase", &business_id, "");
     change.around(accept(&services, Submission { job: erase_job(business_id, trace), key: None })).await
 }
 

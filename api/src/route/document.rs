@@ -63,8 +63,7 @@ pub async fn add(
 ) -> Result<Accepted<Value>, ApiError> {
     let document = document.into_document(business_id.clone());
     let job = |id| ingest_job(&business_id, id, Priority::Interactive, trace);
-    let change =
-        audit.change("documents.put", format!("businesses/{business_id}/documents")).of(Some(&business_id)).store();
+    let change = audit.change_of("documents.put", &business_id, "/documents").store();
     let put = store::document::put(&change, &document, key.as_ref(), job, answer);
     let (body, replayed) = match services.within(put).await? {
         Once::Done((document, job)) => {
@@ -148,8 +147,7 @@ pub async fn reread(
     Extension(trace): Extension<TraceParent>,
 ) -> Result<Json<RereadAnswer>, ApiError> {
     let job = |id| ingest_job(&business_id, id, Priority::Bulk, trace);
-    let change =
-        audit.change("documents.reread", format!("businesses/{business_id}/documents")).of(Some(&business_id)).store();
+    let change = audit.change_of("documents.reread", &business_id, "/documents").store();
     let jobs = services.within(reread::many(&change, &business_id, MAX_REREAD, job)).await?;
     services.announcer.announce_new(jobs.iter());
     let left = services.within(reread::count(&services.store, &business_id, MAX_COUNTED)).await?;
@@ -211,10 +209,7 @@ pub async fn patch(
     Id(id): Id<DocumentId>,
     Body(change): Body<DocumentChange>,
 ) -> Result<Json<Document>, ApiError> {
-    let audited = audit
-        .change("documents.change", format!("businesses/{business_id}/documents/{id}"))
-        .of(Some(&business_id))
-        .store();
+    let audited = audit.change_of("documents.change", &business_id, format_args!("/documents/{id}")).store();
     let changed = services.within(store::document::set_kind(&audited, &business_id, id, change.kind)).await?;
     changed.map(Json).ok_or(ApiError::NotFound("document"))
 }
@@ -253,10 +248,7 @@ pub async fn delete(
     Business(business_id): Business,
     Id(id): Id<DocumentId>,
 ) -> Result<StatusCode, ApiError> {
-    let change = audit
-        .change("documents.delete", format!("businesses/{business_id}/documents/{id}"))
-        .of(Some(&business_id))
-        .store();
+    let change = audit.change_of("documents.delete", &business_id, format_args!("/documents/{id}")).store();
     let deleted = services.within(store::document::delete(&change, &business_id, id)).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("document")) }
 }

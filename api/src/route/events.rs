@@ -45,7 +45,7 @@ const END: &str = "end";
 /// The position where a client left off.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx not to buffer the answer.
-const BUFFERING: (HeaderName, HeaderValue) =
+pub(super) const BUFFERING: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// A piece of a text that is being written.

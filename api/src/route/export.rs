@@ -4,7 +4,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use copydesk_common::clock;
@@ -27,6 +27,7 @@ use crate::error::ApiError;
 use crate::extract::Business;
 use crate::refusal::UnknownBusiness;
 use crate::representation::JobBody;
+use crate::route::events::BUFFERING;
 use crate::state::Services;
 
 /// The version of the lines' shape. It grows where a reader of an earlier one would misread them.
@@ -36,9 +37,6 @@ const MEDIA_TYPE: &str = "application/jsonl";
 const JOBS: u16 = 50;
 const GENERATIONS: u16 = 20;
 const VERDICTS: u16 = 200;
-/// Tells nginx not to buffer the answer.
-const BUFFERING: (HeaderName, HeaderValue) =
-    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// A line of an export. `type` says what it is, and which fields it has.
 #[derive(Debug, Serialize, ToSchema)]

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::clock;
+use copydesk_common::config::MOST_REQUESTS_PER_MINUTE;
 use copydesk_common::key::Secret;
 use copydesk_common::store;
 use copydesk_common::store::key::NewKey;
@@ -169,7 +170,7 @@ pub struct KeyRequestBody {
     #[garde(skip)]
     kind: Option<KeyKind>,
     /// What people call it, in 1 to 100 characters.
-    #[garde(custom(chars(1..=100)), custom(printable))]
+    #[garde(custom(key_name))]
     #[serde(deserialize_with = "validate::trimmed")]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
@@ -183,7 +184,7 @@ pub struct KeyRequestBody {
     #[serde(deserialize_with = "Option::deserialize")]
     businesses: Option<BTreeSet<BusinessId>>,
     /// Requests in a minute; the service's default if it is missing.
-    #[garde(inner(custom(number(1..=1_000_000))))]
+    #[garde(inner(custom(number(1..=i64::from(MOST_REQUESTS_PER_MINUTE)))))]
     #[schema(minimum = 1, maximum = 1_000_000)]
     requests_per_minute: Option<i64>,
     /// When it ends by itself; never if it is missing.
@@ -225,8 +226,9 @@ impl KeyRequestBody {
     }
 }
 
-/// A name stands in lists and logs, on one line.
-pub fn printable(name: &str, (): &()) -> garde::Result {
+/// A key's name stands in lists and logs, on one line.
+pub fn key_name(name: &str, (): &()) -> garde::Result {
+    chars(1..=100)(name, &())?;
     match name.chars().any(char::is_control) {
         true => Err(garde::Error::new("must not hold control characters")),
         false => Ok(()),
@@ -301,10 +303,7 @@ impl KeyBody {
             name: key.name.clone(),
             status: key.status(now),
             scopes: key.grant.scopes.clone(),
-            businesses: match &key.grant.reach {
-                Reach::All => None,
-                Reach::Only(ids) => Some(ids.clone()),
-            },
+            businesses: key.grant.reach.only().cloned(),
             requests_per_minute: key.requests_per_minute,
             created_by: key.created_by.clone(),
             created_at: key.created_at,

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use copydesk_common::key::Purpose;
 use copydesk_common::store::session::{self, Session};
 use copydesk_common::{clock, key};
-use copydesk_domain::access::{ApiKey, KeyId, KeyKind, Reach, Scope};
+use copydesk_domain::access::{ApiKey, KeyId, KeyKind, Scope};
 use copydesk_domain::business::BusinessId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -157,10 +157,7 @@ pub struct SessionKey {
 
 impl SessionBody {
     fn of(key: &ApiKey, secret: Option<&str>, expires_at: Option<DateTime<Utc>>) -> Self {
-        let businesses = match &key.grant.reach {
-            Reach::All => None,
-            Reach::Only(ids) => Some(ids.iter().cloned().collect()),
-        };
+        let businesses = key.grant.reach.only().map(|ids| ids.iter().cloned().collect());
         let key = SessionKey {
             id: key.id.clone(),
             name: key.name.clone(),

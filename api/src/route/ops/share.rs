@@ -40,7 +40,7 @@ pub async fn put(
     Body(body): Body<ShareBody>,
 ) -> Result<Json<ShareView>, ApiError> {
     let share = Share { weight: body.weight, jobs_at_once: body.jobs_at_once };
-    let change = audit.change("shares.set", format!("businesses/{business_id}/share")).of(Some(&business_id));
+    let change = audit.change_of("shares.set", &business_id, "/share");
     let change = change.after(json!({ "weight": share.weight, "jobs_at_once": share.jobs_at_once })).store();
     let version = services.within(store::share::set(&change, &business_id, share)).await?;
     tracing::info!(business.id = %business_id, ?share, "an operator set a business's share");
