@@ -244,9 +244,37 @@ fn complete_schemas(components: &mut Components) {
             change(schema);
         }
     };
+    for name in ["LearningAnswer", "ToldLesson"] {
+        merge(components, name);
+    }
     schema("JobResult", components, &any_of_them);
     schema("DocumentForm", components, &closed);
     taken::complete(components);
+}
+
+/// An object that has the fields of another one beside its own is told as one object.
+fn merge(components: &mut Components, name: &str) {
+    let Some(RefOr::T(Schema::AllOf(parts))) = components.schemas.get(name) else { return };
+    let object = |part: &RefOr<Schema>| match part {
+        RefOr::T(Schema::Object(object)) => Some(object.clone()),
+        RefOr::Ref(reference) => {
+            let name = reference.ref_location.rsplit('/').next()?;
+            match components.schemas.get(name)? {
+                RefOr::T(Schema::Object(object)) => Some(object.clone()),
+                _ => None,
+            }
+        }
+        RefOr::T(_) => None,
+    };
+    let merged = parts.items.iter().filter_map(object).reduce(|mut merged, next| {
+        merged.properties.extend(next.properties);
+        merged.required.extend(next.required);
+        merged
+    });
+    if let Some(mut merged) = merged {
+        merged.description.clone_from(&parts.description);
+        components.schemas.insert(name.to_owned(), Schema::Object(merged).into());
+    }
 }
 
 /// A result of one kind of job is also an object, as those of other kinds are: so it is not one of

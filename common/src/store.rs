@@ -34,6 +34,7 @@ pub mod intake;
 pub mod job;
 pub mod key;
 pub mod knowledge;
+pub mod learning;
 pub mod limit;
 pub mod retention;
 pub mod session;

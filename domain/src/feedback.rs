@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::business::BusinessId;
 use crate::id::{FeedbackId, GenerationId};
 
-/// A human's verdict: the payload of a feedback job. At least one of the last three fields is set.
+/// A human's verdict: the payload of a feedback job. It judges, says or changes something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Names the verdict, so that applying it twice is harmless.
@@ -21,6 +21,22 @@ pub struct Verdict {
     pub human_score: Option<f64>,
     /// What the human said, at most 10,000 characters.
     pub human_feedback: Option<String>,
+    /// The text as the human published it, at most 100,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_content: Option<String>,
+    /// Who judged, as the client names people: at most 128 characters that nobody reads a meaning into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rater: Option<String>,
+}
+
+/// How much a human changed a text before it was published: what learning is to lower.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Effort {
+    /// The share of words that were removed or added, 0 to 1.
+    pub words_changed: f64,
+    /// The share of the edited text that a compressor cannot take from the draft, 0 to 1: moved passages cost little,
+    /// new ones a lot (Devatine and Abraham, arXiv 2412.17321).
+    pub compression: f64,
 }
 
 /// The verdict that holds for a generation, as clients see it.
@@ -37,6 +53,14 @@ pub struct Feedback {
     /// What the human said.
     #[schema(required = true)]
     pub human_feedback: Option<String>,
+    /// Who judged, by the name that the client gave.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub rater: Option<String>,
+    /// How much the human changed of the text; null where no edited text was given.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub effort: Option<Effort>,
     /// When it was applied.
     pub created_at: DateTime<Utc>,
 }

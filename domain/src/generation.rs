@@ -9,6 +9,7 @@ use crate::business::BusinessId;
 use crate::feedback::Feedback;
 use crate::format::Format;
 use crate::id::{DocumentId, GenerationId, JobId};
+use crate::lesson::{AppliedLesson, Learned, Replayed};
 use crate::named_enum;
 use crate::review::Review;
 use crate::usage::Usage;
@@ -40,6 +41,9 @@ pub struct GenerateRequest {
     /// Written where it is not so only: releases before know no other.
     #[serde(default = "GenerateRequest::allowed", skip_serializing_if = "GenerateRequest::is_allowed")]
     pub allow_fallback: bool,
+    /// Which half of a replayed pair it is; `None` for what clients ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replayed>,
 }
 
 impl GenerateRequest {
@@ -121,15 +125,6 @@ pub struct Source {
     pub quote: String,
 }
 
-/// A lesson that the writer was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AppliedLesson {
-    /// Identifies the lesson: the id of the feedback that it comes from.
-    pub id: String,
-    /// What it says.
-    pub text: String,
-}
-
 /// The models that took part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Models {
@@ -175,6 +170,10 @@ pub struct Generation {
     pub review: Option<Review>,
     /// The lessons that the writer was given.
     pub lessons_applied: Vec<AppliedLesson>,
+    /// What of people's feedback went into it; null in texts of before that was stored.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub learning: Option<Learned>,
     /// What it had to do without; empty if nothing.
     pub degraded: Vec<Degradation>,
     /// The models that took part.

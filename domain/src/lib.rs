@@ -16,6 +16,7 @@ pub mod generation;
 pub mod id;
 pub mod job;
 pub mod language;
+pub mod lesson;
 pub mod names;
 pub mod problem;
 pub mod review;

@@ -14,6 +14,8 @@ named_enum! {
         Knowledge = "knowledge",
         /// Lessons from people's feedback.
         Lessons = "lessons",
+        /// What a verdict asks for. Only in feedback jobs.
+        Distill = "distill",
         /// The outline of the text.
         Outline = "outline",
         /// The first version of the text.

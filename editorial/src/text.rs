@@ -3,6 +3,7 @@
 
 pub mod clip;
 pub mod excerpt;
+pub mod instruction;
 pub mod language;
 pub mod markup;
 pub mod page;

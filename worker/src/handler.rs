@@ -55,7 +55,7 @@ impl Handler for Handlers {
     fn handle<'a>(&'a self, context: &'a Context, job: &'a StartedJob) -> BoxFuture<'a, Result<(), Interruption>> {
         match Work::read(job.kind, &job.payload) {
             Ok(Work::Generate(request)) => pipeline::run(&self.pipeline, job, request).boxed(),
-            Ok(Work::Feedback(verdict)) => feedback::run(&context.store, job, verdict).boxed(),
+            Ok(Work::Feedback(verdict)) => feedback::run(&self.pipeline, job, verdict).boxed(),
             Ok(Work::Ingest(payload)) => self.ingest.run(job, payload.document_id).boxed(),
             Ok(Work::Erase(payload)) => self.erase.run(context, job, payload).boxed(),
             // Not retried: another attempt would read the same payload.

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use copydesk_common::config::Config;
+use copydesk_common::store::Store;
 use copydesk_common::{clock, files, telemetry};
+use copydesk_domain::business::BusinessId;
+use copydesk_worker::feedback;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs Copydesk's jobs: generations, feedback and documents. Start as many workers as you need.
@@ -27,14 +30,34 @@ enum Task {
         /// The most processor time for one, in seconds.
         seconds: u16,
     },
+    /// What was learned from people's feedback.
+    #[command(subcommand)]
+    Learn(Learn),
+}
+
+#[derive(Subcommand)]
+enum Learn {
+    /// Make it anew from the verdicts, while workers run.
+    Rebuild {
+        /// The business; all, if missing.
+        #[arg(long, value_parser = business)]
+        business: Option<BusinessId>,
+    },
+}
+
+fn business(id: &str) -> Result<BusinessId, String> {
+    BusinessId::parse(id).map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Task::Read { seconds }) = arguments.command {
-        return read(seconds);
+    if let Some(Task::Read { seconds }) = &arguments.command {
+        return read(*seconds);
     }
-    let config = match Config::from_env().and_then(|config| config.check_worker().map(|()| config)) {
+    // What was learned is made anew without any provider.
+    let is_learning = matches!(arguments.command, Some(Task::Learn(_)));
+    let checked = |config: Config| if is_learning { Ok(config) } else { config.check_worker().map(|()| config) };
+    let config = match Config::from_env().and_then(checked) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("copydesk-worker: {}", telemetry::one_line(&error.to_string()));
@@ -48,7 +71,11 @@ fn main() -> ExitCode {
         println!("configuration ok");
         return ExitCode::SUCCESS;
     }
-    match run(config) {
+    let done = match arguments.command {
+        Some(Task::Learn(Learn::Rebuild { business })) => rebuild(&config, business),
+        _ => run(config),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("copydesk-worker: {}", telemetry::one_line(&format!("{error:#}")));
@@ -66,6 +93,19 @@ fn read(seconds: u16) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[tokio::main]
+async fn rebuild(config: &Config, business: Option<BusinessId>) -> anyhow::Result<()> {
+    let store = Store::new(&config.postgres).context("POSTGRES_URI cannot be used")?;
+    match business {
+        Some(business) => {
+            let read = feedback::rebuild(&store, &business).await?;
+            println!("{business}: rebuilt; {read} verdicts were read for the first time");
+        }
+        None => println!("{} businesses rebuilt", feedback::rebuild_all(&store).await?),
+    }
+    Ok(())
 }
 
 #[tokio::main]

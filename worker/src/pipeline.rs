@@ -32,7 +32,6 @@ pub mod draft;
 pub mod edit;
 pub mod error;
 pub mod finish;
-mod instruction;
 pub mod knowledge;
 mod lenient;
 pub mod lessons;
@@ -89,15 +88,18 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let research = run.stage(Stage::Research, 0, research::run(calls, &brief), to(Stage::Knowledge)).await?;
     let recalled = knowledge::run(deps, calls, &job.business_id, &brief);
     let recalled = run.stage(Stage::Knowledge, 0, recalled, to(Stage::Lessons)).await?;
-    let lessons = lessons::run(&deps.store, &job.business_id, request.format);
+    let lessons = lessons::run(deps, job, request, &brief);
     let after_lessons = if is_planned_apart { Stage::Outline } else { Stage::Draft };
     let lessons = run.stage(Stage::Lessons, 0, lessons, to(after_lessons)).await?;
+    let brief = lessons.heeded(brief, request);
     let passages = passage::numbered(&recalled, &research);
     let shown = choice::chosen(&passages, &brief);
     let subject = prompt::Task {
         voice: recalled.voice.as_ref(),
         guidance: &recalled.guidance,
         shown: &shown,
+        examples: &lessons.examples,
+        rejected: lessons.rejected.as_ref(),
         ..prompt::Task::new(&brief, &lessons.applied, &passages, deps.providers.simulated)
     };
 
@@ -110,7 +112,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let task = prompt::Task { plan: !is_planned_apart, outline, ..subject };
     let after_draft = if brief.max_rounds > 0 { Stage::Edit } else { Stage::Finish };
     let draft = run.stage(Stage::Draft, 0, draft::run(calls, &task), to(after_draft)).await?;
-    let rounds = edited(run, &task, &draft).await?;
+    let rounds = edited(run, &task, &draft, &lessons).await?;
     if let Some(obstacle) = run.obstacle() {
         return Err(obstacle);
     }
@@ -137,7 +139,12 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
 }
 
 /// The draft after its rounds of edits.
-async fn edited(run: &mut Run<'_>, task: &prompt::Task<'_>, draft: &draft::Draft) -> Result<Rounds, Interruption> {
+async fn edited(
+    run: &mut Run<'_>,
+    task: &prompt::Task<'_>,
+    draft: &draft::Draft,
+    lessons: &lessons::Lessons,
+) -> Result<Rounds, Interruption> {
     let (calls, brief) = (run.calls, task.brief);
     let checked = |text: &str| review::checked(task, text);
     let mut rounds = Rounds::of(draft, checked(&draft.text), brief);
@@ -151,14 +158,14 @@ async fn edited(run: &mut Run<'_>, task: &prompt::Task<'_>, draft: &draft::Draft
         prompt::Task { plan: false, ..*task }
     } else {
         // Another model has not: it is spared what the text makes no use of, and the plan, which the text shows.
-        prompt::Task { plan: false, shown: &cited, outline: None, ..*task }
+        prompt::Task { plan: false, shown: &cited, examples: &[], outline: None, ..*task }
     };
     while rounds.wants_edits() {
         let (text, fixes, round) = (rounds.text.clone(), rounds.fixes(), rounds.made);
         let task = prompt::Task { draft: Some(&text), fixes: &fixes, round, ..subject };
-        let next = |edited: &edit::Edited| edit::next(edited, round, brief);
+        let next = |edited: &edit::Edited| edit::next(edited, round, brief, lessons);
         let edited = run.stage(Stage::Edit, round, edit::run(calls, &task, &rounds.reviewed), next).await?;
-        rounds.take(edited, brief);
+        rounds.take(edited, brief, lessons);
     }
     Ok(rounds)
 }

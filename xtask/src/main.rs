@@ -12,6 +12,7 @@ mod fuzz;
 mod harness;
 mod install;
 mod interrupt;
+mod learn;
 mod local_model;
 mod openapi;
 mod ports;
@@ -59,6 +60,8 @@ enum Task {
     RetrievalEval(harness::RetrievalEval),
     /// Measure how well documents are read, held against their expected texts
     ReaderEval(harness::ReaderEval),
+    /// Make anew what was learned from people's feedback
+    LearnRebuild(learn::LearnRebuild),
     /// Hold the service against its API reference with a linter, a fuzzer and generated clients
     Conformance(conformance::Conformance),
     /// Update docs/openapi.json, the API reference
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::RetrievalEval(eval) => eval.run(),
         Task::ReaderEval(eval) => eval.run(),
+        Task::LearnRebuild(rebuild) => rebuild.run(),
         Task::Conformance(conformance) => conformance.run(),
         Task::Openapi(openapi) => openapi.run(),
         Task::Prepare(prepare) => prepare.run(),

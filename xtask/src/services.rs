@@ -115,6 +115,11 @@ fn private_redis(state: &State, durability: Durability) -> anyhow::Result<Servic
     Ok(Service { uri, server: Some(server) })
 }
 
+/// The private Postgres that runs in this state, by its URI.
+pub(crate) fn running_postgres(state: &State) -> Option<String> {
+    postgres::running(state)
+}
+
 /// For the query data: only a private Postgres, with the migrations applied.
 pub(crate) fn migrated_postgres(state: &State, project: &Project) -> anyhow::Result<Service> {
     let installation = postgres::find_or_install(state)?;

@@ -7,8 +7,9 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use copydesk_domain::access::KeyId;
 use copydesk_domain::business::BusinessId;
-use copydesk_domain::id::{DocumentId, GenerationId, JobId};
+use copydesk_domain::id::{DocumentId, FeedbackId, GenerationId, JobId};
 use copydesk_domain::job::JobKind;
+use copydesk_domain::lesson::LessonId;
 
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
@@ -49,6 +50,14 @@ impl Named for GenerationId {
 
 impl Named for KeyId {
     const WHAT: &'static str = "API key";
+}
+
+impl Named for FeedbackId {
+    const WHAT: &'static str = "verdict";
+}
+
+impl Named for LessonId {
+    const WHAT: &'static str = "lesson";
 }
 
 impl Named for DocumentId {

@@ -12,7 +12,7 @@ use copydesk_common::store::export::{Content, GivenVerdict, WholeJob};
 use copydesk_common::store::{self, document, export, generation};
 use copydesk_domain::business::{BusinessId, BusinessProfile};
 use copydesk_domain::document::Document;
-use copydesk_domain::feedback::{Feedback, LearningStats};
+use copydesk_domain::feedback::Feedback;
 use copydesk_domain::generation::Generation;
 use copydesk_domain::id::{DocumentId, FeedbackId, GenerationId, JobId};
 use futures_util::stream;
@@ -28,6 +28,8 @@ use crate::extract::Business;
 use crate::refusal::UnknownBusiness;
 use crate::representation::JobBody;
 use crate::route::events::BUFFERING;
+use crate::route::learning::lessons::{self, ToldLesson};
+use crate::route::learning::{self, LearningAnswer};
 use crate::state::Services;
 
 /// The version of the lines' shape. It grows where a reader of an earlier one would misread them.
@@ -71,14 +73,14 @@ pub enum ExportLine {
     /// A job with what was asked of it. Texts are left out of `result`: they have lines of their own.
     Job {
         /// The job.
-        job: JobBody,
+        job: Box<JobBody>,
         /// What was asked.
         request: ExportedRequest,
     },
     /// A text, with the verdict that holds.
     Generation {
         /// The text.
-        generation: Generation,
+        generation: Box<Generation>,
     },
     /// A verdict as it was given.
     Feedback {
@@ -86,11 +88,19 @@ pub enum ExportLine {
         generation_id: GenerationId,
         /// The verdict.
         feedback: Feedback,
+        /// The text as the human published it; null where it was not given.
+        #[schema(required = true)]
+        edited_content: Option<String>,
+    },
+    /// What was learned.
+    Lesson {
+        /// The lesson.
+        lesson: Box<ToldLesson>,
     },
     /// What people thought of the texts.
     Learning {
         /// The statistics of all formats.
-        learning: LearningStats,
+        learning: Box<LearningAnswer>,
     },
     /// The last line. Where it is missing, the export was cut off.
     End {
@@ -127,6 +137,8 @@ pub struct ExportCounts {
     generation: u64,
     /// Verdicts.
     feedback: u64,
+    /// Lessons.
+    lesson: u64,
     /// 1.
     learning: u64,
 }
@@ -135,7 +147,7 @@ pub struct ExportCounts {
 ///
 /// JSON Lines: one object a line, with its `type`. The first line has the version and the time, the last one the counts:
 /// where it is missing, the answer was cut off, and is to be asked for again. The order is always the same: profile,
-/// documents, jobs, texts, verdicts, statistics, each the oldest first. Nothing is frozen meanwhile: each object is as it
+/// documents, jobs, texts, verdicts, lessons, statistics, each the oldest first. Nothing is frozen meanwhile: each object is as it
 /// was when its line was written. Vectors and the results of single stages are left out: they are made from the rest.
 /// A process makes a few exports at once; more are answered 503.
 #[utoipa::path(
@@ -177,6 +189,7 @@ enum Next {
     Jobs(JobId),
     Generations(GenerationId),
     Verdicts(DateTime<Utc>, FeedbackId),
+    Lessons,
     Learning,
     End,
     Nothing,
@@ -223,6 +236,7 @@ impl Export {
             Next::Jobs(after) => self.jobs(&mut page, after).await?,
             Next::Generations(after) => self.generations(&mut page, after).await?,
             Next::Verdicts(at, after) => self.verdicts(&mut page, (at, after)).await?,
+            Next::Lessons => self.lessons(&mut page).await?,
             Next::Learning => self.learning(&mut page).await?,
             Next::End => {
                 page.add(&ExportLine::End { counts: self.counts })?;
@@ -270,7 +284,7 @@ impl Export {
         let mut next = Next::Generations(GenerationId(Uuid::nil()));
         for WholeJob { job, request } in self.services.within(found).await? {
             next = Next::Jobs(job.id);
-            page.add(&ExportLine::Job { job: JobBody::of(job, None), request: ExportedRequest(request) })?;
+            page.add(&ExportLine::Job { job: Box::new(JobBody::of(job, None)), request: ExportedRequest(request) })?;
             self.counts.job += 1;
         }
         Ok(next)
@@ -281,7 +295,7 @@ impl Export {
         let mut next = Next::Verdicts(DateTime::UNIX_EPOCH, FeedbackId(Uuid::nil()));
         for generation in self.services.within(found).await? {
             next = Next::Generations(generation.generation_id);
-            page.add(&ExportLine::Generation { generation })?;
+            page.add(&ExportLine::Generation { generation: Box::new(generation) })?;
             self.counts.generation += 1;
         }
         Ok(next)
@@ -289,7 +303,7 @@ impl Export {
 
     async fn verdicts(&mut self, page: &mut Page, after: (DateTime<Utc>, FeedbackId)) -> Result<Next, ApiError> {
         let found = export::verdicts_after(&self.services.store, &self.business_id, after, VERDICTS);
-        let mut next = Next::Learning;
+        let mut next = Next::Lessons;
         for verdict in self.services.within(found).await? {
             next = Next::Verdicts(verdict.created_at, verdict.feedback_id);
             page.add(&shown(verdict))?;
@@ -298,9 +312,19 @@ impl Export {
         Ok(next)
     }
 
+    async fn lessons(&mut self, page: &mut Page) -> Result<Next, ApiError> {
+        let used = store::learning::lessons(&self.services.store, &self.business_id);
+        let used = self.services.within(used).await?;
+        for lesson in lessons::shown(&self.services, &self.business_id, used).await? {
+            page.add(&ExportLine::Lesson { lesson: Box::new(lesson) })?;
+            self.counts.lesson += 1;
+        }
+        Ok(Next::Learning)
+    }
+
     async fn learning(&mut self, page: &mut Page) -> Result<Next, ApiError> {
-        let stats = store::feedback::stats::stats(&self.services.store, &self.business_id, None);
-        page.add(&ExportLine::Learning { learning: self.services.within(stats).await? })?;
+        let learning = Box::new(learning::answer(&self.services, &self.business_id, None).await?);
+        page.add(&ExportLine::Learning { learning })?;
         self.counts.learning += 1;
         Ok(Next::End)
     }
@@ -320,7 +344,14 @@ impl Page {
 
 /// A verdict as clients see it.
 fn shown(verdict: GivenVerdict) -> ExportLine {
-    let GivenVerdict { feedback_id, generation_id, human_approved, human_score, human_feedback, created_at } = verdict;
-    let feedback = Feedback { feedback_id, human_approved, human_score, human_feedback, created_at };
-    ExportLine::Feedback { generation_id, feedback }
+    let feedback = Feedback {
+        feedback_id: verdict.feedback_id,
+        human_approved: verdict.human_approved,
+        human_score: verdict.human_score,
+        human_feedback: verdict.human_feedback,
+        rater: verdict.rater,
+        effort: verdict.effort,
+        created_at: verdict.created_at,
+    };
+    ExportLine::Feedback { generation_id: verdict.generation_id, feedback, edited_content: verdict.edited_content }
 }

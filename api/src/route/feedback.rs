@@ -1,7 +1,8 @@
-//! `POST /api/feedback`: a human's verdict on a text.
+//! `POST /api/feedback`: a human's verdict on a text. `DELETE`: takes one back.
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use copydesk_common::clock;
 use copydesk_common::store;
 use copydesk_common::store::feedback::Subject;
@@ -18,9 +19,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::accepted::{Accepted, DEFAULT_DEADLINE_SECONDS, MAX_ATTEMPTS, accept, deadline};
+use crate::audit::Audit;
 use crate::auth::caller::Caller;
 use crate::error::ApiError;
-use crate::extract::{IdempotencyHeader, Keyed, RequestBody};
+use crate::extract::{Id, IdempotencyHeader, Keyed, RequestBody};
 use crate::refusal::{NothingToJudge, UnknownGeneration};
 use crate::representation::JobBody;
 use crate::state::Services;
@@ -28,7 +30,8 @@ use crate::validate::{self, chars, number};
 
 /// Give a human's verdict on a text.
 ///
-/// A second verdict on the same generation replaces the first.
+/// A second verdict on the same generation replaces the first. What it asks for becomes lessons for the next texts: see
+/// `GET /api/learning/lessons/{business_id}`. An edited text says more than any comment.
 #[utoipa::path(
     post,
     path = "/api/feedback",
@@ -68,7 +71,32 @@ pub async fn feedback(
     }
 }
 
-/// A human's verdict. At least one of `human_approved`, `human_score` and `human_feedback` is
+/// Take a verdict back.
+///
+/// What was learned from it is forgotten: lessons and figures are afterwards as if it had never been given. An earlier
+/// verdict on the same text holds again. Its text is removed from the job that applied it, too.
+#[utoipa::path(
+    delete,
+    path = "/api/feedback/{id}",
+    operation_id = "delete_feedback",
+    tag = "Learning",
+    params(("id" = FeedbackId, Path, description = "The verdict.")),
+    responses((status = 204, description = "The verdict is gone."))
+)]
+pub async fn delete(
+    State(services): State<Services>,
+    caller: Caller,
+    audit: Audit,
+    Id(id): Id<FeedbackId>,
+) -> Result<StatusCode, ApiError> {
+    let of = services.within(store::feedback::business_of(&services.store, id)).await?;
+    let business_id = caller.only(of, |business_id| business_id, "verdict")?;
+    let change = audit.change_of("feedback.delete", &business_id, format_args!("/feedback/{id}")).store();
+    let deleted = services.within(store::feedback::forget(&change, &business_id, id)).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("verdict")) }
+}
+
+/// A human's verdict. At least one of `human_approved`, `human_score`, `human_feedback` and `edited_content` is
 /// required.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +120,17 @@ pub struct FeedbackBody {
     #[serde(default, deserialize_with = "validate::trimmed_option")]
     #[schema(max_length = 10_000)]
     human_feedback: Option<String>,
+    /// The text as the human published it, in Markdown. What was changed says best what to write the next time.
+    #[garde(inner(custom(chars(0..=100_000))))]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
+    #[schema(max_length = 100_000)]
+    edited_content: Option<String>,
+    /// Who judged: any string of yours that names a person, the same each time. A lesson needs two of them where a
+    /// business has several.
+    #[garde(inner(custom(chars(0..=128))))]
+    #[serde(default, deserialize_with = "validate::trimmed_option")]
+    #[schema(max_length = 128)]
+    rater: Option<String>,
 }
 
 impl RequestBody for FeedbackBody {
@@ -101,15 +140,18 @@ impl RequestBody for FeedbackBody {
             "business_id": "company_123",
             "human_approved": true,
             "human_score": 9.5,
-            "human_feedback": "Excellent tone and structure",
+            "human_feedback": "Excellent tone, but too many exclamation marks.",
+            "rater": "maria",
         })
     }
 }
 
 impl FeedbackBody {
     fn says_something(&self) -> Result<(), ApiError> {
-        if self.human_approved.is_none() && self.human_score.is_none() && self.human_feedback.is_none() {
-            return Err(ApiError::invalid("", "must have human_approved, human_score or human_feedback"));
+        let is_judged = self.human_approved.is_some() || self.human_score.is_some();
+        if !is_judged && self.human_feedback.is_none() && self.edited_content.is_none() {
+            let needed = "must have human_approved, human_score, human_feedback or edited_content";
+            return Err(ApiError::invalid("", needed));
         }
         Ok(())
     }
@@ -121,6 +163,8 @@ impl FeedbackBody {
             human_approved: self.human_approved,
             human_score: self.human_score,
             human_feedback: self.human_feedback,
+            edited_content: self.edited_content,
+            rater: self.rater,
         });
         let created_at = clock::now();
         NewJob {

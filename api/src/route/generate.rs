@@ -157,6 +157,7 @@ impl GenerateBody {
         let created_at = clock::now();
         let deadline_seconds = self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
         let work = Work::Generate(GenerateRequest {
+            replay: None,
             topic: self.topic,
             format: self.format.unwrap_or(Format::Blog),
             voice: self.voice,

@@ -10,7 +10,7 @@ use crate::control::pages;
 use crate::described::REFERENCE;
 use crate::holder::Holder;
 use crate::http::RequestBuilder;
-use crate::service::{Answer, Service, finish, generate, moved, with};
+use crate::service::{Answer, Service, finish, generate, judge, moved, with};
 
 /// In every text that the tests send.
 const MARKER: &str = "zxmarkerzx";
@@ -66,6 +66,11 @@ async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Val
         moved(pool, &job, "failed").await;
         id(&job)
     };
+    let judged = async || {
+        let job = job(service).await;
+        finish(pool, &id(&job)).await;
+        judge(pool, &job).await
+    };
     match operation {
         "PUT /api/businesses/{business_id}" => {
             let profile = json!({
@@ -90,6 +95,16 @@ async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Val
             (added(service).await, json!({ "kind": "policy" }), "documents.change")
         }
         "DELETE /api/businesses/{business_id}/documents/{id}" => (added(service).await, none, "documents.delete"),
+        "PATCH /api/learning/lessons/{business_id}/{id}" => {
+            let (_, lesson) = judged().await;
+            let body = json!({ "status": "pinned", "text": MARKER });
+            (format!("/api/learning/lessons/company_123/{lesson}"), body, "lessons.change")
+        }
+        "POST /api/learning/lessons/{business_id}/{id}/replay" => {
+            let (_, lesson) = judged().await;
+            (format!("/api/learning/lessons/company_123/{lesson}/replay"), json!({ "briefs": 1 }), "lessons.replay")
+        }
+        "DELETE /api/feedback/{id}" => (format!("/api/feedback/{}", judged().await.0), none, "feedback.delete"),
         "POST /api/generations/{id}/regenerate" => {
             let path = written().await;
             (format!("{path}/regenerate"), none, "generations.regenerate")

@@ -94,7 +94,7 @@ async fn an_export_has_everything_of_a_business_and_nothing_of_others(pool: PgPo
     assert_eq!((&text["content"], &text["title"]), (&json!("# A title"), &json!("A title")));
     assert_eq!(
         lines.last().unwrap()["counts"],
-        json!({"profile": 1, "document": 2, "job": 6, "generation": 3, "feedback": 2, "learning": 1})
+        json!({"profile": 1, "document": 2, "job": 6, "generation": 3, "feedback": 2, "lesson": 0, "learning": 1})
     );
 }
 
@@ -119,8 +119,7 @@ async fn an_export_is_read_while_it_is_sent_and_holds_no_connection(pool: PgPool
     }
     let text = String::from_utf8(text).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let counts =
-        json!({"profile": 0, "document": 0, "job": 1_500, "generation": 1_500, "feedback": 1_500, "learning": 1});
+    let counts = json!({"profile": 0, "document": 0, "job": 1_500, "generation": 1_500, "feedback": 1_500, "lesson": 0, "learning": 1});
     assert_eq!(lines.last().unwrap()["counts"], counts);
     assert!(text.contains("Changed meanwhile"), "texts are not read in advance");
     for (kind, field) in [("job", "id"), ("generation", "generation_id")] {

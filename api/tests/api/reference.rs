@@ -12,6 +12,7 @@ use copydesk_domain::format::Format;
 use copydesk_domain::generation::{Degradation, SourceKind};
 use copydesk_domain::job::{JobKind, JobStatus, Priority, WaitReason};
 use copydesk_domain::language::Language;
+use copydesk_domain::lesson::{Arm, Bound, Category, Escalation, LessonStatus, Mark, Opening, Person, StatusByHand};
 use copydesk_domain::review::Scored;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -56,6 +57,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
         [
             "DELETE /api/businesses/{business_id}",
             "DELETE /api/businesses/{business_id}/documents/{id}",
+            "DELETE /api/feedback/{id}",
             "DELETE /api/keys/{id}",
             "DELETE /api/session",
             "GET /api/audit",
@@ -70,6 +72,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/jobs/{id}",
             "GET /api/jobs/{id}/events",
             "GET /api/keys",
+            "GET /api/learning/lessons/{business_id}",
             "GET /api/learning/stats/{business_id}",
             "GET /api/ops/businesses/{business_id}/share",
             "GET /api/ops/dead",
@@ -82,6 +85,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /problems",
             "GET /problems/{slug}",
             "PATCH /api/businesses/{business_id}/documents/{id}",
+            "PATCH /api/learning/lessons/{business_id}/{id}",
             "POST /api/businesses/{business_id}/documents",
             "POST /api/businesses/{business_id}/documents/reread",
             "POST /api/feedback",
@@ -93,6 +97,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "POST /api/jobs/{id}/ticket",
             "POST /api/keys",
             "POST /api/keys/{id}/rotate",
+            "POST /api/learning/lessons/{business_id}/{id}/replay",
             "POST /api/ops/breakers/{provider}/close",
             "POST /api/ops/breakers/{provider}/open",
             "POST /api/ops/dead/discard",
@@ -174,6 +179,21 @@ fn enums<'a>(value: &'a Value, at: &str, found: &mut BTreeMap<String, &'a Value>
     }
 }
 
+/// The kinds of rules of lessons.
+const RULES: [&str; 11] = [
+    "term",
+    "prefer",
+    "length",
+    "opening",
+    "call_to_action",
+    "punctuation",
+    "person",
+    "reading",
+    "headings",
+    "lists",
+    "note",
+];
+
 #[sqlx::test(migrations = "../migrations")]
 async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
     let service = Service::start(&pool).await;
@@ -181,23 +201,28 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
     let mut found = BTreeMap::new();
     enums(&reference["components"]["schemas"], "", &mut found);
     // All enums: a new one must be added here.
-    let expected = json!({
+    let mut expected = json!({
         "/Answer": ["up", "down"],
+        "/Arm": Arm::ALL,
         "/Basis": [Basis::Measured, Basis::Default],
+        "/Bound": Bound::ALL,
+        "/Category": Category::ALL,
         "/Condition": ["healthy", "degraded", "unhealthy"],
         "/Degradation": Degradation::ALL,
         "/DocumentKind": DocumentKind::ALL,
         "/DocumentRequest/properties/media_type/oneOf/0": ["text/markdown", "text/plain", "text/html"],
         "/DocumentStatus": DocumentStatus::ALL,
         "/DocumentWarningCode": DocumentWarningCode::ALL,
+        "/Escalation": Escalation::ALL,
         "/ExportLine/oneOf/0/properties/type": ["export"],
         "/ExportLine/oneOf/1/properties/type": ["profile"],
         "/ExportLine/oneOf/2/properties/type": ["document"],
         "/ExportLine/oneOf/3/properties/type": ["job"],
         "/ExportLine/oneOf/4/properties/type": ["generation"],
         "/ExportLine/oneOf/5/properties/type": ["feedback"],
-        "/ExportLine/oneOf/6/properties/type": ["learning"],
-        "/ExportLine/oneOf/7/properties/type": ["end"],
+        "/ExportLine/oneOf/6/properties/type": ["lesson"],
+        "/ExportLine/oneOf/7/properties/type": ["learning"],
+        "/ExportLine/oneOf/8/properties/type": ["end"],
         "/Format": Format::ALL,
         "/Intake": Intake::ALL,
         "/JobKind": JobKind::ALL,
@@ -205,14 +230,22 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/KeyKind": KeyKind::ALL,
         "/KeyStatus": KeyStatus::ALL,
         "/Language": Language::ALL,
+        "/LessonStatus": LessonStatus::ALL,
+        "/Mark": Mark::ALL,
         "/MediaType": MediaType::ALL,
+        "/Opening": Opening::ALL,
         "/Outcome": Outcome::ALL,
+        "/Person": Person::ALL,
         "/Priority": Priority::ALL,
         "/Scope": Scope::ALL,
         "/Scored": Scored::ALL,
         "/SourceKind": SourceKind::ALL,
+        "/StatusByHand": StatusByHand::ALL,
         "/WaitReason": WaitReason::ALL,
     });
+    for (n, kind) in RULES.iter().enumerate() {
+        expected[format!("/Rule/oneOf/{n}/properties/kind")] = json!([kind]);
+    }
     assert_eq!(json!(found), expected);
 }
 

@@ -6,6 +6,8 @@ use copydesk_api::build;
 use copydesk_common::config::Config;
 use copydesk_common::queue::{Depth, Queue};
 use copydesk_common::redis::Redis;
+use copydesk_common::store::{self, Store};
+use copydesk_domain::business::BusinessId;
 use copydesk_domain::job::JobKind;
 pub(crate) use copydesk_testkit::{NOBODY, database_url};
 use copydesk_testkit::{authorization, install_key, install_tls, prefix, redis_url};
@@ -213,6 +215,37 @@ pub(crate) async fn finish(pool: &PgPool, job_id: &str) {
     .execute(pool)
     .await
     .unwrap();
+}
+
+/// Applies a verdict that asks for no lists to the text of a job, like a worker. Returns its id and the lesson's.
+pub(crate) async fn judge(pool: &PgPool, job: &Value) -> (String, String) {
+    let id = Uuid::now_v7();
+    let generation: Uuid = job["generation_id"].as_str().unwrap().parse().unwrap();
+    let business = job["business_id"].as_str().unwrap();
+    sqlx::query(
+        r#"insert into feedback (feedback_id, generation_id, business_id, human_score, distilled) values
+           ($1, $2, $3, 7, '{"by": "rules/v1", "rules": [{"from": "comment", "rule": {"kind": "lists", "wanted": false}}]}')"#,
+    )
+    .bind(id)
+    .bind(generation)
+    .bind(business)
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        "update reviewer_learning set has_human_feedback = true, feedback_id = $1, human_score = 7, reviewed_at = now()
+         where generation_id = $2",
+    )
+    .bind(id)
+    .bind(generation)
+    .execute(pool)
+    .await
+    .unwrap();
+    let business_id = BusinessId::parse(business).unwrap();
+    let store = Store::from_pool(pool.clone());
+    store::learning::rebuild(&store, &business_id).await.unwrap();
+    let lessons = store::learning::lessons(&store, &business_id).await.unwrap();
+    (id.to_string(), lessons[0].known.lesson.lesson_id.to_string())
 }
 
 /// Moves a job to a status, like a worker; `status` is `running`, `waiting` or `failed`.

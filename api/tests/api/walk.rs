@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::holder::Holder;
 use crate::http::RequestBuilder;
-use crate::service::{Answer, Service, finish, generate, with};
+use crate::service::{Answer, Service, finish, generate, judge, with};
 
 /// The business that the ids are of, and one that was never there.
 const ACME: &str = "company_123";
@@ -44,13 +44,16 @@ struct Ids {
     generation: String,
     document: String,
     key: String,
+    verdict: String,
+    lesson: String,
 }
 
 impl Ids {
     /// Those of things that were never there.
     fn of_nothing() -> Self {
         let id = || Uuid::now_v7().to_string();
-        Self { business: NOBODYS, job: id(), generation: id(), document: id(), key: "neverneverne".to_owned() }
+        let key = "neverneverne".to_owned();
+        Self { business: NOBODYS, job: id(), generation: id(), document: id(), key, verdict: id(), lesson: id() }
     }
 
     fn path(&self, template: &str) -> String {
@@ -58,6 +61,8 @@ impl Ids {
             path if path.contains("/generations/") => &self.generation,
             path if path.contains("/documents/") => &self.document,
             path if path.contains("/keys/") => &self.key,
+            path if path.contains("/feedback/") => &self.verdict,
+            path if path.contains("/lessons/") => &self.lesson,
             _ => &self.job,
         };
         let path = template.replace("{business_id}", self.business).replace("{id}", id);
@@ -143,12 +148,15 @@ async fn ids_of_acme(service: &Service, pool: &PgPool) -> Ids {
     let document = service.post(&format!("/api/businesses/{ACME}/documents"), &document).await.expect(202).body;
     service.put(&format!("/api/businesses/{ACME}"), &json!({ "name": "Acme" })).await.expect(200);
     let key = Holder::new(pool, &[Scope::Read], &[ACME]).await.secret;
+    let (verdict, lesson) = judge(pool, &job).await;
     Ids {
         business: ACME,
         job: job["id"].as_str().unwrap().to_owned(),
         generation: job["generation_id"].as_str().unwrap().to_owned(),
         document: document["document"]["id"].as_str().unwrap().to_owned(),
         key: key.id().to_string(),
+        verdict,
+        lesson,
     }
 }
 

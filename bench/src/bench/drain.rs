@@ -306,6 +306,7 @@ fn text(job: &StartedJob, generation_id: GenerationId) -> Generation {
         sources: Vec::new(),
         review: None,
         lessons_applied: Vec::new(),
+        learning: None,
         degraded: Vec::new(),
         models: Models::default(),
         usage: job.usage.clone(),

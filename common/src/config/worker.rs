@@ -21,6 +21,10 @@ pub struct WorkerConfig {
     /// writes it. 0: every text is planned by a call of its own.
     #[config(env = "COPYDESK_OUTLINE_FROM_WORDS", default = 1_500)]
     pub outline_from_words: u16,
+    /// The control arm: the share of texts that are written without what was learned from people, in percent. What
+    /// learning is worth can only be told beside them. 0 for none; then it cannot be told.
+    #[config(env = "COPYDESK_LEARNING_CONTROL_PERCENT", default = 10)]
+    pub learning_control_percent: u8,
     /// The length of a lease, in milliseconds: a worker that does not renew it for this long loses
     /// its job.
     #[config(env = "COPYDESK_LEASE_MS", default = 75_000)]
@@ -58,6 +62,9 @@ impl WorkerConfig {
         }
         if self.reading_seconds == 0 {
             return Err("COPYDESK_READING_SECONDS takes a number of seconds from 1".into());
+        }
+        if self.learning_control_percent > 100 {
+            return Err("COPYDESK_LEARNING_CONTROL_PERCENT takes a percentage from 0 to 100".into());
         }
         if self.sweep_ms == 0 {
             return Err("COPYDESK_SWEEP_MS takes a number of milliseconds from 1".into());

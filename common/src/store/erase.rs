@@ -23,6 +23,14 @@ named_enum! {
         ReviewerLearning = "reviewer_learning",
         /// Every verdict.
         Feedback = "feedback",
+        /// What was learned.
+        Lessons = "lessons",
+        /// What people changed of it by hand.
+        LessonChanges = "lesson_changes",
+        /// Which texts were written with it.
+        LessonUses = "lesson_uses",
+        /// Figures of it.
+        LearningFigures = "learning_figures",
         /// Texts.
         Generations = "generations",
         /// Sums of verdicts.
@@ -93,6 +101,10 @@ pub async fn exists(store: &Store, business_id: &BusinessId) -> Result<bool, Sto
                    or exists (select from embeddings where business_id = $1)
                    or exists (select from knowledge_versions where business_id = $1)
                    or exists (select from learning_state where business_id = $1)
+                   or exists (select from lessons where business_id = $1)
+                   or exists (select from lesson_changes where business_id = $1)
+                   or exists (select from lesson_uses where business_id = $1)
+                   or exists (select from learning_figures where business_id = $1)
                    or exists (select from learning_weeks where business_id = $1)
                    or exists (select from learning_scores where business_id = $1)
                    or exists (select from learning_counts where business_id = $1)
@@ -224,6 +236,10 @@ async fn delete(tx: &mut PgTransaction<'_>, business_id: &BusinessId, what: Eras
     let deleted = match what {
         Erasable::ReviewerLearning => delete_some!(tx, "reviewer_learning", business, most),
         Erasable::Feedback => delete_some!(tx, "feedback", business, most),
+        Erasable::Lessons => delete_some!(tx, "lessons", business, most),
+        Erasable::LessonChanges => delete_some!(tx, "lesson_changes", business, most),
+        Erasable::LessonUses => delete_some!(tx, "lesson_uses", business, most),
+        Erasable::LearningFigures => delete_some!(tx, "learning_figures", business, most),
         Erasable::Generations => delete_some!(tx, "generations", business, most),
         Erasable::LearningWeeks => delete_some!(tx, "learning_weeks", business, most),
         Erasable::LearningScores => delete_some!(tx, "learning_scores", business, most),

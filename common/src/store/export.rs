@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
+use copydesk_domain::feedback::Effort;
 use copydesk_domain::id::{DocumentId, FeedbackId, GenerationId, JobId};
 use copydesk_domain::job::{Job, JobKind};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::job::walk;
@@ -90,6 +92,12 @@ pub struct GivenVerdict {
     pub human_score: Option<f64>,
     /// What the human said.
     pub human_feedback: Option<String>,
+    /// Who gave it.
+    pub rater: Option<String>,
+    /// How much they changed.
+    pub effort: Option<Effort>,
+    /// The text as they published it.
+    pub edited_content: Option<String>,
     /// When it was given.
     pub created_at: DateTime<Utc>,
 }
@@ -103,9 +111,10 @@ pub async fn verdicts_after(
 ) -> Result<Vec<GivenVerdict>, StoreError> {
     let query = || async {
         sqlx::query!(
-            "select feedback_id, generation_id, human_approved, human_score, human_feedback, created_at from feedback
+            r#"select feedback_id, generation_id, human_approved, human_score, human_feedback, rater, edited_content,
+                    effort as "effort: Json<Effort>", created_at from feedback
              where business_id = $1 and created_at >= $2 and (created_at, feedback_id) > ($2, $3)
-             order by created_at, feedback_id limit $4",
+             order by created_at, feedback_id limit $4"#,
             business_id.as_str(),
             after.0,
             after.1.0,
@@ -124,6 +133,9 @@ pub async fn verdicts_after(
             human_approved: row.human_approved,
             human_score: row.human_score,
             human_feedback: row.human_feedback,
+            rater: row.rater,
+            effort: row.effort.map(|effort| effort.0),
+            edited_content: row.edited_content,
             created_at: row.created_at,
         })
         .collect())

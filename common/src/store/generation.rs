@@ -5,11 +5,12 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::checkpoint::StageResult;
-use copydesk_domain::feedback::Feedback;
+use copydesk_domain::feedback::{Effort, Feedback};
 use copydesk_domain::format::Format;
-use copydesk_domain::generation::{AppliedLesson, Degradation, Generation, Models, Source};
+use copydesk_domain::generation::{Degradation, Generation, Models, Source};
 use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
 use copydesk_domain::job::{LeaseRef, Progress};
+use copydesk_domain::lesson::{AppliedLesson, Arm, Learned};
 use copydesk_domain::review::Review;
 use copydesk_domain::usage::Usage;
 use sqlx::types::Json;
@@ -41,6 +42,7 @@ pub struct Ending {
 pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>, StoreError> {
     let texts: Vec<_> = endings.iter().map(text_row).collect();
     let results: Vec<_> = endings.iter().flat_map(|ending| result_rows(ending.lease, &ending.results)).collect();
+    let uses: Vec<_> = endings.iter().flat_map(use_rows).collect();
     let query = || async {
         sqlx::query!(
             r#"with text as materialized (
@@ -48,7 +50,7 @@ pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>
                      as t (id uuid, epoch bigint, stage text, completed smallint, generation_id uuid, business_id text,
                            topic text, content_type text, voice text, language text, title text, content text,
                            sources jsonb, lessons_applied jsonb, degraded text[], models jsonb, usage jsonb,
-                           review jsonb, score double precision)
+                           review jsonb, learning jsonb, score double precision)
              ), job as (
                  update jobs j
                  set status = 'succeeded', finished_at = now(), updated_at = now(), usage = text.usage,
@@ -65,14 +67,24 @@ pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>
                  on conflict (job_id, stage, round) do nothing
              ), generation as (
                  insert into generations (generation_id, job_id, business_id, topic, content_type, voice, language,
-                                          title, content, sources, lessons_applied, degraded, models, usage, review)
+                                          title, content, sources, lessons_applied, degraded, models, usage, review,
+                                          learning)
                  select generation_id, text.id, business_id, topic, content_type, voice, language, title, content,
-                        sources, lessons_applied, degraded, models, usage, review
+                        sources, lessons_applied, degraded, models, usage, review, learning
                  from text join job on job.id = text.id and job.lease_epoch = text.epoch
-             ), learning as (
+                 returning generation_id
+             ), lesson as (
+                 insert into lesson_uses (generation_id, lesson_id, business_id, followed)
+                 select u.generation_id, u.lesson_id, u.business_id, u.followed
+                 from jsonb_to_recordset($3::jsonb)
+                      as u (generation_id uuid, lesson_id uuid, business_id text, followed boolean)
+                 join generation using (generation_id)
+             ), reviewer as (
                  insert into reviewer_learning (generation_id, business_id, content_type, auto_score)
                  select generation_id, business_id, content_type, score
                  from text join job on job.id = text.id and job.lease_epoch = text.epoch
+                 -- A text that tells one lesson's effect counts in no figure.
+                 where text.learning->>'arm' is distinct from 'replay'
              )
              select id as "id!", lease_epoch as "epoch!" from job
              union all
@@ -81,12 +93,30 @@ pub async fn settle_all(store: &Store, endings: &[Ending]) -> Result<Vec<Fenced>
              where j.status = 'succeeded'"#,
             Json(&texts) as _,
             Json(&results) as _,
+            Json(&uses) as _,
         )
         .fetch_all(&store.pool)
         .await
     };
     let written = store.retry(query).await?.into_iter().map(|row| (row.id, row.epoch));
     Ok(Fenced::each(endings.iter().map(|ending| ending.lease), written))
+}
+
+/// The lessons of a text as rows of `lesson_uses`. A text that was written to tell one lesson's effect is no use of it.
+fn use_rows(ending: &Ending) -> Vec<serde_json::Value> {
+    let generation = &ending.generation;
+    if generation.learning.as_ref().is_none_or(|learning| learning.arm == Arm::Replay) {
+        return Vec::new();
+    }
+    let row = |lesson: &AppliedLesson| {
+        serde_json::json!({
+            "generation_id": generation.generation_id,
+            "lesson_id": lesson.id,
+            "business_id": generation.business_id,
+            "followed": lesson.followed,
+        })
+    };
+    generation.lessons_applied.iter().map(row).collect()
 }
 
 /// A text as a row of `generations`, with the columns that end its job.
@@ -111,6 +141,7 @@ fn text_row(ending: &Ending) -> serde_json::Value {
         "models": generation.models,
         "usage": generation.usage,
         "review": generation.review,
+        "learning": generation.learning,
         "score": generation.review.as_ref().and_then(Review::score_of_final),
     })
 }
@@ -122,11 +153,12 @@ macro_rules! generations {
             GenerationRow,
             r#"select g.generation_id, g.job_id, g.business_id, g.topic, g.content_type, g.voice, g.language, g.title, g.content,
                       g.sources as "sources: Json<Vec<Source>>", g.review as "review: Json<Review>",
-                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>", g.degraded,
+                      g.lessons_applied as "lessons_applied: Json<Vec<AppliedLesson>>",
+                      g.learning as "learning: Json<Learned>", g.degraded,
                       g.models as "models: Json<Models>", g.usage as "usage: Json<Usage>", g.created_at,
                       l.feedback_id as "feedback_id?: Uuid", l.human_approved as "human_approved?",
                       l.human_score as "human_score?", l.human_feedback as "human_feedback?",
-                      l.reviewed_at as "reviewed_at?""# + $rest,
+                      f.rater as "rater?", f.effort as "effort?: Json<Effort>", l.reviewed_at as "reviewed_at?""# + $rest,
             $($argument),+
         )
     };
@@ -138,6 +170,7 @@ pub async fn get(store: &Store, id: GenerationId) -> Result<Option<Generation>, 
         generations!(
             r#"
                from generations g left join reviewer_learning l using (generation_id)
+               left join feedback f on f.feedback_id = l.feedback_id
                where g.generation_id = $1"#,
             id.0,
         )
@@ -159,7 +192,8 @@ pub async fn of_businesses(
             r#"
                from unnest($1::uuid[], $2::text[]) as asked (id, business_id)
                join generations g on g.generation_id = asked.id and g.business_id = asked.business_id
-               left join reviewer_learning l using (generation_id)"#,
+               left join reviewer_learning l using (generation_id)
+               left join feedback f on f.feedback_id = l.feedback_id"#,
             &ids,
             &businesses as &[&str],
         )
@@ -181,6 +215,7 @@ pub async fn list(
         generations!(
             r#"
                from generations g left join reviewer_learning l using (generation_id)
+               left join feedback f on f.feedback_id = l.feedback_id
                where g.business_id = $1 and g.generation_id < $2
                order by g.generation_id desc limit $3"#,
             business_id.as_str(),
@@ -204,6 +239,7 @@ pub async fn after(
         generations!(
             r#"
                from generations g left join reviewer_learning l using (generation_id)
+               left join feedback f on f.feedback_id = l.feedback_id
                where g.business_id = $1 and g.generation_id > $2 order by g.generation_id limit $3"#,
             business_id.as_str(),
             after.0,
@@ -283,6 +319,7 @@ async fn page(store: &Store, found: Vec<Found>, limit: u16) -> Result<Page, Stor
         generations!(
             r#"
                from generations g left join reviewer_learning l using (generation_id)
+               left join feedback f on f.feedback_id = l.feedback_id
                where g.generation_id = any($1) order by g.generation_id desc"#,
             &ids,
         )
@@ -306,6 +343,7 @@ struct GenerationRow {
     sources: Json<Vec<Source>>,
     review: Option<Json<Review>>,
     lessons_applied: Json<Vec<AppliedLesson>>,
+    learning: Option<Json<Learned>>,
     degraded: Vec<String>,
     models: Json<Models>,
     usage: Json<Usage>,
@@ -314,6 +352,8 @@ struct GenerationRow {
     human_approved: Option<bool>,
     human_score: Option<f64>,
     human_feedback: Option<String>,
+    rater: Option<String>,
+    effort: Option<Json<Effort>>,
     reviewed_at: Option<DateTime<Utc>>,
 }
 
@@ -327,6 +367,8 @@ impl TryFrom<GenerationRow> for Generation {
             human_approved: row.human_approved,
             human_score: row.human_score,
             human_feedback: row.human_feedback,
+            rater: row.rater,
+            effort: row.effort.map(|effort| effort.0),
             created_at,
         });
         Ok(Self {
@@ -343,6 +385,7 @@ impl TryFrom<GenerationRow> for Generation {
             sources: row.sources.0,
             review: row.review.map(|review| review.0.completed()),
             lessons_applied: row.lessons_applied.0,
+            learning: row.learning.map(|learning| learning.0),
             degraded: row.degraded.iter().map(|name| named(TABLE, name)).collect::<Result<_, _>>()?,
             models: row.models.0,
             usage: row.usage.0,

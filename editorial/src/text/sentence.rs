@@ -18,6 +18,8 @@ const CLOSERS: [char; 18] =
     ['*', '_', '"', '”', '“', '»', '«', '’', '\'', ')', ' ', '」', '』', '）', '】', '》', '›', '‹'];
 /// A shorter line was not wrapped, in characters.
 const WRAPPED_CHARS: usize = 50;
+/// How far back a mark's script is looked for, in bytes.
+const NEAR_BYTES: usize = 32;
 /// A line of a script without marks is a sentence from so many words on.
 const UNMARKED_WORDS: usize = 5;
 
@@ -28,6 +30,10 @@ const UNMARKED_WORDS: usize = 5;
 pub fn ends(text: &str) -> impl Iterator<Item = usize> {
     let next = move |end: usize| text[end..].chars().next();
     let ends = move |(at, c): (usize, char)| {
+        // Most of a text is letters.
+        if c.is_ascii_alphanumeric() {
+            return None;
+        }
         let end = at + c.len_utf8();
         let is_last = next(end).is_none_or(char::is_whitespace);
         let is_mark = (MARKS.contains(&c) && (!c.is_ascii() || is_last)) || (is_last && is_borrowed(&text[..at], c));
@@ -51,7 +57,9 @@ fn is_wrapped(text: &str, at: usize) -> bool {
 /// Whether a mark ends a sentence here, behind `before`, that means something else elsewhere: a colon in Armenian, a
 /// bar in Hindi and its kin, a semicolon in Greek, a second word space in Amharic. An ellipsis may end any sentence.
 fn is_borrowed(before: &str, mark: char) -> bool {
-    let behind = |is_its: fn(char) -> bool| before.trim_end_matches([mark, ' ']).ends_with(is_its);
+    // A row of such marks is looked at from each of them: only what is near counts.
+    let near = &before[before.ceil_char_boundary(before.len().saturating_sub(NEAR_BYTES))..];
+    let behind = |is_its: fn(char) -> bool| near.trim_end_matches([mark, ' ']).ends_with(is_its);
     match mark {
         '…' => true,
         ':' => behind(|c| matches!(c, '\u{530}'..='\u{58f}')),
@@ -59,8 +67,8 @@ fn is_borrowed(before: &str, mark: char) -> bool {
         '፡' => before.ends_with('፡'),
         // A row of a table is none.
         '|' => {
-            let line = before.rsplit('\n').next().unwrap_or_default();
-            !line.trim_start().starts_with('|') && behind(|c| matches!(c, '\u{900}'..='\u{dff}'))
+            let line = || before.rsplit('\n').next().unwrap_or_default();
+            behind(|c| matches!(c, '\u{900}'..='\u{dff}')) && !line().trim_start().starts_with('|')
         }
         _ => false,
     }

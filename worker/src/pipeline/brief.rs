@@ -135,6 +135,7 @@ pub(crate) mod tests {
             instructions: None,
             max_rounds: 2,
             allow_fallback: true,
+            replay: None,
             min_score: 7.5,
         }
     }

@@ -168,6 +168,11 @@ impl Calls {
         rank.before(self.further(model))
     }
 
+    /// Whether a simulator replaces the providers.
+    pub fn is_simulated(&self) -> bool {
+        self.providers.simulated
+    }
+
     /// The models that plan and write.
     pub fn writer(&self) -> &Chain {
         &self.providers.writer

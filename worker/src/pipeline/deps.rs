@@ -12,6 +12,7 @@ use super::voices::Voices;
 use crate::broadcast::Broadcast;
 use crate::context::Context;
 use crate::embed::Embedder;
+use crate::feedback::Turns;
 use crate::journal::Journal;
 use crate::provider::{ClientError, Providers};
 
@@ -37,6 +38,10 @@ pub struct PipelineDeps {
     pub broadcast: Broadcast,
     /// From this length on a text's plan is a call of its own, in words.
     pub outline_from_words: u16,
+    /// The share of texts that are written without what was learned, in percent.
+    pub control_percent: u8,
+    /// Whose verdict is applied.
+    pub turns: Turns,
     /// Cancelled when the worker leaves: no stage starts any more.
     pub draining: CancellationToken,
     /// Accounts that are still to be stored of jobs that were stopped midway.
@@ -70,6 +75,8 @@ impl PipelineDeps {
             voices: Voices::new(store.clone()),
             broadcast: broadcast.clone(),
             outline_from_words: config.worker.outline_from_words,
+            control_percent: config.worker.learning_control_percent,
+            turns: Turns::default(),
             draining: leaving.draining.clone(),
             accounts: leaving.accounts.clone(),
         })

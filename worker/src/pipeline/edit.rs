@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::brief::Brief;
 use super::calls::Calls;
 use super::error::StageError;
+use super::lessons::Lessons;
 use super::prompt::{Prompt, Task};
 use super::reading::Reader;
 use super::review::{self, Reviewed, Rubric};
@@ -148,12 +149,13 @@ fn show(calls: &Calls, task: &Task<'_>, text: Option<&str>) {
 }
 
 /// Another round where one is left and the last one changed something, or was told why it did not; and where the
-/// text that it read was poor, or the text that it made fails checks that an editor can mend. No round only hears a
+/// text that it read was poor, as people would judge it, or the text that it made fails checks that an editor can mend. No round only hears a
 /// better score.
-pub fn next(edited: &Edited, round: u16, brief: &Brief) -> Stage {
+pub fn next(edited: &Edited, round: u16, brief: &Brief, lessons: &Lessons) -> Stage {
     let is_left = round + 1 < brief.max_rounds;
     let is_moving = edited.text.is_some() || edited.dropped.is_some();
-    let is_poor = edited.rubric.as_ref().is_some_and(|rubric| rubric.score() < brief.min_score - FAR_BELOW);
+    let score = edited.rubric.as_ref().map(|rubric| lessons.calibrated(rubric.score()));
+    let is_poor = score.is_some_and(|score| score < brief.min_score - FAR_BELOW);
     let is_heard = edited.rubric.is_some();
     let wants_more = is_poor || edited.reviewed.wants_edits();
     if is_left && is_heard && is_moving && wants_more { Stage::Edit } else { Stage::Finish }
@@ -185,16 +187,31 @@ mod tests {
     #[test]
     fn another_round_needs_a_reason_and_a_round_that_is_left() {
         let brief = brief(Format::Blog);
-        assert_eq!(next(&edited(5.9, &[]), 0, &brief), Stage::Edit, "far below");
-        assert_eq!(next(&edited(6.0, &[]), 0, &brief), Stage::Finish, "the edits have lifted it");
-        assert_eq!(next(&edited(9.0, &["length"]), 0, &brief), Stage::Edit, "checks need no opinion");
-        assert_eq!(next(&edited(9.0, &["citations_supported", "language"]), 0, &brief), Stage::Finish);
-        assert_eq!(next(&edited(2.0, &["length"]), 1, &brief), Stage::Finish, "two rounds are all");
+        assert_eq!(next(&edited(5.9, &[]), 0, &brief, &Lessons::default()), Stage::Edit, "far below");
+        assert_eq!(next(&edited(6.0, &[]), 0, &brief, &Lessons::default()), Stage::Finish, "the edits have lifted it");
+        assert_eq!(
+            next(&edited(9.0, &["length"]), 0, &brief, &Lessons::default()),
+            Stage::Edit,
+            "checks need no opinion"
+        );
+        assert_eq!(
+            next(&edited(9.0, &["citations_supported", "language"]), 0, &brief, &Lessons::default()),
+            Stage::Finish
+        );
+        assert_eq!(
+            next(&edited(2.0, &["length"]), 1, &brief, &Lessons::default()),
+            Stage::Finish,
+            "two rounds are all"
+        );
         let same = Edited { text: None, ..edited(2.0, &["length"]) };
-        assert_eq!(next(&same, 0, &brief), Stage::Finish, "who had nothing to say has nothing to say");
+        assert_eq!(
+            next(&same, 0, &brief, &Lessons::default()),
+            Stage::Finish,
+            "who had nothing to say has nothing to say"
+        );
         let dropped = Edited { dropped: Some("Say each thing once.".into()), ..same };
-        assert_eq!(next(&dropped, 0, &brief), Stage::Edit, "it is told why");
+        assert_eq!(next(&dropped, 0, &brief, &Lessons::default()), Stage::Edit, "it is told why");
         let unheard = Edited { rubric: None, ..edited(2.0, &["length"]) };
-        assert_eq!(next(&unheard, 0, &brief), Stage::Finish, "no editor answers");
+        assert_eq!(next(&unheard, 0, &brief, &Lessons::default()), Stage::Finish, "no editor answers");
     }
 }

@@ -5,9 +5,14 @@ use copydesk_common::clock;
 use copydesk_domain::generation::{Degradation, GenerateRequest, Generation, Models};
 use copydesk_domain::id::GenerationId;
 use copydesk_domain::job::StartedJob;
+use copydesk_domain::lesson::{AppliedLesson, Learned, Rule};
 use copydesk_domain::review::Review;
+use copydesk_domain::stage::Stage;
 use copydesk_domain::usage::Usage;
+use copydesk_editorial::lesson;
 use copydesk_editorial::text::clip::one_line;
+use copydesk_learning::calibration::Calibrator;
+use copydesk_learning::estimate;
 
 use super::brief::Brief;
 use super::citation;
@@ -15,6 +20,7 @@ use super::knowledge::Recalled;
 use super::lessons::Lessons;
 use super::passage::Passage;
 use super::plan::Planned;
+use super::prompt;
 use super::research::Research;
 use super::review::{Reviewed, Rubric};
 use super::rounds::Rounds;
@@ -71,8 +77,9 @@ pub fn run(made: &Made<'_>, providers: &Providers, usage: Usage) -> Generation {
         language: made.brief.language.clone(),
         title: title(&checked.text, made),
         sources: checked.sources,
-        review: Some(review(rounds)),
-        lessons_applied: made.lessons.applied.clone(),
+        review: Some(review(rounds, &made.lessons)),
+        lessons_applied: followed(&made.lessons, &checked.text, &made.brief.language),
+        learning: learned(made),
         degraded: degraded(made),
         models: Models {
             writer: (!rounds.is_template).then(|| name(rounds.writer.as_ref(), &providers.writer)),
@@ -93,19 +100,64 @@ fn name(by: Option<&AnsweredBy>, chain: &Chain) -> String {
 
 /// What a client is told of how good the text is: without an editor what code checked, and no score, since nobody gave
 /// one.
-fn review(rounds: &Rounds) -> Review {
+fn review(rounds: &Rounds, lessons: &Lessons) -> Review {
     let rubric = rounds.verdict.as_ref().map(|verdict| &verdict.rubric);
     let score = rubric.map(Rubric::score);
+    let calibrator = lessons.calibrator.as_ref().filter(|calibrator| calibrator.is_adopted());
     Review {
         score,
         scored: rounds.verdict.as_ref().map(|verdict| verdict.scored),
-        calibrated_score: score,
+        calibrated_score: match (calibrator, estimate(rounds)) {
+            (Some(calibrator), Some(estimate)) => Some(in_hundredths(calibrator.apply(estimate))),
+            _ => score,
+        },
         criteria: rubric.map(|rubric| rubric.criteria.clone()).unwrap_or_default(),
         rounds: rounds.changes,
         comments: rubric.map(|rubric| rubric.comments.clone()).unwrap_or_default(),
         checks: rounds.reviewed.checks.clone(),
         voice_score: rounds.reviewed.voice_score,
     }
+}
+
+/// More digits would be noise.
+fn in_hundredths(score: f64) -> f64 {
+    (score * 100.0).round() / 100.0
+}
+
+/// Our own estimate of the final text.
+fn estimate(rounds: &Rounds) -> Option<f64> {
+    let verdict = rounds.verdict.as_ref()?;
+    let failed = rounds.reviewed.checks.iter().filter(|check| !check.passed && check.name != CUT_AT_THE_END).count();
+    Some(estimate::of_final(verdict.rubric.score(), verdict.scored, failed))
+}
+
+/// The lessons that the writer was given, and whether the text follows them.
+fn followed(lessons: &Lessons, text: &str, language: &str) -> Vec<AppliedLesson> {
+    let follows = |rule: &Rule| lesson::check(rule, text, language).map(|check| check.passed);
+    let applied = lessons.applied.iter().cloned();
+    applied.map(|lesson| AppliedLesson { followed: lesson.rule.as_ref().and_then(follows), ..lesson }).collect()
+}
+
+/// What of people's feedback went into the text; `None` where a release before began the job.
+fn learned(made: &Made<'_>) -> Option<Learned> {
+    let told = made.lessons.made.clone()?;
+    let stages = [
+        (Stage::Outline, made.planned.as_ref().is_some_and(|planned| planned.by.is_some())),
+        (Stage::Draft, true),
+        (Stage::Edit, made.rounds.made > 0),
+    ];
+    let own = stages.into_iter().filter(|(_, was_asked)| *was_asked).map(|(stage, _)| prompt::version(stage));
+    let prompts = [prompt::SYSTEM, prompt::CONTEXT].into_iter().chain(own);
+    Some(Learned {
+        arm: told.arm,
+        snapshot: told.snapshot,
+        available: told.available,
+        examples: made.lessons.examples.iter().map(|example| example.generation_id).collect(),
+        estimate: estimate(&made.rounds),
+        calibrator: made.lessons.calibrator.as_ref().and_then(Calibrator::name),
+        prompts: prompts.map(str::to_owned).collect(),
+        replay: told.replay,
+    })
 }
 
 fn degraded(made: &Made<'_>) -> Vec<Degradation> {
@@ -162,13 +214,17 @@ mod tests {
         let mut rounds = Rounds::of(&draft, failing(&["length", "voice"]), &brief);
         let reviewed = if text.is_some() { failing(&["length"]) } else { rounds.reviewed.clone() };
         let text = text.map(str::to_owned);
-        rounds.take(Edited { text, rubric: score.map(rubric), dropped: None, reviewed, by: None }, &brief);
+        rounds.take(
+            Edited { text, rubric: score.map(rubric), dropped: None, reviewed, by: None },
+            &brief,
+            &Lessons::default(),
+        );
         rounds
     }
 
     #[test]
     fn checks_are_shown_without_an_editor_and_a_score_is_not() {
-        let shown = review(&rounds(None, None));
+        let shown = review(&rounds(None, None), &Lessons::default());
         assert_eq!((shown.score, shown.calibrated_score, shown.scored), (None, None, None));
         assert_eq!((shown.criteria.len(), shown.checks.len(), shown.rounds), (0, 2, 0));
     }
@@ -181,10 +237,10 @@ mod tests {
 
     #[test]
     fn the_checks_are_the_final_texts_whatever_the_score_speaks_of() {
-        let shown = review(&rounds(Some(6.5), Some("edited")));
+        let shown = review(&rounds(Some(6.5), Some("edited")), &Lessons::default());
         assert_eq!((shown.score, shown.scored, shown.rounds), (Some(6.5), Some(Scored::Draft), 1));
         assert_eq!((shown.checks.len(), shown.score_of_final()), (1, None));
-        let shown = review(&rounds(Some(8.0), None));
+        let shown = review(&rounds(Some(8.0), None), &Lessons::default());
         assert_eq!((shown.scored, shown.score_of_final(), shown.rounds), (Some(Scored::Final), Some(8.0), 0));
     }
 }

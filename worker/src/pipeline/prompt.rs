@@ -3,7 +3,9 @@
 //! with its passages, the text at hand, and last the task. All data is escaped into tags, and cut so that a prompt
 //! stays within its bound and the model's window. What is asked and when is the stages'.
 
-use copydesk_domain::generation::{AppliedLesson, SourceKind};
+use copydesk_domain::format::Format;
+use copydesk_domain::generation::SourceKind;
+use copydesk_domain::lesson::{AppliedLesson, Escalation};
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer;
 use copydesk_editorial::edits;
@@ -14,6 +16,7 @@ use serde::Serialize;
 
 use super::brief::Brief;
 use super::error::PromptError;
+use super::lessons::{Example, Rejection};
 use super::passage::Passage;
 use super::plan::Outline;
 use crate::provider::chat::{ChatRequest, Form, Meter};
@@ -26,7 +29,12 @@ mod template;
 mod tests;
 
 use fit::{Numbered, numbered};
-use template::{ENVIRONMENT, version};
+use template::ENVIRONMENT;
+pub(super) use template::version;
+
+/// The templates that all stages share.
+pub(super) const SYSTEM: &str = "system/v5";
+pub(super) const CONTEXT: &str = "context/v5";
 
 /// What roles and the marks between messages take, in tokens.
 const CHAT_TOKENS: usize = 16;
@@ -63,8 +71,12 @@ impl std::fmt::Debug for Prompt {
 pub struct Task<'a> {
     /// The request and the profile.
     pub brief: &'a Brief,
-    /// What people said of earlier texts.
+    /// What people asked for after earlier texts.
     pub lessons: &'a [AppliedLesson],
+    /// Earlier texts that they approved.
+    pub examples: &'a [Example],
+    /// One that they rejected.
+    pub rejected: Option<&'a Rejection>,
     /// How the business's own documents sound, where that can be told.
     pub voice: Option<&'a VoiceProfile>,
     /// The business's own rules for its texts.
@@ -93,6 +105,8 @@ impl<'a> Task<'a> {
         Self {
             brief,
             lessons,
+            examples: &[],
+            rejected: None,
             voice: None,
             guidance: &[],
             passages,
@@ -125,25 +139,29 @@ impl<'a> Task<'a> {
             Ok(environment.get_template(name)?.render(context)?)
         };
         let shape = render(self.brief.format.slug(), Value::from(Serde(Names::of(self.brief))))?;
-        let system = render("system/v4", minijinja::context! {})?;
+        let house_rules = self.escalated(&[Escalation::System, Escalation::Outline]);
+        let system = render(SYSTEM, minijinja::context! { house_rules })?;
         let format_name = self.brief.format.name();
         let rule = render(version, minijinja::context! { format_name, plan => self.plan })?;
         let prose = format!("{system}\n{shape}\n{rule}");
         let other = tokens::count(&system) + tokens::count(&rule) + CHAT_TOKENS;
         let with = |data: Data<'_>| {
             let shape = Value::from_safe_string(shape.clone());
-            render("context/v4", minijinja::context! { shape, ..Value::from(Serde(data)) })
+            render(CONTEXT, minijinja::context! { shape, ..Value::from(Serde(data)) })
         };
         let count = |data: Data<'_>| Ok::<_, PromptError>(tokens::count(&with(data)?) + other);
 
-        let bare = self.data(stage);
+        let mut bare = self.data(stage);
         let mut fixed = count(bare.clone())?;
-        let mut lessons = self.lessons;
         // An answer has more room than most need: up to a half of it gives way before the data does.
         let most = window.beside(completion / 2);
-        if fixed > most && !lessons.is_empty() {
-            lessons = &[];
-            fixed = count(Data { lessons, ..bare.clone() })?;
+        if fixed > most && !bare.examples.is_empty() {
+            bare = Data { examples: &[], rejected: None, ..bare };
+            fixed = count(bare.clone())?;
+        }
+        if fixed > most && !bare.lessons.is_empty() {
+            bare = Data { lessons: &[], ..bare };
+            fixed = count(bare.clone())?;
         }
         if fixed > most {
             return Err(PromptError::TooLong { window: window.clone(), most, tokens: fixed });
@@ -151,18 +169,25 @@ impl<'a> Task<'a> {
         let head = tokens::count(&with(bare.head())?) + tokens::count(&system) + TASK_TOKENS;
         let room = window.beside(completion).saturating_sub(fixed);
         let (passages, took) = numbered(self.shown, head, room);
-        let lacks_room = passages.len() < self.shown.len() || lessons.len() < self.lessons.len();
+        let lacks_room = passages.len() < self.shown.len() || bare.lessons.len() < self.lessons.len();
         if lacks_room {
             tracing::warn!(
                 stage = stage.as_str(),
                 model = window.model,
                 passages = self.shown.len() - passages.len(),
-                lessons = self.lessons.len() - lessons.len(),
+                lessons = self.lessons.len() - bare.lessons.len(),
                 "passages or lessons were left out of a prompt: the model's window is too small"
             );
         }
-        let data = with(Data { lessons, passages, ..bare })?;
+        let data = with(Data { passages, ..bare })?;
         Ok(Prompt { version, system, user: format!("{data}\n\n{rule}"), prose, tokens: fixed + took, lacks_room })
+    }
+
+    /// Lessons that earlier texts did not follow, as they are told elsewhere too: as code words them, since no
+    /// stranger's words belong there.
+    fn escalated(&self, to: &[Escalation]) -> Vec<String> {
+        let escalated = self.lessons.iter().filter(|lesson| to.contains(&lesson.escalation));
+        escalated.filter_map(|lesson| Some(lesson.rule.as_ref()?.to_string())).collect()
     }
 
     /// The data without passages.
@@ -175,6 +200,8 @@ impl<'a> Task<'a> {
             house_voice: self.voice.map(VoiceProfile::in_words).unwrap_or_default(),
             guidance: self.guidance,
             lessons: self.lessons,
+            examples: self.examples,
+            rejected: self.rejected.filter(|_| !self.examples.is_empty()),
             topic: &self.brief.topic,
             voice: &self.brief.voice,
             audience: self.brief.audience.as_deref().unwrap_or_default(),
@@ -184,6 +211,7 @@ impl<'a> Task<'a> {
             outline: outline.unwrap_or_default(),
             draft: self.draft.map(edits::paragraphs).unwrap_or_default(),
             fixes: self.fixes,
+            must: if stage == Stage::Edit { Vec::new() } else { self.escalated(&[Escalation::Outline]) },
             stage: stage.as_str(),
             plan: word(self.plan),
             format: self.brief.format.slug(),
@@ -193,6 +221,21 @@ impl<'a> Task<'a> {
             simulated: word(self.simulated),
         }
     }
+}
+
+/// What a model is asked about a comment: what it asks of texts.
+pub(crate) fn distill(comment: &str, format: Format, language: &str, simulated: bool) -> Result<Prompt, PromptError> {
+    let environment = ENVIRONMENT.as_ref().map_err(PromptError::Unparsed)?;
+    let version = "distill/v1";
+    let system = environment.get_template("distill/system-v1")?.render(minijinja::context! {})?;
+    let simulated = word(simulated);
+    let render = |comment: &str| {
+        let format = format.slug();
+        environment.get_template(version)?.render(minijinja::context! { comment, format, language, simulated })
+    };
+    let (user, prose) = (render(comment)?, format!("{system}\n{}", render("")?));
+    let tokens = tokens::count(&system) + tokens::count(&user) + CHAT_TOKENS;
+    Ok(Prompt { version, system, user, prose, tokens, lacks_room: false })
 }
 
 fn word(yes: bool) -> &'static str {
@@ -244,7 +287,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The context of `context/v4`, in its order.
+/// The context of `context/v5`, in its order.
 #[derive(Clone, Serialize)]
 struct Data<'a> {
     business_name: &'a str,
@@ -252,6 +295,8 @@ struct Data<'a> {
     house_voice: String,
     guidance: &'a [String],
     lessons: &'a [AppliedLesson],
+    examples: &'a [Example],
+    rejected: Option<&'a Rejection>,
     topic: &'a str,
     voice: &'a str,
     audience: &'a str,
@@ -261,6 +306,7 @@ struct Data<'a> {
     outline: String,
     draft: Vec<&'a str>,
     fixes: &'a [String],
+    must: Vec<String>,
     stage: &'static str,
     plan: &'static str,
     format: &'static str,
@@ -274,6 +320,15 @@ impl Data<'_> {
     /// What stands in the prompts of all stages of a job: a draft or an outline makes the passages beside it no
     /// shorter than they were before.
     fn head(&self) -> Self {
-        Self { outline: String::new(), draft: Vec::new(), fixes: &[], stage: "", plan: "", round: 0, ..self.clone() }
+        Self {
+            outline: String::new(),
+            draft: Vec::new(),
+            fixes: &[],
+            must: Vec::new(),
+            stage: "",
+            plan: "",
+            round: 0,
+            ..self.clone()
+        }
     }
 }

@@ -7,12 +7,12 @@ use copydesk_domain::generation::Degradation;
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::text::clip::clip;
 use copydesk_editorial::text::clip::one_line;
+use copydesk_editorial::text::instruction;
 use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
 use super::calls::Calls;
 use super::error::StageError;
-use super::instruction;
 use crate::provider::ProviderError;
 use crate::provider::search::MAX_QUERY_CHARS;
 use crate::provider::web_page::WebPage;

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use copydesk_domain::review::Check;
 use copydesk_editorial::answer;
 use copydesk_editorial::format::Spec;
+use copydesk_editorial::lesson;
 use copydesk_editorial::text::clip::one_line;
-use copydesk_editorial::text::markup;
+use copydesk_editorial::text::{instruction, markup};
 use copydesk_editorial::voice::{self, VoiceScore};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::citation::{self, Cut};
-use super::instruction;
 use super::lenient;
 use super::prompt::{Prompt, Task};
 use super::reading::rules;
@@ -160,6 +160,8 @@ fn voice(task: &Task<'_>, text: &str) -> Option<VoiceScore> {
 
 fn checks(task: &Task<'_>, text: &str) -> Vec<Check> {
     let mut checks = Spec::of(task.brief.format).check(text, &rules(task.brief));
+    let asked_for = task.lessons.iter().filter_map(|lesson| lesson.rule.as_ref());
+    checks.extend(asked_for.filter_map(|rule| lesson::check(rule, text, &task.brief.language)));
     let cited = citation::check(text, task.passages, &task.brief.language);
     let unsupported = cited.cut.iter().take(MAX_UNSUPPORTED).map(|cut| unsupported("citations_supported", cut));
     checks.extend(unsupported);

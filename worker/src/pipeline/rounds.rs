@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::brief::Brief;
 use super::draft::Draft;
 use super::edit::{self, Edited};
+use super::lessons::Lessons;
 use super::review::{Reviewed, Rubric};
 use crate::provider::chain::AnsweredBy;
 
@@ -79,8 +80,8 @@ impl Rounds {
     }
 
     /// After a round.
-    pub fn take(&mut self, edited: Edited, brief: &Brief) {
-        self.next = edit::next(&edited, self.made, brief);
+    pub fn take(&mut self, edited: Edited, brief: &Brief, lessons: &Lessons) {
+        self.next = edit::next(&edited, self.made, brief, lessons);
         self.made += 1;
         self.by.extend(edited.by.clone());
         if let Some(rubric) = edited.rubric {
@@ -198,15 +199,15 @@ mod tests {
     fn the_score_says_of_which_version_it_speaks() {
         let (mut rounds, brief) = started(2);
         assert!(rounds.wants_edits() && rounds.fixes() == ["Mend the length."]);
-        rounds.take(edited(Some("better"), Some(5.0)), &brief);
+        rounds.take(edited(Some("better"), Some(5.0)), &brief, &Lessons::default());
         assert_eq!((scored(&rounds), rounds.text.as_str()), (Some((5.0, Scored::Draft)), "better"));
         assert!(rounds.wants_edits() && rounds.fixes().is_empty());
-        rounds.take(edited(None, Some(8.0)), &brief);
+        rounds.take(edited(None, Some(8.0)), &brief, &Lessons::default());
         assert_eq!((scored(&rounds), rounds.changes, rounds.made), (Some((8.0, Scored::Final)), 1, 2));
         assert!(!rounds.wants_edits());
         let (mut rounds, brief) = started(2);
-        rounds.take(edited(Some("better"), Some(5.0)), &brief);
-        rounds.take(edited(None, None), &brief);
+        rounds.take(edited(Some("better"), Some(5.0)), &brief, &Lessons::default());
+        rounds.take(edited(None, None), &brief, &Lessons::default());
         assert_eq!(scored(&rounds), Some((5.0, Scored::Draft)), "nobody read what it became");
         let (rounds, _) = started(0);
         assert!(!rounds.wants_edits() && rounds.verdict.is_none());

@@ -9,6 +9,7 @@ use copydesk_common::queue::Queue;
 use copydesk_common::redis::Redis;
 use copydesk_common::store::document::ingest::{self, Ingested};
 use copydesk_common::store::erase::{self, Erasable};
+use copydesk_common::store::feedback::ReadVerdict;
 use copydesk_common::store::generation::Ending;
 use copydesk_common::store::job::{Checkpoint, Fenced, Submission};
 use copydesk_common::store::{self, StoreError, embedding, feedback, generation, knowledge};
@@ -17,6 +18,7 @@ use copydesk_domain::feedback::Verdict;
 use copydesk_domain::generation::Generation;
 use copydesk_domain::id::{DocumentId, FeedbackId, JobId};
 use copydesk_domain::job::{JobKind, Progress, StartedJob};
+use copydesk_domain::lesson::Distilled;
 use copydesk_domain::usage::Usage;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -76,7 +78,8 @@ async fn filled(system: &System, business: &str) -> Value {
     system.with_knowledge(business, "Handbook", "# Handbook\n\nEvery lantern is checked twice.").await;
     let job = system.generate(business, "Lanterns", "linkedin").await;
     let text = system.ended(job).await["generation_id"].clone();
-    let verdict = json!({ "generation_id": text, "business_id": business, "human_approved": true, "human_score": 9 });
+    let verdict = json!({ "generation_id": text, "business_id": business, "human_approved": true, "human_score": 9,
+        "human_feedback": "No exclamation marks, please." });
     let verdict = system.submit("/api/feedback", &verdict).await;
     assert_eq!(system.ended(verdict).await["status"], "succeeded");
     let share = json!({ "weight": 3 });
@@ -87,6 +90,11 @@ async fn filled(system: &System, business: &str) -> Value {
         "insert into learning_counts values ($1, 'linkedin', 1, now())",
         "insert into idempotent_answers (operation, business_id, key, fingerprint, answer)
          values ('generate_batch', $1, 'k', sha256('x'), '{}')",
+        "insert into lesson_changes (business_id, lesson_id, change)
+         select $1, lesson_id, jsonb_build_object('lesson_id', lesson_id, 'at', now(), 'action', '{\"action\": \"pin\"}'::jsonb)
+         from lessons where business_id = $1",
+        "insert into lesson_uses (generation_id, lesson_id, business_id)
+         select generation_id, lesson_id, $1 from generations join lessons using (business_id) where business_id = $1",
     ] {
         sqlx::query(sql).bind(business).execute(system.store.pool()).await.unwrap();
     }
@@ -203,6 +211,8 @@ async fn what_a_zombie_writes_after_an_erasure_does_not_come_back() {
         human_approved: Some(true),
         human_score: None,
         human_feedback: None,
+        edited_content: None,
+        rater: None,
     };
     let judge = in_deaf_hands(&system, JobKind::Feedback, json!(verdict)).await;
     let reader = in_deaf_hands(&system, JobKind::Ingest, json!({ "document_id": document })).await;
@@ -217,7 +227,8 @@ async fn what_a_zombie_writes_after_an_erasure_does_not_come_back() {
     let progress = Progress { stage: "finish".to_owned(), completed: 1, total: 1 };
     let ending = Ending { lease: writer.lease(), results: Vec::new(), progress, generation: text };
     assert_eq!(generation::settle_all(store, &[ending]).await.unwrap(), [Fenced::Superseded]);
-    superseded(feedback::settle(store, &judge, &verdict).await);
+    let read = ReadVerdict { verdict, distilled: Distilled::default(), effort: None };
+    superseded(feedback::settle(store, &judge, &read).await);
     superseded(ingest::settle(store, &reader, document, 1, &Ingested::Unusable("Gone.".to_owned())).await);
     let vector = Vector::parse(vec![1.0, 0.0]).unwrap();
     embedding::put(store, &acme, "m", &[(InputHash::of("Title", "Text."), vector)]).await.unwrap();

@@ -11,6 +11,7 @@ mod events;
 mod fallback;
 mod hostile;
 mod hostile_files;
+mod learning;
 mod local_model;
 mod meaning;
 mod outage;

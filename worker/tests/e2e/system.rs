@@ -76,7 +76,7 @@ impl System {
 
     /// Starts a system with another configuration. Its providers enforce no limits.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let simulator = simulator(SimulatorConfig::unlimited()).await;
+        let simulator = simulator(SimulatorConfig { prompts_kept: 100, ..SimulatorConfig::unlimited() }).await;
         let database = create_database(&store::MIGRATOR).await;
         let (postgres_link, postgres_uri) = linked(&database).await;
         let (redis_link, redis_url) = linked(&redis_url()).await;
@@ -97,6 +97,8 @@ impl System {
         config.worker.listen = "off".into();
         config.worker.first_backoff_ms = 50;
         config.worker.sweep_ms = 200;
+        // Each text can use what was learned.
+        config.worker.learning_control_percent = 0;
         config.worker.reader_program = Some(env!("CARGO_BIN_EXE_copydesk-worker").into());
         change(&mut config);
 
@@ -156,6 +158,7 @@ impl System {
             .env("COPYDESK_LEASE_MS", "6000")
             .env("COPYDESK_DRAIN_MS", self.config.worker.drain_ms.to_string())
             .env("COPYDESK_READING_SECONDS", self.config.worker.reading_seconds.to_string())
+            .env("COPYDESK_LEARNING_CONTROL_PERCENT", "0")
             .env("COPYDESK_WORKER_LISTEN", "off")
             .env("COPYDESK_LOG", "warn")
             .kill_on_drop(true);

@@ -60,6 +60,15 @@ pub(crate) fn start(
     cluster.serve(&installation)
 }
 
+/// The URI of the one that runs in this state, if there is one: its port is in the file that it keeps while it runs.
+pub(crate) fn running(state: &State) -> Option<String> {
+    let data = state.data_for("postgres", Account::unprivileged().ok()?.as_ref()).ok()?;
+    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let line = |n: usize| text.lines().nth(n).and_then(|line| line.trim().parse::<i32>().ok());
+    let is_alive = process::program_of(line(0)?).is_some_and(|program| program.contains("postgres"));
+    is_alive.then(|| line(3)).flatten().map(|port| format!("postgres://{USER}@127.0.0.1:{port}/copydesk"))
+}
+
 /// A data folder and the settings of its server.
 struct Cluster<'a> {
     account: Option<Account>,

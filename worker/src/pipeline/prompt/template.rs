@@ -51,16 +51,18 @@ pub(super) fn attribute(text: &str) -> String {
     escape(&text.replace(['\n', '\r', '\t'], " ")).replace('"', "&quot;")
 }
 
-const TEMPLATES: [(&str, &str); 5] = [
-    ("system/v4", include_str!("../../../prompts/system/v4.md.j2")),
-    ("context/v4", include_str!("../../../prompts/context/v4.md.j2")),
+const TEMPLATES: [(&str, &str); 7] = [
+    ("system/v5", include_str!("../../../prompts/system/v5.md.j2")),
+    ("context/v5", include_str!("../../../prompts/context/v5.md.j2")),
     ("outline/v2", include_str!("../../../prompts/outline/v2.md.j2")),
     ("draft/v3", include_str!("../../../prompts/draft/v3.md.j2")),
     ("edit/v1", include_str!("../../../prompts/edit/v1.md.j2")),
+    ("distill/system-v1", include_str!("../../../prompts/distill/system-v1.md.j2")),
+    ("distill/v1", include_str!("../../../prompts/distill/v1.md.j2")),
 ];
 
 /// The template that a stage uses now.
-pub(super) const fn version(stage: Stage) -> &'static str {
+pub(in crate::pipeline) const fn version(stage: Stage) -> &'static str {
     match stage {
         Stage::Outline => "outline/v2",
         Stage::Edit => "edit/v1",

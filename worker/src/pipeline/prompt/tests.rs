@@ -31,7 +31,7 @@ fn outline() -> Outline {
 #[test]
 fn the_data_stands_in_tags_from_what_stays_to_what_changes() {
     let brief = Brief { audience: Some("patients & kin".into()), ..brief(Format::Faq) };
-    let lessons = [AppliedLesson { id: "1".into(), text: "Shorter.".into() }];
+    let lessons = [AppliedLesson::unchecked("1", "Shorter.")];
     let passages = [passage(1, SourceKind::Knowledge, "One < two."), passage(2, SourceKind::Web, "Three.")];
     let outline = outline();
     let fixes = ["Add a quote.".to_owned()];
@@ -49,7 +49,7 @@ fn the_data_stands_in_tags_from_what_stays_to_what_changes() {
 Guidelines: No jargon.
 Never write: synergy</business>
 <lessons>
-<lesson id="1">Shorter.</lesson>
+<lesson>Shorter.</lesson>
 </lessons>
 <shape>
 {shape}
@@ -90,7 +90,7 @@ fn rest<'a>(one: &'a Prompt, other: &Prompt) -> &'a str {
 fn prompts_begin_alike_in_all_stages_and_rounds_of_a_job() {
     let long = "Every scan is read twice, by a model and by a radiologist. ".repeat(60);
     let passages: Vec<Passage> = (1..=10).map(|n| passage(n, SourceKind::Web, &format!("{n}. {long}"))).collect();
-    let lessons = [AppliedLesson { id: "1".into(), text: "Shorter.".into() }];
+    let lessons = [AppliedLesson::unchecked("1", "Shorter.")];
     let (outline, fixes) = (outline(), ["Add a quote.".to_owned()]);
     // With a profile that leaves passages less room than they would take.
     for profile in ["Clinics for everyone.".to_owned(), "Clinics for everyone. ".repeat(700)] {
@@ -121,7 +121,7 @@ fn prompts_begin_alike_in_all_stages_and_rounds_of_a_job() {
 
 #[test]
 fn texts_of_a_business_share_all_before_their_topic() {
-    let lessons = [AppliedLesson { id: "1".into(), text: "Shorter.".into() }];
+    let lessons = [AppliedLesson::unchecked("1", "Shorter.")];
     let one = brief(Format::Blog);
     let other = Brief { topic: "Billing".into(), voice: "dry".into(), keywords: Vec::new(), ..one.clone() };
     let passages = [passage(1, SourceKind::Web, "One.")];
@@ -174,7 +174,7 @@ fn no_data_can_end_its_tag_or_reach_the_instructions() {
         keywords: vec![hostile.into()],
         ..brief(Format::PressRelease)
     };
-    let lessons = [AppliedLesson { id: hostile.into(), text: hostile.into() }];
+    let lessons = [AppliedLesson::unchecked(hostile, hostile)];
     let passages =
         [Passage { title: hostile.into(), url: Some(hostile.into()), ..passage(1, SourceKind::Web, hostile) }];
     let prompt = Task { draft: Some(hostile), ..Task::new(&brief, &lessons, &passages, false) }.made(Stage::Edit);
@@ -191,7 +191,7 @@ fn a_prompt_stays_within_its_bound_whatever_the_language() {
     let japanese = "人工知能は医療の現場で診断を支援し、患者の記録を読み取って医師に要点を伝える。".repeat(100);
     for text in ["word ".repeat(5_000), "&<\">".repeat(5_000), japanese, "👩‍👩‍👧‍👦🎉".repeat(900)] {
         let passages: Vec<Passage> = (1..=13).map(|n| passage(n, SourceKind::Web, &text)).collect();
-        let lessons = vec![AppliedLesson { id: "1".into(), text: text.chars().take(60).collect() }; 5];
+        let lessons = vec![AppliedLesson::unchecked("1", text.chars().take(60).collect::<String>()); 5];
         let brief = Brief { profile: text.chars().take(200).collect(), ..brief(Format::Blog) };
         let draft = text.chars().take(300).collect::<String>().trim().to_owned();
         let task = Task { draft: Some(&draft), ..Task::new(&brief, &lessons, &passages, false) };
@@ -209,7 +209,7 @@ fn a_prompt_stays_within_its_bound_whatever_the_language() {
 fn a_small_window_takes_passages_from_the_last_then_lessons_and_never_the_draft() {
     let text = "Every scan is read twice, once by a model and once by a radiologist. ".repeat(20);
     let passages: Vec<Passage> = (1..=13).map(|n| passage(n, SourceKind::Web, &text)).collect();
-    let lessons = vec![AppliedLesson { id: "1".into(), text: "Shorter, with fewer adjectives. ".repeat(12) }; 5];
+    let lessons = vec![AppliedLesson::unchecked("1", "Shorter, with fewer adjectives. ".repeat(12)); 5];
     let brief = brief(Format::Blog);
     let draft = "A sentence of the draft. ".repeat(150).trim().to_owned();
     let task = Task { draft: Some(&draft), ..Task::new(&brief, &lessons, &passages, false) };
@@ -220,7 +220,7 @@ fn a_small_window_takes_passages_from_the_last_then_lessons_and_never_the_draft(
         assert!(prompt.user.contains(&draft));
         let count = |tag| prompt.user.matches(tag).count();
         assert_eq!(prompt.lacks_room, count("<passage n=") < 13, "{tokens}");
-        (count("<passage n="), count("<lesson id="))
+        (count("<passage n="), count("<lesson>"))
     };
     assert_eq!(kept(131_072), (13, 5));
     assert_eq!(kept(5_500), (13, 5), "shortened");

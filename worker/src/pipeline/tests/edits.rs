@@ -1,6 +1,6 @@
 //! Plans that come with their texts, and what becomes of an editor's edits.
 
-use copydesk_domain::generation::AppliedLesson;
+use copydesk_domain::lesson::AppliedLesson;
 use serde_json::{Value, json};
 
 use super::*;
@@ -80,7 +80,7 @@ async fn edits_are_applied_and_the_result_is_read_like_any_text() {
 async fn a_text_is_never_worse_than_before() {
     let setting = Setting::new().await;
     let private = "The new wing must stay out of all texts, since the board has not decided on it yet.";
-    let lessons = [AppliedLesson { id: "1".into(), text: private.into() }];
+    let lessons = [AppliedLesson::unchecked("1", private)];
     let task = Task { lessons: &lessons, draft: Some(DRAFT), ..setting.task() };
     // What is no text at all, what fails more checks, and what changes nothing.
     let all = |action: &str, text: &str| {

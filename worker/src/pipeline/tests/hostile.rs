@@ -1,7 +1,7 @@
 //! What models were seen to answer instead of what was asked, and worse: none of it reaches a client
 //! as content, whichever stage gets it.
 
-use copydesk_domain::generation::AppliedLesson;
+use copydesk_domain::lesson::AppliedLesson;
 use copydesk_simulator::Finish;
 use serde::Deserialize;
 use serde_json::json;
@@ -72,7 +72,7 @@ fn cases() -> Vec<Case> {
 #[tokio::test]
 async fn a_hostile_text_is_cleaned_repaired_or_named_and_never_shown() {
     let setting = Setting::new().await.on_last_attempt();
-    let lessons = [AppliedLesson { id: "1".into(), text: LESSON.into() }];
+    let lessons = [AppliedLesson::unchecked("1", LESSON)];
     let task = Task { lessons: &lessons, ..setting.task() };
     let mut wrong = Vec::new();
     for case in cases() {

@@ -1,6 +1,6 @@
 //! Models with small windows: what gives way, and what fails rather than be cut.
 
-use copydesk_domain::generation::AppliedLesson;
+use copydesk_domain::lesson::AppliedLesson;
 
 use super::*;
 
@@ -37,7 +37,7 @@ async fn the_smallest_window_of_those_who_may_answer_counts() {
 
 #[tokio::test]
 async fn who_had_no_room_for_lessons_and_passages_says_so() {
-    let lessons = vec![AppliedLesson { id: "1".into(), text: "Shorter, with fewer adjectives. ".repeat(12) }; 5];
+    let lessons = vec![AppliedLesson::unchecked("1", "Shorter, with fewer adjectives. ".repeat(12)); 5];
     for (tokens, lacks_room) in [(131_072, false), (4_400, true)] {
         let setting = with_window(tokens).await;
         let task = Task { lessons: &lessons, ..setting.task() };
