@@ -1,5 +1,5 @@
 //! Deriving what was learned from the log. It is always derived anew from all of it: an incremental state could differ
-//! from a rebuilt one. A business's log is read under its row lock; 10,000 verdicts take about a tenth of a second.
+//! from a rebuilt one. A business's log is read under its row lock: what a verdict takes grows with those before it.
 
 use std::collections::BTreeSet;
 
