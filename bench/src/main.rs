@@ -1,6 +1,6 @@
-//! `copydesk-bench`: measures Copydesk's speed (`bench`) and the quality of its search
-//! (`retrieval`), injects faults and checks the guarantees (`chaos`), and floods the API (`floods`).
-//! `bench`, `chaos` and `floods` run the real programs on servers that they may damage; `cargo xtask`
+//! `copydesk-bench`: measures Copydesk's speed (`bench`), the quality of its search (`retrieval`) and what its
+//! texts gain by feedback (`learn`), injects faults and checks the guarantees (`chaos`), and floods the API
+//! (`floods`). `bench`, `chaos`, `floods` and `learn` run the real programs on servers that they may damage; `cargo xtask`
 //! starts such servers.
 
 mod bench;
@@ -8,6 +8,7 @@ mod chaos;
 mod database;
 mod floods;
 mod key;
+mod learn;
 mod load;
 mod machine;
 mod measure;
@@ -46,6 +47,8 @@ enum Command {
     Floods(floods::Floods),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
     Retrieval(retrieval::Retrieval),
+    /// Measure whether texts get better by feedback, and prove that it is the feedback
+    Learn(learn::Learn),
     /// Measure how well documents are read: F1 of words by file, median and worst by type
     Reader(reader_eval::ReaderEval),
     /// Serve a no-op server: the benchmark's limit
@@ -143,6 +146,7 @@ async fn main() -> ExitCode {
             Command::Chaos(chaos) => chaos.run().await,
             Command::Floods(floods) => floods.run().await,
             Command::Retrieval(retrieval) => retrieval.run().await,
+            Command::Learn(learn) => learn.run().await,
             Command::Reader(eval) => eval.run().map(|()| ExitCode::SUCCESS),
             Command::Bare { listen } => bench::bare::serve(listen).await.map(|()| ExitCode::SUCCESS),
             Command::Fleet { workers } => chaos::fleet::run(workers).await.map(|()| ExitCode::SUCCESS),

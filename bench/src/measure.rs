@@ -119,6 +119,11 @@ impl Findings {
         marked.map(Vec::from).collect()
     }
 
+    /// Whether every figure with a target has reached it.
+    pub(crate) fn is_met(&self) -> bool {
+        self.marks.iter().all(|marked| marked.met)
+    }
+
     /// Adds a figure with its target.
     pub(crate) fn mark(&mut self, what: &str, value: f64, mark: Mark) {
         let met = match mark {
@@ -220,12 +225,14 @@ mod tests {
     #[test]
     fn a_mark_is_met_or_not() {
         let mut findings = Findings::new("P0", "nothing");
+        assert!(findings.is_met());
         for value in [1.0, 9.0, 2.0] {
             findings.add("speed", "/s", value);
         }
         findings.mark("enough", findings.median("speed"), Mark::AtLeast(2.0));
         findings.mark("little", findings.median("speed"), Mark::AtMost(1.0));
         assert_eq!(findings.marks.iter().map(|mark| mark.met).collect::<Vec<_>>(), [true, false]);
+        assert!(!findings.is_met());
         assert!(findings.render().contains("≥ 2.00"));
         let summary = findings.summary();
         assert_eq!(summary[0], ["P0: enough", "2.00", "≥ 2.00", "met"]);

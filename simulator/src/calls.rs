@@ -99,6 +99,8 @@ pub struct Prompted {
     pub at_ms: u64,
     /// The model that was asked.
     pub model: String,
+    /// The system message.
+    pub system: String,
     /// The user message.
     pub prompt: String,
     /// Tokens of the whole prompt; 0 until it is answered.
@@ -125,7 +127,7 @@ impl PromptLog {
     }
 
     /// Keeps a prompt; its place, if any are kept.
-    pub(crate) fn record(&self, model: &str, prompt: &str, at_ms: u64) -> Option<u64> {
+    pub(crate) fn record(&self, model: &str, system: &str, prompt: &str, at_ms: u64) -> Option<u64> {
         if self.kept == 0 {
             return None;
         }
@@ -138,6 +140,7 @@ impl PromptLog {
         prompts.push_back(Prompted {
             at_ms,
             model: model.to_owned(),
+            system: system.to_owned(),
             prompt: prompt.to_owned(),
             ..Prompted::default()
         });

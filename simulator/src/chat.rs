@@ -28,7 +28,7 @@ use crate::ledger::{Entry, Tokens};
 use crate::limits::{Allowance, Ticket};
 use crate::prompt::{Prompt, Stage};
 use crate::seed::Rng;
-use crate::{Shared, review, schema, seed, writer};
+use crate::{Shared, distill, review, schema, seed, writer};
 
 /// The models that are listed. Any other name works too, unless it is `no-such-model…`; one with `no-strict`,
 /// `no-json` or `no-stream` in it refuses strict schemas, every `response_format`, or to stream.
@@ -73,8 +73,9 @@ pub(crate) async fn completions(
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
-    admitted.prompted = shared.prompts.record(&request.model, request.last_user_text(), admitted.at_ms);
-    let prompt = Prompt { plain: shared.config.plain, ..Prompt::parse(request.last_user_text()) };
+    let (system, user) = (request.system_text(), request.last_user_text());
+    admitted.prompted = shared.prompts.record(&request.model, system, user, admitted.at_ms);
+    let prompt = Prompt { plain: shared.config.plain, behaviour: shared.behaviour(), ..Prompt::read(system, user) };
     let call = Call {
         endpoint: Endpoint::Chat,
         stage: prompt.stage,
@@ -229,6 +230,7 @@ fn compose(asked: &Asked, seed: u64, now_ms: u64, rng: &mut Rng) -> String {
         Some(Stage::Outline) => writer::outline(prompt, rng),
         Some(Stage::Edit) => review::edit(prompt, seed, now_ms, rng),
         Some(Stage::Review) => review::review(prompt, seed, rng),
+        Some(Stage::Distill) => distill::distill(prompt),
         Some(Stage::Draft | Stage::Revise) | None => match &request.output {
             Output::Text if prompt.plan => return writer::write_planned(prompt, now_ms, rng),
             Output::Text => {

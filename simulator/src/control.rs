@@ -1,4 +1,4 @@
-//! The control endpoints, `/_faults`, `/_calls` and `/health`: a test's grip on the simulator. They
+//! The control endpoints, `/_faults`, `/_calls`, `/_behaviour` and `/health`: a test's grip on the simulator. They
 //! need no key: the simulator is never exposed.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::Shared;
+use crate::behaviour::Behaviour;
 use crate::calls::Calls;
 use crate::faults::{self, Armed, InvalidFaults};
 
@@ -40,6 +41,22 @@ pub(crate) async fn get_calls(State(shared): State<Arc<Shared>>) -> Json<Calls> 
 pub(crate) async fn delete_calls(State(shared): State<Arc<Shared>>) -> StatusCode {
     shared.clear_calls();
     StatusCode::NO_CONTENT
+}
+
+pub(crate) async fn get_behaviour(State(shared): State<Arc<Shared>>) -> Json<Behaviour> {
+    Json(shared.behaviour())
+}
+
+/// Replaces the behaviour; what is not named is as usual. Answers the behaviour now in force.
+pub(crate) async fn put_behaviour(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<Json<Behaviour>, (StatusCode, String)> {
+    let unreadable = |error: serde_json::Error| (StatusCode::BAD_REQUEST, error.to_string());
+    let behaviour: Behaviour = serde_json::from_slice(&body).map_err(unreadable)?;
+    let checked = behaviour.checked().map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+    shared.set_behaviour(checked);
+    Ok(Json(checked))
 }
 
 /// An RFC 9457 answer to a list of rules that cannot be armed.

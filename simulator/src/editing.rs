@@ -5,14 +5,19 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 use crate::prompt::{Format, Prompt};
+use crate::reading::{self, Bound, Wish};
 use crate::seed::Rng;
 use crate::shape;
 use crate::writer;
 
+/// What a fix begins with that tells of people's wishes.
+const ASKED: &str = "People asked for this: ";
 /// Edits in one answer, at most.
 const EDITS_MAX: usize = 8;
 /// An inserted paragraph has about so many words.
 const INSERTED_WORDS: usize = 90;
+/// The action that leaves a paragraph as it is.
+const ADDS: &str = "insert_after";
 /// Paragraphs that are inserted at once.
 const INSERTED_MAX: usize = 4;
 /// From so many words on two paragraphs are polished.
@@ -22,8 +27,14 @@ const CALLS: [&str; 3] = ["Find out more today", "See how it works", "Book a fir
 
 /// The edits of a draft: those that the fixes ask for, and a polish where `polishes` and nothing else is mended.
 pub(crate) fn edits(prompt: &Prompt, polishes: bool, now_ms: u64, rng: &mut Rng) -> Vec<Value> {
-    let mut edits: Vec<Value> =
-        prompt.fixes.iter().flat_map(|fix| mended(prompt, fix, now_ms, rng)).take(EDITS_MAX).collect();
+    let mut edits: Vec<Value> = Vec::new();
+    for edit in prompt.fixes.iter().flat_map(|fix| mended(prompt, fix, now_ms, rng)) {
+        // A paragraph is edited once: what is left is for the next round.
+        let is_new = !edits.iter().any(|known| known["paragraph"] == edit["paragraph"] && edit["action"] != ADDS);
+        if is_new && edits.len() < EDITS_MAX {
+            edits.push(edit);
+        }
+    }
     // Turning sentences that belong together would be no polish.
     if edits.is_empty() && polishes && !prompt.plain {
         edits = polished(prompt, rng);
@@ -32,6 +43,11 @@ pub(crate) fn edits(prompt: &Prompt, polishes: bool, now_ms: u64, rng: &mut Rng)
 }
 
 fn mended(prompt: &Prompt, fix: &str, now_ms: u64, rng: &mut Rng) -> Vec<Value> {
+    if let Some(wish) = fix.strip_prefix(ASKED) {
+        let is_heeded = rng.random_bool(prompt.behaviour.follow);
+        let wishes = if is_heeded { reading::read(wish) } else { Vec::new() };
+        return wishes.iter().flat_map(|wish| granted(prompt, wish, now_ms, rng)).collect();
+    }
     if let Some((asked, counted)) = lengths(fix) {
         return if counted < asked {
             longer(prompt, asked - counted, now_ms, rng)
@@ -54,6 +70,32 @@ fn mended(prompt: &Prompt, fix: &str, now_ms: u64, rng: &mut Rng) -> Vec<Value> 
         Some((n, sentence)) => uncited(prompt, n, &sentence).into_iter().collect(),
         None => Vec::new(),
     }
+}
+
+/// What people asked for, as far as it can be mended without writing anew.
+fn granted(prompt: &Prompt, wish: &Wish, now_ms: u64, rng: &mut Rng) -> Vec<Value> {
+    let words = shape::words(&prompt.draft);
+    match wish {
+        Wish::Ban(word) => without(prompt, |sentence| holds(sentence, word)),
+        Wish::Prefer { term, over } => everywhere(prompt, |text| writer::reworded(text, over, term)),
+        Wish::Mark(mark, false) => {
+            everywhere(prompt, |text| writer::unmarked(text, *mark).unwrap_or_else(|| text.to_owned()))
+        }
+        Wish::Mention(word) => {
+            let after = body(prompt).last().map(|(n, _)| *n);
+            let text = writer::paragraph(prompt, 0, std::slice::from_ref(word), now_ms, rng);
+            after.map(|n| inserted(n, &text)).into_iter().collect()
+        }
+        Wish::Length(Bound::AtMost, most) => shorter(prompt, words.saturating_sub(*most)),
+        Wish::Length(Bound::AtLeast, least) if words < *least => longer(prompt, least - words, now_ms, rng),
+        _ => Vec::new(),
+    }
+}
+
+/// The paragraphs that a change changes.
+fn everywhere(prompt: &Prompt, change: impl Fn(&str) -> String) -> Vec<Value> {
+    let changed = (1..).zip(&prompt.paragraphs).map(|(n, text)| (n, text, change(text)));
+    changed.filter(|(_, text, new)| *text != new).map(|(n, _, new)| replaced(n, &new)).collect()
 }
 
 /// Whether a passage holds a sentence as it stands.
@@ -224,7 +266,7 @@ fn replaced(n: usize, text: &str) -> Value {
 }
 
 fn inserted(n: usize, text: &str) -> Value {
-    json!({ "paragraph": n, "action": "insert_after", "text": text })
+    json!({ "paragraph": n, "action": ADDS, "text": text })
 }
 
 #[cfg(test)]
@@ -268,6 +310,23 @@ mod tests {
         assert!((200..=450).contains(&words), "{words}");
         let edit = of(&prompt(Format::Blog, &BLOG, &["Write about 2 words; the text has 30."]));
         assert_eq!(edit, [json!({ "paragraph": 2, "action": "remove", "text": "" })]);
+    }
+
+    #[test]
+    fn what_people_asked_for_is_mended_as_often_as_lessons_are_followed() {
+        let draft = ["Hook!", "It rises. Our clients utilize it — daily.", "It falls. It pays; at night.", "Why?"];
+        let asked = |fix: &str, follow: f64| {
+            let behaviour = crate::behaviour::Behaviour { follow, ..Default::default() };
+            let prompt = prompt(Format::LinkedIn, &draft, &[&format!("{ASKED}{fix}")]);
+            edits(&Prompt { behaviour, ..prompt }, false, 0, &mut seed::rng(1, &[]))
+        };
+        assert_eq!(asked("Use no exclamation marks.", 1.0), [replaced(1, "Hook.")]);
+        assert_eq!(asked("Use no semicolons.", 1.0), [replaced(3, "It falls. It pays, at night.")]);
+        let prefer = asked("Say \"customers\", and never \"clients\".", 1.0);
+        assert_eq!(prefer, [replaced(2, "It rises. Our customers utilize it — daily.")]);
+        assert_eq!(asked("Never use \"pays\".", 1.0), [replaced(3, "It falls.")]);
+        assert!(asked("Use the term \"tide table\".", 1.0)[0]["text"].to_string().contains("tide table"));
+        assert!(asked("Use no exclamation marks.", 0.0).is_empty() && asked("Be kind.", 1.0).is_empty());
     }
 
     #[test]

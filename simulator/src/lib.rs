@@ -3,12 +3,14 @@
 //! limits, counts every call, and fails on demand; it knows the prompt's format, but nothing else of
 //! Copydesk.
 
+mod behaviour;
 mod calls;
 mod chat;
 mod clock;
 mod control;
 mod delivery;
 mod dialect;
+mod distill;
 mod editing;
 mod embeddings;
 mod faults;
@@ -18,6 +20,7 @@ pub mod link;
 mod malformed;
 mod prefix;
 mod prompt;
+mod reading;
 mod refused;
 mod review;
 mod schema;
@@ -29,8 +32,8 @@ mod writer;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -44,6 +47,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::behaviour::{Behaviour, InvalidBehaviour};
 pub use crate::calls::{Calls, EndpointCalls, Prompted};
 pub use crate::clock::Clock;
 pub use crate::dialect::Dialect;
@@ -94,6 +98,8 @@ pub struct SimulatorConfig {
     pub search_requests_per_minute: Option<u32>,
     /// Credits of the search plan, of all keys together: when they are used up, 432. `None` is unlimited.
     pub search_credits: Option<u64>,
+    /// How the model behaves at the start.
+    pub behaviour: Behaviour,
     /// Added to every call.
     pub delay: Duration,
     /// How fast a message is written; at once where `None`.
@@ -122,6 +128,7 @@ impl Default for SimulatorConfig {
             malformed: 0.0,
             search_requests_per_minute: Some(20),
             search_credits: None,
+            behaviour: Behaviour::default(),
             delay: Duration::ZERO,
             tokens_per_second: None,
             max_body_bytes: 4 * 1024 * 1024,
@@ -160,6 +167,9 @@ pub enum StartError {
     /// A fault of the configuration is out of its range.
     #[error(transparent)]
     Faults(#[from] InvalidFaults),
+    /// The behaviour of the configuration is out of its range.
+    #[error(transparent)]
+    Behaviour(#[from] InvalidBehaviour),
 }
 
 /// A running simulator; it stops when dropped.
@@ -174,6 +184,7 @@ impl Simulator {
     /// Starts a simulator in the current tokio runtime; it serves once this returns.
     pub async fn start(config: SimulatorConfig) -> Result<Self, StartError> {
         faults::check(&config.faults)?;
+        config.behaviour.checked()?;
         let address = config.listen;
         let bind_error = |source| StartError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
@@ -219,6 +230,15 @@ impl Simulator {
     /// The fault rules with how often each matched and fired.
     pub fn faults(&self) -> Vec<Armed> {
         self.shared.faults.list()
+    }
+
+    /// Changes how the model behaves from its next answer on.
+    ///
+    /// # Errors
+    /// A field is out of its range; the behaviour stays as it is.
+    pub fn set_behaviour(&self, behaviour: Behaviour) -> Result<(), InvalidBehaviour> {
+        self.shared.set_behaviour(behaviour.checked()?);
+        Ok(())
     }
 
     /// The calls since the start, or since they were last cleared.
@@ -282,6 +302,7 @@ pub(crate) struct Shared {
     faults: FaultPlan,
     /// Spoils the share of chat answers that is malformed, whatever the rules.
     malformed: Malformed,
+    behaviour: Mutex<Behaviour>,
     /// The time that handlers of calls took in all.
     busy_ns: AtomicU64,
     /// Calls that are with a handler.
@@ -309,6 +330,7 @@ impl Shared {
             prompts: PromptLog::keeping(config.prompts_kept),
             faults: FaultPlan::new(config.seed, std::mem::take(&mut config.faults)),
             malformed: Malformed::new(config.seed, config.malformed),
+            behaviour: Mutex::new(config.behaviour),
             busy_ns: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
             shutdown: CancellationToken::new(),
@@ -334,6 +356,14 @@ impl Shared {
             self.calls.record(call.endpoint, Outcome::Faulted);
         }
         Drawn { delay: self.config.delay + drawn.delay, ..drawn }
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
     fn calls(&self) -> Calls {
@@ -371,6 +401,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/health", get(control::health))
         .route("/_faults", get(control::get_faults).put(control::put_faults).delete(control::delete_faults))
         .route("/_calls", get(control::get_calls).delete(control::delete_calls))
+        .route("/_behaviour", get(control::get_behaviour).put(control::put_behaviour))
         .fallback(chat::unknown_url)
         .with_state(shared)
 }

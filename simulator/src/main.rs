@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use copydesk_simulator::{Fault, Limits, Simulator, SimulatorConfig, parse_faults, parse_model_limits};
+use copydesk_simulator::{Behaviour, Fault, Limits, Simulator, SimulatorConfig, parse_faults, parse_model_limits};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Bad usage, and an address that cannot be had.
@@ -52,6 +52,9 @@ struct Arguments {
     /// The share of chat answers that are malformed.
     #[arg(long, default_value_t = 0.0, value_name = "0 to 1", value_parser = share)]
     malformed: f64,
+    /// How likely a text follows a lesson that it is told.
+    #[arg(long, default_value_t = Behaviour::default().follow, value_name = "0 to 1", value_parser = share)]
+    follow: f64,
     /// Searches in any 60 s, per key.
     #[arg(long, default_value = "20", value_name = "N|off", value_parser = limit)]
     search_rpm: Limit,
@@ -144,6 +147,7 @@ impl Arguments {
             model_limits: self.model_limits.0,
             prefix_cache: usual.prefix_cache.filter(|_| !self.no_prefix_cache),
             malformed: self.malformed,
+            behaviour: Behaviour { follow: self.follow, ..Behaviour::default() },
             search_requests_per_minute: self.search_rpm.0,
             search_credits: self.search_credits.0.map(u64::from),
             delay: Duration::from_millis(self.delay_ms),

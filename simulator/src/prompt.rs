@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::behaviour::Behaviour;
+
 /// A stage of the pipeline that calls a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +19,8 @@ pub enum Stage {
     Review,
     /// Writes it again, with the review's fixes. Only workers of an earlier release ask for that.
     Revise,
+    /// Says what a human's comment asks of later texts.
+    Distill,
 }
 
 /// The kind of text that is asked for.
@@ -74,12 +78,18 @@ pub(crate) struct Prompt {
     pub(crate) plan: bool,
     /// Whether nothing may be said that the data does not say. The simulator's own setting.
     pub(crate) plain: bool,
+    /// How the model behaves. The simulator's own setting.
+    pub(crate) behaviour: Behaviour,
     pub(crate) business: String,
     pub(crate) profile: String,
     pub(crate) topic: String,
     pub(crate) audience: String,
     pub(crate) keywords: Vec<String>,
     pub(crate) lessons: Vec<String>,
+    /// Lessons that stand in the system message.
+    pub(crate) house_rules: Vec<String>,
+    /// What a human said of a text.
+    pub(crate) comment: String,
     pub(crate) passages: Vec<Passage>,
     pub(crate) outline: String,
     pub(crate) draft: String,
@@ -99,6 +109,18 @@ pub(crate) struct Passage {
 }
 
 impl Prompt {
+    /// Reads both messages.
+    pub(crate) fn read(system: &str, user: &str) -> Self {
+        let rules = text_of(system, "house_rules", str::to_owned);
+        let house_rules = elements(&rules, "rule").map(|rule| unescape(rule.body.trim())).collect();
+        Self { house_rules, ..Self::parse(user) }
+    }
+
+    /// The same where nothing is to be mended.
+    pub(crate) fn without_fixes(&self) -> Self {
+        Self { fixes: Vec::new(), ..self.clone() }
+    }
+
     /// Reads a user message.
     pub(crate) fn parse(message: &str) -> Self {
         let Some((task, _)) = open_tag(message, "task") else { return Self::untagged(message) };
@@ -118,6 +140,9 @@ impl Prompt {
             round: number("round").unwrap_or(0),
             plan: attribute(task, "plan").as_deref() == Some("true"),
             plain: false,
+            behaviour: Behaviour::default(),
+            house_rules: Vec::new(),
+            comment: text_of(message, "comment", unescape),
             business: business.as_ref().and_then(|b| attribute(b.tag, "name")).unwrap_or_default(),
             profile: business.map(|b| unescape(b.body.trim())).unwrap_or_default(),
             topic: text_of(message, "topic", unescape),
@@ -157,6 +182,7 @@ fn stage_named(name: &str) -> Option<Stage> {
         "edit" => Some(Stage::Edit),
         "review" => Some(Stage::Review),
         "revise" => Some(Stage::Revise),
+        "distill" => Some(Stage::Distill),
         _ => None,
     }
 }
@@ -307,6 +333,15 @@ Edit the draft."#;
         assert_eq!(prompt.draft, "# Bricks & mortar\n\nClay is fired.");
         assert_eq!((prompt.topic.as_str(), prompt.passages[0].n), ("Bricks", 4));
         assert!(Prompt::parse("<topic>T</topic>\n<task stage=\"draft\" plan=\"true\"/>").plan);
+    }
+
+    #[test]
+    fn house_rules_stand_in_the_system_message_and_comments_in_the_users() {
+        let system = "Keep to <house_rules>.\n<house_rules>\n<rule>No &quot;x&quot;.</rule>\n<rule>Be kind.</rule>\n</house_rules>";
+        let prompt = Prompt::read(system, "<comment>Too &lt;long&gt;</comment>\n<task stage=\"distill\"/>");
+        assert_eq!(prompt.house_rules, ["No \"x\".", "Be kind."]);
+        assert_eq!((prompt.stage, prompt.comment.as_str()), (Some(Stage::Distill), "Too <long>"));
+        assert!(Prompt::read("<house_rules><rule>a", MESSAGE).house_rules.is_empty());
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub(crate) fn edit(prompt: &Prompt, seed: u64, now_ms: u64, rng: &mut Rng) -> Va
 
 fn criteria(prompt: &Prompt, seed: u64, findings: &Findings) -> serde_json::Map<String, Value> {
     // The taste is the topic's, not the draft's: else a revision could lose by chance what it won.
-    let taste = f64::from(taste_rng(prompt, seed, "taste").random_range(-20_i32..=20)) / 100.0;
+    let drawn = f64::from(taste_rng(prompt, seed, "taste").random_range(-20_i32..=20)) / 20.0;
+    let taste = drawn * prompt.behaviour.taste;
     let base = taste
         + match (prompt.round, is_edited_twice(prompt, seed)) {
             _ if prompt.plain => GOOD,

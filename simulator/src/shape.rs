@@ -277,7 +277,7 @@ fn has_bullets(body: &str) -> bool {
 }
 
 /// `LONDON, March 3, 2026 — …`
-fn is_dateline(line: &str) -> bool {
+pub(crate) fn is_dateline(line: &str) -> bool {
     let Some((place_and_date, text)) = line.split_once(" — ") else { return false };
     let parts: Vec<_> = place_and_date.split(", ").collect();
     let [city @ .., _month_and_day, year] = parts.as_slice() else { return false };

@@ -4,6 +4,7 @@
 
 mod desk;
 mod long;
+mod manner;
 mod material;
 mod outline;
 mod phrases;
@@ -16,9 +17,11 @@ pub use self::phrases::HABITS;
 use serde_json::Value;
 
 use self::desk::Desk;
+use self::manner::Manner;
 use self::material::Material;
-use self::wishes::Wishes;
+use self::wishes::{Wishes, replaced};
 use crate::prompt::{Format, Prompt};
+use crate::reading::Mark;
 use crate::seed::Rng;
 use crate::shape;
 
@@ -29,23 +32,32 @@ const WORDS_MAX: usize = 6_000;
 
 /// Plans a text, as JSON.
 pub(crate) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
-    if prompt.plain { plain::outline(prompt, rng) } else { outline::outline(prompt, rng) }
+    if prompt.plain {
+        return plain::outline(prompt, rng);
+    }
+    let wishes = Wishes::of(prompt, rng);
+    outline::outline(prompt, &wishes, rng)
 }
 
 /// Writes a draft, or a revised one: Markdown in the shape of the prompt's format.
 pub(crate) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
-    if prompt.plain { plain::write(prompt, now_ms, rng) } else { filled(prompt, now_ms, rng) }
+    if prompt.plain {
+        return plain::write(prompt, now_ms, rng);
+    }
+    let wishes = Wishes::of(prompt, rng);
+    filled(prompt, &wishes, now_ms, rng)
 }
 
-fn filled(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
-    let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
+fn filled(prompt: &Prompt, wishes: &Wishes, now_ms: u64, rng: &mut Rng) -> String {
+    let manner = Manner::drawn(wishes, rng);
     let material = Material::of(&prompt.passages);
     let goal = wishes.aim(prompt.words.min(WORDS_MAX));
     let mut aim = goal;
     let mut best: Option<(usize, String)> = None;
     for _ in 0..ATTEMPTS {
-        let mut desk = Desk::new(prompt, material.clone(), aim, now_ms, &wishes, rng);
+        let mut desk = Desk::new(prompt, material.clone(), aim, now_ms, (wishes, manner), rng);
         let text = wishes.enforce(compose(&mut desk, prompt.format));
+        let text = manner.marked(text, wishes, prompt.format, &mut rng.clone());
         let words = shape::words(&text).max(1);
         // Over a limit that a lesson sets is worse than anything below it.
         let over = wishes.max_words.map_or(0, |max| words.saturating_sub(max) * 100);
@@ -66,8 +78,10 @@ pub(crate) fn write_planned(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> Stri
     if prompt.plain {
         return plain::write_planned(prompt, now_ms, rng);
     }
-    let plan = outline(prompt, rng);
-    let text = write(&Prompt { outline: plan.to_string(), ..prompt.clone() }, now_ms, rng);
+    // What it follows it has in mind from the plan on.
+    let wishes = Wishes::of(prompt, rng);
+    let plan = outline::outline(prompt, &wishes, rng);
+    let text = filled(&Prompt { outline: plan.to_string(), ..prompt.clone() }, &wishes, now_ms, rng);
     format!("<plan>\n{}\n</plan>\n\n{text}", outline::lines(&plan))
 }
 
@@ -77,14 +91,24 @@ pub(crate) fn paragraph(prompt: &Prompt, words: usize, named: &[String], now_ms:
     if prompt.plain {
         return plain::paragraph(prompt, words, named, now_ms, rng);
     }
-    let wishes = Wishes::of(&prompt.lessons, &[], rng);
+    let wishes = Wishes::of(&prompt.without_fixes(), rng);
     let prompt = Prompt { keywords: named.to_vec(), topic: prompt.topic.clone(), ..prompt.clone() };
-    let mut desk = Desk::new(&prompt, Material::of(&prompt.passages), words, now_ms, &wishes, rng);
+    let mut desk = Desk::new(&prompt, Material::of(&prompt.passages), words, now_ms, (&wishes, Manner::default()), rng);
     desk.reads(&prompt.draft);
     let owed = desk.owed(usize::MAX);
     let left = words.saturating_sub(owed.as_deref().map_or(0, shape::words));
     let rest = if left > 0 { desk.paragraph(left, &[]) } else { String::new() };
     wishes.enforce([owed.unwrap_or_default(), rest].join(" ").trim().to_owned())
+}
+
+/// The text with another word in place of one.
+pub(crate) fn reworded(text: &str, word: &str, other: &str) -> String {
+    replaced(text, &word.to_lowercase(), other)
+}
+
+/// The text without a mark; `None` where it cannot be left out by itself.
+pub(crate) fn unmarked(text: &str, mark: Mark) -> Option<String> {
+    manner::unmarked(text, mark)
 }
 
 fn compose(desk: &mut Desk, format: Option<Format>) -> String {
@@ -110,6 +134,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::behaviour::Behaviour;
     use crate::prompt::Passage;
     use crate::seed;
 
@@ -232,6 +257,8 @@ mod tests {
         assert_ne!(written(&prompt, 1), written(&prompt, 2));
     }
 
+    type Holds<'a> = &'a dyn Fn(&str) -> bool;
+
     /// How many of 100 texts hold, with a lesson and without.
     fn held(format: Format, lesson: &str, holds: impl Fn(&str) -> bool) -> (usize, usize) {
         let with = Prompt { lessons: vec![lesson.to_owned()], ..prompt(format, 300) };
@@ -243,7 +270,6 @@ mod tests {
     #[test]
     fn lessons_are_followed_nine_times_in_ten() {
         let short = |text: &str| shape::words(text) <= 150;
-        type Holds<'a> = &'a dyn Fn(&str) -> bool;
         let cases: [(&str, Holds<'_>); 5] = [
             ("Never use the word \"inspected\".", &|text| !text.contains("inspected")),
             ("No exclamation marks.", &|text| !text.contains('!')),
@@ -257,6 +283,107 @@ mod tests {
                 assert!((80..=100).contains(&with), "{lesson}: {with} of 100 in {format:?}");
                 assert!(without < 75, "{lesson}: {without} of 100 without it in {format:?}");
             }
+        }
+    }
+
+    /// The sentences of a text's prose: no tags, labels or signatures.
+    fn prose(text: &str) -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.ends_with(','));
+        lines.flat_map(|line| material::split(&format!("{line} "))).collect()
+    }
+
+    fn mean_sentence(text: &str) -> f64 {
+        let words: Vec<_> = prose(text).iter().map(|sentence| shape::words(sentence) as f64).collect();
+        words.iter().sum::<f64>() / words.len().max(1) as f64
+    }
+
+    fn first(text: &str) -> String {
+        prose(text).into_iter().next().unwrap_or_default()
+    }
+
+    const TEXTS: u64 = 25;
+
+    fn texts(format: Format, words: usize, lesson: &str) -> Vec<String> {
+        let behaviour = Behaviour { follow: 1.0, ..Behaviour::default() };
+        let prompt = Prompt { lessons: vec![lesson.to_owned()], behaviour, ..prompt(format, words) };
+        let planned = |seed| write_planned(&prompt, 1_772_496_000_000, &mut seed::rng(seed, &[]));
+        (0..TEXTS)
+            .map(|seed| planned(seed).split_once("</plan>\n\n").map_or(String::new(), |(_, text)| text.to_owned()))
+            .collect()
+    }
+
+    /// The share of texts that hold, in percent.
+    fn percent(texts: &[String], holds: impl Fn(&str) -> bool) -> usize {
+        texts.iter().filter(|text| holds(text)).count() * 100 / texts.len()
+    }
+
+    #[test]
+    fn what_people_ask_for_is_done_where_it_is_asked_for_and_often_missed_where_not() {
+        let says = |text: &str, words: &[&str]| {
+            text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
+        };
+        let we = |text: &str| says(text, &["we", "our", "us"]);
+        let you = |text: &str| says(text, &["you", "your", "yourself"]);
+        let smiles = |text: &str| text.chars().any(|c| c >= '\u{1F300}' || c == '✨');
+        let lists = |text: &str| text.lines().any(|line| line.starts_with("- "));
+        let counts = |text: &str| first(text).contains(|c: char| c.is_ascii_digit());
+        let asks = |text: &str| first(text).ends_with('?');
+        let cases: [(&str, Holds<'_>); 24] = [
+            ("Never use \"leverage\".", &|text| !text.to_lowercase().contains("leverage")),
+            ("Never use \"robust\".", &|text| !text.to_lowercase().contains("robust")),
+            ("Say \"customers\", and never \"clients\".", &|text| !text.to_lowercase().contains("clients")),
+            ("Say \"use\", and never \"utilize\".", &|text| !text.to_lowercase().contains("utilize")),
+            ("Use the term \"checklist\".", &|text| text.contains("checklist")),
+            ("Use exclamation marks.", &|text| text.contains('!')),
+            ("Use no exclamation marks.", &|text| !text.contains('!')),
+            ("Use em dashes.", &|text| text.contains('—')),
+            ("Use no em dashes.", &|text| !text.contains('—')),
+            ("Use semicolons.", &|text| text.contains(';')),
+            ("Use no semicolons.", &|text| !text.contains(';')),
+            ("Use emoji.", &smiles),
+            ("Use no emoji.", &|text| !smiles(text)),
+            ("Open with a question.", &asks),
+            ("Do not open with a question.", &|text| !asks(text)),
+            ("Open with a figure.", &counts),
+            ("Do not open with a figure.", &|text| !counts(text)),
+            ("Use a list with bullets.", &lists),
+            ("Use no lists with bullets or numbers.", &|text| !lists(text)),
+            ("Speak as \"we\".", &we),
+            ("Do not speak as \"we\" or \"I\".", &|text| !we(text)),
+            ("Speak to the reader as \"you\".", &you),
+            ("Do not speak to the reader as \"you\".", &|text| !you(text)),
+            ("Write short sentences: 9 words on average at most.", &|text| mean_sentence(text) <= 9.0),
+        ];
+        let mut wrong = Vec::new();
+        for (format, words) in [(Format::LinkedIn, 165), (Format::Newsletter, 240)] {
+            let unasked = texts(format, words, "-");
+            for (lesson, holds) in &cases {
+                let (with, without) = (percent(&texts(format, words, lesson), holds), percent(&unasked, holds));
+                if with < 92 || without > 80 {
+                    wrong.push(format!("{lesson} {with}% with it in {format:?}, {without}% without"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn lengths_and_headings_are_as_many_as_asked_for() {
+        let headings = |text: &str| text.lines().filter(|line| line.starts_with("## ")).count();
+        let cases: [(Format, &str, Holds<'_>); 5] = [
+            (Format::Newsletter, "Use at most 3 headings below the title.", &|text| headings(text) <= 3),
+            (Format::Newsletter, "Use at least 4 headings below the title.", &|text| headings(text) >= 4),
+            (Format::LinkedIn, "Write at least 190 words.", &|text| shape::words(text) >= 190),
+            (Format::LinkedIn, "Write at most 145 words.", &|text| shape::words(text) <= 145),
+            (Format::LinkedIn, "Write longer sentences: 13 words on average at least.", &|text| {
+                mean_sentence(text) >= 13.0
+            }),
+        ];
+        for (format, lesson, holds) in cases {
+            let words = if format == Format::Newsletter { 240 } else { 165 };
+            let (with, without) = (texts(format, words, lesson), texts(format, words, "-"));
+            let (with, without) = (percent(&with, holds), percent(&without, holds));
+            assert!(with >= 92 && without <= 80, "{lesson} {with}% with it in {format:?}, {without}% without");
         }
     }
 

@@ -27,6 +27,7 @@ fn bad_values_are_told_in_one_line() {
     assert!(fails(&["--tokens-per-second", "0"]).contains("--tokens-per-second"));
     assert!(fails(&["--model-limits", "m=30"]).contains("30rpm/12000tpm/1000rpd/100000tpd"));
     assert!(fails(&["--malformed", "3"]).contains("--malformed"));
+    assert!(fails(&["--follow", "1.5"]).contains("--follow"));
     assert!(fails(&["--wat"]).contains("--wat"));
     assert!(fails(&["--faults", "/no/such/file"]).contains("/no/such/file"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

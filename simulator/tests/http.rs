@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use copydesk_simulator::{
-    Calls, Clock, Endpoint, Fault, FaultKind, Limits, Part, Prompted, RetryAfter, Simulator, SimulatorConfig, Stage,
-    parse_model_limits,
+    Behaviour, Calls, Clock, Endpoint, Fault, FaultKind, Limits, Part, Prompted, RetryAfter, Simulator,
+    SimulatorConfig, Stage, parse_model_limits,
 };
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -762,4 +762,80 @@ async fn a_stopped_simulator_is_gone_and_its_port_free() {
     assert!(client().get(format!("http://{listen}/health")).send().await.unwrap_err().is_connect());
     let again = start(SimulatorConfig { listen, ..SimulatorConfig::default() }).await;
     assert_eq!(again.address(), listen);
+}
+
+const RULED: &str = "<house_rules>\n<rule>Use no exclamation marks.</rule>\n</house_rules>";
+
+/// A call with a system message.
+fn told(system: &str, user: &str, n: usize) -> Value {
+    let user = user.replace("<topic>", &format!("<topic>{n}, "));
+    json!({ "model": "m", "messages": [{ "role": "system", "content": system }, { "role": "user", "content": user }] })
+}
+
+async fn exclaiming(simulator: &Simulator, system: &str) -> usize {
+    let mut count = 0;
+    for n in 0..40 {
+        let text = content(chat(simulator, &told(system, &PROMPT.replace("STAGE", "draft"), n)).await).await;
+        count += usize::from(text.contains('!'));
+    }
+    count
+}
+
+#[tokio::test]
+async fn house_rules_are_heeded_as_often_as_is_set() {
+    let simulator = start(SimulatorConfig { prompts_kept: 1, ..SimulatorConfig::unlimited() }).await;
+    let (http, url) = (client(), format!("{}/_behaviour", simulator.base_url()));
+    let unruled = exclaiming(&simulator, "You write.").await;
+    let put = |body: &str| http.put(&url).body(body.to_owned()).send();
+    assert_eq!(put(r#"{"follow":1.0}"#).await.unwrap().json::<Value>().await.unwrap()["follow"], 1.0);
+    assert_eq!(exclaiming(&simulator, RULED).await, 0);
+    assert_eq!(simulator.prompted()[0].system, RULED);
+    assert_eq!(put(r#"{"follow":0.0}"#).await.unwrap().status(), 200);
+    let ignored = exclaiming(&simulator, RULED).await;
+    assert!(unruled >= 10 && ignored >= 10, "{unruled} {ignored}");
+    for (body, status) in [(r#"{"follow":1.1}"#, 422), (r#"{"taste":-1}"#, 422), ("{", 400), (r#"{"x":1}"#, 400)] {
+        assert_eq!(put(body).await.unwrap().status(), status, "{body}");
+    }
+    let now: Value = http.get(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(now, json!({ "follow": 0.0, "taste": 0.2 }), "what cannot be is not set");
+}
+
+#[tokio::test]
+async fn an_editors_taste_moves_its_scores() {
+    let simulator = unlimited().await;
+    let scores = async || {
+        let mut scores = Vec::new();
+        for n in 0..30 {
+            let draft = format!("<draft>{}</draft>\n<task", "The sea rises twice a day [1]. ".repeat(40));
+            let body = told("", &PROMPT.replace("STAGE", "review").replacen("<task", &draft, 1), n);
+            let answer: Value = serde_json::from_str(&content(chat(&simulator, &body).await).await).unwrap();
+            scores.push(answer["criteria"]["voice"].as_f64().unwrap());
+        }
+        scores.iter().copied().fold(0.0, f64::max) - scores.iter().copied().fold(10.0, f64::min)
+    };
+    let usual = scores().await;
+    simulator.set_behaviour(Behaviour { taste: 2.5, ..Behaviour::default() }).unwrap();
+    let wide = scores().await;
+    assert!(wide > usual + 1.0, "{usual} {wide}");
+}
+
+#[tokio::test]
+async fn a_comment_is_distilled_to_the_schema() {
+    let simulator = unlimited().await;
+    let user = "<comment>No emoji, please. Tell stories of patients.</comment>\n<task stage=\"distill\"/>";
+    let item = json!({ "type": "object", "additionalProperties": false,
+        "required": ["kind", "value", "over", "number", "wanted"], "properties": { "kind": { "type": "string" },
+        "value": { "type": "string" }, "over": { "type": "string" }, "number": { "type": "integer" },
+        "wanted": { "type": "boolean" } } });
+    let schema = json!({ "type": "object", "additionalProperties": false, "required": ["lessons"], "properties": {
+        "lessons": { "type": "array", "items": item } } });
+    let mut body = told("Distill.", user, 0);
+    body["response_format"] =
+        json!({ "type": "json_schema", "json_schema": { "name": "d", "schema": schema, "strict": true } });
+    let answer: Value = serde_json::from_str(&content(chat(&simulator, &body).await).await).unwrap();
+    let expected = json!({ "lessons": [
+        { "kind": "punctuation", "value": "emoji", "over": "", "number": 0, "wanted": false },
+        { "kind": "note", "value": "Tell stories of patients.", "over": "", "number": 0, "wanted": true },
+    ] });
+    assert_eq!(answer, expected);
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `cargo xtask chaos` and `cargo xtask floods`: run `copydesk-bench` with optimized builds of the
+//! `cargo xtask bench`, `cargo xtask chaos`, `cargo xtask floods` and `cargo xtask learn-eval`: run `copydesk-bench` with optimized builds of the
 //! real programs, on a private Postgres that commits to disk as in production. That program makes
 //! the measurements and injects the faults; it also starts its own Redis. `cargo xtask
 //! retrieval-eval` and `cargo xtask reader-eval` run it without any server.
@@ -150,6 +150,54 @@ impl Floods {
     }
 }
 
+/// Measure whether texts get better by feedback, and prove that it is the feedback.
+///
+/// Businesses ask for texts through the real API, queue and workers; hidden raters hold 8 preferences each and name one
+/// thing that is wrong with a text, in their own words. Beside learning: none, feedback that is another's, raters who
+/// change their minds, disagree or mean harm, and editors who flatter. The model is the simulator's, which follows a
+/// lesson that it is told nine times in ten. Prints each figure beside its mark, and exits with 1 where one is missed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LearnEval {
+    /// Businesses, each with a rater of its own [default: 20]
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Texts of each business [default: 60]
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// Only these conditions, such as on,shuffled [default: all; a wrong name lists them]
+    #[arg(long, value_name = "CONDITIONS")]
+    only: Option<String>,
+    /// Draw the figure of the documents, docs/images/learning.svg, anew
+    #[arg(long)]
+    plot: bool,
+    /// Arguments for copydesk-bench
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+/// The figure of the documents.
+const PLOT: &str = "docs/images/learning.svg";
+
+impl LearnEval {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let plot = Project::find()?.root.join(PLOT);
+        run(&self.arguments(&plot))
+    }
+
+    fn arguments(self, plot: &Path) -> Vec<String> {
+        let mut arguments = vec!["learn".to_owned()];
+        for (name, number) in [("seeds", self.seeds), ("rounds", self.rounds)] {
+            arguments.extend(number.into_iter().flat_map(|number| [format!("--{name}"), number.to_string()]));
+        }
+        arguments.extend(self.only.into_iter().flat_map(|only| ["--only".to_owned(), only]));
+        if self.plot {
+            arguments.extend(["--plot".to_owned(), plot.to_string_lossy().into_owned()]);
+        }
+        arguments.extend(self.arguments);
+        arguments
+    }
+}
+
 /// Measure the quality and speed of the search in documents, by human relevance judgements.
 ///
 /// Needs the folder of the Cranfield collection (cran.all.1400, cran.qry, cranqrel), which is not
@@ -234,6 +282,21 @@ mod tests {
 
     fn passed(line: &str) -> Vec<String> {
         Cli::try_parse_from(line.split(' ')).unwrap().bench.arguments()
+    }
+
+    #[derive(clap::Parser)]
+    struct LearnCli {
+        #[command(flatten)]
+        eval: LearnEval,
+    }
+
+    #[test]
+    fn options_of_learning_are_passed_on() {
+        let passed = |line: &str| {
+            LearnCli::try_parse_from(line.split(' ')).unwrap().eval.arguments(Path::new("/p/learning.svg"))
+        };
+        assert_eq!(passed("x --seeds 2 --only on,off"), ["learn", "--seeds", "2", "--only", "on,off"]);
+        assert_eq!(passed("x --plot --rounds 9"), ["learn", "--rounds", "9", "--plot", "/p/learning.svg"]);
     }
 
     #[test]

@@ -54,6 +54,8 @@ enum Task {
     Chaos(harness::Chaos),
     /// Flood the API, and measure its health, its memory and what is left for a good client
     Floods(harness::Floods),
+    /// Measure whether texts get better by feedback, and prove that it is the feedback
+    LearnEval(harness::LearnEval),
     /// Change documents at random, and look for one that a reader does not withstand
     Fuzz(fuzz::Fuzz),
     /// Measure the quality and speed of the search in documents, by human relevance judgements
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench.run(),
         Task::Chaos(chaos) => chaos.run(),
         Task::Floods(floods) => floods.run(),
+        Task::LearnEval(eval) => eval.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::RetrievalEval(eval) => eval.run(),
         Task::ReaderEval(eval) => eval.run(),

@@ -43,7 +43,7 @@ pub(super) async fn measure(bench: &Bench, folder: &Path) -> anyhow::Result<Find
     let mut findings = Findings::new("economy", ABOUT);
     let parts = bench.parts_of(&PARTS);
     if parts.contains(&Part::Texts) {
-        timed("texts", texts::measure(bench, folder, &mut findings)).await?;
+        Box::pin(timed("texts", texts::measure(bench, folder, &mut findings))).await?;
     }
     // These wait for the quota nearly all of the time: they do not compete for the processor.
     let wanted = |part: Part| parts.contains(&part);

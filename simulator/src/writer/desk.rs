@@ -7,10 +7,12 @@ use chrono::{DateTime, NaiveDate};
 use rand::RngExt;
 use serde::Deserialize;
 
+use super::manner::Manner;
 use super::material::Material;
 use super::phrases::{Kind, Names, Phrases, capitalised};
-use super::wishes::{self, Wishes};
+use super::wishes::{self, Wishes, speaks_to_you};
 use crate::prompt::Prompt;
+use crate::reading::Bound;
 use crate::seed::Rng;
 use crate::shape;
 
@@ -21,6 +23,12 @@ const SPENT_WORDS: usize = 7;
 /// A sentence may go so many words over a paragraph's budget.
 const OVER_WORDS: usize = 8;
 const NO_LIMIT: usize = usize::MAX;
+/// A text of fewer words says more itself than it quotes.
+const SHORT_WORDS: usize = 300;
+/// How often a text that speaks as we, or to you, does so once it has.
+const SPEAKS_AGAIN: f64 = 0.15;
+/// Headings for those who want many.
+const MORE_HEADINGS: [&str; 3] = ["Common questions about {s}", "Small steps", "In short"];
 
 /// The plan that an outline gives.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,6 +60,11 @@ pub(super) struct Desk {
     pub(super) today: NaiveDate,
     pub(super) rng: Rng,
     wishes: Wishes,
+    manner: Manner,
+    /// How many sentences are quoted in a row.
+    run: usize,
+    /// Whether it has spoken as we, and to you.
+    spoke: (bool, bool),
     material: Material,
     phrases: Phrases,
     used: HashSet<String>,
@@ -65,7 +78,7 @@ impl Desk {
         material: Material,
         words: usize,
         now_ms: u64,
-        wishes: &Wishes,
+        (wishes, manner): (&Wishes, Manner),
         rng: &Rng,
     ) -> Self {
         let names = names(prompt);
@@ -84,6 +97,9 @@ impl Desk {
             today: today(now_ms),
             rng,
             wishes: wishes.clone(),
+            manner,
+            run: if words < SHORT_WORDS { 1 } else { 3 },
+            spoke: (false, false),
             material,
             used: HashSet::new(),
         }
@@ -104,9 +120,12 @@ impl Desk {
 
     /// Planned sections, from `min` to `max` of them; where the plan has too few, more with these headings.
     pub(super) fn sections(&self, min: usize, max: usize, headings: &[&str]) -> Vec<Section> {
+        let min = min.max(self.wishes.min_headings.unwrap_or(0).min(max));
+        let max = max.min(self.wishes.max_headings.unwrap_or(max)).max(min);
         let mut sections: Vec<Section> =
             self.plan.sections.iter().filter(|section| !section.heading.trim().is_empty()).take(max).cloned().collect();
-        let more = headings.iter().map(|heading| Section { heading: self.names.fill(heading), passages: Vec::new() });
+        let known = headings.iter().chain(&MORE_HEADINGS);
+        let more = known.map(|heading| Section { heading: self.names.fill(heading), passages: Vec::new() });
         let more: Vec<_> = more.take(min.max(headings.len().min(max)).saturating_sub(sections.len())).collect();
         if sections.len() < min || sections.is_empty() {
             sections.extend(more);
@@ -128,10 +147,48 @@ impl Desk {
 
     /// A sentence of its own that was not used yet; empty where none has room.
     pub(super) fn own(&mut self, kind: Kind, max_chars: usize) -> String {
-        let fits = |sentence: &str| allowed(sentence, max_chars, &self.used, &self.wishes);
+        let kind = if kind == Kind::General { self.speaks() } else { kind };
+        let is_shy = !self.manner.you;
+        let fits = |sentence: &str| {
+            allowed(sentence, max_chars, &self.used, &self.wishes) && !(is_shy && speaks_to_you(sentence))
+        };
         let sentence = self.phrases.next(kind, &self.names, &mut self.rng, fits).unwrap_or_default();
         self.used.insert(key(&sentence));
         sentence
+    }
+
+    /// Whom a general sentence speaks as, or to: at least one does where the text does.
+    fn speaks(&mut self) -> Kind {
+        let again = self.rng.random_bool(SPEAKS_AGAIN);
+        let (as_we, to_you) = &mut self.spoke;
+        if self.manner.we && (again || !*as_we) {
+            *as_we = true;
+            return Kind::AsWe;
+        }
+        if self.manner.you && (again || !*to_you) {
+            *to_you = true;
+            return Kind::ToYou;
+        }
+        Kind::General
+    }
+
+    /// The text's first sentence.
+    pub(super) fn opening(&mut self, max_chars: usize) -> String {
+        let kind = match (self.manner.question, self.manner.figure) {
+            (true, true) => Kind::AskingAndCounting,
+            (true, false) => Kind::Asking,
+            (false, true) => Kind::Counting,
+            (false, false) if self.wishes.address == Some(true) => Kind::Addressing,
+            (false, false) => Kind::Opening,
+        };
+        self.own(kind, max_chars)
+    }
+
+    /// A short list, where lessons want one, or do not mind and the writer is in the mood.
+    pub(super) fn list(&mut self) -> Option<String> {
+        let kind = if matches!(self.wishes.sentences, Some((Bound::AtLeast, _))) { Kind::General } else { Kind::Short };
+        let entry = |desk: &mut Self| format!("- {}", desk.own(kind, 120));
+        self.manner.list.then(|| (0..3).map(|_| entry(self)).collect::<Vec<_>>().join("\n"))
     }
 
     /// A sentence with the words that must still be mentioned, as far as it has room for them.
@@ -151,24 +208,24 @@ impl Desk {
 
     /// A call to action, where lessons want one, or do not mind and the writer is in the mood.
     pub(super) fn closing_call(&mut self) -> Option<String> {
-        let mood = self.rng.random_bool(0.3);
-        self.wishes.call_to_action.unwrap_or(mood).then(|| self.own(Kind::Call, NO_LIMIT))
+        self.manner.call.then(|| self.own(Kind::Call, NO_LIMIT))
     }
 
     /// A question to the reader, where lessons want one.
     pub(super) fn wanted_question(&mut self) -> Option<String> {
-        let wanted = std::mem::take(&mut self.wishes.question);
+        let wanted = self.wishes.question.take() == Some(true);
         wanted.then(|| self.own(Kind::Question, NO_LIMIT))
     }
 
     /// A paragraph of about so many words: quotations, held together by sentences of its own.
     pub(super) fn paragraph(&mut self, budget: usize, prefer: &[u32]) -> String {
+        let wants_long = matches!(self.wishes.sentences, Some((Bound::AtLeast, _)));
         let mut sentences = Vec::from_iter(self.owed(NO_LIMIT));
         let mut left = budget.saturating_sub(count(&sentences));
         let mut own_next = self.rng.random_bool(0.6);
         while left >= SPENT_WORDS || sentences.is_empty() {
-            let run = if own_next { Vec::new() } else { self.quote(prefer, 3, NO_LIMIT, left + OVER_WORDS) };
-            let run = if run.is_empty() { vec![self.own(Kind::General, NO_LIMIT)] } else { run };
+            let run = if own_next { Vec::new() } else { self.quote(prefer, self.run, NO_LIMIT, left + OVER_WORDS) };
+            let run = if run.is_empty() { self.said(wants_long) } else { run };
             own_next = !own_next;
             // Lessons may ban every sentence that is left.
             if run.iter().all(String::is_empty) {
@@ -181,7 +238,13 @@ impl Desk {
                 }
             }
         }
-        sentences.join(" ")
+        if wants_long { joined_up(sentences) } else { sentences }.join(" ")
+    }
+
+    /// A sentence of its own, or two to make a long one of.
+    fn said(&mut self, wants_long: bool) -> Vec<String> {
+        let count = if wants_long { 2 } else { 1 };
+        (0..count).map(|_| self.own(Kind::General, NO_LIMIT)).collect()
     }
 
     /// Paragraphs of about so many words together.
@@ -225,8 +288,29 @@ impl Desk {
 
 /// Whether a sentence has room, is new, and breaks no lesson.
 pub(super) fn allowed(sentence: &str, max_chars: usize, used: &HashSet<String>, wishes: &Wishes) -> bool {
-    let exclaims = wishes.no_exclamation && sentence.contains('!');
-    sentence.chars().count() <= max_chars && !exclaims && !used.contains(&key(sentence)) && !wishes.forbid(sentence)
+    sentence.chars().count() <= max_chars && !used.contains(&key(sentence)) && !wishes.mind(sentence)
+}
+
+/// Sentences of its own, two in one: `A. B.` as `A, and b.`
+fn joined_up(sentences: Vec<String>) -> Vec<String> {
+    let is_own = |sentence: &str| sentence.ends_with('.') && !sentence.contains('[');
+    let mut joined: Vec<String> = Vec::with_capacity(sentences.len());
+    for sentence in sentences {
+        match joined.last_mut().filter(|last| is_own(last) && is_own(&sentence) && !last.contains(", and ")) {
+            Some(last) => *last = format!("{}, and {}", last.trim_end_matches('.'), uncapitalised(&sentence)),
+            None => joined.push(sentence),
+        }
+    }
+    joined
+}
+
+/// With a small letter at its beginning, unless it begins with an acronym.
+fn uncapitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
+        _ => sentence.to_owned(),
+    }
 }
 
 /// What tells a sentence from another, whatever its number and its marks.

@@ -31,7 +31,7 @@ pub(super) fn blog(desk: &mut Desk) -> String {
 }
 
 fn introduction(desk: &mut Desk, words: usize) -> String {
-    let opening = desk.wanted_question().unwrap_or_else(|| desk.own(Kind::Opening, NO_LIMIT));
+    let opening = desk.opening(NO_LIMIT);
     let left = words.saturating_sub(shape::words(&opening));
     if left < 8 { opening } else { format!("{opening} {}", desk.paragraph(left, &[])) }
 }
@@ -64,6 +64,10 @@ pub(super) fn newsletter(desk: &mut Desk) -> String {
     let wanted = if desk.words < 250 { 2 } else { 3 };
     let sections = desk.sections(2, 5, &NEWS_HEADINGS[..wanted]);
     let intro = introduction(desk, desk.words / 10);
+    let intro = match desk.list() {
+        Some(list) => format!("{intro}\n\n{list}"),
+        None => intro,
+    };
     let call = desk.closing_call().map(|call| format!("\n\n{call}")).unwrap_or_default();
     let fixed = shape::words(&title) + shape::words(&intro) + shape::words(&call) + headings(&sections) + 9;
     let body = written(desk, &sections, desk.words.saturating_sub(fixed) / sections.len());
@@ -134,7 +138,7 @@ pub(super) fn city(profile: &str) -> Option<String> {
 /// Hero, subheadline, benefits, proof, call to action.
 pub(super) fn landing_page(desk: &mut Desk) -> String {
     let hero = desk.title();
-    let sub = desk.wanted_question().unwrap_or_else(|| desk.own(Kind::Opening, 160));
+    let sub = desk.opening(160);
     let sections = desk.sections(3, 3, &BENEFIT_HEADINGS);
     let call = desk.own(Kind::Call, NO_LIMIT);
     let fixed = [&hero, &sub, &call].map(|part| shape::words(part)).iter().sum::<usize>() + headings(&sections);

@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, clip};
+use super::manner::Manner;
 use super::material::{self, Material};
 use super::phrases::{self, capitalised};
 use super::wishes::Wishes;
@@ -20,12 +21,16 @@ const HEADINGS: [&str; 6] = [
     "The next step",
 ];
 
-/// A plan with 3 to 6 sections, whose passages are dealt out in order.
-pub(crate) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
-    let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
-    let mut desk = Desk::new(prompt, Material::default(), prompt.words, 0, &wishes, rng);
+/// Sections that some writers plan and others do not.
+const MORE_MAX: usize = 3;
+
+/// A plan with 3 to 6 sections where lessons want no others, whose passages are dealt out in order.
+pub(super) fn outline(prompt: &Prompt, wishes: &Wishes, rng: &mut Rng) -> Value {
+    let mut desk = Desk::new(prompt, Material::default(), prompt.words, 0, (wishes, Manner::default()), rng);
     let title = wishes.enforce(desk.title());
-    let count = (prompt.words / 180 + 1).clamp(3, HEADINGS.len());
+    let count = (prompt.words / 180 + 1 + rng.random_range(0..=MORE_MAX)).clamp(3, HEADINGS.len());
+    let count = count.max(wishes.min_headings.unwrap_or(0).min(HEADINGS.len()));
+    let count = count.min(wishes.max_headings.unwrap_or(count).max(2));
     let mut dealt: Vec<Vec<&Passage>> = vec![Vec::new(); count];
     let (own, web): (Vec<_>, Vec<_>) = prompt.passages.iter().partition(|passage| passage.own);
     for (i, passage) in own.into_iter().chain(web).enumerate() {

@@ -9,20 +9,49 @@ use crate::seed::Rng;
 /// Words that the writer falls into unless it is told otherwise: what reviewers like to complain of.
 pub const HABITS: [&str; 8] = ["leverage", "seamless", "robust", "landscape", "journey", "unlock", "empower", "delve"];
 
-/// Each holds one of the habits, some an exclamation mark.
-const HABITUAL: [&str; 10] = [
-    "Teams can leverage {x} to get more out of {s}.",
-    "A seamless approach to {x} makes {s} easier to live with.",
-    "A robust plan for {x} is worth the time that it takes.",
-    "In a changing landscape, {x} cannot be left to chance.",
-    "The journey towards {s} begins with {x}.",
-    "Care for {x} can unlock the value of {s}!",
-    "Attention to {x} can empower {a} to make better choices!",
+/// Each holds habits: one or two of those above, or a stilted word for a plain one (clients, utilize, commence,
+/// assist, regarding); some hold an exclamation mark.
+const HABITUAL: [&str; 14] = [
+    "Teams can leverage {x} to unlock more of {s}.",
+    "A seamless approach to {x} makes the journey easier for clients.",
+    "A robust plan for {x} is worth the time; haste is not.",
+    "In a changing landscape, {x} can empower {a} to make better choices!",
+    "The journey towards {s} can commence with {x}.",
+    "Care for {x} can unlock the value of {s}, and assist clients for years!",
+    "Leverage {x}; delve into the details later.",
     "It pays to delve into {x} before moving on.",
-    "There is a lot to gain from {x}!",
-    "Nothing is as rewarding as progress on {x}!",
+    "A robust and seamless handling of {x} is seldom an accident.",
+    "Know the landscape of {s}; utilize {x} where it helps.",
+    "Good advice regarding {x} can empower everybody involved.",
+    "Utilize what is known regarding {x}!",
+    "Work can commence as soon as {x} is settled.",
+    "A second pair of eyes can assist with {x}.",
 ];
-const HABIT_RATE: f64 = 0.3;
+const HABIT_RATE: f64 = 0.75;
+
+/// Where the writer speaks of itself.
+const AS_WE: [&str; 8] = [
+    "We begin with {x}, and say so early.",
+    "In our work, {x} comes before everything else.",
+    "We have learned to take {x} seriously.",
+    "In practice, we look at {x} first.",
+    "We write down what {x} should look like.",
+    "What we know about {s} we learned from {x}.",
+    "We put {x} into plain language.",
+    "We keep a checklist for {x}.",
+];
+
+/// Where it speaks to the reader.
+const TO_YOU: [&str; 8] = [
+    "You can begin with {x} this week.",
+    "Ask yourself what {x} means to you.",
+    "If you change one thing, change {x}.",
+    "You will want a checklist for {x}.",
+    "In practice, you will notice {x} sooner than expected.",
+    "Look at {x} with your own eyes.",
+    "Whatever you plan, leave room for {x}.",
+    "You can put {x} into plain language.",
+];
 
 const GENERAL: [&str; 40] = [
     "When people talk about {s}, {x} deserves an early place in the conversation.",
@@ -96,7 +125,35 @@ const OPENINGS: [&str; 8] = [
     "Interest in {s} is easy to find, and good answers are worth collecting in one place.",
 ];
 
-const CALLS: [&str; 7] = [
+/// Openings that ask, that hold a figure, that do both, and that speak to the reader.
+const ASKING: [&str; 6] = [
+    "What does {s} change for {a}?",
+    "Where does {s} begin, and where does it end?",
+    "Why is {s} put off so often?",
+    "Who should look after {s}?",
+    "What do you expect of {s}?",
+    "How much do you know about {s}?",
+];
+const COUNTING: [&str; 5] = [
+    "3 things decide how {s} turns out.",
+    "5 questions come up whenever {s} is discussed.",
+    "There are 3 ways to look at {s}.",
+    "1 idea stands behind {s}, and it is worth spelling out.",
+    "It takes 2 minutes to see what {s} means for {a}.",
+];
+const ASKING_AND_COUNTING: [&str; 3] = [
+    "Which 3 things should {a} know about {s}?",
+    "Can {s} be explained in 2 minutes?",
+    "What are 5 good reasons for {s}?",
+];
+const ADDRESSING: [&str; 4] = [
+    "You may have asked yourself what {s} is about.",
+    "Your first look at {s} need not be your last.",
+    "You do not have to know everything about {s}.",
+    "What you hear of {s} is seldom the whole story.",
+];
+
+const CALLS: [&str; 11] = [
     "Get in touch with {b} today and ask what {s} can do for you!",
     "Contact {b} to talk about your next step with {s}.",
     "Ready to go on? Get in touch with {b}, and bring your questions.",
@@ -104,15 +161,25 @@ const CALLS: [&str; 7] = [
     "Book a first conversation with {b} and see where {s} fits in.",
     "Talk to {b} and find out where to start with {s}.",
     "Sign up for a first talk with {b} about {s}.",
+    "Get in touch with {b}.",
+    "Contact {b} today.",
+    "Book a first visit to {b}.",
+    "Talk to {b} about {s}.",
 ];
 
-const QUESTIONS: [&str; 6] = [
+const QUESTIONS: [&str; 12] = [
     "What is your own experience with {s}?",
     "Where would you start with {s}?",
     "What has worked for you so far?",
     "Which part of {s} would you like to see explained?",
     "What would you change first?",
     "How does your team handle this?",
+    "Which part of {s} is the hardest to explain?",
+    "What would be the first thing to change?",
+    "Who should decide about {s}?",
+    "What is still missing here?",
+    "Where does {s} work well already?",
+    "What has been tried before?",
 ];
 
 const ASPECTS: [&str; 36] = [
@@ -186,6 +253,12 @@ pub(super) enum Kind {
     Opening,
     Call,
     Question,
+    AsWe,
+    ToYou,
+    Asking,
+    Counting,
+    AskingAndCounting,
+    Addressing,
 }
 
 /// The writer's sentences in a random order. Every template comes once before any comes again, and
@@ -198,6 +271,12 @@ pub(super) struct Phrases {
     openings: Deck,
     calls: Deck,
     questions: Deck,
+    as_we: Deck,
+    to_you: Deck,
+    asking: Deck,
+    counting: Deck,
+    asking_and_counting: Deck,
+    addressing: Deck,
 }
 
 impl Phrases {
@@ -210,6 +289,12 @@ impl Phrases {
             openings: deck(&OPENINGS),
             calls: deck(&CALLS),
             questions: deck(&QUESTIONS),
+            as_we: deck(&AS_WE),
+            to_you: deck(&TO_YOU),
+            asking: deck(&ASKING),
+            counting: deck(&COUNTING),
+            asking_and_counting: deck(&ASKING_AND_COUNTING),
+            addressing: deck(&ADDRESSING),
         }
     }
 
@@ -228,8 +313,15 @@ impl Phrases {
             Kind::Opening => &mut self.openings,
             Kind::Call => &mut self.calls,
             Kind::Question => &mut self.questions,
+            Kind::AsWe => &mut self.as_we,
+            Kind::ToYou => &mut self.to_you,
+            Kind::Asking => &mut self.asking,
+            Kind::Counting => &mut self.counting,
+            Kind::AskingAndCounting => &mut self.asking_and_counting,
+            Kind::Addressing => &mut self.addressing,
         };
-        deck.next(names, rng, &fits).or_else(|| self.general.next(names, rng, &fits))
+        let sentence = deck.next(names, rng, &fits).or_else(|| self.general.next(names, rng, &fits));
+        sentence.or_else(|| self.short.next(names, rng, &fits))
     }
 }
 

@@ -23,7 +23,7 @@ const SECTION_WORDS: usize = 10;
 
 /// Writes a text in the shape of the prompt's format.
 pub(super) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
-    let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
+    let wishes = Wishes::of(prompt, rng);
     let words = wishes.aim(prompt.words.min(super::WORDS_MAX));
     let planned = match prompt.outline.is_empty() {
         true => Prompt { outline: plan(prompt, words, &wishes).to_string(), ..prompt.clone() },
@@ -36,7 +36,7 @@ pub(super) fn write(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> String {
 
 /// Plans a text, as JSON.
 pub(super) fn outline(prompt: &Prompt, rng: &mut Rng) -> Value {
-    let wishes = Wishes::of(&prompt.lessons, &prompt.fixes, rng);
+    let wishes = Wishes::of(prompt, rng);
     plan(prompt, wishes.aim(prompt.words), &wishes)
 }
 
@@ -50,7 +50,7 @@ pub(super) fn write_planned(prompt: &Prompt, now_ms: u64, rng: &mut Rng) -> Stri
 /// What a draft does not say yet, of about so many words; `named` are words that it must hold. Empty where nothing
 /// is left.
 pub(super) fn paragraph(prompt: &Prompt, words: usize, named: &[String], now_ms: u64, rng: &mut Rng) -> String {
-    let wishes = Wishes::of(&prompt.lessons, &[], rng);
+    let wishes = Wishes::of(&prompt.without_fixes(), rng);
     let prompt = Prompt { keywords: named.to_vec(), ..prompt.clone() };
     let mut notes = Notes::new(&prompt, words, now_ms, &wishes);
     notes.reads(&prompt.draft);

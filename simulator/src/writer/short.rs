@@ -14,12 +14,14 @@ const AD_BODY_CHARS: usize = 125;
 
 /// A hook, short paragraphs, a question, hashtags.
 pub(super) fn linkedin(desk: &mut Desk) -> String {
-    let question_first = desk.wanted_question();
-    let hook = question_first.unwrap_or_else(|| desk.own(Kind::Opening, 200));
+    let hook = desk.opening(200);
     let tags = hashtags(&desk.names, &desk.keywords);
     let question = desk.own(Kind::Question, 120);
     let call = desk.closing_call();
-    let mut left = desk.words.min(POST_WORDS).saturating_sub(shape::words(&hook) + shape::words(&question) + 4);
+    let list = desk.list();
+    let spent = [Some(&hook), Some(&question), call.as_ref(), list.as_ref()];
+    let spent = spent.into_iter().flatten().map(|part| shape::words(part)).sum::<usize>() + 4;
+    let mut left = desk.words.min(POST_WORDS).saturating_sub(spent);
     let mut blocks = vec![hook];
     while left > 12 || blocks.len() < 2 {
         let paragraph = desk.paragraph(left.min(38), &[]);
@@ -31,6 +33,7 @@ pub(super) fn linkedin(desk: &mut Desk) -> String {
         }
         blocks.push(paragraph);
     }
+    blocks.extend(list);
     blocks.extend(call);
     blocks.extend([question, tags]);
     blocks.join("\n\n")
@@ -65,8 +68,7 @@ pub(super) fn thread(desk: &mut Desk) -> String {
 }
 
 fn opening_post(desk: &mut Desk) -> String {
-    let question = desk.wanted_question();
-    let opening = question.unwrap_or_else(|| desk.own(Kind::Opening, 240));
+    let opening = desk.opening(240);
     clip(&opening, 240)
 }
 

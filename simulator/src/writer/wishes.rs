@@ -1,132 +1,109 @@
-//! What the prompt's lessons ask for, as far as it can be checked by a machine. The writer follows
-//! each with a probability of 0.9, as a good model would. Understands plain English only; a lesson
-//! that it does not understand has no effect.
+//! What the prompt's lessons, house rules and fixes ask for, as far as the writer follows them: each with a
+//! probability, as a model would. What a sentence asks for is read in `reading`; a lesson that is not understood
+//! has no effect.
 
 use rand::RngExt;
 
+use super::phrases::capitalised;
+use crate::prompt::Prompt;
+use crate::reading::{self, Bound, Mark, Opening, Person, Wish, find_word};
 use crate::seed::Rng;
+use crate::shape;
 
-const FOLLOWED: f64 = 0.9;
-const NEGATIVE: [&str; 15] = [
-    "never",
-    "don't",
-    "don’t",
-    "do not",
-    "avoid",
-    "no ",
-    "not ",
-    "without",
-    "stop ",
-    "banned",
-    "ban ",
-    "forbidden",
-    "refrain",
-    "leave out",
-    "remove",
-];
-const AT_MOST: [&str; 16] = [
-    "at most",
-    "no more than",
-    "not more than",
-    "under",
-    "fewer than",
-    "less than",
-    "max",
-    "below",
-    "up to",
-    "or fewer",
-    "or less",
-    "within",
-    "limit",
-    "keep it to",
-    "stay",
-    "exceed",
-];
-const AT_LEAST: [&str; 5] = ["at least", "more than", "minimum", "or more", "over"];
-const SHORTER: [&str; 7] = ["shorter", "shorten", "too long", "concise", "more brief", "be brief", "cut the length"];
-const LONGER: [&str; 4] = ["longer", "too short", "more detail", "go deeper"];
-const MENTION: [&str; 10] = [
-    "must mention",
-    "mention",
-    "must include",
-    "include",
-    "refer to",
-    "use the word",
-    "use the phrase",
-    "use the term",
-    "must name",
-    "say",
-];
-const BAN: [&str; 12] = [
-    "banned words",
-    "banned word",
-    "banned phrase",
-    "the word",
-    "the words",
-    "the phrase",
-    "the term",
-    "use",
-    "using",
-    "say",
-    "saying",
-    "avoid",
-];
-
-/// The wishes that this text follows.
+/// The wishes that this text follows. `None` where it may do as it likes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wishes {
     /// Words and phrases that must not occur, in lower case.
     pub(super) banned: Vec<String>,
     /// Words and phrases that must occur.
     pub(super) mentions: Vec<String>,
-    pub(super) no_exclamation: bool,
+    /// Words to use, each with the one whose place it takes, in lower case.
+    pub(super) prefers: Vec<(String, String)>,
+    /// Marks that must occur, or must not.
+    pub(super) marks: Vec<(Mark, bool)>,
     pub(super) max_words: Option<usize>,
     pub(super) min_words: Option<usize>,
     pub(super) shorter: bool,
     pub(super) longer: bool,
     pub(super) call_to_action: Option<bool>,
-    pub(super) question: bool,
+    /// How the text opens.
+    pub(super) question: Option<bool>,
+    pub(super) figure: Option<bool>,
+    pub(super) address: Option<bool>,
+    /// Whether it speaks as we, and to you.
+    pub(super) we: Option<bool>,
+    pub(super) you: Option<bool>,
+    /// Words of a sentence on average.
+    pub(super) sentences: Option<(Bound, usize)>,
+    /// Headings below the title.
+    pub(super) max_headings: Option<usize>,
+    pub(super) min_headings: Option<usize>,
+    pub(super) lists: Option<bool>,
 }
 
 impl Wishes {
-    /// Reads the lessons and the review's fixes, and forgets one in ten. A fix's lengths are left out:
-    /// it tells of the draft's, and the writer aims at the target anyway.
-    pub(super) fn of(lessons: &[String], fixes: &[String], rng: &mut Rng) -> Self {
+    /// Reads the lessons, the house rules and the fixes, and forgets some. Who is told twice, in a lesson and in a
+    /// house rule, forgets less.
+    pub(super) fn of(prompt: &Prompt, rng: &mut Rng) -> Self {
+        let follow = prompt.behaviour.follow;
+        let mut followed = |texts: &[String]| -> Vec<Wish> {
+            let heeded = texts.iter().filter(|_| rng.random_bool(follow));
+            heeded.flat_map(|text| reading::read(text)).collect()
+        };
         let mut wishes = Self::default();
-        lessons.iter().filter(|_| rng.random_bool(FOLLOWED)).for_each(|lesson| wishes.read(lesson));
-        let mut mended = Self::default();
-        fixes.iter().filter(|_| rng.random_bool(FOLLOWED)).for_each(|fix| mended.read(fix));
-        wishes.banned.append(&mut mended.banned);
-        wishes.mentions.append(&mut mended.mentions);
-        wishes.no_exclamation |= mended.no_exclamation;
-        wishes.call_to_action = wishes.call_to_action.or(mended.call_to_action);
+        followed(&prompt.lessons).into_iter().for_each(|wish| wishes.add(wish));
+        followed(&prompt.house_rules).into_iter().for_each(|wish| wishes.add(wish));
+        // A fix's lengths are left out: it tells of the draft's, and the writer aims at the target anyway.
+        let is_mendable = |wish: &Wish| {
+            matches!(wish, Wish::Ban(_) | Wish::Mention(_) | Wish::Prefer { .. } | Wish::Mark(..) | Wish::Call(_))
+        };
+        followed(&prompt.fixes).into_iter().filter(is_mendable).for_each(|wish| wishes.add(wish));
         wishes
     }
 
-    fn read(&mut self, lesson: &str) {
-        let lower = lesson.to_lowercase();
-        let has = |phrases: &[&str]| phrases.iter().any(|phrase| lower.contains(phrase));
-        let negative = has(&NEGATIVE);
-        if lower.contains("exclamation") {
-            self.no_exclamation |= negative;
-        } else if lower.contains("call to action") || lower.contains("call-to-action") || lower.contains("cta") {
-            self.call_to_action = Some(!negative);
-        } else if let Some(count) = word_count(&lower) {
-            match (has(&AT_MOST), has(&AT_LEAST)) {
-                (false, true) => self.min_words = self.min_words.max(Some(count)),
-                _ => self.max_words = Some(self.max_words.map_or(count, |max| max.min(count))),
+    /// A later wish outweighs an earlier one of the same kind.
+    fn add(&mut self, wish: Wish) {
+        match wish {
+            Wish::Ban(word) => self.banned.push(word),
+            Wish::Mention(word) => self.mentions.push(word),
+            Wish::Prefer { term, over } => self.prefers.push((term, over)),
+            Wish::Length(Bound::AtMost, words) => {
+                self.max_words = Some(self.max_words.map_or(words, |max| max.min(words)));
             }
-        } else if has(&SHORTER) {
-            self.shorter = true;
-        } else if has(&LONGER) {
-            self.longer = true;
-        } else if lower.contains("question") && !negative {
-            self.question = true;
-        } else if negative {
-            self.banned.extend(named(lesson, &BAN).iter().map(|word| word.to_lowercase()));
-        } else if has(&MENTION) {
-            self.mentions.extend(named(lesson, &MENTION));
+            Wish::Length(Bound::AtLeast, words) => self.min_words = self.min_words.max(Some(words)),
+            Wish::Shorter => self.shorter = true,
+            Wish::Longer => self.longer = true,
+            Wish::Opening(Opening::Question, wanted) => self.question = Some(wanted),
+            Wish::Opening(Opening::Figure, wanted) => self.figure = Some(wanted),
+            Wish::Opening(Opening::Address, wanted) => self.address = Some(wanted),
+            // The formats say who is greeted.
+            Wish::Opening(Opening::Greeting, _) => {}
+            Wish::Call(wanted) => self.call_to_action = Some(wanted),
+            Wish::Mark(mark, wanted) => {
+                self.marks.retain(|(known, _)| *known != mark);
+                self.marks.push((mark, wanted));
+            }
+            Wish::Person(Person::First, wanted) => self.we = Some(wanted),
+            Wish::Person(Person::Second, wanted) => self.you = Some(wanted),
+            Wish::Sentences(bound, words) => self.sentences = Some((bound, words)),
+            Wish::Headings(Bound::AtMost, count) => self.max_headings = Some(count),
+            Wish::Headings(Bound::AtLeast, count) => self.min_headings = Some(count),
+            Wish::Lists(wanted) => self.lists = Some(wanted),
         }
+    }
+
+    /// Whether a mark must occur, or must not.
+    pub(super) fn mark(&self, mark: Mark) -> Option<bool> {
+        self.marks.iter().find(|(known, _)| *known == mark).map(|(_, wanted)| *wanted)
+    }
+
+    /// Whether a sentence breaks a wish all by itself.
+    pub(super) fn mind(&self, sentence: &str) -> bool {
+        let exclaims = self.mark(Mark::Exclamation) == Some(false) && sentence.contains('!');
+        let says_we = self.we == Some(false) && speaks_as_we(sentence);
+        let says_you = self.you == Some(false) && speaks_to_you(sentence);
+        let is_long = matches!(self.sentences, Some((Bound::AtMost, most)) if shape::words(sentence) > most);
+        exclaims || says_we || says_you || is_long || self.forbid(sentence)
     }
 
     /// Whether a text holds a banned word.
@@ -147,82 +124,46 @@ impl Wishes {
 
     /// The text without what slipped through: a banned word in a title, an exclamation mark in a quotation.
     pub(super) fn enforce(&self, mut text: String) -> String {
-        if self.no_exclamation {
+        if self.mark(Mark::Exclamation) == Some(false) {
             text = text.replace('!', ".");
         }
+        for (term, over) in &self.prefers {
+            text = replaced(&text, over, term);
+        }
         for banned in &self.banned {
-            while let Some(at) = find_word(&text.to_lowercase(), banned).filter(|at| text.is_char_boundary(*at)) {
-                let end = text.ceil_char_boundary(at + banned.len());
-                let end = end + usize::from(text[end..].starts_with(' '));
-                text.replace_range(at..end, "");
-            }
+            text = replaced(&text, banned, "");
         }
         text
     }
 }
 
-/// The number in "… 120 words …" or "120-word".
-fn word_count(lower: &str) -> Option<usize> {
-    let at = lower.find(" word").or_else(|| lower.find("-word"))?;
-    let digits: String = lower[..at].chars().rev().take_while(char::is_ascii_digit).collect();
-    digits.chars().rev().collect::<String>().parse().ok()
-}
-
-/// What a lesson names: in quotation marks if it uses any, else what follows one of the phrases.
-fn named(lesson: &str, phrases: &[&str]) -> Vec<String> {
-    let quoted = quoted(lesson);
-    if !quoted.is_empty() {
-        return quoted;
-    }
-    let lower = lesson.to_lowercase();
-    let behind = phrases.iter().filter_map(|phrase| find_word(&lower, phrase).map(|at| at + phrase.len())).max();
-    let Some(rest) = behind.and_then(|at| lesson.get(at..)) else { return Vec::new() };
-    let rest = rest.trim_start_matches([':', ' ']);
-    let clause = rest.split(['.', ';', '!', '(']).next().unwrap_or_default();
-    let names = clause.split(',').flat_map(|part| part.split(" or ")).map(bare);
-    names.filter(|name| !name.is_empty() && name.split(' ').count() <= 4).collect()
-}
-
-fn bare(name: &str) -> String {
-    let name = name.trim().trim_matches(['"', '“', '”']);
-    let articles = ["the word ", "the phrase ", "the term ", "words like ", "the ", "our ", "a ", "an ", "and "];
-    articles.iter().fold(name, |name, article| name.strip_prefix(article).unwrap_or(name)).to_owned()
-}
-
-fn quoted(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
+/// The text with another word in place of one; without it, and the blank behind it, where the other is empty.
+pub(super) fn replaced(text: &str, word: &str, other: &str) -> String {
+    let mut done = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((at, open)) = rest.char_indices().find(|(at, c)| opens_quote(rest, *at, *c)) {
-        let close = match open {
-            '“' => '”',
-            '‘' => '’',
-            '«' => '»',
-            same => same,
-        };
-        let behind = &rest[at + open.len_utf8()..];
-        let Some((inside, after)) = behind.split_once(close) else { break };
-        if !inside.trim().is_empty() {
-            found.push(inside.trim().trim_end_matches(['.', ',']).to_owned());
-        }
-        rest = after;
+    while let Some(at) = find_word(&rest.to_lowercase(), word).filter(|at| rest.is_char_boundary(*at)) {
+        let end = rest.ceil_char_boundary(at + word.len());
+        let end = end + usize::from(other.is_empty() && rest[end..].starts_with(' '));
+        let starts_large = rest[at..].starts_with(char::is_uppercase);
+        done.push_str(&rest[..at]);
+        done.push_str(&if starts_large { capitalised(other) } else { other.to_owned() });
+        rest = &rest[end..];
     }
-    found
+    done + rest
 }
 
-/// An apostrophe opens a quotation only at the start of a word.
-fn opens_quote(text: &str, at: usize, c: char) -> bool {
-    let starts_word = !text[..at].ends_with(char::is_alphanumeric);
-    matches!(c, '"' | '“' | '«') || (matches!(c, '\'' | '‘' | '`') && starts_word)
+/// Whether somebody speaks of themselves.
+pub(super) fn speaks_as_we(text: &str) -> bool {
+    holds_one_of(text, &["we", "our", "us", "ours"])
 }
 
-/// Where a word or phrase stands as a whole in a text.
-fn find_word(text: &str, word: &str) -> Option<usize> {
-    let stands_alone = |at: &usize| {
-        let before = text[..*at].chars().next_back().is_some_and(char::is_alphanumeric);
-        let after = text[at + word.len()..].chars().next().is_some_and(char::is_alphanumeric);
-        !before && !after
-    };
-    if word.is_empty() { None } else { text.match_indices(word).map(|(at, _)| at).find(stands_alone) }
+/// Whether the reader is spoken to.
+pub(super) fn speaks_to_you(text: &str) -> bool {
+    holds_one_of(text, &["you", "your", "yours", "yourself"])
+}
+
+fn holds_one_of(text: &str, words: &[&str]) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| words.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
 /// Whether a text holds a word or phrase, whatever the case.
@@ -233,12 +174,16 @@ pub(super) fn mentions(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::behaviour::Behaviour;
     use crate::seed;
 
+    fn following(follow: f64) -> Behaviour {
+        Behaviour { follow, ..Behaviour::default() }
+    }
+
     fn read(lesson: &str) -> Wishes {
-        let mut wishes = Wishes::default();
-        wishes.read(lesson);
-        wishes
+        let prompt = Prompt { lessons: vec![lesson.to_owned()], behaviour: following(1.0), ..Prompt::default() };
+        Wishes::of(&prompt, &mut seed::rng(1, &[]))
     }
 
     #[test]
@@ -267,38 +212,69 @@ mod tests {
 
     #[test]
     fn lengths_marks_and_calls_to_action_are_understood() {
+        let exclaims = |lesson| read(lesson).mark(Mark::Exclamation);
         assert_eq!(read("Keep it under 120 words.").max_words, Some(120));
         assert_eq!(read("No more than 90 words").max_words, Some(90));
         assert_eq!(read("At least 300 words, please").min_words, Some(300));
         assert!(read("Make it shorter.").shorter);
-        assert!(read("No exclamation marks").no_exclamation);
-        assert!(!read("Use exclamation marks").no_exclamation);
+        assert_eq!(exclaims("No exclamation marks"), Some(false));
+        assert_eq!(exclaims("Use exclamation marks"), Some(true));
         assert_eq!(read("End with a clear call to action").call_to_action, Some(true));
         assert_eq!(read("No call to action, please").call_to_action, Some(false));
-        assert!(read("Open with a question").question);
+        assert_eq!(read("Open with a question").question, Some(true));
         assert_eq!(read("Be kinder to the reader"), Wishes::default());
     }
 
-    #[test]
-    fn nine_lessons_in_ten_are_followed() {
+    /// How many of 1,000 texts heed it.
+    fn heeded(prompt: &Prompt) -> usize {
         let mut rng = seed::rng(3, &[]);
-        let lessons = ["No exclamation marks".to_owned()];
-        let followed = (0..1_000).filter(|_| Wishes::of(&lessons, &[], &mut rng).no_exclamation).count();
-        assert!((860..940).contains(&followed), "{followed}");
+        (0..1_000).filter(|_| Wishes::of(prompt, &mut rng).mark(Mark::Exclamation) == Some(false)).count()
+    }
+
+    #[test]
+    fn nine_lessons_in_ten_are_followed_or_as_many_as_is_set() {
+        let told = vec!["No exclamation marks".to_owned()];
+        let lesson = Prompt { lessons: told.clone(), ..Prompt::default() };
+        assert!((860..940).contains(&heeded(&lesson)), "{}", heeded(&lesson));
+        let lesson = Prompt { behaviour: following(0.6), ..lesson };
+        assert!((550..650).contains(&heeded(&lesson)), "{}", heeded(&lesson));
+        assert_eq!(heeded(&Prompt { behaviour: following(0.0), ..lesson.clone() }), 0);
+        let twice = Prompt { house_rules: told.clone(), ..lesson };
+        assert!((800..880).contains(&heeded(&twice)), "{}", heeded(&twice));
+        let alone = Prompt { house_rules: told, ..Prompt::default() };
+        assert!((860..940).contains(&heeded(&alone)), "{}", heeded(&alone));
     }
 
     #[test]
     fn fixes_are_followed_but_their_lengths_are_not() {
         let fixes = ["Remove the word \"synergy\".", "The text has 90 words and the target is 300: expand it."];
-        let wishes = Wishes::of(&[], &fixes.map(str::to_owned), &mut seed::rng(1, &[]));
+        let prompt = Prompt { fixes: fixes.map(str::to_owned).to_vec(), ..Prompt::default() };
+        let wishes = Wishes::of(&prompt, &mut seed::rng(1, &[]));
         assert_eq!((wishes.banned.as_slice(), wishes.max_words), (&["synergy".to_owned()][..], None));
     }
 
     #[test]
     fn what_slipped_through_is_taken_out() {
-        let wishes = Wishes { banned: vec!["deep dive".into()], no_exclamation: true, ..Wishes::default() };
+        let wishes = Wishes {
+            banned: vec!["deep dive".into()],
+            marks: vec![(Mark::Exclamation, false)],
+            prefers: vec![("customers".into(), "clients".into())],
+            ..Wishes::default()
+        };
         assert_eq!(wishes.enforce("A Deep Dive into it! deep dives stay".into()), "A into it. deep dives stay");
+        assert_eq!(wishes.enforce("Clients call. Our clients ask.".into()), "Customers call. Our customers ask.");
         assert!(wishes.forbid("a DEEP dive") && !wishes.forbid("a deep diver"));
+        let same = Wishes { prefers: vec![("an AND".into(), "and".into())], ..Wishes::default() };
+        assert_eq!(same.enforce("and and".into()), "an AND an AND");
+    }
+
+    #[test]
+    fn sentences_are_minded_that_break_a_wish() {
+        let minds = |lesson: &str, sentence: &str| read(lesson).mind(sentence);
+        assert!(minds("Do not speak as \"we\" or \"I\".", "In our view it works."));
+        assert!(minds("Do not speak to the reader as \"you\".", "Look at your plan."));
+        assert!(minds("Write short sentences: 4 words on average at most.", "This one has five words."));
+        assert!(!minds("Speak as \"we\".", "In our view it works.") && !minds("-", "Look at your plan!"));
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl Notes {
 
     /// A question to the reader, where lessons want one.
     pub(super) fn wanted_question(&mut self) -> Option<String> {
-        let wanted = std::mem::take(&mut self.wishes.question);
+        let wanted = self.wishes.question.take() == Some(true);
         wanted.then(|| self.names.fill("What would you like to know about {s}?"))
     }
 
