@@ -1,8 +1,13 @@
 //! Bad answers of models in a whole worker. Whatever stage gets them, once or every time, no part
 //! of them is in the text that a client reads, and the degradations are named.
 
+use chrono::Utc;
+use copydesk_common::store;
+use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
+use copydesk_learning::log::Action;
 use copydesk_simulator::{Fault, FaultKind, Finish, Stage};
+use copydesk_worker::feedback;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -191,5 +196,17 @@ impl System {
             "human_approved": false, "human_feedback": LESSON });
         let judged = self.submit("/api/feedback", &verdict).await;
         assert_eq!(self.ended(judged).await["status"], "succeeded");
+        // It counts as it stands: pinned, with one text behind it.
+        let rule = json!({ "rule": { "kind": "note", "text": LESSON, "wanted": true }, "from": "comment" });
+        let business_id = BusinessId::parse(BUSINESS).unwrap();
+        sqlx::query("update feedback set human_approved = true, distilled = $1")
+            .bind(json!({ "by": "rules/v1", "rules": [rule] }))
+            .execute(self.store.pool())
+            .await
+            .unwrap();
+        feedback::rebuild(&self.store, &business_id).await.unwrap();
+        let known = store::learning::lessons(&self.store, &business_id).await.unwrap();
+        let id = known[0].known.lesson.lesson_id;
+        store::learning::change(&self.store, &business_id, id, &[Action::Pin], Utc::now()).await.unwrap();
     }
 }
