@@ -303,7 +303,7 @@ impl std::fmt::Display for Rule {
 pub struct Distilled {
     /// The rules, each once.
     pub rules: Vec<Observed>,
-    /// What read it: `rules/v1`, or the model's name behind the version.
+    /// What read it: `rules/v2`, or the model's name behind the version.
     pub by: String,
 }
 
@@ -323,6 +323,8 @@ named_enum! {
         Comment = "comment",
         /// In what the person changed.
         Edit = "edit",
+        /// In what the person changed, where the change may be an accident or have another reason.
+        Trace = "trace",
     }
 }
 

@@ -3,21 +3,22 @@
 //!
 //! - A lesson is what one slot (`term:leverage`, `length`) is asked to be (`avoid`, `at_most`). Its id follows from both.
 //! - The last word of each person counts: who asks for the opposite takes back what they asked for before.
-//! - It counts (`active`) by support from two texts, and from two people where the business had several by then. Where
-//!   all who stood behind an active lesson now ask for the opposite, the opposite takes its place at once.
+//! - It counts (`active`) by support from two texts, and from two people where the business had several by then. What
+//!   only changes are a trace of needs three texts, and takes back nothing that a person said plainly. Where all who stood behind an active lesson now ask for the opposite, the opposite takes its place at once.
 //! - It ends (`retired`) where nobody stands behind it any more, or where the lower bound of its [`posterior`] falls
 //!   under [`LEAST`]. Support fades with a half-life of [`HALF_LIFE_DAYS`].
 //! - Where as many people ask for the opposite, with support from two texts each, both are `conflicted`.
 //! - One person against several moves nothing: they are named as a dissenter.
 //! - Pinned and retired by hand goes before all of it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::id::{FeedbackId, GenerationId};
-use copydesk_domain::lesson::{Lesson, LessonId, LessonStatus, Rule};
+use copydesk_domain::lesson::{Lesson, LessonId, LessonStatus, Rule, Signal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use statrs::distribution::{Beta, ContinuousCDF};
@@ -34,6 +35,8 @@ pub const LEAST: f64 = 0.4;
 const BELOW: f64 = 0.2;
 /// Texts that must ask for a lesson, and people, where there are several.
 const ENOUGH: usize = 2;
+/// Texts where all that speaks for it are traces in what people changed.
+const ENOUGH_TRACES: usize = 3;
 /// What an approved text that followed the lesson adds to its support, and what all of them add at most. A text's
 /// approval has many reasons: it speaks for a lesson less than a person who asks for it.
 const HELPFUL: (f64, f64) = (0.25, 2.0);
@@ -72,6 +75,9 @@ impl Known {
 }
 
 const FADED: &str = "Nobody has asked for it for a long time.";
+const TAKEN_BACK: &str = "Those who asked for it now ask for the opposite.";
+const AS_MANY_ASK: &str = "As many people ask for the opposite: pin one, or retire one.";
+const MORE_ASK: &str = "More people ask for the opposite.";
 
 /// The lower bound of how likely a lesson is right, 0 to 1: the 20% quantile of a Beta distribution, from a uniform
 /// prior.
@@ -110,8 +116,50 @@ pub fn lessons(business_id: &BusinessId, log: &Log) -> Vec<Known> {
         let debate = Debate { slot: &slot, said: &said, verdicts: &verdicts, first_seen: &first_seen, as_of };
         known.extend(debate.settled(business_id).into_iter().map(|known| (known.lesson.lesson_id, known)));
     }
-    by_hand(&mut known, log);
+    let bounds = bounds(&known, &verdicts);
+    known.extend(bounds.into_iter().map(|known| (known.lesson.lesson_id, known)));
+    by_hand(&mut known, log, as_of);
     known.into_values().collect()
+}
+
+/// Active lessons that no text can follow together, a most that is less than a least, as they are then. One person's
+/// last word counts, of several people that of most, and neither where as many stand behind both.
+fn bounds(known: &BTreeMap<LessonId, Known>, verdicts: &[&Entry]) -> Vec<Known> {
+    let is_bound = |known: &&Known| {
+        let rule = &known.lesson.rule;
+        known.lesson.status == LessonStatus::Active
+            && matches!(rule, Rule::Length { .. } | Rule::Headings { .. } | Rule::Reading { .. })
+    };
+    let active: Vec<&Known> = known.values().filter(is_bound).collect();
+    let ended = active.iter().filter_map(|known| {
+        let mine = &known.lesson;
+        let meets = |other: &&Lesson| {
+            let formats = [mine.content_type, other.content_type];
+            mine.rule.excludes(&other.rule) && (formats.contains(&None) || formats[0] == formats[1])
+        };
+        let rivals: Vec<&Lesson> = active.iter().map(|other| &other.lesson).filter(meets).collect();
+        let (status, reason) = rivals.iter().find_map(|rival| outvoted(mine, rival, verdicts))?;
+        let conflicts_with = rivals.iter().map(|rival| rival.lesson_id).collect();
+        let lesson = Lesson { status, reason: reason.to_owned(), conflicts_with, ..mine.clone() };
+        Some(Known { lesson, ..(*known).clone() })
+    });
+    ended.collect()
+}
+
+/// What a lesson becomes beside one that excludes it; `None` where it stands.
+fn outvoted(mine: &Lesson, rival: &Lesson, verdicts: &[&Entry]) -> Option<(LessonStatus, &'static str)> {
+    let raters = |lesson: &Lesson| -> BTreeSet<&str> {
+        let behind = verdicts.iter().filter(|entry| lesson.evidence.contains(&entry.feedback_id));
+        behind.map(|entry| entry.rater.as_str()).collect()
+    };
+    let (ours, theirs) = (raters(mine), raters(rival));
+    let is_later = (rival.last_supported_at, rival.lesson_id) > (mine.last_supported_at, mine.lesson_id);
+    match ours.len().cmp(&theirs.len()) {
+        Ordering::Less => Some((LessonStatus::Retired, MORE_ASK)),
+        Ordering::Equal if ours != theirs => Some((LessonStatus::Conflicted, AS_MANY_ASK)),
+        Ordering::Equal if is_later => Some((LessonStatus::Retired, TAKEN_BACK)),
+        _ => None,
+    }
 }
 
 /// A rule that was asked for in a verdict.
@@ -120,6 +168,7 @@ struct Said<'a> {
     entry: &'a Entry,
     rule: &'a Rule,
     stance: &'static str,
+    is_trace: bool,
 }
 
 /// What was asked for, by slot, in the order of the verdicts.
@@ -138,8 +187,14 @@ fn said<'a>(verdicts: &[&'a Entry]) -> BTreeMap<String, Vec<Said<'a>>> {
             }
             let slot = if rule.is_checkable() { slot(rule, entry.content_type) } else { notes.slot(rule) };
             // What contradicts itself within a verdict says nothing: the first of it stands.
-            if slots.insert(slot.clone()) {
-                said.entry(slot).or_default().push(Said { entry, rule, stance: rule.stance() });
+            let mut before = entry.distilled.rules.iter().take_while(|before| !std::ptr::eq(*before, observed));
+            if !before.any(|before| before.rule.excludes(rule)) && slots.insert(slot.clone()) {
+                said.entry(slot).or_default().push(Said {
+                    entry,
+                    rule,
+                    stance: rule.stance(),
+                    is_trace: observed.from == Signal::Trace,
+                });
             }
         }
     }
@@ -206,8 +261,25 @@ impl<'a> Side<'a> {
 
     /// Whether as much speaks for it as a lesson needs, but for the number of people.
     fn is_supported(&self) -> bool {
-        self.texts().len() >= ENOUGH
+        is_enough(self.holds.iter().copied())
     }
+
+    /// What tells what the lesson says: the last that was said plainly of what stands, or of all where nothing does.
+    fn voices(&self) -> Vec<&'a Said<'a>> {
+        let voices = if self.holds.is_empty() { &self.all } else { &self.holds };
+        let is_trace = voices.iter().all(|said| said.is_trace);
+        voices.iter().copied().filter(|said| said.is_trace == is_trace).collect()
+    }
+}
+
+/// Whether it was said of enough texts.
+fn is_enough<'a>(said: impl Iterator<Item = &'a Said<'a>>) -> bool {
+    let (mut texts, mut least) = (BTreeSet::new(), ENOUGH_TRACES);
+    for said in said {
+        texts.insert(said.entry.generation_id);
+        least = if said.is_trace { least } else { ENOUGH };
+    }
+    texts.len() >= least
 }
 
 /// The last word of one person on one kind of text.
@@ -232,6 +304,9 @@ impl<'a> Debate<'a> {
         for said in self.said {
             let word = words.entry((&said.entry.rater, said.entry.content_type));
             let word = word.or_insert_with(|| Word { stance: said.stance, said: Vec::new() });
+            if word.stance != said.stance && said.is_trace && word.said.iter().any(|said| !said.is_trace) {
+                continue;
+            }
             if word.stance != said.stance {
                 *word = Word { stance: said.stance, said: Vec::new() };
             }
@@ -257,9 +332,9 @@ impl<'a> Debate<'a> {
     fn is_agreed(&self, words: &BTreeMap<(&str, Format), Word<'_>>, last: &Said<'_>) -> bool {
         let behind = words.iter().filter(|(_, word)| word.stance == last.stance);
         let raters: BTreeSet<&str> = behind.clone().map(|((rater, _), _)| *rater).collect();
-        let texts = behind.flat_map(|(_, word)| word.said.iter().map(|said| said.entry.generation_id));
+        let said = behind.flat_map(|(_, word)| word.said.iter().copied());
         let judges = self.first_seen.values().filter(|first| **first <= last.entry.at).count();
-        texts.collect::<BTreeSet<_>>().len() >= ENOUGH && (judges < ENOUGH || raters.len() >= ENOUGH)
+        is_enough(said) && (judges < ENOUGH || raters.len() >= ENOUGH)
     }
 
     fn lesson(&self, business_id: &BusinessId, sides: &[Side<'a>], at: usize) -> Known {
@@ -268,8 +343,7 @@ impl<'a> Debate<'a> {
         let others = sides.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, other)| other.within(&formats));
         let others: Vec<Side<'a>> = others.collect();
         let lesson_id = id(business_id, self.slot, side.stance);
-        // What a rule says and whom it holds for is read from what stands; where nothing does, from what was said.
-        let voices = if side.holds.is_empty() { &side.all } else { &side.holds };
+        let voices = side.voices();
         let rule = voices.last().map_or_else(|| self.said[0].rule.clone(), |said| said.rule.clone());
         let raters = side.raters();
         let against: Vec<&Said<'_>> = others.iter().flat_map(|other| other.holds.iter().copied()).collect();
@@ -341,12 +415,12 @@ impl<'a> Debate<'a> {
 fn status(side: &Side<'_>, others: &[Side<'_>], confidence: f64) -> (LessonStatus, String) {
     let raters = side.raters().len();
     if side.holds.is_empty() {
-        return (LessonStatus::Retired, "Those who asked for it now ask for the opposite.".to_owned());
+        return (LessonStatus::Retired, TAKEN_BACK.to_owned());
     }
     let rival =
         others.iter().find(|other| other.is_supported() && side.is_supported() && other.raters().len() == raters);
     if rival.is_some() {
-        return (LessonStatus::Conflicted, "As many people ask for the opposite: pin one, or retire one.".to_owned());
+        return (LessonStatus::Conflicted, AS_MANY_ASK.to_owned());
     }
     if let Some(stronger) = others.iter().find(|other| other.is_activated && other.raters().len() > raters) {
         let reason = format!("{} people ask for the opposite.", stronger.raters().len());
@@ -356,6 +430,8 @@ fn status(side: &Side<'_>, others: &[Side<'_>], confidence: f64) -> (LessonStatu
     if !side.is_activated {
         let reason = if side.is_supported() {
             "It waits for a second person: one alone asks for it."
+        } else if side.holds.iter().all(|said| said.is_trace) {
+            "It waits for a third text: what people change may have other reasons."
         } else {
             "It waits for a second text of which somebody says so."
         };
@@ -376,16 +452,23 @@ fn status(side: &Side<'_>, others: &[Side<'_>], confidence: f64) -> (LessonStatu
     (LessonStatus::Active, reason)
 }
 
-/// What was changed by hand: the last word on whether a lesson counts, and the last one on what it says.
-fn by_hand(known: &mut BTreeMap<LessonId, Known>, log: &Log) {
+/// What was changed by hand: the last word on whether a lesson counts, and the last one on what it says. A lesson that
+/// was pinned is there also where nobody asks for it any more.
+fn by_hand(known: &mut BTreeMap<LessonId, Known>, log: &Log, as_of: DateTime<Utc>) {
     let derived: BTreeMap<LessonId, (LessonStatus, String)> =
         known.iter().map(|(id, known)| (*id, (known.lesson.status, known.lesson.reason.clone()))).collect();
     for change in &log.changes {
+        if let Action::Pin { lesson: Some(pinned) } = &change.action {
+            known.entry(change.lesson_id).or_insert_with(|| unsupported(pinned, as_of));
+        }
         let Some(Known { lesson, .. }) = known.get_mut(&change.lesson_id) else { continue };
         match &change.action {
-            Action::Pin => (lesson.status, lesson.reason) = (LessonStatus::Pinned, "Pinned by hand.".to_owned()),
+            Action::Pin { .. } => (lesson.status, lesson.reason) = (LessonStatus::Pinned, "Pinned by hand.".to_owned()),
             Action::Retire => (lesson.status, lesson.reason) = (LessonStatus::Retired, "Retired by hand.".to_owned()),
-            Action::Release => (lesson.status, lesson.reason) = derived[&change.lesson_id].clone(),
+            Action::Release => {
+                let unasked = || (LessonStatus::Retired, "Nobody asks for it any more.".to_owned());
+                (lesson.status, lesson.reason) = derived.get(&change.lesson_id).cloned().unwrap_or_else(unasked);
+            }
             Action::Edit { text, rule } => {
                 lesson.rule = rule.clone().unwrap_or_else(|| Rule::Note { text: text.clone(), wanted: true });
                 lesson.category = lesson.rule.category();
@@ -394,6 +477,21 @@ fn by_hand(known: &mut BTreeMap<LessonId, Known>, log: &Log) {
             }
         }
     }
+}
+
+/// A lesson as it was when it was pinned, without those who asked for it.
+fn unsupported(pinned: &Lesson, as_of: DateTime<Utc>) -> Known {
+    let lesson = Lesson {
+        support: 0,
+        raters: 0,
+        harm: 0,
+        confidence: rounded(posterior(0.0, 0.0)),
+        evidence: Vec::new(),
+        conflicts_with: Vec::new(),
+        dissenters: Vec::new(),
+        ..pinned.clone()
+    };
+    Known { slot: pinned.rule.slot(), lesson, support: 0.0, harm: 0.0, as_of }
 }
 
 /// The one value that all have.

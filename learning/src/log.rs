@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use copydesk_domain::feedback::Effort;
 use copydesk_domain::format::Format;
 use copydesk_domain::id::{FeedbackId, GenerationId};
-use copydesk_domain::lesson::{Arm, Distilled, LessonId, Rule};
+use copydesk_domain::lesson::{Arm, Distilled, Lesson, LessonId, Rule};
 use serde::{Deserialize, Serialize};
 
 /// A business's log.
@@ -106,11 +106,15 @@ pub struct Change {
 }
 
 /// A change by hand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// It counts, whatever else is said.
-    Pin,
+    Pin {
+        /// The lesson as it was: it counts also where those who asked for it say something else now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lesson: Option<Box<Lesson>>,
+    },
     /// It counts by what people say, no longer by hand.
     Release,
     /// It does not count any more.

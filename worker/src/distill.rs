@@ -24,7 +24,7 @@ mod answer;
 use answer::Answer;
 
 /// What reads verdicts where no model does, as it is stored with what was read.
-pub(crate) const BY_RULES: &str = "rules/v1";
+pub(crate) const BY_RULES: &str = "rules/v2";
 /// Rules that are kept of one verdict: a person who asks for more asks for another writer.
 const MOST: usize = 20;
 /// The longest answer, in tokens.
@@ -59,17 +59,22 @@ pub(crate) fn by_rules(comment: &str, edited: Option<&str>, judged: &Judged) -> 
     let said = lesson::of_comment(comment, &text);
     let changed = edited.filter(|edited| is_edit(&judged.content, edited));
     let changed = changed.map(|edited| lesson::of_edit(&judged.content, edited, &judged.language)).unwrap_or_default();
-    let observed = |from| move |rule| Observed { rule, from };
+    let said_so = said.rules.into_iter().map(|rule| Observed { rule, from: Signal::Comment });
     // What was said goes before what can only be guessed from a change.
-    let rules =
-        said.rules.into_iter().map(observed(Signal::Comment)).chain(changed.into_iter().map(observed(Signal::Edit)));
-    let distilled = Distilled { rules: each_once(rules), by: BY_RULES.to_owned() };
+    let distilled = Distilled { rules: each_once(said_so.chain(changed)), by: BY_RULES.to_owned() };
     // The rules read English. A comment in another language is a model's to read, and no note as it stands.
     let is_silent = distilled.rules.is_empty() && said.unread.is_empty();
-    let is_foreign = is_silent && language::detected(comment).is_some_and(|language| language != "en");
+    let is_foreign = is_silent && is_foreign(comment, &judged.language);
     let foreign = || clip(&instruction::removed(comment), MAX_FOREIGN_CHARS).to_owned();
     let unread = if is_foreign { vec![foreign()] } else { said.unread };
     ByRules { distilled, unread, is_foreign }
+}
+
+/// Whether a comment may be in another language than English: as far as its words tell, or else by the text's.
+fn is_foreign(comment: &str, language: &str) -> bool {
+    // A word alone is praise more often than an order.
+    let is_said = comment.split_whitespace().nth(1).is_some();
+    language::detected(comment).map_or(is_said && !language::is_english(language), |detected| detected != "en")
 }
 
 /// Whether a text is another one's edit: it is about as long, and some of its words are left. What is none teaches

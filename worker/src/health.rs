@@ -37,6 +37,7 @@ pub(crate) async fn serve(
     let listener = tokio::net::TcpListener::bind(address).await?;
     let router = Router::new()
         .route("/metrics", get(metrics))
+        .route("/health", get(ready))
         .route("/health/live", get(|| async { Json(json!({ "status": "healthy" })) }))
         .route("/health/ready", get(ready))
         .with_state(Arc::new(Service { store, receiving, draining }));
@@ -47,7 +48,7 @@ async fn metrics() -> Result<String, StatusCode> {
     telemetry::metrics().map(|handle| handle.render()).ok_or(StatusCode::NOT_FOUND)
 }
 
-/// Ready if every queue can hand jobs to this worker, rows can be read, and the worker is not
+/// Ready, or healthy, if every queue can hand jobs to this worker, rows can be read, and the worker is not
 /// shutting down. While Postgres' breaker is open, it is not ready: it claims no jobs then.
 async fn ready(State(service): State<Arc<Service>>) -> (StatusCode, Json<serde_json::Value>) {
     let queue = service.receiving.can_receive();

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use copydesk_common::config::Config;
 use copydesk_common::store::Store;
+use copydesk_common::store::learning::undistilled;
 use copydesk_common::{clock, files, telemetry};
 use copydesk_domain::business::BusinessId;
 use copydesk_worker::feedback;
@@ -100,6 +101,8 @@ async fn rebuild(config: &Config, business: Option<BusinessId>) -> anyhow::Resul
     let store = Store::new(&config.postgres).context("POSTGRES_URI cannot be used")?;
     match business {
         Some(business) => {
+            let is_judged = undistilled::is_judged(&store, &business).await?;
+            anyhow::ensure!(is_judged, "nobody has judged a text of {business}: nothing can be rebuilt");
             let read = feedback::rebuild(&store, &business).await?;
             println!("{business}: rebuilt; {read} verdicts were read for the first time");
         }

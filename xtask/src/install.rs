@@ -1,4 +1,4 @@
-//! Installs Postgres, Redis and poppler with the system's package manager if they are missing. It prints the
+//! Installs Postgres, Redis, poppler and Chromium with the system's package manager if they are missing. It prints the
 //! commands first, and runs none that would ask for a password.
 
 use std::process::{Command, Stdio};
@@ -18,6 +18,8 @@ pub(crate) enum Package {
     Redis,
     /// Its program `pdftotext` reads PDFs.
     Poppler,
+    /// With the program that drives it in tests.
+    Chromium,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,7 @@ impl Package {
             Self::Postgres => "Postgres (14 or newer)",
             Self::Redis => "Redis",
             Self::Poppler => "pdftotext (poppler)",
+            Self::Chromium => "chromedriver (Chromium)",
         }
     }
 
@@ -57,6 +60,9 @@ impl Package {
             // The data is that of Chinese, Japanese and Korean fonts.
             (Self::Poppler, Manager::Apt | Manager::Dnf) => &["poppler-utils", "poppler-data"],
             (Self::Poppler, Manager::Brew) => &["poppler"],
+            (Self::Chromium, Manager::Apt) => &["chromium", "chromium-driver"],
+            (Self::Chromium, Manager::Dnf) => &["chromium", "chromedriver"],
+            (Self::Chromium, Manager::Brew) => &["chromedriver"],
         }
     }
 
@@ -66,6 +72,7 @@ impl Package {
             Self::Postgres => "or set POSTGRES_URI to a server of yours",
             Self::Redis => "or set REDIS_URL to a server of yours",
             Self::Poppler => "or put pdftotext into PATH",
+            Self::Chromium => "or put chromedriver into PATH",
         }
     }
 }

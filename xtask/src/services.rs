@@ -2,6 +2,7 @@
 //! start and end with this program. The system's services are never touched. The program that reads
 //! PDFs is installed with them.
 
+mod chromium;
 mod poppler;
 mod postgres;
 mod redis;
@@ -50,6 +51,9 @@ impl Services {
         // The check of the query data has left its database in this state.
         state.remove_data()?;
         poppler::find_or_install(state)?;
+        if let Err(error) = chromium::find_or_install(state) {
+            screen::line(format_args!("  ! the console is not tried in a browser: {error:#}"));
+        }
         Self::with_private(state, Durability::Throwaway, None, None)
     }
 

@@ -64,6 +64,9 @@ pub async fn feedback(
     let subject = store::feedback::subject(&services.store, &body.business_id, body.generation_id);
     match services.within(subject).await? {
         Subject::Finished => accept(&services, Submission { job: body.into_job(trace), key }).await,
+        Subject::Replay => {
+            Err(ApiError::Conflict("the text was written to tell what a lesson is worth: nobody judges it".to_owned()))
+        }
         Subject::Unfinished => {
             Err(ApiError::Conflict("the generation has no text to judge: its job has not ended with one".to_owned()))
         }

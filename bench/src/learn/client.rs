@@ -135,8 +135,15 @@ impl Api {
 
     /// Every lesson of a business.
     pub(super) async fn lessons(&self, business: &str) -> anyhow::Result<Vec<Lesson>> {
-        let answer = self.get(&format!("/api/learning/lessons/{business}")).await?;
-        serde_json::from_value(answer["data"].clone()).with_context(|| format!("these are no lessons: {answer}"))
+        let mut lessons = Vec::new();
+        let mut page = format!("/api/learning/lessons/{business}?limit=200");
+        loop {
+            let answer = self.get(&page).await?;
+            let data = serde_json::from_value::<Vec<Lesson>>(answer["data"].clone());
+            lessons.extend(data.with_context(|| format!("these are no lessons: {answer}"))?);
+            let Some(cursor) = answer["next_cursor"].as_str() else { return Ok(lessons) };
+            page = format!("/api/learning/lessons/{business}?limit=200&cursor={cursor}");
+        }
     }
 
     /// How the editor's scores compare with people's; nothing where that is not known.

@@ -40,7 +40,8 @@ async fn apply(store: &Store, job: &StartedJob, read: &ReadVerdict) -> Result<()
     let mut tx = store.pool.begin().await?;
     learning::locked(&mut tx, &job.business_id).await?;
     let ended = sqlx::query!(
-        "update jobs set status = 'succeeded', result = $3, finished_at = now(), updated_at = now(), stages_completed = 1
+        "update jobs set status = 'succeeded', result = $3, finished_at = clock_timestamp(), updated_at = clock_timestamp(),
+                         stages_completed = 1
          where id = $1 and lease_epoch = $2 and status = 'running'",
         job.id.0,
         job.epoch.0,
@@ -122,6 +123,8 @@ async fn settled(store: &Store, job: &StartedJob) -> Result<(), StoreError> {
 pub enum Subject {
     /// It can be judged.
     Finished,
+    /// It was written to tell what a lesson is worth: nobody judges it.
+    Replay,
     /// Its job has not ended with a text (yet).
     Unfinished,
     /// The business has no such generation.
@@ -136,7 +139,8 @@ pub async fn subject(
 ) -> Result<Subject, StoreError> {
     let query = || async {
         sqlx::query!(
-            r#"select exists (select 1 from generations where generation_id = $1 and business_id = $2) as "finished!",
+            r#"select (select coalesce(learning->>'arm' = 'replay', false) from generations
+                       where generation_id = $1 and business_id = $2) as is_replay,
                       exists (select 1 from jobs where generation_id = $1 and business_id = $2) as "known!""#,
             generation_id.0,
             business_id.as_str(),
@@ -145,10 +149,11 @@ pub async fn subject(
         .await
     };
     let row = store.retry(query).await?;
-    Ok(match (row.finished, row.known) {
-        (true, _) => Subject::Finished,
-        (false, true) => Subject::Unfinished,
-        (false, false) => Subject::Unknown,
+    Ok(match (row.is_replay, row.known) {
+        (Some(true), _) => Subject::Replay,
+        (Some(false), _) => Subject::Finished,
+        (None, true) => Subject::Unfinished,
+        (None, false) => Subject::Unknown,
     })
 }
 
@@ -242,6 +247,7 @@ pub async fn forget(store: &Store, business_id: &BusinessId, id: FeedbackId) -> 
         sqlx::query!("update learning_state set applied = applied - 1 where business_id = $1", business_id.as_str())
             .execute(&mut *tx)
             .await?;
+        learning::unpin_unasked(&mut tx, business_id).await?;
         learning::derive(&mut tx, business_id).await?;
         store.note(&mut tx, Seen::default()).await?;
         tx.commit().await?;

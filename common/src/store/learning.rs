@@ -294,7 +294,11 @@ pub async fn change(
             return Ok(false);
         };
         for action in actions {
-            let change = Change { lesson_id: id, at, action: action.clone() };
+            let action = match action {
+                Action::Pin { .. } => Action::Pin { lesson: Some(Box::new(before.0.lesson.clone())) },
+                action => action.clone(),
+            };
+            let change = Change { lesson_id: id, at, action };
             sqlx::query!(
                 "insert into lesson_changes (business_id, lesson_id, at, change) values ($1, $2, $3, $4)",
                 business_id.as_str(),
@@ -313,6 +317,28 @@ pub async fn change(
         Ok(true)
     };
     store.retry(query).await
+}
+
+/// Forgets the changes by hand of lessons that only verdicts which are gone asked for: a pin would keep them.
+pub(super) async fn unpin_unasked(
+    tx: &mut sqlx::PgTransaction<'_>,
+    business_id: &BusinessId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from lesson_changes gone
+         where gone.business_id = $1 and exists (
+             select 1 from lesson_changes pin
+             where pin.business_id = $1 and pin.lesson_id = gone.lesson_id and pin.change->'action'->'lesson' is not null
+               and not exists (
+                   select 1 from jsonb_array_elements_text(pin.change->'action'->'lesson'->'evidence') asked (id)
+                   join feedback f on f.feedback_id = asked.id::uuid
+               )
+         )",
+        business_id.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// The derived figures of a business, of one content type or of all; `None` where nothing was derived yet.

@@ -123,7 +123,7 @@ fn settled(rules: &[Rule], context: &Context) -> Vec<Rule> {
     let mut kept: Vec<Rule> = Vec::new();
     for &rule in &rules {
         let slot = rule.slot();
-        let agrees = rules.iter().filter(|other| other.slot() == slot).all(|other| other.stance() == rule.stance());
+        let agrees = rules.iter().all(|other| !other.excludes(rule));
         if agrees && kept.len() < MAX_RULES && kept.iter().all(|known| known.slot() != slot) {
             kept.push(rule.clone());
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copydesk_domain::lesson::{Bound, Mark, Opening, Person, Rule};
+use copydesk_domain::lesson::{Bound, Mark, Observed, Opening, Person, Rule, Signal};
 use similar::{Algorithm, DiffOp};
 
 use super::align::{self, Change};
@@ -13,8 +13,17 @@ use crate::text::language::{self, is_english};
 
 /// What of each text is read, in bytes.
 const MAX_BYTES: usize = 100_000;
-/// A change of length that is no accident, in percent of the draft's words.
-const MIN_LENGTH_CHANGE: usize = 20;
+/// A change of length that is no accident, in percent of the draft's words; and the least that may be one.
+const MIN_LENGTH_CHANGE: (usize, usize) = (20, 5);
+/// Sentences that were cut in two, or joined, for a rule: fewer may be an accident.
+const MIN_RECUT: usize = 2;
+/// The least of the words that stay where sentences are only cut in two or joined, in percent.
+const MIN_RECUT_SHARED: usize = 80;
+/// More new sentences are another text: their words say little.
+const MAX_NEW_SENTENCES: usize = 3;
+/// Terms that are taken from new sentences, and the shortest word of one, in letters.
+const MAX_NEW_TERMS: usize = 6;
+const MIN_NEW_LETTERS: usize = 4;
 /// A shorter edited text has no length to learn from, in words.
 const MIN_WORDS: usize = 20;
 /// The longest term, in words.
@@ -36,7 +45,7 @@ const INTENSIFIERS: [&str; 9] =
     ["very", "really", "just", "quite", "simply", "actually", "basically", "literally", "truly"];
 
 /// English words that say how many, when or which: to swap them is a matter of the sentence.
-const PLAIN: [&str; 58] = [
+const PLAIN: [&str; 59] = [
     "each",
     "every",
     "all",
@@ -95,29 +104,27 @@ const PLAIN: [&str; 58] = [
     "so",
     "thus",
     "therefore",
+    "than",
 ];
 
-/// The rules that a human's changes to a draft speak for; none where nothing changed or nothing is left.
-pub fn of_edit(draft: &str, edited: &str, language: &str) -> Vec<Rule> {
+/// The rules that a human's changes to a draft speak for; none where nothing changed or nothing is left. Those that the
+/// change may show by accident are [`Signal::Trace`]s, and stand last.
+pub fn of_edit(draft: &str, edited: &str, language: &str) -> Vec<Observed> {
     let (draft, edited) = (head(draft), head(edited));
     if draft == edited || features::words(edited) == 0 || features::words(draft) == 0 {
         return Vec::new();
     }
-    let edit = Edit { draft, edited, language };
-    let mut rules = Vec::new();
-    rules.extend(edit.terms());
-    rules.extend(edit.marks());
-    rules.extend(edit.length());
-    rules.extend(edit.headings());
-    rules.extend(edit.shape());
-    rules.extend(edit.persons());
+    let edit = Edit { draft, edited, language, changes: align::changes(draft, edited) };
     let (before, after) = (Checked::of(draft, language), Checked::of(edited, language));
     // Each holds for the edited text and not for the draft.
-    rules.retain(|rule| {
-        after.fault(rule).is_some_and(|fault| fault.is_none())
-            && before.fault(rule).is_some_and(|fault| fault.is_some())
-    });
-    rules
+    let holds = |observed: &Observed| {
+        after.fault(&observed.rule).is_some_and(|fault| fault.is_none())
+            && before.fault(&observed.rule).is_some_and(|fault| fault.is_some())
+    };
+    let (mut plain, traces): (Vec<_>, Vec<_>) =
+        edit.rules().into_iter().filter(holds).partition(|observed| observed.from == Signal::Edit);
+    plain.extend(traces);
+    plain
 }
 
 fn head(text: &str) -> &str {
@@ -128,68 +135,187 @@ struct Edit<'a> {
     draft: &'a str,
     edited: &'a str,
     language: &'a str,
+    changes: Vec<Change<'a>>,
+}
+
+/// What a change is a sign of.
+fn plainly(rule: Rule) -> Observed {
+    Observed { rule, from: Signal::Edit }
+}
+
+/// What it may be a sign of.
+fn faintly(rule: Rule) -> Observed {
+    Observed { rule, from: Signal::Trace }
+}
+
+/// The one, or the other.
+fn seen(rule: Rule, is_plain: bool) -> Observed {
+    if is_plain { plainly(rule) } else { faintly(rule) }
 }
 
 impl Edit<'_> {
-    fn terms(&self) -> Vec<Rule> {
+    /// What the change may ask for; [`of_edit`] keeps what holds.
+    fn rules(&self) -> Vec<Observed> {
+        let mut rules = self.terms();
+        rules.extend(self.marks());
+        rules.extend(self.length());
+        rules.extend(self.reading());
+        rules.extend(self.headings());
+        rules.extend(self.shape());
+        rules.extend(self.persons());
+        rules.extend(self.new_terms());
+        rules
+    }
+
+    fn terms(&self) -> Vec<Observed> {
         let mut swaps = Swaps { is_english: is_english(self.language), ..Swaps::default() };
         let mut left = MAX_PAIRS.1;
-        for change in align::changes(self.draft, self.edited) {
-            for (before, after) in pairs(&change, &mut left) {
+        for change in &self.changes {
+            for (before, after) in pairs(change, &mut left) {
                 swaps.read(&before, &after);
             }
         }
-        swaps.rules()
+        swaps.rules().into_iter().map(plainly).collect()
     }
 
-    fn marks(&self) -> Vec<Rule> {
+    /// Words that only new sentences have. A text needs them for its topic, or a business for its customers: only other
+    /// texts tell.
+    fn new_terms(&self) -> Vec<Observed> {
+        let new: Vec<&str> = self.changes.iter().flat_map(|change| new_sentences(change)).collect();
+        if new.len() > MAX_NEW_SENTENCES {
+            return Vec::new();
+        }
+        let mut found = BTreeSet::new();
+        let terms = new.into_iter().flat_map(|sentence| runs(&words(sentence)));
+        let terms = terms.filter(|term| found.insert(term.clone())).take(MAX_NEW_TERMS);
+        terms.map(|term| faintly(Rule::Term { term, wanted: true })).collect()
+    }
+
+    fn marks(&self) -> Vec<Observed> {
         let (draft, edited) = (features::prose(self.draft), features::prose(self.edited));
-        // Of a text that was cut by half, a mark may have gone with its sentence.
-        let is_cut = features::words(self.edited) * 2 < features::words(self.draft);
-        let vanished = |mark: &&Mark| {
-            let had = features::marks(&draft, **mark);
-            had > usize::from(is_cut) && features::marks(&edited, **mark) == 0
+        let changed = |&mark: &Mark| {
+            let (had, has) = (features::marks(&draft, mark), features::marks(&edited, mark));
+            // Of a text that was cut by half, a mark may have gone with its sentence.
+            match (had, has) {
+                (0, 1..) => Some(seen(Rule::Punctuation { mark, wanted: true }, has > 1)),
+                (1.., 0) if had > usize::from(self.is_cut()) => {
+                    Some(plainly(Rule::Punctuation { mark, wanted: false }))
+                }
+                _ => None,
+            }
         };
-        Mark::ALL.iter().filter(vanished).map(|&mark| Rule::Punctuation { mark, wanted: false }).collect()
+        Mark::ALL.iter().filter_map(changed).collect()
     }
 
-    fn length(&self) -> Option<Rule> {
+    /// Whether half of the text is gone: little is said by what went with it.
+    fn is_cut(&self) -> bool {
+        features::words(self.edited) * 2 < features::words(self.draft)
+    }
+
+    fn length(&self) -> Option<Observed> {
         let (had, has) = (features::words(self.draft), features::words(self.edited));
-        let is_changed = had.abs_diff(has) * 100 >= had * MIN_LENGTH_CHANGE && has >= MIN_WORDS;
-        let (bound, words) =
-            if has < had { (Bound::AtMost, (has * 21).div_ceil(20).div_ceil(10)) } else { (Bound::AtLeast, has / 10) };
-        is_changed.then(|| Rule::Length { bound, words: small(words * 10) })
+        let changed = |percent| had.abs_diff(has) * 100 >= had * percent && has >= MIN_WORDS;
+        let (bound, words) = match (has < had, changed(MIN_LENGTH_CHANGE.0)) {
+            (true, true) => (Bound::AtMost, (has * 21).div_ceil(20).next_multiple_of(10)),
+            (false, true) => (Bound::AtLeast, has / 10 * 10),
+            // Room to spare would let the draft pass.
+            (true, false) => (Bound::AtMost, has.next_multiple_of(5)),
+            (false, false) => (Bound::AtLeast, has / 5 * 5),
+        };
+        let rule = Rule::Length { bound, words: small(words) };
+        changed(MIN_LENGTH_CHANGE.1).then(|| seen(rule, changed(MIN_LENGTH_CHANGE.0)))
     }
 
-    fn headings(&self) -> Option<Rule> {
+    /// How long sentences are, where some were cut in two or joined and little else was changed in them.
+    fn reading(&self) -> Option<Observed> {
+        let (mut cut, mut joined) = (0, 0);
+        for Change { before, after } in &self.changes {
+            let (old, new) = (all(before), all(after));
+            let is_recut = before.len() != after.len() && shared_percent(&old, &new) >= MIN_RECUT_SHARED;
+            if is_recut {
+                cut += after.len().saturating_sub(before.len());
+                joined += before.len().saturating_sub(after.len());
+            }
+        }
+        let mean = features::mean_words(self.edited)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is of 0 to 65535")]
+        let rule = |bound, words: f64| Rule::Reading { bound, sentence_words: words.clamp(0.0, 65_535.0) as u16 };
+        match (cut, joined) {
+            (1.., 0) => Some(seen(rule(Bound::AtMost, mean.ceil()), cut >= MIN_RECUT)),
+            (0, 1..) => Some(seen(rule(Bound::AtLeast, mean.floor()), joined >= MIN_RECUT)),
+            _ => None,
+        }
+    }
+
+    fn headings(&self) -> Option<Observed> {
         let (had, has) = (features::headings(self.draft), features::headings(self.edited));
         let is_changed = had.abs_diff(has) >= 2 || (had == 0) != (has == 0);
         let bound = if has < had { Bound::AtMost } else { Bound::AtLeast };
-        is_changed.then(|| Rule::Headings { bound, count: small(has) })
+        (had != has).then(|| seen(Rule::Headings { bound, count: small(has) }, is_changed))
     }
 
-    /// What is there or not; [`of_edit`] keeps those that hold.
-    fn shape(&self) -> Vec<Rule> {
-        let either = [true, false].into_iter();
-        let opening = |with| move |wanted| Rule::Opening { with, wanted };
-        let questions = either.clone().map(opening(Opening::Question));
-        let greetings = either.clone().map(opening(Opening::Greeting));
-        let calls = either.clone().map(|wanted| Rule::CallToAction { wanted });
-        questions.chain(greetings).chain(calls).chain(either.map(|wanted| Rule::Lists { wanted })).collect()
+    /// What is there or not.
+    fn shape(&self) -> Vec<Observed> {
+        let either = |rule: fn(bool) -> Rule, is_plain| [true, false].map(|wanted| seen(rule(wanted), is_plain));
+        let mut rules = [
+            either(|wanted| Rule::Opening { with: Opening::Question, wanted }, true),
+            either(|wanted| Rule::Opening { with: Opening::Greeting, wanted }, true),
+            either(|wanted| Rule::CallToAction { wanted }, true),
+            either(|wanted| Rule::Lists { wanted }, true),
+        ]
+        .concat();
+        if self.opens_anew() {
+            // It may need a figure, or none, for what it says.
+            rules.extend(either(|wanted| Rule::Opening { with: Opening::Figure, wanted }, false));
+        }
+        rules
     }
 
-    /// Persons that came or went in two sentences or more.
-    fn persons(&self) -> Vec<Rule> {
+    /// Whether the first sentence is another one, and no other form of the draft's.
+    fn opens_anew(&self) -> bool {
+        let first = |text| features::first_sentence(&features::prose(text)).unwrap_or_default();
+        let (before, after) = (first(self.draft), first(self.edited));
+        shared_percent(&words(&before), &words(&after)) < MIN_SHARED
+    }
+
+    /// Persons that came or went; in one sentence it may be an accident.
+    fn persons(&self) -> Vec<Observed> {
         let (draft, edited) = (features::prose(self.draft), features::prose(self.edited));
         let (had, has) = (features::count_speaking(&draft), features::count_speaking(&edited));
         let changed = |(person, (had, has))| match (had, has) {
-            (0, 2..) => Some(Rule::Person { person, wanted: true }),
-            (2.., 0) => Some(Rule::Person { person, wanted: false }),
+            (0, 1..) => Some(seen(Rule::Person { person, wanted: true }, has > 1)),
+            (1.., 0) => Some(seen(Rule::Person { person, wanted: false }, had > 1)),
             _ => None,
         };
         let persons = [Person::First, Person::Second].into_iter();
         persons.zip(had.into_iter().zip(has)).filter_map(changed).collect()
     }
+}
+
+/// The words of sentences, in one and in lower case: a cut makes capitals.
+fn all(sentences: &[&str]) -> Vec<String> {
+    sentences.iter().flat_map(|sentence| language::words(sentence)).map(|word| bare(word).to_lowercase()).collect()
+}
+
+/// The sentences that are no other form of one before.
+fn new_sentences<'a>(change: &Change<'a>) -> Vec<&'a str> {
+    if change.before.len() * change.after.len() > MAX_PAIRS.0 {
+        return Vec::new();
+    }
+    let before: Vec<Vec<&str>> = change.before.iter().map(|sentence| words(sentence)).collect();
+    let is_new = |sentence: &&&str| {
+        let words = words(sentence);
+        words.len() <= MAX_SENTENCE_WORDS && before.iter().all(|other| shared_percent(other, &words) < MIN_SHARED)
+    };
+    change.after.iter().filter(is_new).copied().collect()
+}
+
+/// The terms of a sentence: words that stand next to each other and say something.
+fn runs(words: &[&str]) -> Vec<String> {
+    let is_short = |word: &str| word.chars().count() < MIN_NEW_LETTERS;
+    let runs = words.split(|word| is_plain(word) || is_short(word));
+    let at = |run: &[&str]| run.as_ptr() == words.as_ptr();
+    runs.filter(|run| !run.is_empty()).filter_map(|run| term(run, at(run))).collect()
 }
 
 fn small(n: usize) -> u16 {
@@ -198,19 +324,11 @@ fn small(n: usize) -> u16 {
 
 /// A sentence's words as they are compared: without marks around them.
 fn words(sentence: &str) -> Vec<&str> {
-    let bare = |word: &'_ str| -> (usize, usize) {
-        let start = word.find(char::is_alphanumeric).unwrap_or(word.len());
-        (start, word.rfind(char::is_alphanumeric).map_or(word.len(), |end| end + char_bytes(word, end)))
-    };
-    let words = language::words(sentence).map(|word| {
-        let (start, end) = bare(word);
-        &word[start.min(end)..end]
-    });
-    words.take(MAX_SENTENCE_WORDS + 1).collect()
+    language::words(sentence).map(bare).take(MAX_SENTENCE_WORDS + 1).collect()
 }
 
-fn char_bytes(word: &str, at: usize) -> usize {
-    word[at..].chars().next().map_or(0, char::len_utf8)
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// Sentences of a change and what they became: each with the one that shares most words with it.
@@ -238,7 +356,7 @@ fn pairs<'a>(change: &Change<'a>, left: &mut usize) -> Vec<(Vec<&'a str>, Vec<&'
 }
 
 /// The words that two sentences share, in percent of the words of both; as bags, so that it is cheap.
-fn shared_percent(before: &[&str], after: &[&str]) -> usize {
+fn shared_percent<T: Ord + Clone>(before: &[T], after: &[T]) -> usize {
     let (mut one, mut other) = (before.to_vec(), after.to_vec());
     one.sort_unstable();
     other.sort_unstable();
@@ -397,12 +515,28 @@ mod tests {
         Each scan is read by two people, one after the other. The clinic opens at eight and closes at midnight. \
         A nurse answers the telephone and plans the visits. Parking is free for all who come by car.";
 
-    fn read(changes: &[(&str, &str)]) -> Vec<String> {
-        let edited = changes.iter().fold(DRAFT.to_owned(), |text, (from, to)| {
+    /// What is read, and the traces.
+    fn both(draft: &str, edited: &str) -> [Vec<String>; 2] {
+        let rules = of_edit(draft, edited, "en");
+        [Signal::Edit, Signal::Trace].map(|signal| {
+            let of = rules.iter().filter(|observed| observed.from == signal);
+            of.map(|observed| observed.rule.to_string()).collect()
+        })
+    }
+
+    fn told(draft: &str, edited: &str) -> Vec<String> {
+        both(draft, edited)[0].clone()
+    }
+
+    fn edited(changes: &[(&str, &str)]) -> String {
+        changes.iter().fold(DRAFT.to_owned(), |text, (from, to)| {
             assert!(text.contains(from), "{from}");
             text.replace(from, to)
-        });
-        of_edit(DRAFT, &edited, "en").iter().map(ToString::to_string).collect()
+        })
+    }
+
+    fn read(changes: &[(&str, &str)]) -> Vec<String> {
+        told(DRAFT, &edited(changes))
     }
 
     #[test]
@@ -438,11 +572,41 @@ mod tests {
             ("You wait. Your day is long. Our users", "Do not speak to the reader as \"you\"."),
         ] {
             let draft = DRAFT.replacen("Our users", added, 1);
-            let rules: Vec<String> = of_edit(&draft, DRAFT, "en").iter().map(ToString::to_string).collect();
-            assert_eq!(rules, [expected], "{added}");
+            assert_eq!(told(&draft, DRAFT), [expected], "{added}");
         }
         let draft = format!("{DRAFT} Book your visit today.");
-        assert_eq!(of_edit(&draft, DRAFT, "en"), [Rule::CallToAction { wanted: false }]);
+        assert_eq!(told(&draft, DRAFT), ["Do not end with a call to action."]);
+    }
+
+    #[test]
+    fn what_may_be_an_accident_is_a_trace() {
+        for (from, to, expected) in [
+            ("car.", "car. Ask for the shuttle bus.", vec!["Use the term \"shuttle\"."]),
+            ("We leverage modern", "You find modern", vec!["Speak to the reader as \"you\"."]),
+            ("every day.", "every day; that helps.", vec!["Use semicolons."]),
+            ("every day.", "every day!", vec!["Use exclamation marks."]),
+            ("Our users get results in two hours.", "17 people wait here.", vec!["Open with a figure."]),
+            (" Parking is free for all who come by car.", "", vec!["Write at most 45 words."]),
+            (
+                "Each scan is read by two people, one after the other.",
+                "Each scan is read by two people. One after the other.",
+                vec!["Write short sentences: 8 words on average at most."],
+            ),
+        ] {
+            let [_, traces] = both(DRAFT, &edited(&[(from, to)]));
+            for one in &expected {
+                assert!(traces.iter().any(|trace| trace == one), "{from} → {to}: {traces:?}");
+            }
+        }
+        let twice = edited(&[("day.", "day!"), ("visits.", "visits!")]);
+        assert_eq!(told(DRAFT, &twice), ["Use exclamation marks."]);
+    }
+
+    #[test]
+    fn sentences_that_are_joined_or_cut_show_how_long_they_should_be() {
+        let short = DRAFT.replace(" and closes", ". Closes").replace(" and plans", ". Plans");
+        assert_eq!(told(DRAFT, &short), ["Write short sentences: 7 words on average at most."]);
+        assert_eq!(told(&short, DRAFT), ["Write longer sentences: 8 words on average at least."]);
     }
 
     #[test]
@@ -456,7 +620,7 @@ mod tests {
             ("A nurse", "The nurse"),
             ("users", "user"),
         ] {
-            assert_eq!(read(&[(from, to)]), [""; 0], "{from} → {to}");
+            assert_eq!(of_edit(DRAFT, &edited(&[(from, to)]), "en"), [], "{from} → {to}");
         }
         let (draft, edited) =
             ("We met in Berlin in the spring of last year.", "We met in Munich in the spring of last year.");
@@ -466,8 +630,8 @@ mod tests {
     #[test]
     fn lengths_are_read_from_a_fifth_on() {
         let half = DRAFT.split_at(DRAFT.find("The clinic").unwrap_or(0)).0;
-        assert_eq!(of_edit(DRAFT, half, "en"), [Rule::Length { bound: Bound::AtMost, words: 30 }]);
-        assert_eq!(of_edit(half, DRAFT, "en"), [Rule::Length { bound: Bound::AtLeast, words: 50 }]);
+        assert_eq!(told(DRAFT, half), ["Write at most 30 words."]);
+        assert!(told(half, DRAFT).contains(&"Write at least 50 words.".to_owned()));
         assert_eq!(read(&[(" Parking is free for all who come by car.", "")]), [""; 0]);
     }
 
@@ -477,7 +641,10 @@ mod tests {
             are sanded away before new ones go on. Whoever waits too long pays twice. Oak lasts longer than pine, they \
             say, and steel longer than oak. Ask those who know the sea, before the winter comes and the ice is here.";
         let rules = of_edit(DRAFT, other, "en");
-        assert!(rules.iter().all(|rule| !matches!(rule, Rule::Term { .. } | Rule::Prefer { .. })), "{rules:?}");
+        assert!(
+            rules.iter().all(|observed| !matches!(observed.rule, Rule::Term { .. } | Rule::Prefer { .. })),
+            "{rules:?}"
+        );
         assert_eq!(of_edit(DRAFT, DRAFT, "en"), []);
         assert_eq!(of_edit(DRAFT, "", "en"), []);
         assert_eq!(of_edit("", DRAFT, "en"), []);
@@ -488,8 +655,8 @@ mod tests {
         let draft = "# Nachts\n\nUnsere Nutzer warten zwei Stunden! Die Klinik öffnet jeden Tag um acht Uhr.";
         let edited = "# Nachts\n\nUnsere Patienten warten zwei Stunden. Die Klinik öffnet jeden Tag um acht Uhr.";
         let expected = [
-            Rule::Prefer { term: "Patienten".into(), over: "Nutzer".into() },
-            Rule::Punctuation { mark: Mark::Exclamation, wanted: false },
+            plainly(Rule::Prefer { term: "Patienten".into(), over: "Nutzer".into() }),
+            plainly(Rule::Punctuation { mark: Mark::Exclamation, wanted: false }),
         ];
         assert_eq!(of_edit(draft, edited, "de"), expected);
     }
@@ -505,7 +672,7 @@ mod tests {
             let edited: String = kept.iter().map(|&n| PIECES[n]).collect();
             let rules = of_edit(&draft, &edited, "en");
             proptest::prop_assert_eq!(&rules, &of_edit(&draft, &edited, "en"));
-            for rule in rules {
+            for Observed { rule, .. } in rules {
                 proptest::prop_assert!(check(&rule, &edited, "en").is_none_or(|check| check.passed), "{}", rule);
             }
         }
@@ -514,7 +681,7 @@ mod tests {
         fn any_texts_are_compared(draft in ".{0,200}", edited in ".{0,200}") {
             let (rules, effort) = (of_edit(&draft, &edited, "en"), crate::lesson::effort(&draft, &edited));
             proptest::prop_assert!((0.0..=1.0).contains(&effort.words_changed) && (0.0..=1.0).contains(&effort.compression));
-            proptest::prop_assert!(rules.iter().all(|rule| check(rule, &edited, "en").is_none_or(|check| check.passed)));
+            proptest::prop_assert!(rules.iter().all(|observed| check(&observed.rule, &edited, "en").is_none_or(|check| check.passed)));
             let same = crate::lesson::effort(&draft, &draft);
             proptest::prop_assert!(same.words_changed == 0.0 && same.compression == 0.0);
         }

@@ -29,6 +29,9 @@ fn note(text: &str) -> Rule {
     Rule::Note { text: text.to_owned(), wanted: true }
 }
 
+/// Pinned, as releases before wrote it.
+const PIN: Action = Action::Pin { lesson: None };
+
 /// A log that is written verdict by verdict, a day each.
 #[derive(Default)]
 struct Story {
@@ -39,6 +42,14 @@ impl Story {
     fn says(mut self, rater: &str, rules: &[Rule]) -> Self {
         let n = self.log.verdicts.len();
         self.log.verdicts.push(entry(n, rater, rules));
+        self
+    }
+
+    /// The text is changed so that it shows a trace of the rules.
+    fn leaves_traces(mut self, rules: &[Rule]) -> Self {
+        let mut entry = entry(self.log.verdicts.len(), "", rules);
+        entry.distilled.rules.iter_mut().for_each(|observed| observed.from = Signal::Trace);
+        self.log.verdicts.push(entry);
         self
     }
 
@@ -90,6 +101,27 @@ fn a_lesson_counts_once_two_texts_support_it() {
     let mut same = Story::default().says("", &[no_exclamation()]).says("", &[no_exclamation()]);
     same.log.verdicts[1].generation_id = same.log.verdicts[0].generation_id;
     assert_eq!(same.status(&no_exclamation()), LessonStatus::Candidate);
+}
+
+#[test]
+fn traces_count_once_three_texts_have_them() {
+    let twice = Story::default().leaves_traces(&[exclamation()]).leaves_traces(&[exclamation()]);
+    assert_eq!(twice.status(&exclamation()), LessonStatus::Candidate);
+    let said = Story { log: twice.log.clone() }.says("", &[exclamation()]);
+    assert_eq!(said.status(&exclamation()), LessonStatus::Active);
+    assert_eq!(twice.leaves_traces(&[exclamation()]).status(&exclamation()), LessonStatus::Active);
+    let one_and_one = Story::default().leaves_traces(&[exclamation()]).says("", &[exclamation()]);
+    assert_eq!(one_and_one.status(&exclamation()), LessonStatus::Active, "once said, a trace is a second text");
+}
+
+#[test]
+fn traces_take_back_nothing_that_was_said() {
+    let said = |words| Rule::Length { bound: Bound::AtMost, words };
+    let story = Story::default().says("", &[no_exclamation(), said(100)]).says("", &[no_exclamation(), said(100)]);
+    let story = story.leaves_traces(&[exclamation(), said(175)]).leaves_traces(&[exclamation(), said(175)]);
+    assert_eq!(story.status(&no_exclamation()), LessonStatus::Active);
+    assert_eq!(story.lesson(&exclamation()).map(|lesson| lesson.status), None.or(Some(LessonStatus::Retired)));
+    assert_eq!(story.lesson(&said(100)).unwrap().rule, said(100));
 }
 
 #[test]
@@ -168,12 +200,49 @@ fn what_is_said_by_hand_goes_before_what_people_say() {
         let log = Log { changes: actions.iter().map(change).collect(), ..story.log.clone() };
         lessons(&business(), &log).pop().unwrap().lesson
     };
-    assert_eq!(by_hand(&[Action::Pin]).status, LessonStatus::Pinned);
-    assert_eq!(by_hand(&[Action::Pin, Action::Retire]).status, LessonStatus::Retired);
-    assert_eq!(by_hand(&[Action::Pin, Action::Release]).status, LessonStatus::Candidate);
-    let edited = by_hand(&[Action::Edit { text: "Whisper.".into(), rule: None }, Action::Pin]);
+    assert_eq!(by_hand(&[PIN]).status, LessonStatus::Pinned);
+    assert_eq!(by_hand(&[PIN, Action::Retire]).status, LessonStatus::Retired);
+    assert_eq!(by_hand(&[PIN, Action::Release]).status, LessonStatus::Candidate);
+    let edited = by_hand(&[Action::Edit { text: "Whisper.".into(), rule: None }, PIN]);
     assert_eq!((edited.text.as_str(), edited.is_edited, edited.status), ("Whisper.", true, LessonStatus::Pinned));
     assert!(!edited.rule.is_checkable());
+}
+
+#[test]
+fn a_pinned_lesson_stays_when_nobody_asks_for_it_any_more() {
+    let story = Story::default().says("", &[no_exclamation()]);
+    let lesson = story.lesson(&no_exclamation()).unwrap();
+    let change = |action| Change { lesson_id: lesson.lesson_id, at: day(9), action };
+    let mut replaced = Story::default().says("", &[]);
+    replaced.log.changes = vec![change(Action::Pin { lesson: Some(Box::new(lesson.clone())) })];
+    let kept = replaced.lesson(&no_exclamation()).unwrap();
+    assert_eq!((kept.status, kept.support, kept.text), (LessonStatus::Pinned, 0, lesson.text.clone()));
+    replaced.log.changes.push(change(Action::Release));
+    assert_eq!(replaced.status(&no_exclamation()), LessonStatus::Retired);
+}
+
+#[test]
+fn lengths_that_exclude_each_other_do_not_both_count() {
+    let most = Rule::Length { bound: Bound::AtMost, words: 100 };
+    let least = Rule::Length { bound: Bound::AtLeast, words: 300 };
+    let twice = |story: Story, rater: &str, rule: &Rule| {
+        let rules = std::slice::from_ref(rule);
+        story.says(rater, rules).says(rater, rules)
+    };
+    let statuses = |story: &Story| (story.status(&most), story.status(&least));
+    let alone = twice(twice(Story::default(), "", &most), "", &least);
+    assert_eq!(statuses(&alone), (LessonStatus::Retired, LessonStatus::Active));
+    assert_eq!(alone.lesson(&most).unwrap().conflicts_with, [alone.lesson(&least).unwrap().lesson_id]);
+    let mut both = Story::default();
+    for (rater, rule) in [("a", &most), ("b", &most), ("c", &least), ("d", &least)] {
+        both = both.says(rater, std::slice::from_ref(rule));
+    }
+    assert_eq!(statuses(&both), (LessonStatus::Conflicted, LessonStatus::Conflicted));
+    let room = Rule::Length { bound: Bound::AtMost, words: 400 };
+    let fits = twice(twice(Story::default(), "", &room), "", &least);
+    assert_eq!(statuses(&fits), (LessonStatus::Active, LessonStatus::Active));
+    let at_once = Story::default().says("", &[most.clone(), least.clone()]).says("", &[most.clone(), least.clone()]);
+    assert_eq!((at_once.status(&most), at_once.lesson(&least)), (LessonStatus::Active, None));
 }
 
 #[test]

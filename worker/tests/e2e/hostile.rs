@@ -207,6 +207,8 @@ impl System {
         feedback::rebuild(&self.store, &business_id).await.unwrap();
         let known = store::learning::lessons(&self.store, &business_id).await.unwrap();
         let id = known[0].known.lesson.lesson_id;
-        store::learning::change(&self.store, &business_id, id, &[Action::Pin], Utc::now()).await.unwrap();
+        store::learning::change(&self.store, &business_id, id, &[Action::Pin { lesson: None }], Utc::now())
+            .await
+            .unwrap();
     }
 }

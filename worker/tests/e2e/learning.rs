@@ -143,7 +143,36 @@ async fn a_replay_writes_each_brief_with_the_lesson_and_without() {
     until(async || system.count("select count(*) from generations where learning->>'arm' = 'replay'").await == 4).await;
     let effect = &lessons(&system).await[0]["effect"];
     assert_eq!(effect["pairs"], 2, "{effect}");
+    let sql = "select json_build_object('generation_id', generation_id)::text from generations
+               where learning->>'arm' = 'replay' limit 1";
+    let written: String = sqlx::query_scalar(sql).fetch_one(system.store.pool()).await.unwrap();
+    let written: Value = serde_json::from_str(&written).unwrap();
+    let (status, refused) = system.post("/api/feedback", &verdict(&written, 9.0, NO_MARKS)).await;
+    assert_eq!(status, 409, "{refused}");
     assert_eq!(system.count("select count(*) from lesson_uses").await, 0, "they are no uses of it");
+    worker.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lessons_have_pages() {
+    let system = System::start().await;
+    let worker = system.worker();
+    says(&system, "Blood tests", "No exclamation marks. Use bullet points. Never say \"synergy\".").await;
+    let whole = lessons(&system).await;
+    assert_eq!(whole.len(), 3, "{whole:#?}");
+    let (_, first) = system.get("/api/learning/lessons/acme?limit=2").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (_, second) = system.get(&format!("/api/learning/lessons/acme?limit=2&cursor={cursor}")).await;
+    assert_eq!(second["next_cursor"], Value::Null);
+    let ids =
+        |page: &Value| page["data"].as_array().unwrap().iter().map(|one| one["lesson_id"].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        [ids(&first), ids(&second)].concat(),
+        whole.iter().map(|one| one["lesson_id"].clone()).collect::<Vec<_>>()
+    );
+    let (status, problem) =
+        system.get(&format!("/api/learning/lessons/acme?cursor={}", "00000000-0000-0000-0000-000000000000")).await;
+    assert_eq!(status, 422, "{problem}");
     worker.leave().await;
 }
 

@@ -165,6 +165,11 @@ impl System {
         program.spawn().unwrap()
     }
 
+    /// The API's address, without a slash at its end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
     pub(crate) fn fault(&self, fault: &Value) {
         self.faults(std::slice::from_ref(fault));
     }

@@ -19,8 +19,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::extract::{Body, Business, Id, Parameters, RequestBody};
+use crate::page;
 use crate::state::Services;
-use crate::validate::{self, chars};
+use crate::validate::{self, chars, number};
 
 /// The longest text of a lesson, in characters.
 const MAX_TEXT_CHARS: usize = 300;
@@ -28,7 +29,7 @@ const MAX_TEXT_CHARS: usize = 300;
 /// What was learned from people.
 ///
 /// Lessons that count come first, then the others; each with the verdicts that ask for it, why it counts or not, and how
-/// often texts followed it. There is one page.
+/// often texts followed it.
 #[utoipa::path(
     get,
     path = "/api/learning/lessons/{business_id}",
@@ -53,7 +54,12 @@ pub async fn list(
         let counts = matches!(told.lesson.status, LessonStatus::Pinned | LessonStatus::Active);
         (!counts, told.lesson.status, told.lesson.lesson_id)
     });
-    Ok(Json(LessonPage { data, next_cursor: None }))
+    let at = query
+        .cursor
+        .map_or(Some(0), |cursor| data.iter().position(|told| told.lesson.lesson_id == cursor).map(|at| at + 1));
+    let at = at.ok_or_else(|| ApiError::invalid("cursor", "is of no lesson that this list has now: start again"))?;
+    let (data, next_cursor) = page::cut(data.split_off(at), page::limit(query.limit), |last| last.lesson.lesson_id);
+    Ok(Json(LessonPage { data, next_cursor }))
 }
 
 /// Filters of lessons.
@@ -67,6 +73,13 @@ pub struct LessonsQuery {
     /// Only lessons of this status.
     #[garde(skip)]
     status: Option<LessonStatus>,
+    /// Lessons on a page.
+    #[garde(inner(custom(number(1..=200))))]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[garde(skip)]
+    cursor: Option<LessonId>,
 }
 
 /// The lessons.
@@ -74,7 +87,7 @@ pub struct LessonsQuery {
 pub struct LessonPage {
     /// The lessons.
     data: Vec<ToldLesson>,
-    /// Always null: there is one page.
+    /// Where the next page begins; null on the last.
     #[schema(required = true)]
     next_cursor: Option<LessonId>,
 }
@@ -185,11 +198,13 @@ impl RequestBody for LessonChange {
 impl LessonChange {
     fn actions(&self) -> Result<Vec<Action>, ApiError> {
         let status = self.status.map(|status| match status {
-            StatusByHand::Pinned => Action::Pin,
+            StatusByHand::Pinned => Action::Pin { lesson: None },
             StatusByHand::Active => Action::Release,
             StatusByHand::Retired => Action::Retire,
         });
-        let edit = self.text.as_ref().map(|text| Action::Edit { text: text.clone(), rule: rule(text) });
+        // A lesson is a line of a prompt.
+        let text = self.text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        let edit = text.map(|text| Action::Edit { rule: rule(&text), text });
         let actions: Vec<Action> = edit.into_iter().chain(status).collect();
         if actions.is_empty() { Err(ApiError::invalid("", "must have status or text")) } else { Ok(actions) }
     }

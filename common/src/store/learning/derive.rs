@@ -163,7 +163,7 @@ async fn read(tx: &mut PgTransaction<'_>, business_id: &BusinessId) -> Result<Lo
             at: row.created_at,
             content_type,
             language: primary(&row.language),
-            rater: row.rater.trim().to_lowercase(),
+            rater: rater(&row.rater),
             approved: row.human_approved,
             score: row.human_score,
             effort: row.effort.map(|effort| effort.0),
@@ -190,6 +190,13 @@ fn facts(learned: Option<Learned>, review: Option<&Review>, lessons: &[AppliedLe
         used: used.collect(),
         rounds,
     }
+}
+
+/// Who judged, as people are told apart: case and characters that nobody sees make no other person.
+fn rater(given: &str) -> String {
+    let is_seen =
+        |c: &char| !c.is_control() && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    given.chars().filter(is_seen).collect::<String>().trim().to_lowercase()
 }
 
 /// The first part of a BCP 47 tag, in lower case.

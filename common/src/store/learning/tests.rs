@@ -123,13 +123,56 @@ async fn what_is_derived_can_be_deleted_and_made_again(pool: PgPool) {
     }
     rebuild(&store, &acme()).await.unwrap();
     let id = known(&store).await[0].lesson_id;
-    change(&store, &acme(), id, &[Action::Pin], clock::now()).await.unwrap();
+    change(&store, &acme(), id, &[Action::Pin { lesson: None }], clock::now()).await.unwrap();
     let before = state(&pool).await;
     sqlx::raw_sql("delete from lessons; delete from learning_figures").execute(&pool).await.unwrap();
     rebuild(&store, &acme()).await.unwrap();
     assert_eq!(state(&pool).await, before);
     assert_eq!(known(&store).await[0].status, LessonStatus::Pinned);
     assert!(!change(&store, &BusinessId::parse("other").unwrap(), id, &[Action::Retire], clock::now()).await.unwrap());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_pin_outlives_a_verdict_that_is_replaced_and_not_one_that_is_taken_back(pool: PgPool) {
+    let store = Store::from_pool(pool.clone());
+    let texts = [text(&pool, 1).await, text(&pool, 2).await];
+    verdict(&pool, texts[0], 1, 6.0, NO_LISTS).await;
+    rebuild(&store, &acme()).await.unwrap();
+    let before = state(&pool).await;
+    let only = verdict(&pool, texts[1], 2, 6.0, NO_MARKS).await;
+    rebuild(&store, &acme()).await.unwrap();
+    let lessons = known(&store).await;
+    let id = lessons.iter().find(|lesson| lesson.evidence == [only]).unwrap().lesson_id;
+    change(&store, &acme(), id, &[Action::Pin { lesson: None }], clock::now()).await.unwrap();
+
+    let replaces = verdict(&pool, texts[1], 3, 9.0, NO_LISTS).await;
+    rebuild(&store, &acme()).await.unwrap();
+    let kept = known(&store).await.into_iter().find(|lesson| lesson.lesson_id == id).unwrap();
+    assert_eq!((kept.status, kept.support, kept.text.as_str()), (LessonStatus::Pinned, 0, "Use no exclamation marks."));
+
+    for verdict in [replaces, only] {
+        assert!(feedback::forget(&store, &acme(), verdict).await.unwrap());
+    }
+    sqlx::query("update learning_state set applied = applied + 2").execute(&pool).await.unwrap();
+    assert_eq!(state(&pool).await, before, "as if nobody had ever asked for it");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn one_person_writes_their_name_in_many_ways(pool: PgPool) {
+    let store = Store::from_pool(pool.clone());
+    for (n, rater) in [(1, "Maria"), (2, " maria\u{200b}")] {
+        let text = text(&pool, n).await;
+        let id = verdict(&pool, text, n, 6.0, NO_MARKS).await;
+        sqlx::query("update feedback set rater = $2 where feedback_id = $1")
+            .bind(id.0)
+            .bind(rater)
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    rebuild(&store, &acme()).await.unwrap();
+    let lesson = &known(&store).await[0];
+    assert_eq!((lesson.status, lesson.raters), (LessonStatus::Active, 1));
 }
 
 #[sqlx::test(migrations = "../migrations")]

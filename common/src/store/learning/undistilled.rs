@@ -28,6 +28,19 @@ pub struct Undistilled {
     pub format: Format,
 }
 
+/// Whether anybody judged a text of the business.
+pub async fn is_judged(store: &Store, business_id: &BusinessId) -> Result<bool, StoreError> {
+    let query = || async {
+        sqlx::query_scalar!(
+            r#"select exists (select 1 from feedback where business_id = $1) as "is_judged!""#,
+            business_id.as_str()
+        )
+        .fetch_one(&store.pool)
+        .await
+    };
+    store.retry(query).await
+}
+
 /// Up to `limit` verdicts of the business that nobody has read, the oldest first.
 pub async fn some(store: &Store, business_id: &BusinessId, limit: u16) -> Result<Vec<Undistilled>, StoreError> {
     let query = || async {

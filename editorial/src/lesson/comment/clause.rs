@@ -18,6 +18,8 @@ pattern!(APOSTROPHE, r"([[:alpha:]])[’‘`´]([[:alpha:]])");
 pattern!(SINGLE, r"(^|[\s(:,/])['‘‚]([^'‘’\n]{1,60})['’]([\s).,;:!?/]|$)");
 pattern!(DOUBLE, r#"["“”„«»]([^"“”„«»\n]{1,200})["“”„«»]"#);
 pattern!(MARKS_ALONE, r"(^|\s)\(?(!+|—|;|…|\.{3})\)?(\s|$)");
+pattern!(EMPTY, r#""\s*"|“\s*”|''(,|\s|$)"#);
+pattern!(BETWEEN, r"(?i)\bbetween (\d[\d,.]*\d|\d) and (\d)");
 pattern!(THOUSANDS, r"\b(\d{1,3})[,.](\d{3})\b");
 pattern!(NICE_AND, r"\b(nice and (short|brief|concise)|(short) and (?:sweet|snappy|crisp|punchy|to the point))\b");
 pattern!(
@@ -76,6 +78,8 @@ impl Comment {
         // Twice: the space behind one quotation is the one before the next.
         let clean = SINGLE.replace_all(&clean, "$1\"$2\"$3");
         let clean = SINGLE.replace_all(&clean, "$1\"$2\"$3");
+        // An empty quotation is one side of the next.
+        let clean = EMPTY.replace_all(&clean, " ");
         let mut quoted = Vec::new();
         let clean = DOUBLE.replace_all(&clean, |found: &regex::Captures<'_>| set_aside(&found[1], &mut quoted));
         let clean = MARKS_ALONE.replace_all(&clean, |found: &regex::Captures<'_>| {
@@ -83,6 +87,7 @@ impl Comment {
             if is_pause { found[0].to_owned() } else { format!(" {} ", mark_name(&found[2]).unwrap_or_default()) }
         });
         let clean = THOUSANDS.replace_all(&clean, "$1$2");
+        let clean = BETWEEN.replace_all(&clean, "$1-$2");
         let clean = clean.replace("e.g.", "like").replace("i.e.", "").replace("etc.", "").replace("vs.", "not");
         Self { sentences: sentences(&clean), quoted }
     }

@@ -73,6 +73,7 @@ pattern!(
     STATES,
     r"^(it|this|that|yours|the (text|post|article|draft|email|copy|piece)) (still )?(has|had|runs to|comes to|contains|counts|came to|was)\b"
 );
+pattern!(ABOUT, r"\b(about|around|roughly|approximately|circa|some|aim for|in the region of) \d");
 pattern!(PERCENT, r"\b(\d{1,2}) ?(%|percent|per cent)");
 
 /// The rules about lengths in a sentence's clauses.
@@ -82,11 +83,15 @@ pub(super) fn rules(clauses: &[Clause], context: &Context) -> Vec<Rule> {
         let before = at.checked_sub(1).map_or("", |before| clauses[before].text.as_str());
         let continues = clause.joint == Joint::Next && SENTENCES.is_match(before) && !SENTENCES.is_match(&clause.text);
         let text = spelled(&FIXED.replace_all(&clause.text, " "));
-        rules.extend(if SENTENCES.is_match(&text) || continues {
-            reading(&text, context)
-        } else {
-            length(&text, clause.joint, context)
-        });
+        if SENTENCES.is_match(&text) || continues {
+            rules.extend(reading(&text, context));
+            continue;
+        }
+        let near = near(&text, context);
+        if near.is_empty() {
+            rules.extend(length(&text, clause.joint, context));
+        }
+        rules.extend(near);
     }
     rules
 }
@@ -132,7 +137,25 @@ fn length(text: &str, joint: Joint, context: &Context) -> Option<Rule> {
     is_long.then(|| of_judged(Bound::AtMost, SHORTER, context))
 }
 
-/// A length in words: "about 200 words".
+/// A length that is wanted on both sides: "about 200 words", "between 150 and 200 words".
+fn near(text: &str, context: &Context) -> Vec<Rule> {
+    let Some(found) = WORDS_NUMBER.captures(text) else { return Vec::new() };
+    let (least, most) = numbers(&found[1]);
+    let is_range = least < most;
+    let is_wish = !STATES.is_match(text) && bound(text).is_none() && !RELATIVE.is_match(text);
+    let is_whole =
+        !["sentence", "paragraph", "title", "add ", " for ", "longer"].iter().any(|part| text.contains(part));
+    let is_apart = !(least * 9 / 10..=most * 11 / 10).contains(&context.words);
+    if !(is_range || ABOUT.is_match(text)) || !(is_wish && is_whole && is_apart && PLAUSIBLE.contains(&least)) {
+        return Vec::new();
+    }
+    // "About" leaves a tenth to both sides.
+    let (least, most) = if is_range { (least, most) } else { (tens(least * 9 / 10), tens(most * 11 / 10)) };
+    let bound = |bound, words| Rule::Length { bound, words: small(words) };
+    vec![bound(Bound::AtLeast, least), bound(Bound::AtMost, most)]
+}
+
+/// A length in words, on one side.
 fn in_words(text: &str, context: &Context) -> Option<Rule> {
     let found = WORDS_NUMBER.captures(text)?;
     let range = numbers(&found[1]);

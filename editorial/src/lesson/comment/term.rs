@@ -268,10 +268,19 @@ fn unquoted(text: &str, comment: &Comment, context: &Context) -> Option<Rule> {
     wanted.map(|term| Rule::Term { term: cased(term, context), wanted: true })
 }
 
-/// Whether words can be a term: few, and not only marks.
+/// Words that no text can do without, and that any text has.
+const FUNCTION_WORDS: [&str; 24] = [
+    "the", "a", "an", "and", "or", "of", "to", "in", "on", "is", "are", "was", "be", "it", "for", "with", "that",
+    "this", "as", "at", "by", "from", "but", "not",
+];
+
+/// Whether words can be a term: few, and not only marks or function words.
 fn is_term(term: &str) -> bool {
     let words = term.split_whitespace().count();
-    (1..=MAX_WORDS).contains(&words)
+    let is_function_word =
+        |word: &str| FUNCTION_WORDS.contains(&word.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase().as_str());
+    !term.split_whitespace().all(is_function_word)
+        && (1..=MAX_WORDS).contains(&words)
         && term.chars().count() <= MAX_CHARS
         && term.chars().filter(|c| c.is_alphabetic()).count() >= 2
         && !term.contains(['@', '<', '>', '{', '}', '\\', '|', '`', '[', ']'])

@@ -169,10 +169,7 @@ fn lengths() {
             "50 words would be plenty",
         ],
     );
-    reads(
-        &[length(Bound::AtLeast, 1000)],
-        &["At least 1,000 words please", "we need a minimum of 1000 words", "should be about a thousand words"],
-    );
+    reads(&[length(Bound::AtLeast, 1000)], &["At least 1,000 words please", "we need a minimum of 1000 words"]);
     reads(
         &[],
         &[
@@ -594,3 +591,20 @@ const WISHES: [(&str, &str); 6] = [
     ("Never say \"leverage\".", "Never use \"leverage\"."),
     ("There is no call to action.", "End with a call to action."),
 ];
+
+#[test]
+fn lengths_that_are_wanted_on_both_sides() {
+    let both = |least, most| [length(Bound::AtLeast, least), length(Bound::AtMost, most)];
+    reads(&both(180, 220), &["Should be about 200 words.", "around two hundred words please"]);
+    reads(&both(150, 200), &["Between 150 and 200 words please.", "150-200 words would be better", "150 to 200 words"]);
+    reads(&both(50, 80), &["between 50 and 80 words"]);
+    // It has 100.
+    reads(&[], &["It has about 140 words.", "Too long. Too short."]);
+}
+
+#[test]
+fn words_that_no_text_can_do_without_are_no_terms() {
+    reads(&[], &["Never use \"the\".", "Never say \"and\" in the title", "Don't write \"to be\""]);
+    reads(&[Rule::Term { term: "users".into(), wanted: false }], &["Say \"\", not \"users\"."]);
+    assert_eq!(read_of("Always end with a question.").unread, ["End with a question."]);
+}
