@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use copydesk_common::config::Config;
 use copydesk_domain::access::Scope;
@@ -37,7 +37,7 @@ use crate::{drain, observe, problem, route};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// What is served beside the operations: to anybody.
-const PAGES: [&str; 5] = ["/", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"];
+const PAGES: [&str; 6] = ["/", "/console/{*rest}", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"];
 
 /// The routes with their reference, and what each needs.
 struct Routes {
@@ -150,7 +150,8 @@ pub fn routers(config: &Config, services: Services) -> (Router, Router) {
     let routes = routes
         .with_state(services)
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
-        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/", get(route::console::page))
+        .route("/console/{*rest}", get(route::console::file))
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")));
     let probes = Router::new()
         .route("/health/live", get(route::health::live))

@@ -10,6 +10,7 @@ mod batches;
 mod binary;
 mod bounds;
 mod business;
+mod console;
 mod control;
 mod described;
 mod dialects;
