@@ -36,6 +36,7 @@ mod rates;
 mod reads;
 mod reference;
 mod regenerate;
+mod search;
 mod service;
 mod session;
 mod shapes;
