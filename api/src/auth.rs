@@ -77,6 +77,8 @@ impl Auth {
     fn admit_anybody(&self, request: &Request, need: Need) -> Result<(), ApiError> {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let is_watched = need == Need::Metrics || path.is_some_and(|path| path.starts_with("/health"));
+        // A page asks for all of its files at each reload, and an office has one address.
+        let is_watched = is_watched || path.is_some_and(|path| path.starts_with("/console"));
         // Every preflight of a browser is answered: it says of an operation that it may be called, no more.
         if is_watched || self.mode == AuthMode::Open || request.method() == Method::OPTIONS {
             return Ok(());

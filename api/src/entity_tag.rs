@@ -55,7 +55,7 @@ impl Tagged {
 }
 
 /// Weak comparison, as `If-None-Match` requires: a proxy may have weakened the tag.
-fn matches(request: &HeaderMap, tag: &str) -> bool {
+pub fn matches(request: &HeaderMap, tag: &str) -> bool {
     let lists = request.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
     let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
     tags.any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == tag)

@@ -14,6 +14,6 @@ mod walk;
 
 pub use body::{Body, RequestBody};
 pub use idempotency::{IdempotencyHeader, Key, Keyed};
-pub use path::{Business, Id, Kind, Provider, Slug};
+pub use path::{Business, Id, Kind, Provider, Rest, Slug};
 pub use query::Parameters;
 pub use upload::{UPLOAD_BODY_BYTES, Upload};

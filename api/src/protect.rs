@@ -28,16 +28,25 @@ static PAGE: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static(NO_PAGE))
 });
 
+/// The page that people use asks the API, and runs what the service itself serves: not even a style stands in it.
+const CONSOLE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+                       connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
 /// Adds them to an answer to a request for a path.
 pub fn protect(path: &str, status: StatusCode, headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let policy = if is_page { PAGE.clone() } else { HeaderValue::from_static(NO_PAGE) };
+    let policy = match (is_page, path) {
+        (true, "/") => HeaderValue::from_static(CONSOLE),
+        (true, _) => PAGE.clone(),
+        (false, _) => HeaderValue::from_static(NO_PAGE),
+    };
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     // The reference and the pages hold nobody's data. A refusal may pass before anybody asks again.
-    let is_of_nobody = ["/docs", "/problems", "/openapi.json"].iter().any(|of| path.starts_with(of)) || path == "/";
+    let is_of_nobody =
+        ["/docs", "/console/", "/problems", "/openapi.json"].iter().any(|of| path.starts_with(of)) || path == "/";
     if !is_of_nobody || status.is_client_error() || status.is_server_error() {
         let kept = if headers.contains_key(header::ETAG) { ASK_AGAIN } else { NO_STORE };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));

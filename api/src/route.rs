@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod batch;
 pub mod business;
+pub mod console;
 pub mod document;
 pub mod events;
 pub mod export;

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use copydesk_common::config::Config;
 use copydesk_domain::access::Scope;
@@ -37,7 +37,7 @@ use crate::{drain, observe, problem, route};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// What is served beside the operations: to anybody.
-const PAGES: [&str; 5] = ["/", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"];
+const PAGES: [&str; 6] = ["/", "/console/{*rest}", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"];
 
 /// The routes with their reference, and what each needs.
 struct Routes {
@@ -70,6 +70,7 @@ fn routes() -> Routes {
         .add(Has(Feedback), routes!(route::feedback::feedback))
         .add(Has(Feedback), routes!(route::feedback::delete))
         .add(Has(Read), routes!(route::job::list))
+        .add(Has(Read), routes!(route::job::count))
         .add(Has(Read), routes!(route::job::get))
         .add(ScopeOrTicket(Read), routes!(route::events::events))
         .add(Has(Read), routes!(route::ticket::issue))
@@ -78,6 +79,7 @@ fn routes() -> Routes {
         .add(Has(Read), routes!(route::generation::list))
         .add(Has(Read), routes!(route::generation::get))
         .add(Has(Generate), routes!(route::generation::regenerate))
+        .add(Has(Read), routes!(route::business::list))
         .add(Has(Documents), routes!(route::business::put))
         .add(Has(Read), routes!(route::business::get))
         .add(Has(Operate), routes!(route::business::delete))
@@ -98,6 +100,8 @@ fn routes() -> Routes {
         .add(Service(Operate), routes!(route::ops::queue::drain))
         .add(Service(Operate), routes!(route::ops::queue::resume))
         .add(Has(Observe), routes!(route::ops::dead::list))
+        .add(Has(Observe), routes!(route::ops::dead::count))
+        .add(Has(Operate), routes!(route::ops::cancel::cancel_many))
         .add(Has(Operate), routes!(route::ops::dead::retry_many))
         .add(Has(Operate), routes!(route::ops::dead::discard_many))
         .add(Has(Operate), routes!(route::ops::dead::retry))
@@ -150,7 +154,8 @@ pub fn routers(config: &Config, services: Services) -> (Router, Router) {
     let routes = routes
         .with_state(services)
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], reference)))
-        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/", get(route::console::page))
+        .route("/console/{*rest}", get(route::console::file))
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")));
     let probes = Router::new()
         .route("/health/live", get(route::health::live))

@@ -100,6 +100,9 @@ impl Turn {
     }
 }
 
+/// The most jobs whose words one statement stores.
+const WORDS: u16 = 500;
+
 /// Runs the sweep, in turns.
 #[derive(Debug)]
 pub struct Sweep {
@@ -120,6 +123,9 @@ pub struct Sweep {
     keys_forgotten: Option<Instant>,
     /// When this sweep last found no document without a kind.
     kinds_told: Option<Instant>,
+    /// The words of all jobs accepted before are stored, but of those whose rows were committed late. Begins anew in
+    /// each process.
+    words_to: JobId,
     /// What is removed after its time.
     retention: Retention,
 }
@@ -143,6 +149,7 @@ impl Sweep {
             outages_told: 0,
             keys_forgotten: None,
             kinds_told: None,
+            words_to: FIRST,
             retention: Retention::new(RetentionConfig::for_ever()),
         }
     }
@@ -200,6 +207,7 @@ impl Sweep {
         }
         turn.note("idempotency keys", self.forget_keys().await);
         turn.note("document kinds", self.tell_kinds().await);
+        turn.note("words", self.fill_words().await);
         turn.note("retention", self.remove_old().await);
         Ok(turn)
     }
@@ -316,6 +324,25 @@ impl Sweep {
         }
         self.kinds_told = is_last.then(Instant::now);
         Ok(())
+    }
+
+    /// Stores the words that jobs are found by, for a part of the turn: of those accepted since the last one, and once in
+    /// each process of all.
+    async fn fill_words(&mut self) -> Result<(), SweepError> {
+        let deadline = Instant::now() + self.every / 8;
+        let mut after = self.words_to.min(first_accepted_at(clock::now() - LATEST));
+        loop {
+            let filled = store::job::find::fill(&self.store, after, WORDS).await?;
+            let Some(last) = filled.last else { return Ok(()) };
+            after = last;
+            self.words_to = self.words_to.max(last);
+            if Instant::now() >= deadline {
+                // From here on in the next turn, and not from where the latest begin.
+                self.words_to = last;
+                return Ok(());
+            }
+            self.keep_lock().await?;
+        }
     }
 
     /// Checks for jobs that Redis does not know.

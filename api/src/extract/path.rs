@@ -112,6 +112,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
     }
 }
 
+/// The path's `{*rest}`, whatever it is.
+#[derive(Debug)]
+pub struct Rest(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Rest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(parameter(parts, state, "rest").await.unwrap_or_default()))
+    }
+}
+
 /// A parameter, percent-decoded; `None` if the result is not UTF-8.
 async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;

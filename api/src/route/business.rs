@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use copydesk_common::store::business::Listed;
 use copydesk_common::store::job::Submission;
 use copydesk_common::{clock, store};
 use copydesk_domain::business::{BusinessId, BusinessProfile};
@@ -13,18 +15,20 @@ use copydesk_domain::job::{NewJob, Priority};
 use copydesk_domain::trace::TraceParent;
 use copydesk_domain::work::Work;
 use garde::Validate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, JobAccepted, accept};
 use crate::audit::Audit;
+use crate::auth::caller::Caller;
 use crate::error::ApiError;
-use crate::extract::{Body, Business, RequestBody};
+use crate::extract::{Body, Business, Parameters, RequestBody};
+use crate::page;
 use crate::refusal::{AnotherBusiness, NoProfile, UnknownBusiness};
 use crate::representation::JobBody;
 use crate::state::Services;
-use crate::validate::{self, chars};
+use crate::validate::{self, chars, number};
 
 /// Attempts of an erasure: the most that there can be, since nothing else removes what it leaves.
 const ERASE_ATTEMPTS: u16 = 20;
@@ -56,6 +60,96 @@ pub async fn put(
     let change = audit.change_of("businesses.put", &profile.business_id, "").store();
     services.within(store::business::put(&change, &profile)).await?;
     Ok(Json(profile))
+}
+
+/// List profiles of businesses.
+///
+/// By their ids. A key that reaches some businesses sees those. A business that jobs name needs no profile: one without is
+/// not listed.
+#[utoipa::path(
+    get,
+    path = "/api/businesses",
+    operation_id = "list_businesses",
+    tag = "Businesses",
+    params(BusinessesQuery),
+    responses((status = 200, description = "A page of profiles.", body = BusinessPage))
+)]
+pub async fn list(
+    State(services): State<Services>,
+    caller: Caller,
+    Parameters(query): Parameters<BusinessesQuery>,
+) -> Result<Json<BusinessPage>, ApiError> {
+    let limit = page::limit(query.limit);
+    let (reach, after) = (&caller.grant().reach, query.cursor.as_ref());
+    let found = services.within(store::business::list(&services.store, reach, after, page::read_limit(limit))).await?;
+    let (data, next_cursor) = page::cut(found, limit, |last| last.profile.business_id.clone());
+    Ok(Json(BusinessPage { data: data.into_iter().map(ListedBusiness::from).collect(), next_cursor }))
+}
+
+/// The page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BusinessesQuery {
+    /// Profiles on a page.
+    #[garde(inner(custom(number(1..=200))))]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[garde(skip)]
+    cursor: Option<BusinessId>,
+}
+
+/// A page of profiles.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BusinessPage {
+    /// The profiles.
+    data: Vec<ListedBusiness>,
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required = true)]
+    next_cursor: Option<BusinessId>,
+}
+
+/// A profile with its times.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListedBusiness {
+    /// The client's own string.
+    business_id: BusinessId,
+    /// The name of the business, as texts use it.
+    name: String,
+    /// What it does and for whom.
+    description: String,
+    /// The voice used if a request names none.
+    voice: String,
+    /// The audience used if a request names none.
+    audience: String,
+    /// Rules that every text must follow.
+    guidelines: String,
+    /// Words and phrases that no text may contain.
+    banned_phrases: Vec<String>,
+    /// BCP 47 tag of the language used if a request names none.
+    default_language: String,
+    /// When the profile was first stored.
+    created_at: DateTime<Utc>,
+    /// When it was last stored.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Listed> for ListedBusiness {
+    fn from(listed: Listed) -> Self {
+        let Listed { profile, created_at, updated_at } = listed;
+        Self {
+            business_id: profile.business_id,
+            name: profile.name,
+            description: profile.description,
+            voice: profile.voice,
+            audience: profile.audience,
+            guidelines: profile.guidelines,
+            banned_phrases: profile.banned_phrases,
+            default_language: profile.default_language,
+            created_at,
+            updated_at,
+        }
+    }
 }
 
 /// A business's profile.

@@ -8,16 +8,17 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use copydesk_common::store::StoreError;
-use copydesk_common::store::job::list::{Filter, Page, of_business, running_among};
-use copydesk_common::store::job::{OpenJob, intervene};
+use copydesk_common::store::job::find::{Wanted, wanted};
+use copydesk_common::store::job::list::{Filter, Page, running_among};
+use copydesk_common::store::job::{OpenJob, count, intervene};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus};
 use futures_util::future::{join_all, try_join_all};
 use garde::Validate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, timeout};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::accepted::{Accepted, JobReopened};
 use crate::audit::Audit;
@@ -28,7 +29,7 @@ use crate::read::Standing;
 use crate::refusal::{JobEnded, JobNotFailed};
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
-use crate::validate::number;
+use crate::validate::{self, chars, number};
 use crate::{announce, entity_tag, outlook, page};
 
 /// A waiting request reads again after about this long, because a hint can be lost.
@@ -148,12 +149,15 @@ pub async fn list(
     caller: Caller,
     Parameters(query): Parameters<JobsQuery>,
 ) -> Result<Json<JobPage>, ApiError> {
-    caller.check(&query.business_id)?;
+    caller.check_within(query.business_id.as_ref())?;
     let limit = page::limit(query.limit);
-    let filter = Filter { status: query.status, kind: query.kind };
-    let found = of_business(&services.store, &query.business_id, filter, query.cursor, limit);
-    let mut page = services.within(found).await?;
-    if page.is_short && query.status == Some(JobStatus::Running) {
+    let which = Wanted {
+        business_id: query.business_id.clone(),
+        filter: Filter { status: query.status, kind: query.kind },
+        words: query.q.clone(),
+    };
+    let mut page = services.within(wanted(&services.store, &which, query.cursor, limit)).await?;
+    if page.is_short && query.status == Some(JobStatus::Running) && query.q.is_none() {
         services.within(complete(&services, &query, &mut page, limit)).await?;
     }
     Ok(Json(JobPage::of(page)))
@@ -168,7 +172,7 @@ async fn complete(services: &Services, query: &JobsQuery, page: &mut Page, limit
     let Ok(Ok(leased)) = timeout(LEASES_TIMEOUT, leased).await else { return Ok(()) };
     let Some(leased) = leased.into_iter().collect::<Option<Vec<_>>>() else { return Ok(()) };
     let room = limit.saturating_sub(u16::try_from(page.jobs.len()).unwrap_or(u16::MAX));
-    let further = running_among(&services.store, &query.business_id, &leased.concat(), page.next, room).await?;
+    let further = running_among(&services.store, query.business_id.as_ref(), &leased.concat(), page.next, room).await?;
     // If there are none, for example after a flush of Redis, the next page continues the search.
     if !further.jobs.is_empty() {
         page.jobs.extend(further.jobs);
@@ -177,13 +181,70 @@ async fn complete(services: &Services, query: &JobsQuery, page: &mut Page, limit
     Ok(())
 }
 
+/// Count jobs.
+///
+/// Counts to 10,000. `is_capped` says that there may be more.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/count",
+    operation_id = "count_jobs",
+    tag = "Jobs",
+    params(CountQuery),
+    responses((status = 200, description = "How many there are.", body = JobCount))
+)]
+pub async fn count(
+    State(services): State<Services>,
+    caller: Caller,
+    Parameters(query): Parameters<CountQuery>,
+) -> Result<Json<JobCount>, ApiError> {
+    caller.check_within(query.business_id.as_ref())?;
+    let filter = Filter { status: query.status, kind: query.kind };
+    let which = Wanted { business_id: query.business_id, filter, words: query.q };
+    let count::Count { jobs, is_capped } = services.within(count::wanted(&services.store, &which)).await?;
+    Ok(Json(JobCount { count: jobs, is_capped }))
+}
+
+/// Which jobs are counted.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CountQuery {
+    /// The business; without it, all businesses, for a key that reaches all.
+    #[garde(skip)]
+    business_id: Option<BusinessId>,
+    /// Only jobs with this status.
+    #[garde(skip)]
+    status: Option<JobStatus>,
+    /// Only jobs of this kind.
+    #[garde(skip)]
+    kind: Option<JobKind>,
+    /// Only jobs found by this, as in `GET /api/jobs`.
+    #[garde(inner(custom(chars(2..=200)), custom(validate::no_nul)))]
+    #[param(min_length = 2, max_length = 200, example = "spring campaign")]
+    q: Option<String>,
+}
+
+/// A number of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobCount {
+    /// How many there are; at most 10,000.
+    #[schema(minimum = 0, maximum = 10_000)]
+    count: i64,
+    /// Whether there may be more.
+    is_capped: bool,
+}
+
 /// The business, filters and the page.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct JobsQuery {
-    /// The business.
+    /// The business; without it, all businesses, for a key that reaches all.
     #[garde(skip)]
-    business_id: BusinessId,
+    business_id: Option<BusinessId>,
+    /// The id of a job or of a text, or words of the request: of its topic, any other value, or `metadata`. All words must
+    /// be there; the last may go on. A job is found some seconds after it was accepted.
+    #[garde(inner(custom(chars(2..=200)), custom(validate::no_nul)))]
+    #[param(min_length = 2, max_length = 200, example = "spring campaign")]
+    q: Option<String>,
     /// Only jobs with this status.
     #[garde(skip)]
     status: Option<JobStatus>,

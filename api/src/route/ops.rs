@@ -1,6 +1,7 @@
 //! `/api/ops`: views and interventions for operators.
 
 pub mod breakers;
+pub mod cancel;
 pub mod dead;
 pub mod limits;
 pub mod overview;

@@ -125,6 +125,10 @@ async fn made(service: &Service, pool: &PgPool, operation: &str) -> (String, Val
             let (path, retries) = (operation.split_once(' ').unwrap().1, operation.ends_with("retry"));
             (path.into(), none, if retries { "dead.retry_many" } else { "dead.discard_many" })
         }
+        "POST /api/ops/jobs/cancel" => {
+            job(service).await;
+            ("/api/ops/jobs/cancel".into(), json!({ "kind": "generate" }), "jobs.cancel_many")
+        }
         "POST /api/ops/queues/{kind}/pause" => ("/api/ops/queues/generate/pause".into(), none, "queues.pause"),
         "POST /api/ops/queues/{kind}/drain" => ("/api/ops/queues/generate/drain".into(), none, "queues.drain"),
         "POST /api/ops/queues/{kind}/resume" => ("/api/ops/queues/generate/resume".into(), none, "queues.resume"),

@@ -1,8 +1,11 @@
 //! Profiles.
 
+use copydesk_domain::access::Scope;
 use serde_json::json;
 use sqlx::PgPool;
 
+use crate::control::pages;
+use crate::holder::Holder;
 use crate::service::{Service, with};
 
 #[sqlx::test(migrations = "../migrations")]
@@ -37,4 +40,22 @@ async fn an_id_that_breaks_the_rules_is_told_so(pool: PgPool) {
     }
     service.put("/api/businesses/%FF", &json!({})).await.expect_problem(404);
     service.put(&format!("/api/businesses/{}", "x".repeat(128)), &json!({})).await.expect(200);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn profiles_are_listed_by_page_and_only_those_in_reach(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    for id in ["b", "a_1", "c", "B"] {
+        service.put(&format!("/api/businesses/{id}"), &json!({ "name": format!("Business {id}") })).await.expect(200);
+    }
+    let listed = pages(&service, "/api/businesses?").await;
+    let ids: Vec<_> = listed.iter().map(|profile| profile["business_id"].clone()).collect();
+    assert_eq!(ids, ["B", "a_1", "b", "c"]);
+    assert_eq!(listed[1]["name"], "Business a_1");
+    assert!(listed[1]["created_at"].is_string() && listed[1]["updated_at"].is_string());
+    let holder = Holder::new(&pool, &[Scope::Read], &["c", "nobody", "a_1"]).await;
+    let theirs = holder.get(&service, "/api/businesses").await.expect(200).body;
+    let ids: Vec<_> = theirs["data"].as_array().unwrap().iter().map(|profile| profile["business_id"].clone()).collect();
+    assert_eq!((ids, &theirs["next_cursor"]), (vec![json!("a_1"), json!("c")], &json!(null)));
+    service.get("/api/businesses?colour=red").await.expect_problem(422);
 }

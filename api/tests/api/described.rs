@@ -126,7 +126,7 @@ fn fits(template: &str, path: &str) -> bool {
 
 /// The answer of what is no operation: a page, a preflight request of a browser, or a problem.
 fn beside(method: &Method, path: &str, status: u16, headers: &HeaderMap) -> Result<Body, String> {
-    let is_page = PAGES.contains(&path) || path.starts_with("/docs/");
+    let is_page = PAGES.contains(&path) || path.starts_with("/docs/") || path.starts_with("/console/");
     match status {
         200..400 if is_page || *method == Method::OPTIONS => Ok(Body::Text),
         400.. if *method == Method::HEAD => Ok(Body::None),

@@ -31,7 +31,8 @@ async fn every_answer_is_protected(pool: PgPool) {
         protected(&answer, path);
         assert_ne!(answer.header("cache-control"), "no-store", "{path}");
     }
-    let wrong = ["/nowhere", "/docs/nowhere", "/problems/nowhere", "/api/jobs/nowhere", "/api/jobs", "/api/audit?x=1"];
+    let wrong =
+        ["/nowhere", "/docs/nowhere", "/problems/nowhere", "/api/jobs/nowhere", "/api/generations", "/api/audit?x=1"];
     let watched = ["/health", "/health/live", "/health/ready", "/metrics", "/api/audit", "/api/ops/overview"];
     for path in wrong.into_iter().chain(watched) {
         let answer = service.get(path).await;

@@ -30,7 +30,7 @@ fn stranger_gets(operation: &str) -> Option<u16> {
         // Each request of a batch has its own answer: 404 in there.
         "POST /api/generate/batch" => Some(200),
         // Keys and rows of the caller's own businesses.
-        "GET /api/keys" | "GET /api/audit" => Some(200),
+        "GET /api/keys" | "GET /api/audit" | "GET /api/businesses" => Some(200),
         // The body names a business that the caller may not give away.
         "POST /api/keys" => Some(422),
         _ => None,
@@ -72,7 +72,11 @@ impl Ids {
 
     fn query(&self, operation: &str) -> String {
         match operation {
-            "GET /api/jobs" | "GET /api/generations" | "GET /api/ops/dead" => format!("?business_id={}", self.business),
+            "GET /api/jobs"
+            | "GET /api/jobs/count"
+            | "GET /api/generations"
+            | "GET /api/ops/dead"
+            | "GET /api/ops/dead/count" => format!("?business_id={}", self.business),
             "GET /api/jobs/{id}" => "?wait=1".to_owned(),
             "GET /api/businesses/{business_id}/search" => "?q=blood".to_owned(),
             _ => String::new(),
@@ -88,7 +92,10 @@ impl Ids {
         let mut body = reference["components"]["schemas"][schema]["example"].clone();
         self.put_into(&mut body);
         match operation {
-            "POST /api/ops/dead/retry" | "POST /api/ops/dead/discard" | "POST /api/ops/regenerate" => {
+            "POST /api/ops/dead/retry"
+            | "POST /api/ops/dead/discard"
+            | "POST /api/ops/regenerate"
+            | "POST /api/ops/jobs/cancel" => {
                 body["business_id"] = json!(self.business);
             }
             "POST /api/keys" => body["businesses"] = json!([self.business]),

@@ -1,5 +1,7 @@
 //! The table `businesses`: the tenants' profiles.
 
+use chrono::{DateTime, Utc};
+use copydesk_domain::access::Reach;
 use copydesk_domain::business::{BusinessId, BusinessProfile};
 use serde_json::{Map, Value, json};
 
@@ -82,6 +84,54 @@ fn changed(before: Option<&BusinessProfile>, after: &BusinessProfile) -> (Option
         Value::Object(told)
     };
     (before.map(of), of(after))
+}
+
+/// A profile with its times.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The profile.
+    pub profile: BusinessProfile,
+    /// When it was first stored.
+    pub created_at: DateTime<Utc>,
+    /// When it was last stored.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Up to `limit` profiles of the businesses in reach, by their ids, from after `after`.
+pub async fn list(
+    store: &Store,
+    reach: &Reach,
+    after: Option<&BusinessId>,
+    limit: u16,
+) -> Result<Vec<Listed>, StoreError> {
+    let reach = reach.listed();
+    let query = || async {
+        sqlx::query!(
+            r#"select * from businesses
+               where ($1::text[] is null or business_id = any($1)) and business_id collate "C" > $2
+               order by business_id collate "C" limit $3"#,
+            reach.as_deref(),
+            after.map_or("", BusinessId::as_str),
+            i64::from(limit),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let rows = store.retry(query).await?.into_iter().map(|row| {
+        let business_id = BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("businesses", e))?;
+        let profile = BusinessProfile {
+            business_id,
+            name: row.name,
+            description: row.description,
+            voice: row.voice,
+            audience: row.audience,
+            guidelines: row.guidelines,
+            banned_phrases: row.banned_phrases,
+            default_language: row.default_language,
+        };
+        Ok(Listed { profile, created_at: row.created_at, updated_at: row.updated_at })
+    });
+    rows.collect()
 }
 
 /// The profile of a business, if it has one.

@@ -53,6 +53,8 @@ named_enum! {
         IdempotentAnswers = "idempotent_answers",
         /// What an operator gives the business of the workers.
         Shares = "business_shares",
+        /// The words that jobs are found by.
+        Words = "job_words",
         /// The profile.
         Profile = "businesses",
     }
@@ -109,6 +111,7 @@ pub async fn exists(store: &Store, business_id: &BusinessId) -> Result<bool, Sto
                    or exists (select from learning_scores where business_id = $1)
                    or exists (select from learning_counts where business_id = $1)
                    or exists (select from business_shares where business_id = $1)
+                   or exists (select from job_words where business_id = $1)
                    or exists (select from idempotent_answers where business_id = $1 and operation = any($3))
                as "exists!""#,
             business_id.as_str(),
@@ -249,6 +252,7 @@ async fn delete(tx: &mut PgTransaction<'_>, business_id: &BusinessId, what: Eras
         Erasable::Documents => delete_some!(tx, "brand_documents", business, most),
         Erasable::Embeddings => delete_some!(tx, "embeddings", business, most),
         Erasable::KnowledgeVersions => delete_some!(tx, "knowledge_versions", business, most),
+        Erasable::Words => delete_some!(tx, "job_words", business, most),
         Erasable::Shares => delete_some!(tx, "business_shares", business, most),
         Erasable::Profile => delete_some!(tx, "businesses", business, most),
         Erasable::IdempotentAnswers => {

@@ -16,6 +16,8 @@ use super::{Store, StoreError};
 #[macro_use]
 mod row;
 pub mod accept;
+pub mod count;
+pub mod find;
 pub mod intervene;
 pub mod list;
 #[cfg(test)]

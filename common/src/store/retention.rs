@@ -16,6 +16,8 @@ pub async fn remove_jobs(store: &Store, ended_before: DateTime<Utc>, most: u16) 
             "with old as materialized (
                  select id from jobs where finished_at < $1
                  order by finished_at limit $2 for update skip locked
+             ), words as (
+                 delete from job_words w using old where w.job_id = old.id
              )
              delete from jobs j using old where j.id = old.id",
             ended_before,

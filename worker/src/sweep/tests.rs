@@ -306,3 +306,25 @@ async fn documents_of_before_are_told_what_they_are_for(pool: PgPool) {
     assert_eq!(version, 59, "searches see it");
     ground.flush().await;
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_words_of_every_job_are_stored_also_where_its_row_was_committed_late(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let mut sweep = ground.sweep("one");
+    let told =
+        async || -> i64 { sqlx::query_scalar("select count(*) from job_words").fetch_one(&ground.pool).await.unwrap() };
+    ground.accept(700, 60 * 24, "queued").await;
+    ground.accept(10, 0, "queued").await;
+    sweep.run_once().await.unwrap();
+    assert_eq!(told().await, 710);
+    // Its id is older than those that were looked at.
+    ground.accept(1, 1, "queued").await;
+    sweep.run_once().await.unwrap();
+    assert_eq!(told().await, 711);
+    // What another process missed is found by the next one that sweeps.
+    ground.accept(1, 60, "queued").await;
+    sweep.run_once().await.unwrap();
+    assert_eq!(told().await, 711);
+    ground.sweep("one").run_once().await.unwrap();
+    assert_eq!(told().await, 712);
+}

@@ -4,6 +4,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use copydesk_common::store::job::count::DeadGroup;
 use copydesk_common::store::job::list::DeadFilter;
 use copydesk_common::store::{self, Store};
 use copydesk_domain::business::BusinessId;
@@ -26,6 +28,8 @@ use crate::route::job::{read, reopened};
 use crate::state::Services;
 use crate::validate::{self, chars, number};
 
+/// The most causes that are told apart.
+const MAX_GROUPS: u16 = 100;
 /// The most dead letters in one bulk call.
 const MAX_BULK: i64 = 1_000;
 
@@ -61,6 +65,29 @@ pub async fn list(
     };
     let found = store::job::list::dead(&services.store, &filter, cursor, limit);
     Ok(Json(JobPage::of(services.within(found).await?)))
+}
+
+/// Dead letters by their cause.
+///
+/// The largest group first, at most 100 of them; `count` is of all.
+#[utoipa::path(
+    get,
+    path = "/api/ops/dead/count",
+    operation_id = "count_dead",
+    tag = "Operators",
+    params(DeadCountQuery),
+    responses((status = 200, description = "How many there are, and of what.", body = DeadCount))
+)]
+pub async fn count(
+    State(services): State<Services>,
+    caller: Caller,
+    Parameters(query): Parameters<DeadCountQuery>,
+) -> Result<Json<DeadCount>, ApiError> {
+    caller.check_within(query.business_id.as_ref())?;
+    let DeadCountQuery { kind, business_id, error_type, stage } = query;
+    let filter = DeadFilter { id: None, kind, business_id, error_type, stage };
+    let (count, groups) = services.within(store::job::count::dead(&services.store, &filter, MAX_GROUPS)).await?;
+    Ok(Json(DeadCount { count, groups: groups.into_iter().map(DeadCause::from).collect() }))
 }
 
 /// Retry a dead letter.
@@ -211,6 +238,62 @@ pub struct DeadQuery {
     cursor: Option<JobId>,
 }
 
+/// Filters of dead letters that are counted.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeadCountQuery {
+    /// Those of this kind only.
+    #[garde(skip)]
+    kind: Option<JobKind>,
+    /// Those of this business only.
+    #[garde(skip)]
+    business_id: Option<BusinessId>,
+    /// Those only whose error is of this `type`.
+    #[garde(inner(custom(chars(1..=200)), custom(validate::no_nul)))]
+    #[param(min_length = 1, max_length = 200, example = "/problems/attempts-exhausted")]
+    error_type: Option<String>,
+    /// Those only that failed in this stage.
+    #[garde(inner(custom(chars(1..=50)), custom(validate::no_nul)))]
+    #[param(min_length = 1, max_length = 50, example = "draft")]
+    stage: Option<String>,
+}
+
+/// Dead letters, counted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeadCount {
+    /// How many there are.
+    count: i64,
+    /// By their cause, the largest first.
+    groups: Vec<DeadCause>,
+}
+
+/// Dead letters with the same cause.
+#[derive(Debug, Serialize, ToSchema)]
+struct DeadCause {
+    /// The `type` of their error.
+    #[schema(example = "/problems/attempts-exhausted")]
+    error_type: String,
+    /// The stage that failed; empty before the first one.
+    #[schema(example = "draft")]
+    stage: String,
+    /// Their kind.
+    kind: JobKind,
+    /// The provider that they last waited for; null if they waited for none.
+    #[schema(required = true)]
+    provider: Option<String>,
+    /// How many.
+    count: i64,
+    /// When the last of them failed.
+    newest_at: DateTime<Utc>,
+}
+
+impl From<DeadGroup> for DeadCause {
+    fn from(group: DeadGroup) -> Self {
+        let DeadGroup { error_type, stage, kind, provider, jobs, newest_at } = group;
+        Self { error_type, stage, kind, provider, count: jobs, newest_at }
+    }
+}
+
 /// Filters of dead letters. Without any, all of them.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -266,7 +349,7 @@ pub struct BulkAnswer {
 }
 
 impl BulkAnswer {
-    fn of(jobs: usize, limit: u16) -> Self {
+    pub(super) fn of(jobs: usize, limit: u16) -> Self {
         Self { jobs, more: jobs >= usize::from(limit) }
     }
 }

@@ -7,6 +7,7 @@ use copydesk_domain::job::JobKind;
 use serde_json::json;
 
 use super::OpenJob;
+use super::find::{Wanted, as_id};
 use super::list::DeadFilter;
 use super::row::OpenRow;
 use crate::store::audit::Seen;
@@ -65,6 +66,58 @@ async fn cancel_once(
     }
     tx.commit().await?;
     Ok(cancelled.now || cancelled.before)
+}
+
+/// Cancels up to `limit` wanted jobs that are open, oldest first, each like [`cancel`]. Erasures only if their kind is
+/// named. Returns the jobs.
+pub async fn cancel_many(store: &Store, wanted: &Wanted, limit: u16) -> Result<Vec<JobId>, StoreError> {
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        let cancelled = sqlx::query_scalar!(
+            r#"with found as (
+                   select job_id as id from job_words where words @@ job_query($1, $2)
+                   union select id from jobs where id = $3
+                   union select id from jobs where generation_id = $3
+               ), cancelled as (
+                   update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
+                                   lease_epoch = lease_epoch + 1, lease_owner = null,
+                                   wait_reason = null, wait_provider = null, wait_until = null
+                   where id in (
+                       select id from jobs
+                       where finished_at is null and ($1::text is null or business_id = $1)
+                         and ($4::text is null or status = $4) and (kind = $5 or ($5::text is null and kind <> 'erase'))
+                         and ($2::text is null or id in (select id from found))
+                       order by id limit $6 for update skip locked
+                   )
+                   returning id, kind, business_id, payload
+               ), document as (
+                   update brand_documents d
+                   set status = 'failed', error = 'Its indexing was cancelled.', updated_at = now()
+                   from cancelled c
+                   where c.kind = 'ingest' and d.id::text = c.payload->>'document_id'
+                     and d.business_id = c.business_id and d.status = 'pending'
+                     and not exists (
+                         select 1 from jobs j
+                         where j.finished_at is null and j.kind = 'ingest'
+                           and j.business_id = c.business_id and j.payload->>'document_id' = d.id::text
+                           and j.id not in (select id from cancelled)
+                     )
+               )
+               select id from cancelled"#,
+            wanted.business(),
+            wanted.words,
+            wanted.words.as_deref().and_then(as_id),
+            wanted.status(),
+            wanted.kind(),
+            i64::from(limit),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        note_many(store, &mut tx, cancelled.len()).await?;
+        tx.commit().await?;
+        Ok(cancelled)
+    };
+    Ok(store.retry(query).await?.into_iter().map(JobId).collect())
 }
 
 /// Reopens a failed job: it resumes after its last finished stage, with a full retry budget and as
@@ -150,7 +203,7 @@ pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Resul
         )
         .fetch_all(&mut *tx)
         .await?;
-        note_dead(store, &mut tx, jobs.len()).await?;
+        note_many(store, &mut tx, jobs.len()).await?;
         tx.commit().await?;
         Ok(jobs)
     };
@@ -162,14 +215,14 @@ pub async fn discard_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Res
     let query = || async {
         let mut tx = store.pool.begin().await?;
         let jobs = update_dead!("discarded_at = now()", filter, limit).fetch_all(&mut *tx).await?;
-        note_dead(store, &mut tx, jobs.len()).await?;
+        note_many(store, &mut tx, jobs.len()).await?;
         tx.commit().await?;
         Ok(jobs)
     };
     Ok(store.retry(query).await?.len())
 }
 
-async fn note_dead(store: &Store, tx: &mut sqlx::PgTransaction<'_>, jobs: usize) -> Result<(), sqlx::Error> {
+async fn note_many(store: &Store, tx: &mut sqlx::PgTransaction<'_>, jobs: usize) -> Result<(), sqlx::Error> {
     if jobs == 0 {
         return Ok(());
     }

@@ -24,7 +24,7 @@ pub struct Page {
     pub is_short: bool,
 }
 
-/// A filter of a business's jobs.
+/// A filter of jobs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter {
     /// Jobs with this status.
@@ -34,15 +34,15 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn has(&self, job: &Job) -> bool {
+    pub(super) fn has(&self, job: &Job) -> bool {
         self.status.is_none_or(|status| job.status == status) && self.kind.is_none_or(|kind| job.kind == kind)
     }
 }
 
 /// An id that a statement returned: of a job on the page, or of the last job that it read.
-struct Found {
-    id: Uuid,
-    is_end: bool,
+pub(super) struct Found {
+    pub(super) id: Uuid,
+    pub(super) is_end: bool,
 }
 
 /// A business's jobs, newest first: up to `limit`, accepted before the job `before`.
@@ -53,22 +53,90 @@ pub async fn of_business(
     before: Option<JobId>,
     limit: u16,
 ) -> Result<Page, StoreError> {
-    let scope = Scope::new(business_id, filter.kind, before, limit);
-    let found = match filter.status {
-        None => scope.all(store).await?,
-        Some(JobStatus::Succeeded) => scope.succeeded(store).await?,
-        Some(JobStatus::Failed) => scope.failed(store).await?,
-        Some(JobStatus::Cancelled) => scope.cancelled(store).await?,
-        Some(open) => scope.open(store, open).await?,
-    };
+    let found = found(store, Some(business_id), filter, before, limit).await?;
     page(store, found, limit, |job| filter.has(job)).await
 }
 
-/// The running jobs of the business among these ids, newest first: up to `limit`, accepted before
+/// The same of all businesses. It reads the newest 2,000 jobs that have ended in the way that is asked for, or have not.
+pub async fn of_all(store: &Store, filter: Filter, before: Option<JobId>, limit: u16) -> Result<Page, StoreError> {
+    let found = found(store, None, filter, before, limit).await?;
+    page(store, found, limit, |job| filter.has(job)).await
+}
+
+/// The newest ids that belong to a filter: one more than `limit`, and where reading stopped.
+pub(super) async fn found(
+    store: &Store,
+    business_id: Option<&BusinessId>,
+    filter: Filter,
+    before: Option<JobId>,
+    limit: u16,
+) -> Result<Vec<Found>, StoreError> {
+    let Some(business_id) = business_id else { return everywhere(store, filter, before, limit).await };
+    let scope = Scope::new(business_id, filter.kind, before, limit);
+    match filter.status {
+        None => scope.all(store).await,
+        Some(JobStatus::Succeeded) => scope.succeeded(store).await,
+        Some(JobStatus::Failed) => scope.failed(store).await,
+        Some(JobStatus::Cancelled) => scope.cancelled(store).await,
+        Some(open) => scope.open(store, open).await,
+    }
+}
+
+/// The newest ids of all businesses that a filter has, among the newest 2,000 of the index with this condition.
+macro_rules! newest {
+    ($store:expr, $filter:expr, $before:expr, $limit:expr, $condition:tt) => {{
+        let query = || async {
+            sqlx::query_as!(
+                Found,
+                r#"with found as materialized (
+                       select id from (
+                           select id, kind, status from jobs where id < $1 and "#
+                    + $condition
+                    + r#"
+                           order by id desc limit 2000
+                       ) looked_at
+                       where ($3::text is null or kind = $3) and ($4::text is null or status = $4)
+                       limit $2
+                   )
+                   select id as "id!", false as "is_end!" from found
+                   union all
+                   (select id, true from jobs
+                    where id < $1 and (select count(*) from found) < $2 and "#
+                    + $condition
+                    + r#"
+                    order by id desc offset 1999 limit 1)"#,
+                or_newest($before),
+                read_limit($limit),
+                $filter.kind.map(JobKind::as_str),
+                $filter.status.map(JobStatus::as_str),
+            )
+            .fetch_all(&$store.pool)
+            .await
+        };
+        $store.retry(query).await
+    }};
+}
+
+async fn everywhere(
+    store: &Store,
+    filter: Filter,
+    before: Option<JobId>,
+    limit: u16,
+) -> Result<Vec<Found>, StoreError> {
+    match filter.status {
+        // Nearly all jobs succeed.
+        None | Some(JobStatus::Succeeded) => newest!(store, filter, before, limit, "true"),
+        Some(JobStatus::Failed) => newest!(store, filter, before, limit, "error is not null"),
+        Some(JobStatus::Cancelled) => newest!(store, filter, before, limit, "cancelled_at is not null"),
+        Some(_) => newest!(store, filter, before, limit, "finished_at is null"),
+    }
+}
+
+/// The running jobs of the business, or of all, among these ids, newest first: up to `limit`, accepted before
 /// the job `before`.
 pub async fn running_among(
     store: &Store,
-    business_id: &BusinessId,
+    business_id: Option<&BusinessId>,
     ids: &[JobId],
     before: Option<JobId>,
     limit: u16,
@@ -78,10 +146,10 @@ pub async fn running_among(
         sqlx::query_as!(
             Found,
             r#"select id, false as "is_end!" from jobs
-               where id = any($1) and business_id = $2 and status = 'running' and id < $3
+               where id = any($1) and ($2::text is null or business_id = $2) and status = 'running' and id < $3
                order by id desc limit $4"#,
             &ids,
-            business_id.as_str(),
+            business_id.map(BusinessId::as_str),
             or_newest(before),
             read_limit(limit),
         )
@@ -95,7 +163,7 @@ pub async fn running_among(
 
 /// Builds a page from the ids that were found, down to the point where every kind was read. A job
 /// that has changed in the meantime is left out.
-async fn page(
+pub(super) async fn page(
     store: &Store,
     mut found: Vec<Found>,
     limit: u16,
@@ -354,12 +422,12 @@ async fn dead_of_all(
 }
 
 /// Reads one more than a page shows, to see whether there is another page.
-fn read_limit(limit: u16) -> i64 {
+pub(super) fn read_limit(limit: u16) -> i64 {
     i64::from(limit) + 1
 }
 
 /// Always an upper bound for the ids, so that the statement has the same plan with and without
 /// `before`.
-fn or_newest(before: Option<JobId>) -> Uuid {
+pub(super) fn or_newest(before: Option<JobId>) -> Uuid {
     before.map_or(Uuid::max(), |id| id.0)
 }
