@@ -37,7 +37,7 @@ export function useBusinesses(session) {
 /** The business of this page: the fragment's, else the last one, else the only one; null where none is chosen. */
 export function chosenBusiness(route, businesses) {
   const remembered = localStorage.getItem(REMEMBERED);
-  const isKnown = businesses.some((row) => row.business_id === remembered);
+  const isKnown = businesses.length === 0 || businesses.some((row) => row.business_id === remembered);
   return route.query.business || (isKnown ? remembered : null) || (businesses.length === 1 ? businesses[0].business_id : null);
 }
 

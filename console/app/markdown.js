@@ -21,13 +21,23 @@ const SEPARATOR = /^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*:?-+:?[ \t]*\|?[ \t]
  */
 export function Markdown({ text, onCite, openCite, level = 2, class: name = "prose" }) {
   const cite = onCite && ((n, key) => html`<button type="button" key=${key} class="cite" aria-label=${t.cite(n)} aria-haspopup="dialog" aria-expanded=${openCite === n ? "true" : "false"} onClick=${(event) => onCite(n, event.currentTarget)}>${n}</button>`);
-  return html`<div class=${name}>${useMemo(() => blocks(String(text ?? "").split(/\r\n?|\n/), { cite, shift: level - 1 }, 0), [text, openCite, level, !!onCite])}</div>`;
+  return html`<div class=${name}>${useMemo(() => blocks(String(text ?? "").split(/\r\n?|\n/), { cite, level: levels(level) }, 0), [text, openCite, level, !!onCite])}</div>`;
+}
+
+/** The level of each heading: the first one has `first`, and none is more than one below the one before it. */
+function levels(first) {
+  let shift = null, last = first;
+  return (own) => {
+    shift ??= first - own;
+    last = Math.max(first, Math.min(6, own + shift, last + 1));
+    return last;
+  };
 }
 
 /** The text as HTML, to be pasted elsewhere. */
 export function toHtml(text) {
   const place = document.createElement("div");
-  render(html`<div>${blocks(String(text).split(/\r\n?|\n/), { shift: 0 }, 0)}</div>`, place);
+  render(html`<div>${blocks(String(text).split(/\r\n?|\n/), { level: (own) => own }, 0)}</div>`, place);
   return place.firstChild.innerHTML;
 }
 
@@ -58,7 +68,7 @@ function block(lines, i, how, depth) {
   const line = lines[i];
   const heading = HEADING.exec(line);
   if (heading) {
-    const Tag = `h${Math.min(6, heading[1].length + how.shift)}`;
+    const Tag = `h${how.level(heading[1].length)}`;
     return { node: html`<${Tag}>${inline(heading[2].trimEnd().replace(/ #{1,6}$/, ""), how, 0)}<//>`, next: i + 1 };
   }
   if (FENCE.test(line)) return fenced(lines, i);
@@ -156,6 +166,8 @@ function inline(text, how, depth) {
     plain += text.slice(i, at);
     if (!special) break;
     const take = span(text, at, find, how, depth);
+    // A source mark stays with the word before it.
+    if (take?.isCite) plain = plain.replace(/ $/, "");
     if (take) push(take.node);
     else plain += text[at];
     i = take ? take.next : at + 1;
@@ -208,7 +220,7 @@ function emphasis(text, at, find, how, depth) {
 function cited(text, at, how) {
   const match = how.cite && /^\[(\d{1,3}(?:\s?,\s?\d{1,3}){0,9})\](?!\()/.exec(text.slice(at, at + 64));
   if (!match) return null;
-  return { node: match[1].split(",").map((n, i) => how.cite(Number(n), i)), next: at + match[0].length };
+  return { node: match[1].split(",").map((n, i) => how.cite(Number(n), i)), isCite: true, next: at + match[0].length };
 }
 
 /** An address that may be linked to; null for every other scheme. */

@@ -18,7 +18,7 @@ let kept = EMPTY;
 
 export default function Write(props) {
   const [page, id] = props.route.parts;
-  if (page === "run" && id) return html`<${Run} key=${id} ids=${id.split(",")} ...${props} />`;
+  if (page === "run" && id) return html`<${Run} key=${id} ids=${id.split(".")} ...${props} />`;
   if (page === "texts" && id) return html`<${Text} key=${id} id=${id} ...${props} />`;
   if (page === "texts") return html`<${Texts} ...${props} />`;
   return html`<${Compose} ...${props} />`;
@@ -75,7 +75,7 @@ function Compose({ route, businesses, areBusinessesLoaded }) {
     try {
       const jobs = await send(form, business, key);
       set({ topic: "", instructions: "", keywords: "" });
-      go(link(["write", "run", jobs.map((job) => job.id).join(",")]));
+      go(link(["write", "run", jobs.map((job) => job.id).join(".")]));
     } catch (error) {
       setState({ busy: false, error, wrong: error.fields ?? {} });
     }

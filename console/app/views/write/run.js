@@ -25,7 +25,7 @@ export function Run({ ids, route, businesses }) {
     ask().catch(() => {});
     return poll(ask, 3000);
   }, [others.join()]);
-  return html`${ids.length > 1 && html`<nav class="tabs run-tabs" aria-label=${w.texts}>${ids.map((id) => html`<a key=${id} href=${link(["write", "run", ids.join(",")], { at: id })} aria-current=${id === chosen ? "page" : undefined}>
+  return html`${ids.length > 1 && html`<nav class="tabs run-tabs" aria-label=${w.texts}>${ids.map((id) => html`<a key=${id} href=${link(["write", "run", ids.join(".")], { at: id })} aria-current=${id === chosen ? "page" : undefined}>
       <${FormatOf} id=${id} job=${jobs[id]} />${jobs[id] && html`<${JobStatus} status=${jobs[id].status} />`}</a>`)}</nav>`}
     <${One} key=${chosen} id=${chosen} businesses=${businesses} onJob=${know} />`;
 }
