@@ -83,6 +83,30 @@ export async function request(method, path, { query, body, form, headers = {}, s
   throw error;
 }
 
+/**
+ * Sends a form and tells how much of it is sent: `onProgress(0 to 1)`. Fetch cannot tell it. Returns
+ * `{answer, abort}`: `answer` resolves as a request does.
+ */
+export function upload(path, form, onProgress) {
+  const sender = new XMLHttpRequest();
+  const answer = new Promise((done, fail) => {
+    sender.open("POST", address(path));
+    sender.setRequestHeader("accept", "application/json");
+    if (csrfToken) sender.setRequestHeader("x-csrf-token", csrfToken);
+    sender.upload.onprogress = (event) => { if (event.lengthComputable) onProgress?.(event.loaded / event.total); };
+    sender.onerror = () => fail(new ApiError({ title: t.errors.away, detail: t.errors.awayDetail }));
+    sender.onload = async () => {
+      const headers = { "content-type": sender.getResponseHeader("content-type") ?? "", "retry-after": sender.getResponseHeader("retry-after") ?? "" };
+      const response = new Response(sender.responseText || null, { status: sender.status, headers });
+      if (response.ok) return done(await response.json());
+      if (response.status === 401) onUnauthenticated();
+      return fail(await errorOf(response));
+    };
+    sender.send(form);
+  });
+  return { answer, abort: () => sender.abort() };
+}
+
 export const get = (path, query, options) => request("GET", path, { query, ...options });
 export const post = (path, body, options) => request("POST", path, { body, ...options });
 export const put = (path, body, options) => request("PUT", path, { body, ...options });

@@ -7,7 +7,7 @@ import { go, link, setQuery } from "../route.js";
 import { can } from "../session.js";
 import { money, number, t } from "../strings.js";
 import { Button, CheckField, Chip, Empty, ErrorBox, Icon, More, PageHead, SelectField, Skeleton, Table, TextField, Time, toast } from "../ui.js";
-import { Run } from "./write/run.js";
+import { remember, Run } from "./write/run.js";
 import { Text } from "./write/text.js";
 
 const w = t.write;
@@ -74,6 +74,7 @@ function Compose({ route, businesses, areBusinessesLoaded }) {
     setState({ busy: true, error: null, wrong: {} });
     try {
       const jobs = await send(form, business, key);
+      jobs.forEach((job, i) => remember(job.id, { topic: form.topic.trim(), format: jobs.length === form.formats.length ? form.formats[i] : undefined }));
       set({ topic: "", instructions: "", keywords: "" });
       go(link(["write", "run", jobs.map((job) => job.id).join(".")]));
     } catch (error) {

@@ -38,6 +38,8 @@ function FormatOf({ id, job }) {
 }
 
 const requests = new Map();
+/** Keeps what was asked for here, so that it needs not be asked. */
+export const remember = (id, request) => requests.set(id, request);
 /** What was asked for, once it is known. An API of a release before does not tell it. */
 function useRequest(id) {
   const [, render] = useState(0);
@@ -75,7 +77,10 @@ function One({ id, businesses, onJob }) {
       onJob(job);
       if (isOpen(job)) stop = follow(id, (event, data) => {
         tell([event, data]);
-        if (event === "done") onJob(data);
+        if (event === "done") {
+          onJob(data);
+          if (data.status === "succeeded") toast(w.took((new Date(data.finished_at) - new Date(data.created_at)) / 1000));
+        }
         if (event === "status") onJob({ id, ...data });
       });
     }).catch(setError);
@@ -123,6 +128,8 @@ function Where({ job }) {
   // What is read out changes with the state only, not with each second.
   const said = job.waiting ? whyWaiting({ ...job.waiting, until: 0 }) : words;
   if (!words) return html`<p class="visually-hidden" role="status">${t.jobStatus[job.status]}</p>`;
+  // The steps show what is done now; a sentence is for what is waited for.
+  if (!job.waiting && job.status === "running" && !job.eta_seconds && job.attempt <= 1) return html`<p class="visually-hidden" role="status">${said}</p>`;
   return html`<div class="note where ${job.waiting ? "warn" : ""}"><p class="visually-hidden" role="status">${said}</p><span>${words}${job.waiting && job.position ? ` ${w.line(job.position)}` : ""}${job.eta_seconds ? ` ${w.eta(job.eta_seconds)}` : ""}</span>${job.attempt > 1 && html`<span class="tiny soft">${w.attempt(job.attempt, job.max_attempts)}</span>`}</div>`;
 }
 
