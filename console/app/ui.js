@@ -1,6 +1,6 @@
 // The components that every view is made of. They fetch nothing and know no view.
 
-import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
 import { ago, clockOf, dayOf, fullTime, plural, t } from "./strings.js";
 
 let ids = 0;
@@ -276,11 +276,23 @@ function ticks(low, high) {
  * most; `x` a number or a date. `min`, `max` bound the values. `describe` says in a sentence what is seen; all values
  * are below as a table.
  */
-export function LineChart({ title, series, describe, formatX = dayOf, formatY = String, min, max, height = 220, table = true }) {
+export function LineChart(props) {
+  const [width, setWidth] = useState(0);
+  const ref = useRef(null);
+  useLayoutEffect(() => {
+    const measure = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    measure.observe(ref.current);
+    return () => measure.disconnect();
+  }, []);
+  // Drawn as wide as it is shown: letters and lines keep their size.
+  return html`<div ref=${ref} style=${{ minHeight: `${props.height ?? 220}px` }}>${width > 0 && html`<${Chart} ...${props} width=${width} />`}</div>`;
+}
+
+function Chart({ width: W, title, series, describe, formatX = dayOf, formatY = String, min, max, height = 220, table = true }) {
   const shown = series.filter((one) => one.points.length > 0);
   const points = shown.flatMap((one) => one.points).filter((p) => p.y !== null && p.y !== undefined);
   if (points.length === 0) return null;
-  const W = 640, left = 44, right = 12, top = 10, bottom = 26;
+  const left = 44, right = 12, top = 10, bottom = 26;
   const xs = points.map((p) => +new Date(p.x)), x0 = Math.min(...xs), x1 = Math.max(...xs);
   const ys = points.flatMap((p) => [p.y, p.low ?? p.y, p.high ?? p.y]);
   const marks = ticks(min ?? Math.min(...ys), max ?? Math.max(...ys)).filter((v) => (max === undefined || v <= max) && (min === undefined || v >= min));

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../../vendor/htm-preact.js";
 import { at, get, put, useLoad } from "../../api.js";
 import { can } from "../../session.js";
 import { t } from "../../strings.js";
-import { Button, ErrorBox, Icon, Loaded, TextField, toast } from "../../ui.js";
+import { Button, cx, ErrorBox, Icon, Loaded, TextField, toast } from "../../ui.js";
 
 const w = t.brand.profile;
 const EMPTY = { name: "", description: "", voice: "", audience: "", guidelines: "", default_language: "", banned_phrases: [] };
@@ -63,7 +63,7 @@ function Form({ first, business, onSaved }) {
     <${Phrases} phrases=${form.banned_phrases} error=${Object.entries(wrong).find(([name]) => name.startsWith("banned_phrases"))?.[1]} mayChange=${mayChange} onChange=${(banned_phrases) => setForm({ ...form, banned_phrases })} />
     <div class="short"><${TextField} ...${field("default_language", "language")} maxlength="35" /></div>
     ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    ${mayChange && html`<div class="row save-bar"><${Button} kind="primary" type="submit" busy=${state.busy} disabled=${!isChanged}>${state.busy ? w.saving : w.save}<//>${isChanged && html`<span class="small soft" role="status">${w.unsaved}</span>`}</div>`}
+    ${mayChange && html`<div class=${cx("row save-bar", isChanged && "changed")}><${Button} kind="primary" type="submit" busy=${state.busy} disabled=${!isChanged}>${state.busy ? w.saving : w.save}<//>${isChanged && html`<span class="small soft" role="status">${w.unsaved}</span>`}</div>`}
   </form>`;
 }
 

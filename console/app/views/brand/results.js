@@ -66,7 +66,7 @@ function Over({ texts }) {
     };
   }, [texts]);
   if (charts.n < 3) return null;
-  const chart = (points, title, say, bounds) => points.length > 2 && html`<div class="sheet"><${LineChart} title=${title} series=${[{ name: title, points: points.map((p) => ({ ...p, low: p.low === undefined ? undefined : Math.max(bounds.min ?? -Infinity, p.low), high: p.high === undefined ? undefined : Math.min(bounds.max ?? Infinity, p.high) })) }]} formatX=${(x) => `${number(x)}`} formatY=${say} ...${bounds} describe=${w.describe(title, say(points[0].y), say(points.at(-1).y))} /></div>`;
+  const chart = (points, title, say, bounds) => points.length > 2 && html`<div class="sheet"><${LineChart} title=${title} series=${[{ name: title, points: points.map((p) => ({ ...p, low: p.low === undefined ? undefined : Math.max(bounds.min ?? -Infinity, p.low), high: p.high === undefined ? undefined : Math.min(bounds.max ?? Infinity, p.high) })) }]} formatX=${w.nth} formatY=${say} ...${bounds} describe=${w.describe(title, say(points[0].y), say(points.at(-1).y))} /></div>`;
   return html`<section class="stack"><div class="stack-s"><h2>${w.over}</h2><p class="small soft">${w.overHint(charts.n, WINDOW)}</p></div>
     <div class="grid charts">
       ${chart(charts.score, w.scoreChart, points, { min: 0, max: 10 })}
@@ -79,20 +79,22 @@ const WAYS = { score: { say: points, good: 1 }, approval: { say: (n) => percent(
 
 function Arms({ uplift }) {
   const rows = Object.entries(WAYS).map(([name, way]) => ({ name, ...way, ...uplift[name] }));
+  // Said once where all lack the same.
+  const reason = rows.every((row) => row.reason && row.reason === rows[0].reason) ? rows[0].reason : null;
   const verdict = ({ difference, interval, good }) => {
-    if (!interval) return html`<span class="soft">–</span>`;
+    if (!interval) return null;
     const isProven = interval[0] > 0 || interval[1] < 0;
     return isProven ? html`<${Chip} kind=${difference * good > 0 ? "good" : "bad"}>${difference * good > 0 ? w.better : w.worse}<//>` : html`<${Chip}>${w.unproven}<//>`;
   };
   const columns = [
-    { key: "figure", label: "", lead: true, render: (row) => html`<strong>${w.figures[row.name]}</strong>${row.reason && html`<div class="tiny soft">${row.reason}</div>`}` },
-    { key: "on", label: w.on, right: true, render: (row) => html`${row.on === null ? "–" : row.say(row.on)} <span class="tiny soft">${w.n(row.n_on)}</span>` },
-    { key: "off", label: w.off, right: true, render: (row) => html`${row.off === null ? "–" : row.say(row.off)} <span class="tiny soft">${w.n(row.n_off)}</span>` },
+    { key: "figure", label: "", lead: true, render: (row) => html`<strong>${w.figures[row.name]}</strong>${row.reason && !reason && html`<div class="tiny soft">${row.reason}</div>`}` },
+    { key: "on", label: w.on, right: true, render: (row) => html`<span>${row.on === null ? "–" : row.say(row.on)} <span class="tiny soft">${w.n(row.n_on)}</span></span>` },
+    { key: "off", label: w.off, right: true, render: (row) => html`<span>${row.off === null ? "–" : row.say(row.off)} <span class="tiny soft">${w.n(row.n_off)}</span></span>` },
     { key: "difference", label: w.difference, right: true, render: (row) => (row.difference === null ? "–" : signed(row.difference, row.say)) },
     { key: "interval", label: w.interval, render: (row) => (row.interval ? html`<${Interval} row=${row} />` : html`<span class="soft">–</span>`) },
     { key: w.better, label: "", bare: true, render: verdict },
   ];
-  return html`<section class="stack"><div class="stack-s"><h2>${w.arms}</h2><p class="small soft arms-hint">${w.armsHint}</p></div><${Table} columns=${columns} rows=${rows} rowKey=${(row) => row.name} /></section>`;
+  return html`<section class="stack"><div class="stack-s"><h2>${w.arms}</h2><p class="small soft arms-hint">${w.armsHint}</p></div>${reason && html`<p class="note small">${w.notYet}: ${reason}.</p>`}<${Table} columns=${columns} rows=${rows} rowKey=${(row) => row.name} /></section>`;
 }
 
 /** A difference with its interval, as a line about 0. */
