@@ -25,7 +25,7 @@ import { useBusinesses } from "./business.js";
 import { link, useRoute } from "./route.js";
 import { begin, can, Enter, logOut, useSession } from "./session.js";
 import { t } from "./strings.js";
-import { Brandmark, Button, ConfirmHost, Empty, ErrorBox, Guard, Icon, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
+import { Brandmark, Button, ConfirmHost, Empty, ErrorBox, Guard, Icon, Menu, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 
 const VIEWS = [
   { name: "write", scopes: ["generate", "read"], css: true, load: () => import("./views/write.js") },
@@ -57,20 +57,8 @@ function sheet(name) {
 
 function Account({ session }) {
   const [worn, setWorn] = useState(theme());
-  const ref = useRef(null);
-  useEffect(() => {
-    const away = (event) => { if (ref.current?.open && (event.key === "Escape" || (event.type === "click" && !ref.current.contains(event.target)))) ref.current.open = false; };
-    addEventListener("click", away);
-    addEventListener("keydown", away);
-    return () => {
-      removeEventListener("click", away);
-      removeEventListener("keydown", away);
-    };
-  }, []);
   const { key } = session;
-  return html`<details class="menu" ref=${ref}>
-    <summary class="button quiet"><${Icon} name="user" /><span class="visually-hidden">${t.session.account}: </span><span class="one-line account-name">${key?.name ?? t.session.account}</span></summary>
-    <div>
+  return html`<${Menu} kind="quiet" summary=${html`<${Icon} name="user" /><span class="visually-hidden">${t.session.account}: </span><span class="one-line account-name">${key?.name ?? t.session.account}</span>`}>
       ${key ? html`<div class="stack-s small">
         <strong>${key.name}</strong>
         <span class="soft">${t.session.businesses}: ${key.businesses ? key.businesses.join(", ") : t.session.all}</span>
@@ -79,8 +67,7 @@ function Account({ session }) {
       </div>` : html`<p class="small soft">${t.session.open}</p>`}
       <${SelectField} label=${t.session.theme} value=${worn} options=${Object.entries(t.session.themes).map(([value, label]) => ({ value, label }))} onChange=${(next) => { wear(next); setWorn(next); }} />
       ${key && html`<${Button} onClick=${logOut}>${t.session.leave}<//>`}
-    </div>
-  </details>`;
+  <//>`;
 }
 
 function Bar({ views, current, session }) {

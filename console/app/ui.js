@@ -228,6 +228,26 @@ export function ToastHost() {
   </div>`)}</div>`;
 }
 
+/** A menu below its button: Escape and a click elsewhere close it. `summary` is what the button shows. */
+export function Menu({ summary, kind, children }) {
+  const ref = useRef(null);
+  useEffect(() => {
+    const away = (event) => {
+      if (!ref.current?.open) return;
+      if (event.type === "click" ? ref.current.contains(event.target) : event.key !== "Escape") return;
+      ref.current.open = false;
+      if (event.key) ref.current.querySelector("summary").focus();
+    };
+    addEventListener("click", away);
+    addEventListener("keydown", away);
+    return () => {
+      removeEventListener("click", away);
+      removeEventListener("keydown", away);
+    };
+  }, []);
+  return html`<details class="menu" ref=${ref}><summary class=${cx("button", kind)}>${summary}</summary><div>${children}</div></details>`;
+}
+
 /** Tabs. With `href` in each they are links, and the fragment says which one is shown; else `onChange` gets the id. */
 export function Tabs({ label, tabs, current, onChange }) {
   if (tabs[0]?.href) return html`<nav class="tabs" aria-label=${label}>${tabs.map((tab) => html`<a key=${tab.id} href=${tab.href} aria-current=${tab.id === current ? "page" : undefined}>${tab.label}</a>`)}</nav>`;

@@ -8,7 +8,7 @@ import { Markdown, safeUrl, toHtml } from "../../markdown.js";
 import { go, link, setQuery } from "../../route.js";
 import { can } from "../../session.js";
 import { duration, money, number, short, t } from "../../strings.js";
-import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Figure, Gauge, Icon, PageHead, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
+import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Figure, Gauge, Icon, Menu, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
 import { VerdictPanel } from "./verdict.js";
 import { Versions } from "./versions.js";
 
@@ -79,12 +79,12 @@ const withoutMarks = (text) => text.replace(/ ?\[\d{1,3}(?:\s?,\s?\d{1,3}){0,9}\
 function CopyMenu({ text }) {
   const [hasMarks, setMarks] = useState(false);
   const what = () => (hasMarks ? text : withoutMarks(text));
-  return html`<details class="menu"><summary class="button"><${Icon} name="copy" />${w.copy}</summary><div>
+  return html`<${Menu} summary=${html`<${Icon} name="copy" />${w.copy}`}>
     <${Button} onClick=${() => copy(what())}>${w.copyMarkdown}<//>
     <${Button} onClick=${() => copy(what(), toHtml(what()))}>${w.copyHtml}<//>
     <${Button} onClick=${() => copy(toHtml(what()))}>${w.copySource}<//>
     <${CheckField} label=${w.marks} checked=${hasMarks} onChange=${setMarks} />
-  </div></details>`;
+  <//>`;
 }
 
 function Again({ generation }) {
@@ -158,7 +158,7 @@ function Lessons({ generation }) {
   const { lessons_applied: lessons, learning } = generation;
   return html`<section class="stack-s"><h2 class="aside-head">${w.lessons}</h2>
     ${learning?.arm === "off" && learning.available > 0 ? html`<p class="note small">${w.off}</p>` : lessons.length === 0 && html`<p class="soft small">${w.noLessons}</p>`}
-    <ul class="plain stack-s">${lessons.map((lesson) => html`<li key=${lesson.id} class=${cx("check-line", lesson.followed === false && "failed")}><${Icon} size=${16} name=${lesson.followed === true ? "check" : lesson.followed === false ? "cross" : "clock"} /><span>${lesson.text} <span class="tiny soft">${lesson.followed === true ? w.followed : lesson.followed === false ? w.unfollowed : w.untold}</span></span></li>`)}</ul>
+    <ul class="plain stack-s">${lessons.map((lesson) => html`<li key=${lesson.id} class=${cx("check-line", lesson.followed === false && "failed", lesson.followed === null && "untold")}><${Icon} size=${16} name=${lesson.followed === true ? "check" : lesson.followed === false ? "cross" : "right"} /><span>${lesson.text} <span class="tiny soft">${lesson.followed === true ? w.followed : lesson.followed === false ? w.unfollowed : w.untold}</span></span></li>`)}</ul>
     ${learning?.examples?.length > 0 && html`<p class="small soft">${w.examples(learning.examples.length)}</p>`}
     ${can("learning") && html`<a class="small" href=${link(["brand", "lessons"], { business: generation.business_id })}>${w.allLessons}</a>`}
   </section>`;
