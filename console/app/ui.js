@@ -250,7 +250,13 @@ export function Menu({ summary, kind, children }) {
 
 /** Tabs. With `href` in each they are links, and the fragment says which one is shown; else `onChange` gets the id. */
 export function Tabs({ label, tabs, current, onChange }) {
-  if (tabs[0]?.href) return html`<nav class="tabs" aria-label=${label}>${tabs.map((tab) => html`<a key=${tab.id} href=${tab.href} aria-current=${tab.id === current ? "page" : undefined}>${tab.label}</a>`)}</nav>`;
+  const ref = useRef(null);
+  // At phone width the tabs scroll: the chosen one is brought into view.
+  useEffect(() => {
+    const chosen = ref.current?.querySelector("[aria-current], [aria-selected=true]");
+    if (chosen) ref.current.scrollLeft = chosen.offsetLeft - ref.current.offsetLeft - 24;
+  }, [current]);
+  if (tabs[0]?.href) return html`<nav ref=${ref} class="tabs" aria-label=${label}>${tabs.map((tab) => html`<a key=${tab.id} href=${tab.href} aria-current=${tab.id === current ? "page" : undefined}>${tab.label}</a>`)}</nav>`;
   const move = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
@@ -258,7 +264,7 @@ export function Tabs({ label, tabs, current, onChange }) {
     onChange(tabs[next].id);
     event.currentTarget.children[next].focus();
   };
-  return html`<div class="tabs" role="tablist" aria-label=${label} onKeyDown=${move}>${tabs.map((tab) => html`<button key=${tab.id} type="button" role="tab" id=${`tab-${tab.id}`} aria-selected=${tab.id === current} tabindex=${tab.id === current ? 0 : -1} onClick=${() => onChange(tab.id)}>${tab.label}</button>`)}</div>`;
+  return html`<div ref=${ref} class="tabs" role="tablist" aria-label=${label} onKeyDown=${move}>${tabs.map((tab) => html`<button key=${tab.id} type="button" role="tab" id=${`tab-${tab.id}`} aria-selected=${tab.id === current} tabindex=${tab.id === current ? 0 : -1} onClick=${() => onChange(tab.id)}>${tab.label}</button>`)}</div>`;
 }
 
 /** How much of something is used: `value` of `max`. From 80% on it warns, from 95% on it is bad, unless `kind` says it. */

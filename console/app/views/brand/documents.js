@@ -24,6 +24,8 @@ export function Documents({ business, route }) {
     const form = new FormData();
     // The same name replaces the old file.
     form.append("external_id", one.file.name.slice(0, 200));
+    const title = await titleOf(one.file);
+    if (title) form.append("title", title);
     form.append("file", one.file, one.file.name);
     change(one.key, { state: "sending" });
     try {
@@ -48,12 +50,18 @@ export function Documents({ business, route }) {
   return html`<div class="stack-l">
     ${can("documents") && html`<${DropZone} onFiles=${take} business=${business} onAdded=${pages.reload} />`}
     ${sendings.length > 0 && html`<ul class="plain stack-s" aria-live="polite">${sendings.map((one) => html`<li key=${one.key}>${one.state === "failed"
-      ? html`<div class="note bad" role="alert"><strong>${one.file.name}</strong><span>${one.error.message ?? one.error.title}</span>${Object.entries(one.error.fields ?? {}).map(([name, detail]) => html`<span key=${name}>${detail}</span>`)}<${Button} small onClick=${() => drop(one.key)}>${w.dismiss}<//></div>`
+      ? html`<div class="note bad" role="alert"><strong>${one.file.name}</strong><span>${Object.values(one.error.fields ?? {}).join(" ") || one.error.message || one.error.title}</span><${Button} small onClick=${() => drop(one.key)}>${w.dismiss}<//></div>`
       : html`<${Gauge} label=${w.uploading(one.file.name)} value=${Math.round(one.share * 100)} max=${100} text=${`${Math.round(one.share * 100)}%`} kind="plain" />`}</li>`)}</ul>`}
     ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
     ${!pages.rows ? !pages.error && html`<${Skeleton} lines=${8} />` : pages.rows.length === 0 ? html`<${Empty} title=${w.none} text=${w.noneText} />`
       : html`<${List} rows=${pages.rows} business=${business} shown=${route.query.document} onChanged=${pages.set} /><${More} pages=${pages} />`}
   </div>`;
+}
+
+/** The first heading of a Markdown file; of others the service finds the title itself. */
+async function titleOf(file) {
+  if (!/\.(md|markdown)$/i.test(file.name)) return undefined;
+  return /^#{1,2} +(.{1,300})$/m.exec(await file.slice(0, 4000).text())?.[1].trim();
 }
 
 function DropZone({ onFiles, business, onAdded }) {

@@ -94,7 +94,7 @@ function Arms({ uplift }) {
     { key: "interval", label: w.interval, render: (row) => (row.interval ? html`<${Interval} row=${row} />` : html`<span class="soft">–</span>`) },
     { key: w.better, label: "", bare: true, render: verdict },
   ];
-  return html`<section class="stack"><div class="stack-s"><h2>${w.arms}</h2><p class="small soft arms-hint">${w.armsHint}</p></div>${reason && html`<p class="note small">${w.notYet}: ${reason}.</p>`}<${Table} columns=${columns} rows=${rows} rowKey=${(row) => row.name} /></section>`;
+  return html`<section class="stack"><div class="stack-s"><h2>${w.arms}</h2><p class="small soft arms-hint">${w.armsHint}</p></div>${reason ? html`<p class="note">${w.notYet}: ${reason}.</p>` : html`<${Table} columns=${columns} rows=${rows} rowKey=${(row) => row.name} />`}</section>`;
 }
 
 /** A difference with its interval, as a line about 0. */
