@@ -17,11 +17,12 @@ const SEPARATOR = /^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*:?-+:?[ \t]*\|?[ \t]
 
 /**
  * A text. `onCite(n, button)` is called for a citation `[n]`; without it citations stay text. `openCite` is the one
- * whose source is shown. `level` is the level of the text's first heading.
+ * whose source is shown. `level` is the level of the text's first heading. With `breaks` each line end is one: posts and
+ * emails mean them, files are often wrapped.
  */
-export function Markdown({ text, onCite, openCite, level = 2, class: name = "prose" }) {
+export function Markdown({ text, onCite, openCite, level = 2, breaks = false, class: name = "prose" }) {
   const cite = onCite && ((n, key) => html`<button type="button" key=${key} class="cite" aria-label=${t.cite(n)} aria-haspopup="dialog" aria-expanded=${openCite === n ? "true" : "false"} onClick=${(event) => onCite(n, event.currentTarget)}>${n}</button>`);
-  return html`<div class=${name}>${useMemo(() => blocks(String(text ?? "").split(/\r\n?|\n/), { cite, level: levels(level) }, 0), [text, openCite, level, !!onCite])}</div>`;
+  return html`<div class=${name}>${useMemo(() => blocks(String(text ?? "").split(/\r\n?|\n/), { cite, breaks, level: levels(level) }, 0), [text, openCite, level, breaks, !!onCite])}</div>`;
 }
 
 /** The level of each heading: the first one has `first`, and none is more than one below the one before it. */
@@ -37,7 +38,7 @@ function levels(first) {
 /** The text as HTML, to be pasted elsewhere. */
 export function toHtml(text) {
   const place = document.createElement("div");
-  render(html`<div>${blocks(String(text).split(/\r\n?|\n/), { level: (own) => own }, 0)}</div>`, place);
+  render(html`<div>${blocks(String(text).split(/\r\n?|\n/), { breaks: true, level: (own) => own }, 0)}</div>`, place);
   return place.firstChild.innerHTML;
 }
 
@@ -179,7 +180,7 @@ function inline(text, how, depth) {
 function span(text, at, find, how, depth) {
   const c = text[at];
   if (c === "\\") return /[!-/:-@[-`{-~]/.test(text[at + 1] ?? "") ? { node: text[at + 1], next: at + 2 } : null;
-  if (c === "\n") return text.slice(Math.max(0, at - 2), at) === "  " ? { node: html`<br />`, next: at + 1 } : null;
+  if (c === "\n") return how.breaks || text.slice(Math.max(0, at - 2), at) === "  " ? { node: html`<br />`, next: at + 1 } : null;
   if (c === "`") return code(text, at, find);
   if (c === "h") return bare(text, at);
   if (c === "<") return angled(text, at, find);

@@ -176,9 +176,13 @@ export function Dialog({ title, onClose, wide, children }) {
   const ref = useRef(null);
   const id = useId();
   useEffect(() => {
-    const before = document.activeElement;
-    ref.current.showModal();
-    return () => before?.focus?.();
+    const before = document.activeElement, dialog = ref.current;
+    dialog.showModal();
+    return () => {
+      // Closed first: while it is modal nothing else takes the focus.
+      dialog.close();
+      before?.focus?.();
+    };
   }, []);
   const aside = (event) => { if (event.target === ref.current) onClose(); };
   return html`<dialog ref=${ref} class=${wide ? "wide" : undefined} aria-labelledby=${id} onCancel=${(event) => { event.preventDefault(); onClose(); }} onClick=${aside}>
@@ -217,7 +221,7 @@ export function ToastHost() {
   const [toasts, set] = useState([]);
   push = (next) => {
     const key = ++ids;
-    set((old) => [...old.slice(-2), { ...next, key }]);
+    set((old) => [...old.slice(-1), { ...next, key }]);
     if (next.kind !== "bad") setTimeout(() => set((old) => old.filter((one) => one.key !== key)), next.action ? 10_000 : 5000);
   };
   const drop = (key) => set((old) => old.filter((one) => one.key !== key));

@@ -6,7 +6,7 @@ import { get, useLoad } from "../../api.js";
 import { BusinessPicker, businessName } from "../../business.js";
 import { link, setQuery } from "../../route.js";
 import { can } from "../../session.js";
-import { duration, money, number, plural, t } from "../../strings.js";
+import { duration, money, t } from "../../strings.js";
 import { Button, cx, Empty, ErrorBox, Icon, PageHead, Skeleton, Table, TextField, Time } from "../../ui.js";
 import { bulkByFilter, bulkSelected, countWords } from "./bulk.js";
 import { isOpen, nameOf, OPEN, shortId, stageName, State, Why } from "./state.js";
@@ -28,9 +28,11 @@ export function List({ route, session, businesses }) {
   const business = businessOf(route, session, businesses);
   const filter = { business_id: business, kind, q: (q ?? "").trim().length >= SHORTEST ? q.trim() : undefined };
   const key = JSON.stringify([filter, status, cursor]);
-  const page = useLoad((signal) => get("/api/jobs", { ...filter, status, cursor, limit: LIMIT }, { signal }), [key], { every: 5000, keep: false });
+  const page = useLoad((signal) => get("/api/jobs", { ...filter, status, cursor, limit: LIMIT }, { signal }).then((answer) => ({ ...answer, key })), [key], { every: 5000, keep: false });
+  // In the first render of other filters the rows of those before are still there.
+  const data = page.data?.key === key ? page.data : undefined;
   const counts = useCounts(filter);
-  const held = useHeld(key, page.data?.data, !cursor);
+  const held = useHeld(key, data?.data, !cursor);
   const [selected, select] = useState(new Set());
   useEffect(() => select(new Set()), [key]);
   const changed = () => {
@@ -51,8 +53,8 @@ export function List({ route, session, businesses }) {
       <${Tools} ...${{ filter, status, businesses, counts: counts.data, rows: held.rows, selected, select, changed, page, held }} />
       ${page.error && html`<${ErrorBox} error=${page.error} onRetry=${page.reload} />`}
       ${!held.rows && !page.error && html`<${Skeleton} lines=${10} />`}
-      ${held.rows && (held.rows.length > 0 ? html`<${Rows} ...${{ rows: held.rows, gone: held.gone, businesses, selected, select, hasAll: !business }} />` : html`<${Nothing} query=${route.query} hasMore=${!!page.data?.next_cursor} />`)}
-      <${Pages} query=${route.query} next=${page.data?.next_cursor} />
+      ${held.rows && (held.rows.length > 0 ? html`<${Rows} ...${{ rows: held.rows, gone: held.gone, businesses, selected, select, hasAll: !business }} />` : html`<${Nothing} query=${route.query} hasMore=${!!data?.next_cursor} />`)}
+      <${Pages} query=${route.query} next=${data?.next_cursor} />
     </div>`;
 }
 

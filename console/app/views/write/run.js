@@ -108,7 +108,7 @@ function Live({ state, id, onAgain }) {
         ${job.error && html`<${Failed} job=${job} onAgain=${onAgain} />`}
         ${job.status === "cancelled" && html`<p class="note">${w.cancelled}</p>`}
         ${isOpen(job) || text ? html`<section class="sheet paper" aria-label=${state.round > 0 ? w.edited : w.draft} aria-busy=${isOpen(job) ? "true" : "false"}>
-          ${text ? html`<p class="label">${state.stage === "edit" || state.round > 0 ? w.edited : w.draft}</p><${Markdown} text=${text} class=${`prose ${isOpen(job) ? "being-written" : ""}`} />`
+          ${text ? html`<p class="label">${state.stage === "edit" || state.round > 0 ? w.edited : w.draft}</p><${Markdown} breaks text=${text} class=${`prose ${isOpen(job) ? "being-written" : ""}`} />`
             : html`<div class="stack"><p class="soft">${w.writing}</p><${Skeleton} lines=${8} /></div>`}
         </section>` : null}
       </div>

@@ -53,7 +53,7 @@ export function TextBody({ generation: first, businesses, above, route }) {
         <div role="tabpanel" aria-labelledby=${`tab-${tab}`} class="stack" tabindex="-1">
           ${tab === "versions" ? html`<${Versions} generation=${generation} yours=${isChanged ? edited : null} />`
             : isEditing ? html`<${Editor} original=${generation.content} text=${edited ?? generation.content} onChange=${change} onDone=${() => setEditing(false)} />`
-            : html`<div class="sheet paper">${isChanged && html`<p class="label">${w.editing}</p>`}<${Markdown} text=${isChanged ? edited : body} onCite=${setCited} openCite=${cited} /></div>`}
+            : html`<div class="sheet paper">${isChanged && html`<p class="label">${w.editing}</p>`}<${Markdown} breaks text=${isChanged ? edited : body} onCite=${setCited} openCite=${cited} /></div>`}
         </div>
       </div>
       <aside class="stack-l text-aside">

@@ -32,7 +32,7 @@ function Compare({ versions }) {
   const [from, to] = [Math.min(chosen.from, last), Math.min(chosen.to, last)];
   const name = (version) => (version.isYours ? w.version && t.write.text.editing : `${w.version(version.round, version.is_final)}${version.score !== null && version.score !== undefined ? ` · ${number(version.score, 1)}` : ""}`);
   const options = versions.map((version, i) => ({ value: String(i), label: name(version) }));
-  if (versions.length === 1) return html`<p class="note small">${w.none}</p><div class="sheet paper"><${Markdown} text=${versions[0].content} /></div>`;
+  if (versions.length === 1) return html`<p class="note small">${w.none}</p><div class="sheet paper"><${Markdown} breaks text=${versions[0].content} /></div>`;
   return html`<div class="stack">
     <div class="filters"><${SelectField} label=${w.compare} options=${options} value=${String(from)} onChange=${(value) => setChosen({ from: Number(value), to })} /><${SelectField} label=${w.with} options=${options} value=${String(to)} onChange=${(value) => setChosen({ from, to: Number(value) })} /></div>
     ${versions[to].comments && html`<p class="note small">${versions[to].comments}</p>`}
