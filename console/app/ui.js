@@ -353,10 +353,24 @@ function Chart({ width: W, title, series, describe, formatX = dayOf, formatY = S
   </figure>`;
 }
 
+/** The old way, for pages that are not served over HTTPS. */
+function copyByEvent(text, rich) {
+  const fill = (event) => {
+    event.preventDefault();
+    event.clipboardData.setData("text/plain", text);
+    if (rich) event.clipboardData.setData("text/html", rich);
+  };
+  document.addEventListener("copy", fill);
+  const isDone = document.execCommand("copy");
+  document.removeEventListener("copy", fill);
+  if (!isDone) throw new Error("not copied");
+}
+
 /** Copies text, and `rich` as HTML beside it. Says that it has. */
 export async function copy(text, rich) {
   try {
-    if (rich && globalThis.ClipboardItem) {
+    if (!navigator.clipboard) copyByEvent(text, rich);
+    else if (rich && globalThis.ClipboardItem) {
       await navigator.clipboard.write([new ClipboardItem({ "text/plain": new Blob([text], { type: "text/plain" }), "text/html": new Blob([rich], { type: "text/html" }) })]);
     } else {
       await navigator.clipboard.writeText(text);

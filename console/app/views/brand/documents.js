@@ -133,7 +133,7 @@ function List({ rows, business, shown, onChanged }) {
     }
   };
   const columns = [
-    { key: "title", label: w.columns.title, lead: true, render: (document) => html`<div class="stack-s doc"><span class="serif text-title">${document.title}</span><span class="tiny soft">${[document.external_id, bytes(document.size_bytes), document.language].filter(Boolean).join(" · ")}</span><${Troubles} document=${document} />${shown === document.id && html`<span><${Chip} bare kind="live">${w.shown}<//></span>`}</div>` },
+    { key: "title", label: w.columns.title, lead: true, render: (document) => html`<div class="stack-s doc"><span class="serif text-title">${document.title}</span><span class="tiny soft">${[document.external_id, bytes(document.size_bytes), document.language].filter(Boolean).join(" · ")}</span><${Troubles} document=${document} />${shown === document.id && html`<span ref=${reveal}><${Chip} bare kind="live">${w.shown}<//></span>`}</div>` },
     { key: "kind", label: w.columns.kind, render: (document) => document.status === "failed" ? "–" : can("documents") ? html`<div class="kind"><${SelectField} label=${`${w.columns.kind}: ${document.title}`} hideLabel value=${document.kind ?? ""} options=${kindOptions(document.kind)} onChange=${(kind) => say(document, kind)} /></div>` : w.kinds[document.kind] ?? w.kindUnknown },
     { key: "state", label: w.columns.state, render: (document) => html`<${Chip} kind=${{ ready: document.warnings.length ? "warn" : "good", failed: "bad", pending: "live" }[document.status]}>${w.states[document.status]}<//>` },
     { key: "passages", label: w.columns.passages, right: true, render: (document) => number(document.chunk_count) },
@@ -142,6 +142,8 @@ function List({ rows, business, shown, onChanged }) {
   ];
   return html`<${Table} caption=${html`<span class="visually-hidden">${t.brand.tabs.documents}</span>`} columns=${columns} rows=${rows} rowKey=${(document) => document.id} />`;
 }
+
+const reveal = (element) => element?.scrollIntoView({ block: "center" });
 
 /** What is wrong with a document, and what to do. */
 function Troubles({ document }) {

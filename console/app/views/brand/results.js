@@ -14,7 +14,7 @@ const Z = 1.96;
 export function Results({ business, route }) {
   const format = route.query.content_type;
   const stats = useLoad((signal) => get(at`/api/learning/stats/${business}`, { content_type: format }, { signal }), [business, format]);
-  const texts = useLoad(async (signal) => (await get("/api/generations", { business_id: business, limit: 200 }, { signal })).data, [business]);
+  const texts = useLoad(async (signal) => (await get("/api/generations", { business_id: business, limit: 100 }, { signal })).data, [business]);
   return html`<div class="stack-l">
     <div class="filters"><${SelectField} label=${w.format} value=${format ?? ""} options=${[{ value: "", label: w.anyFormat }, ...Object.entries(t.formats).map(([value, label]) => ({ value, label }))]} onChange=${(value) => setQuery({ content_type: value })} /></div>
     <${Loaded} of=${stats} lines=${10}>${(data) => (data.verdicts === 0 ? html`<${Empty} title=${w.none} text=${w.noneText}><${Button} href=${link(["write", "texts"], { business })}>${t.brand.lessons.toTexts}<//><//>` : html`<${Figures} stats=${data} />

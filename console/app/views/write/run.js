@@ -99,8 +99,11 @@ function One({ id, businesses, onJob }) {
 }
 
 function Live({ state, id, onAgain }) {
-  const { job, text } = state;
+  const { job } = state;
   const request = useRequest(id);
+  // The page's heading says it already.
+  const heading = /^\s*# +([^\n]*)\n/.exec(state.text);
+  const text = heading && heading[1].trim() === request?.topic ? state.text.slice(heading[0].length) : state.text;
   return html`<${PageHead} title=${request?.topic ?? w.title}><${JobStatus} status=${job.status} />${isOpen(job) && can("generate") && html`<${Cancel} id=${id} />`}<//>
     <div class="desk run">
       <div class="stack">

@@ -28,7 +28,7 @@ export function Versions({ generation, yours }) {
 
 function Compare({ versions }) {
   const last = versions.length - 1;
-  const [chosen, setChosen] = useState({ from: Math.max(0, last - 1), to: last });
+  const [chosen, setChosen] = useState({ from: 0, to: last });
   const [from, to] = [Math.min(chosen.from, last), Math.min(chosen.to, last)];
   const name = (version) => (version.isYours ? w.version && t.write.text.editing : `${w.version(version.round, version.is_final)}${version.score !== null && version.score !== undefined ? ` · ${number(version.score, 1)}` : ""}`);
   const options = versions.map((version, i) => ({ value: String(i), label: name(version) }));
