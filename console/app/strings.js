@@ -103,7 +103,6 @@ export const t = {
     toStart: "Go to the start",
     broken: "This part of the page has failed.",
     optional: "optional",
-    showing: (n) => `${plural(n, "row")} shown`,
   },
 
   errors: {
@@ -230,7 +229,6 @@ export const t = {
       cancelTitle: "Cancel this text?",
       cancelText: "What has been written of it is lost. What it has cost stays spent.",
       cancelAction: "Cancel the text",
-      keep: "Go on writing",
       cancelled: "It was cancelled.",
       failed: "It could not be written",
       retry: "Try again",
@@ -240,10 +238,8 @@ export const t = {
       edited: "An editor's version",
       draft: "The draft",
       took: (seconds) => `Written in ${duration(seconds)}`,
-      open: "Open the text",
       details: "Details of the job",
       states: { done: "done", now: "under way", next: "to come" },
-      waited: (seconds) => `${duration(seconds)} of it waiting`,
     },
 
     text: {
@@ -272,7 +268,6 @@ export const t = {
       kinds: { web: "From the web", kb: "From your documents" },
       quote: "What supports it",
       passage: "The passage around it",
-      openSource: "Open the page",
       openDocument: "Your documents",
       unknownSource: "The text cites a source that is not in its list.",
       score: "Our score",
@@ -339,17 +334,12 @@ export const t = {
       takeBackTitle: "Take the verdict back?",
       takeBackText: "All that was learned from it goes with it. An earlier verdict on this text holds again.",
       takenBack: "Taken back, with all that was learned from it.",
-      mayNotJudge: "Your key may not judge texts.",
 
       versions: {
         none: "Nothing of how it was made is kept any more: the final text is all there is.",
         compare: "Compare",
         with: "with",
         version: (round, isFinal) => (isFinal ? "Final text" : round === 0 ? "Draft" : `Version ${round + 1}`),
-        yours: "Your version",
-        show: "Show",
-        changes: "Changes",
-        whole: "The whole text",
       },
     },
   },
@@ -389,7 +379,6 @@ export const t = {
       kinds: { about: "About us", product: "Products and prices", case: "Case or result", policy: "Policy", style_guide: "Style guide", other: "Other" },
       kindUnknown: "Not told yet",
       kindSaved: "Saved. It is used that way from now on.",
-      guides: "It guides the writer, and is not quoted.",
       states: { pending: "Being read", ready: "Ready", failed: "Cannot be read" },
       warnings: {
         garbled_text: "Much of its text looks garbled. Export it again, or paste the text.",
@@ -401,7 +390,6 @@ export const t = {
       failedWhat: "Mend the file and send it again under the same name, or delete it.",
       dismiss: "Dismiss",
       shown: "Shown from a text's source",
-      language: "Language",
     },
 
     search: {
@@ -444,7 +432,6 @@ export const t = {
       noneText: "Judge texts where they are: say what should be different, or edit them. What is said of two texts becomes a lesson.",
       toTexts: "See the texts",
       noneOf: "No lessons of this kind.",
-      counts: "These lessons count",
       followed: (followed, all) => `Followed by ${number(followed)} of ${plural(all, "text")}`,
       neverUsed: "Not used yet",
       untold: (n) => `Given to ${plural(n, "text")}; no code can tell whether they follow it.`,
@@ -500,7 +487,7 @@ export const t = {
     goneFrom: "Has moved on since.",
     columns: { job: "Job", business: "Business", status: "State", stage: "Stage", took: "Took", cost: "Cost", when: "Asked for" },
     retryN: (n) => `Retry ${number(n)}`, cancelN: (n) => `Cancel ${number(n)}`, discardN: (n) => `Put ${number(n)} aside`,
-    retryAll: "Retry all of these", discardAll: "Put all of these aside", cancelAll: "Cancel all of these",
+    retryAll: "Retry all of these", discardAll: "Put all of these aside", cancelAll: "Cancel all of these", cancelOpen: "Cancel all open ones",
     which: (status, where) => `${status ? `Jobs with the state “${status}”` : "All open jobs"}${where ? `: ${where}` : ", of every business and kind"}.`,
     holding: (q) => `with “${q}”`,
     none: "No jobs yet", noneText: "Every text, document and verdict becomes a job, and is shown here.",

@@ -81,6 +81,9 @@ export function SelectField({ label, hint, error, hideLabel, optional, options, 
     </select><//>`;
 }
 
+/** One of the twelve kinds of text, or all of them. */
+export const FormatField = ({ label, all, value, onChange }) => html`<${SelectField} label=${label} value=${value ?? ""} options=${[{ value: "", label: all }, ...Object.entries(t.formats).map(([format, name]) => ({ value: format, label: name }))]} onChange=${onChange} />`;
+
 export function CheckField({ label, hint, checked, onChange, ...rest }) {
   return html`<label class="check"><input type="checkbox" checked=${checked} onChange=${(event) => onChange?.(event.target.checked)} ...${rest} /><span>${label}${hint && html`<span class="hint soft tiny"><br />${hint}</span>`}</span></label>`;
 }

@@ -1,12 +1,12 @@
 // Write: asking for texts, and the texts that are there. Parts: `run.js` (a text under way), `text.js` (a finished one).
 
-import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
+import { html, useMemo, useState } from "../vendor/htm-preact.js";
 import { get, newKey, post, useLoad, usePages } from "../api.js";
 import { BusinessPicker, businessName, chosenBusiness } from "../business.js";
 import { go, link, setQuery } from "../route.js";
 import { can } from "../session.js";
 import { money, number, t } from "../strings.js";
-import { Button, CheckField, Chip, Empty, ErrorBox, Icon, More, PageHead, SelectField, Skeleton, Table, TextField, Time, toast } from "../ui.js";
+import { Button, CheckField, Chip, Empty, ErrorBox, More, PageHead, SelectField, Skeleton, Table, TextField, Time, toast } from "../ui.js";
 import { remember, Run } from "./write/run.js";
 import { Text } from "./write/text.js";
 

@@ -3,8 +3,8 @@
 import { html, useState } from "../../vendor/htm-preact.js";
 import { at, get, patch, post, useLoad, usePages } from "../../api.js";
 import { link, setQuery } from "../../route.js";
-import { percent, plural, t } from "../../strings.js";
-import { Button, Chip, Dialog, Empty, ErrorBox, Gauge, More, SelectField, Skeleton, TextField, toast } from "../../ui.js";
+import { percent, t } from "../../strings.js";
+import { Button, Chip, Dialog, Empty, ErrorBox, FormatField, Gauge, More, SelectField, Skeleton, TextField, toast } from "../../ui.js";
 
 const w = t.brand.lessons;
 const KINDS = { candidate: "", active: "good", pinned: "live", conflicted: "warn", retired: "" };
@@ -19,7 +19,7 @@ export function Lessons({ business, route }) {
   return html`<div class="stack-l">
     <div class="filters">
       <${SelectField} label=${w.status} value=${status ?? ""} options=${statuses} onChange=${(value) => setQuery({ status: value })} />
-      <${SelectField} label=${w.format} value=${format ?? ""} options=${[{ value: "", label: w.anyFormat }, ...Object.entries(t.formats).map(([value, label]) => ({ value, label }))]} onChange=${(value) => setQuery({ content_type: value })} />
+      <${FormatField} label=${w.format} all=${w.anyFormat} value=${format} onChange=${(value) => setQuery({ content_type: value })} />
     </div>
     ${status && html`<p class="soft small">${w.statusHints[status]}</p>`}
     ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}

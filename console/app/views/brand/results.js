@@ -3,8 +3,8 @@
 import { html, useMemo } from "../../vendor/htm-preact.js";
 import { at, get, useLoad } from "../../api.js";
 import { link, setQuery } from "../../route.js";
-import { dayOf, number, percent, t } from "../../strings.js";
-import { Button, Chip, Empty, Figure, LineChart, Loaded, SelectField, Table } from "../../ui.js";
+import { number, percent, t } from "../../strings.js";
+import { Button, Chip, Empty, Figure, FormatField, LineChart, Loaded, Table } from "../../ui.js";
 
 const w = t.brand.results;
 /** Judged texts that a point of a chart is the mean of. */
@@ -16,7 +16,7 @@ export function Results({ business, route }) {
   const stats = useLoad((signal) => get(at`/api/learning/stats/${business}`, { content_type: format }, { signal }), [business, format]);
   const texts = useLoad(async (signal) => (await get("/api/generations", { business_id: business, limit: 100 }, { signal })).data, [business]);
   return html`<div class="stack-l">
-    <div class="filters"><${SelectField} label=${w.format} value=${format ?? ""} options=${[{ value: "", label: w.anyFormat }, ...Object.entries(t.formats).map(([value, label]) => ({ value, label }))]} onChange=${(value) => setQuery({ content_type: value })} /></div>
+    <div class="filters"><${FormatField} label=${w.format} all=${w.anyFormat} value=${format} onChange=${(value) => setQuery({ content_type: value })} /></div>
     <${Loaded} of=${stats} lines=${10}>${(data) => (data.verdicts === 0 ? html`<${Empty} title=${w.none} text=${w.noneText}><${Button} href=${link(["write", "texts"], { business })}>${t.brand.lessons.toTexts}<//><//>` : html`<${Figures} stats=${data} />
       <${Over} texts=${(texts.data ?? []).filter((text) => !format || text.content_type === format)} />
       ${data.figures && html`<${Arms} uplift=${data.figures.uplift} /><${People} figures=${data.figures} />`}`)}<//>

@@ -5,7 +5,7 @@ import { at, get, useLoad } from "../../api.js";
 import { link, setQuery } from "../../route.js";
 import { can } from "../../session.js";
 import { number, t } from "../../strings.js";
-import { Button, Chip, Empty, ErrorBox, SelectField, Skeleton } from "../../ui.js";
+import { Button, Empty, ErrorBox, FormatField, Skeleton } from "../../ui.js";
 
 const w = t.brand.voice;
 const COUNTING = ["active", "pinned"];
@@ -23,7 +23,7 @@ export function Voice({ business, route }) {
 
 function Measured({ voice, business, format }) {
   return html`<div class="row between"><p class="soft">${w.measured(voice.words, voice.documents)}</p>
-      <${SelectField} label=${w.format} value=${format ?? ""} options=${[{ value: "", label: w.anyFormat }, ...Object.entries(t.formats).map(([value, label]) => ({ value, label }))]} onChange=${(content_type) => setQuery({ content_type })} /></div>
+      <${FormatField} label=${w.format} all=${w.anyFormat} value=${format} onChange=${(content_type) => setQuery({ content_type })} /></div>
     ${voice.degraded?.length > 0 && html`<p class="note warn">${voice.degraded.map((one) => t.degraded[one] ?? one).join(" ")}</p>`}
     ${voice.traits.length === 0 ? html`<${Empty} title=${w.none} text=${w.noneText}><${Button} href=${link(["brand", "documents"], { business })}>${w.addDocuments}<//><//>`
       : html`<ul class="plain traits">${voice.traits.map((trait) => html`<li key=${trait.name} class="stack-s trait"><p class="serif trait-text">${trait.text}</p>

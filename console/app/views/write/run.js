@@ -1,9 +1,9 @@
 // Texts under way: their steps, the words as they are written, and why they wait.
 
-import { html, useEffect, useReducer, useRef, useState } from "../../vendor/htm-preact.js";
+import { html, useEffect, useReducer, useState } from "../../vendor/htm-preact.js";
 import { at, follow, get, poll, post, useLoad } from "../../api.js";
 import { Markdown } from "../../markdown.js";
-import { link, setQuery } from "../../route.js";
+import { link } from "../../route.js";
 import { can } from "../../session.js";
 import { duration, t, whyWaiting } from "../../strings.js";
 import { Button, confirm, ErrorBox, Icon, JobStatus, PageHead, Skeleton, toast } from "../../ui.js";

@@ -5,10 +5,10 @@ import { at, get, newKey, post, useLoad } from "../../api.js";
 import { businessName } from "../../business.js";
 import { WordDiff } from "../../diff.js";
 import { Markdown, safeUrl, toHtml } from "../../markdown.js";
-import { go, link, setQuery } from "../../route.js";
+import { go, link } from "../../route.js";
 import { can } from "../../session.js";
-import { duration, money, number, short, t } from "../../strings.js";
-import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Figure, Gauge, Icon, Menu, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
+import { money, number, short, t } from "../../strings.js";
+import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Menu, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
 import { VerdictPanel } from "./verdict.js";
 import { Versions } from "./versions.js";
 

@@ -5,7 +5,7 @@ import { at, del, get, newKey, post } from "../../api.js";
 import { go, link } from "../../route.js";
 import { can } from "../../session.js";
 import { t } from "../../strings.js";
-import { Button, Chip, confirm, cx, ErrorBox, TextField, Time, toast, useId } from "../../ui.js";
+import { Button, Chip, confirm, ErrorBox, TextField, Time, toast, useId } from "../../ui.js";
 
 const w = t.write.text;
 const RATER = "copydesk.rater";
