@@ -12,7 +12,7 @@ const FENCE = /^ {0,3}(```+|~~~+)/;
 const HEADING = /^ {0,3}(#{1,6})[ \t]+(.*)$/;
 const RULE = /^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
-const ITEM = /^( {0,12})([-*+]|\d{1,9}[.)])[ \t]+(?=\S)/;
+const ITEM = /^( {0,12})([-*+]|\d{1,3}[.)])[ \t]+(?=\S)/;
 const SEPARATOR = /^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*:?-+:?[ \t]*\|?[ \t]*$/;
 
 /**
@@ -38,7 +38,7 @@ function levels(first) {
 /** The text as HTML, to be pasted elsewhere. */
 export function toHtml(text) {
   const place = document.createElement("div");
-  render(html`<div>${blocks(String(text).split(/\r\n?|\n/), { breaks: true, level: (own) => own }, 0)}</div>`, place);
+  render(html`<div>${blocks(String(text).split(/\r\n?|\n/), { breaks: true, isCopied: true, level: (own) => own }, 0)}</div>`, place);
   return place.firstChild.innerHTML;
 }
 
@@ -72,7 +72,7 @@ function block(lines, i, how, depth) {
     const Tag = `h${how.level(heading[1].length)}`;
     return { node: html`<${Tag}>${inline(heading[2].trimEnd().replace(/ #{1,6}$/, ""), how, 0)}<//>`, next: i + 1 };
   }
-  if (FENCE.test(line)) return fenced(lines, i);
+  if (FENCE.test(line)) return fenced(lines, i, how);
   if (isRule(line)) return { node: html`<hr />`, next: i + 1 };
   if (QUOTE.test(line)) {
     const from = i;
@@ -83,11 +83,14 @@ function block(lines, i, how, depth) {
   return isTable(lines, i) ? table(lines, i, how) : null;
 }
 
-function fenced(lines, i) {
+/** What scrolls sideways is reached by keyboard; what is copied is not on a page. */
+const reach = (how) => (how.isCopied ? undefined : 0);
+
+function fenced(lines, i, how) {
   const [, fence] = FENCE.exec(lines[i]);
   const from = ++i;
   while (i < lines.length && !lines[i].trimStart().startsWith(fence)) i++;
-  return { node: html`<pre tabindex="0"><code>${lines.slice(from, i).join("\n")}</code></pre>`, next: i + 1 };
+  return { node: html`<pre tabindex=${reach(how)}><code>${lines.slice(from, i).join("\n")}</code></pre>`, next: i + 1 };
 }
 
 function list(lines, i, how, depth) {
@@ -121,7 +124,7 @@ function list(lines, i, how, depth) {
     // One paragraph alone needs no element of its own.
     return html`<li>${inside.length > 0 && inside[0].type === "p" ? [inside[0].props.children, ...inside.slice(1)] : inside}</li>`;
   });
-  return { node: isOrdered ? html`<ol start=${parseInt(mark, 10)}>${children}</ol>` : html`<ul>${children}</ul>`, next: i };
+  return { node: isOrdered ? html`<ol start=${parseInt(mark, 10) === 1 ? undefined : parseInt(mark, 10)}>${children}</ol>` : html`<ul>${children}</ul>`, next: i };
 }
 
 const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => cell.trim());
@@ -131,7 +134,7 @@ function table(lines, i, how) {
   const rows = [];
   for (i += 2; i < lines.length && lines[i].includes("|"); i++) rows.push(cells(lines[i]).slice(0, head.length));
   return {
-    node: html`<table tabindex="0"><thead><tr>${head.map((cell) => html`<th scope="col">${inline(cell, how, 0)}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${inline(cell, how, 0)}</td>`)}</tr>`)}</tbody></table>`,
+    node: html`<table tabindex=${reach(how)}><thead><tr>${head.map((cell) => html`<th scope="col">${inline(cell, how, 0)}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${inline(cell, how, 0)}</td>`)}</tr>`)}</tbody></table>`,
     next: i,
   };
 }
@@ -208,6 +211,8 @@ function emphasis(text, at, find, how, depth) {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     end = find(mark, end);
     if (end < 0) return null;
+    // Of three marks the outer two close.
+    if (isDouble && end > from && text[end + 2] === c) end++;
     const isClosing = end > from && !/\s/.test(text[end - 1]) && !(c === "_" && WORD.test(text[end + mark.length] ?? "")) && !(!isDouble && text[end + 1] === c);
     if (isClosing) {
       const Tag = c === "~" ? "del" : isDouble ? "strong" : "em";
@@ -236,13 +241,24 @@ export function safeUrl(address) {
 const anchor = (url, words) => html`<a href=${url} target="_blank" rel="noopener noreferrer">${words}</a>`;
 
 function linked(text, at, find, how, depth) {
-  const middle = find("](", at);
-  if (middle < 0 || middle - at > MOST_LINK || text.slice(at, middle).includes("\n\n")) return null;
-  const end = find(")", middle);
-  if (end < 0 || end - middle > MOST_LINK) return null;
-  const words = inline(text.slice(at + 1, middle), { ...how, cite: undefined }, depth + 1);
+  const middle = find("]", at);
+  if (middle < 0 || text[middle + 1] !== "(" || middle - at > MOST_LINK) return null;
+  const inside = text.slice(at + 1, middle), end = closing(text, middle + 1);
+  if (end < 0 || inside.includes("[")) return null;
+  const words = inline(inside, { ...how, cite: undefined }, depth + 1);
   const url = safeUrl(text.slice(middle + 2, end).trim().split(/\s/)[0]);
   return { node: url ? anchor(url, words) : words, words, next: end + 1 };
+}
+
+/** Where a bracket that opens at a place is closed; addresses may hold brackets. */
+function closing(text, at) {
+  const last = Math.min(text.length, at + MOST_LINK);
+  for (let i = at, open = 0; i < last; i++) {
+    if (text[i] === "(") open++;
+    else if (text[i] === ")" && --open === 0) return i;
+    else if (text[i] === "\n") return -1;
+  }
+  return -1;
 }
 
 function bare(text, at) {
