@@ -38,11 +38,12 @@ export function TextBody({ generation: first, businesses, above, route }) {
   const reload = async () => setGeneration(await get(at`/api/generations/${id}`));
   const isChanged = edited !== null && edited !== generation.content;
   const body = useMemo(() => withoutTitle(generation), [generation.content, generation.title]);
+  const counts = useMemo(() => size(isChanged ? edited : generation.content), [edited, generation.content]);
   return html`<article class="text">
     <header class="text-head">
       <p class="label"><a href=${link(["write", "texts"], { business: generation.business_id })}>${w.back}</a></p>
       <h1 tabindex="-1">${generation.title || generation.topic}</h1>
-      <p class="soft small row"><span>${w.by(t.formats[generation.content_type] ?? generation.format, businessName(businesses ?? [], generation.business_id))}</span><${Time} at=${generation.created_at} as="both" />${above}</p>
+      <p class="soft small row"><span>${w.by(t.formats[generation.content_type] ?? generation.format, businessName(businesses ?? [], generation.business_id))}</span><${Time} at=${generation.created_at} as="both" /><span>${w.size(counts.words, counts.characters)}</span>${above}</p>
     </header>
     <div class="desk text-desk">
       <div class="stack">
@@ -53,7 +54,7 @@ export function TextBody({ generation: first, businesses, above, route }) {
         <div role="tabpanel" aria-labelledby=${`tab-${tab}`} class="stack" tabindex="-1">
           ${tab === "versions" ? html`<${Versions} generation=${generation} yours=${isChanged ? edited : null} />`
             : isEditing ? html`<${Editor} original=${generation.content} text=${edited ?? generation.content} onChange=${change} onDone=${() => setEditing(false)} />`
-            : html`<div class="sheet paper">${isChanged && html`<p class="label">${w.editing}</p>`}<${Markdown} breaks text=${isChanged ? edited : body} onCite=${setCited} openCite=${cited} /></div>`}
+            : html`<div class="sheet paper">${isChanged && html`<p class="label">${w.editing}</p>`}<${Markdown} breaks text=${shown(generation.content_type, isChanged ? edited : body)} onCite=${setCited} openCite=${cited} /></div>`}
         </div>
       </div>
       <aside class="stack-l text-aside">
@@ -67,6 +68,15 @@ export function TextBody({ generation: first, businesses, above, route }) {
     ${cited !== null && html`<${SourceDialog} n=${cited} generation=${generation} onClose=${() => setCited(null)} />`}
   </article>`;
 }
+
+const LABELLED = ["ad", "email", "video_script"];
+/** The text as it is shown: the labels of ads, emails and scripts, and the numbers of posts, stand out. */
+function shown(format, text) {
+  if (LABELLED.includes(format)) return text.replace(/^([A-Z][A-Za-z ]{2,16}):(?= \S)/gm, "**$1:**");
+  return format === "thread" ? text.replace(/^(\d{1,2}\/(?:\d{1,2})?)(?= )/gm, "**$1**") : text;
+}
+
+const size = (text) => ({ words: withoutMarks(text).match(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu)?.length ?? 0, characters: [...withoutMarks(text)].length });
 
 /** The text without its title, where it begins with it: the page shows the title already. */
 function withoutTitle({ content, title }) {
