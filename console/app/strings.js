@@ -578,7 +578,7 @@ export const t = {
     hold: "Hold still", goOn: "Go on",
     notInForce: "Redis is away: it comes into force as soon as Redis is back.",
     figures: { line: "In line", waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", minute: "in the last minute", workers: "Workers", slots: (n) => `${number(n)} slots a kind` },
-    attention: "What needs somebody", allWell: "Nothing. Queues are open, providers answer, and nothing has failed for good.",
+    attention: "What needs somebody", attentionCount: (n) => `${plural(n, "thing")} to look at.`, allWell: "Nothing. Queues are open, providers answer, and nothing has failed for good.",
     notes: {
       redis: "Redis does not answer. Nothing is lost: no calls are made and no jobs handed out until it is back.",
       postgres: "Postgres does not answer. Requests are refused until it is back.",

@@ -183,7 +183,7 @@ function filterTools({ filter, status, businesses, counts }, act, busy) {
     const count = answers.reduce((sum, answer) => sum + answer.count, 0);
     return bulkByFilter({ act: "cancel", path: "/api/ops/jobs/cancel", filter: { ...filter, status }, count, isCapped: answers.some((answer) => answer.is_capped), which });
   });
-  return html`<${Button} small kind="danger" icon="cross" busy=${busy === "cancel"} onClick=${cancel}>${w.cancelAll}<//>`;
+  return html`<${Button} small kind="danger" icon="cross" busy=${busy === "cancel"} onClick=${cancel}>${status ? w.cancelAll : w.cancelOpen}<//>`;
 }
 
 function Rows({ rows, gone, businesses, selected, select, hasAll }) {
@@ -195,13 +195,13 @@ function Rows({ rows, gone, businesses, selected, select, hasAll }) {
     </div>` },
     ...(hasAll ? [{ key: "business", label: w.columns.business, render: (job) => businessName(businesses, job.business_id) }] : []),
     { key: "status", label: w.columns.status, render: (job) => html`<div class="state-cell"><${State} job=${job} /><${Why} job=${job} />${gone.has(job.id) && html`<span class="tiny soft">${w.goneFrom}</span>`}</div>` },
-    { key: "stage", label: w.columns.stage, render: (job) => (job.status === "queued" ? "–" : html`<span>${stageName(job.progress.stage)}</span>${isOpen(job) && html` <span class="soft num">${job.progress.completed}/${job.progress.total}</span>`}`) },
+    { key: "stage", label: w.columns.stage, render: (job) => (["queued", "succeeded"].includes(job.status) ? "–" : html`<span>${stageName(job.progress.stage)}</span>${isOpen(job) && html` <span class="soft num">${job.progress.completed}/${job.progress.total}</span>`}`) },
     { key: "took", label: w.columns.took, right: true, render: (job) => duration(seconds(job)) },
     { key: "cost", label: w.columns.cost, right: true, render: (job) => (job.usage.cost_usd ? money(job.usage.cost_usd) : "–") },
     { key: "when", label: w.columns.when, right: true, render: (job) => html`<span class="when"><${Time} at=${job.created_at} /></span>` },
   ];
   const mayChoose = can("generate") || can("operate");
-  return html`<${Table} columns=${columns} rows=${rows} rowKey=${(job) => job.id} rowName=${(job) => nameOf(job)} selection=${mayChoose ? { selected, onChange: select } : undefined} />`;
+  return html`<div class="work-rows"><${Table} columns=${columns} rows=${rows} rowKey=${(job) => job.id} rowName=${(job) => nameOf(job)} selection=${mayChoose ? { selected, onChange: select } : undefined} /></div>`;
 }
 
 /** What the client said of it, and its id. */
