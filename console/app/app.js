@@ -25,7 +25,7 @@ import { useBusinesses } from "./business.js";
 import { link, useRoute } from "./route.js";
 import { begin, can, Enter, logOut, useSession } from "./session.js";
 import { t } from "./strings.js";
-import { Brandmark, Button, ConfirmHost, Empty, ErrorBox, Guard, Icon, Menu, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
+import { Brandmark, Button, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 
 const VIEWS = [
   { name: "write", scopes: ["generate", "read"], css: true, load: () => import("./views/write.js") },
@@ -117,7 +117,7 @@ function Page({ session }) {
     <${Bar} views=${views} current=${view?.name} session=${session} />
     <main id="main" class="page" tabindex="-1">${view
       ? html`<${View} view=${view} route=${route} session=${session} businesses=${businesses} areBusinessesLoaded=${isLoaded} reloadBusinesses=${reload} />`
-      : html`<${Empty} title=${VIEWS.some((one) => one.name === route.view) ? t.ui.noAccess : t.ui.notThere}><${Button} href=${link("")}>${t.ui.toStart}<//><//>`}</main>`;
+      : html`<${PageHead} title=${VIEWS.some((one) => one.name === route.view) ? t.ui.noAccess : t.ui.notThere} /><${Button} href=${link("")}>${t.ui.toStart}<//>`}</main>`;
 }
 
 function App() {

@@ -90,8 +90,8 @@ function One({ id, businesses, onJob }) {
     };
   }, [id, turn]);
   const { job } = state;
-  if (error) return html`<${ErrorBox} error=${error} onRetry=${() => again(turn + 1)} />`;
-  if (!job) return html`<${Skeleton} lines=${8} />`;
+  if (error) return html`<${PageHead} title=${w.title} /><${ErrorBox} error=${error} onRetry=${() => again(turn + 1)} />`;
+  if (!job) return html`<${PageHead} title=${w.title} /><${Skeleton} lines=${8} />`;
   if (job.status === "succeeded" && job.result?.generation_id) {
     return html`<${TextBody} generation=${job.result} businesses=${businesses} above=${html`<${Steps} state=${state} />`} />`;
   }

@@ -8,7 +8,7 @@ import { Markdown, safeUrl, toHtml } from "../../markdown.js";
 import { go, link } from "../../route.js";
 import { can } from "../../session.js";
 import { money, number, short, t } from "../../strings.js";
-import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Menu, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
+import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Menu, PageHead, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
 import { VerdictPanel } from "./verdict.js";
 import { Versions } from "./versions.js";
 
@@ -17,7 +17,7 @@ const w = t.write.text;
 export function Text({ id, ...props }) {
   const text = useLoad((signal) => get(at`/api/generations/${id}`, undefined, { signal }), [id]);
   if (text.data) return html`<${TextBody} generation=${text.data} ...${props} />`;
-  return text.error ? html`<${ErrorBox} error=${text.error} onRetry=${text.reload} />` : html`<${Skeleton} lines=${10} />`;
+  return html`<${PageHead} title=${t.write.earlier} />${text.error ? html`<${ErrorBox} error=${text.error} onRetry=${text.reload} />` : html`<${Skeleton} lines=${10} />`}`;
 }
 
 /** What people changed and have not sent yet, by the text's id: kept while other pages are looked at. */
