@@ -12,6 +12,9 @@ export const modelOf = (name) => name.slice(providerOf(name).length + 1);
 /** The breakers of a provider: `[{name, model, state}]`. */
 export const breakersOf = (overview, provider) => Object.entries(overview.breakers).filter(([name]) => providerOf(name) === provider).map(([name, state]) => ({ name, model: modelOf(name), state }));
 
+/** Whether nothing is left of one of the day's limits. */
+export const dayIsUsed = ({ in_force: most, calls_today, tokens_today, usd_today }) => [[most.calls_per_day, calls_today], [most.tokens_per_day, tokens_today], [most.usd_per_day, usd_today]].some(([all, used]) => all && used >= all);
+
 /**
  * Why calls do not go through, and until when: `{text, until}`. By an operator, by what the provider refuses, or by
  * failures. `changes`: the audit log of breakers, newest first; `waiting`: jobs that wait.

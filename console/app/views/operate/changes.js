@@ -4,7 +4,7 @@ import { html } from "../../vendor/htm-preact.js";
 import { usePages } from "../../api.js";
 import { BusinessPicker, businessName } from "../../business.js";
 import { setQuery } from "../../route.js";
-import { number, t } from "../../strings.js";
+import { bytes, duration, money, number, t } from "../../strings.js";
 import { Button, Chip, Empty, ErrorBox, More, SelectField, Skeleton, Table, TextField, Time } from "../../ui.js";
 
 const w = t.operate.changes;
@@ -40,12 +40,18 @@ export function Changes({ route, session, businesses }) {
   </section>`;
 }
 
-const words = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number(value) : typeof value === "object" ? JSON.stringify(value) : String(value));
+const plain = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number(value) : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? Object.entries(value).map(([name, one]) => `${number(one) === "NaN" ? one : number(one)} ${name}`).join(", ") : String(value));
+/** A value in its unit: the log has seconds, bytes and millionths of a dollar. */
+function words(name, value) {
+  if (typeof value !== "number") return plain(value);
+  if (name.startsWith("micro_usd")) return money(value / 1e6);
+  return name.endsWith("seconds") ? duration(value) : name.endsWith("bytes") ? bytes(value) : number(value);
+}
 
 /** What is not as it was: "intake: open → paused". */
 function Difference({ row: { before, after } }) {
-  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((name) => words(before?.[name]) !== words(after?.[name]));
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((name) => plain(before?.[name]) !== plain(after?.[name]));
   if (names.length === 0) return html`<span class="soft">–</span>`;
-  const line = (name) => html`<li key=${name}><span class="soft">${name}:</span> ${before && name in before ? html`<span class="from">${words(before[name])}</span> → ` : ""}${after ? words(after[name]) : w.gone}</li>`;
+  const line = (name) => html`<li key=${name}><span class="soft">${w.values[name] ?? t.operate.fields[name] ?? name}:</span> ${before && name in before ? html`<span class="from">${words(name, before[name])}</span> → ` : ""}${after ? words(name, after[name]) : w.gone}</li>`;
   return html`<ul class="plain small difference">${names.slice(0, 3).map(line)}</ul>${names.length > 3 && html`<details><summary>${w.more(names.length - 3)}</summary><ul class="plain small difference">${names.slice(3).map(line)}</ul></details>`}`;
 }

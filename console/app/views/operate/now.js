@@ -6,6 +6,7 @@ import { link } from "../../route.js";
 import { can } from "../../session.js";
 import { clockOf, duration, number, t } from "../../strings.js";
 import { Button, Chip, confirm, cx, Figure, Icon, toast } from "../../ui.js";
+import { dayIsUsed } from "./breakers.js";
 import { History, RANGES } from "./history.js";
 
 const w = t.operate;
@@ -51,6 +52,7 @@ export function attention(overview, health, dead) {
     const name = limit.model ? `${limit.provider}/${limit.model}` : limit.provider;
     if (limit.closed_until) note("warn", w.notes.closed(name, clockOf(limit.closed_until)), link(["operate", "providers"]), w.parts.providers);
     else if (limit.waiting > 0 && limit.remaining === 0) note("warn", w.notes.full(name, limit.waiting), link(["operate", "providers"]), w.parts.providers);
+    else if (dayIsUsed(limit)) note("warn", w.notes.dayFull(name), link(["operate", "providers"]), w.parts.providers);
     else if (limit.told.length > 0) note("", w.notes.told(name), link(["operate", "providers"]), w.parts.providers);
   }
   for (const queue of queues) {

@@ -8,7 +8,7 @@ import { link } from "../../route.js";
 import { can } from "../../session.js";
 import { clockOf, duration, money, number, plural, short, t } from "../../strings.js";
 import { Button, Chip, confirm, Dialog, Empty, ErrorBox, Gauge, SelectField, TextField, Time, toast } from "../../ui.js";
-import { breakersOf, providerOf, whyOpen } from "./breakers.js";
+import { breakersOf, dayIsUsed, providerOf, whyOpen } from "./breakers.js";
 
 const w = t.operate;
 const FIELDS = ["calls_per_minute", "tokens_per_minute", "calls_at_once", "calls_per_day", "tokens_per_day", "usd_per_day"];
@@ -70,7 +70,7 @@ function Limit({ limit, reload, isOnly }) {
     ].filter(Boolean).join(" ")}</p>
     ${limit.closed_until && html`<p class="note warn small">${w.pausedItself} <${Time} at=${limit.closed_until} as="clock" /> (<${Time} at=${limit.closed_until} />).</p>`}
     ${limit.told.map((told) => html`<p key=${told.model} class="tiny soft">${w.told(told)}</p>`)}
-    ${limit.waiting > 0 && html`<p class="small">${w.waitFor(limit.waiting)} ${w.throughput(limit.waiting, capacity)}</p>`}
+    ${limit.waiting > 0 && html`<p class="small">${w.waitFor(limit.waiting)} ${dayIsUsed(limit) ? w.untilTomorrow : limit.closed_until ? "" : w.throughput(limit.waiting, capacity)}</p>`}
     ${isOpen && html`<${LimitDialog} limit=${limit} onClose=${() => setOpen(false)} reload=${reload} />`}
   </div>`;
 }
@@ -158,7 +158,7 @@ function LimitDialog({ limit, onClose, reload }) {
   const told = limit.told.find((one) => !limit.model || one.model === limit.model);
   return html`<${Dialog} wide title=${w.changeLimitsOf(limit.model ?? limit.provider)} onClose=${onClose}><form class="stack" onSubmit=${send} novalidate>
     <p class="small soft">${w.limitsLead}</p>
-    <div class="pairs">${FIELDS.map((field) => html`<${TextField} key=${field} label=${w.fields[field]} hint=${w.now(w.value(field, limit.in_force[field]))} error=${state.error?.fields?.[field]} type="number" inputmode="decimal" min=${field === "calls_per_minute" ? 1 : 0} step=${field === "usd_per_day" ? "0.01" : "1"} placeholder=${w.asConfigured} value=${form[field]} onInput=${(value) => setForm({ ...form, [field]: value })} />`)}</div>
+    <div class="pairs">${FIELDS.map((field) => html`<${TextField} key=${field} label=${w.fields[field]} hint=${w.now(w.value(field, limit.in_force[field]))} error=${state.error?.fields?.[field]} type="number" inputmode="decimal" min=${field === "calls_per_minute" ? 1 : 0} step=${field === "usd_per_day" ? "0.01" : "1"} placeholder=${w.asConfigured} value=${form[field]} onInput=${(value) => setForm((old) => ({ ...old, [field]: value }))} />`)}</div>
     <section class="note effect" role="status" aria-label=${w.effect}><strong>${w.effect}</strong>
       ${changed.length === 0 ? html`<span class="small">${w.noChange}</span>` : html`<ul class="small">${changed.map((field) => html`<li key=${field}>${effectOf(field, limit, body[field], told)}</li>`)}</ul>`}</section>
     ${state.error && html`<${ErrorBox} error=${state.error} />`}

@@ -44,8 +44,8 @@ function Share({ share, name, set }) {
   const isFree = can("operate");
   return html`<form class="sheet stack" onSubmit=${send} novalidate>
     <div class="pairs">
-      <${TextField} label=${w.weight} hint=${w.weightHint} type="number" inputmode="numeric" min="1" max="1000" placeholder=${w.usualWeight} disabled=${!isFree} error=${state.error?.fields?.weight} value=${form.weight} onInput=${(weight) => setForm({ ...form, weight })} />
-      <${TextField} label=${w.cap} hint=${w.capHint} type="number" inputmode="numeric" min="0" placeholder=${w.usualCap} disabled=${!isFree} error=${state.error?.fields?.jobs_at_once} value=${form.jobs_at_once} onInput=${(jobs_at_once) => setForm({ ...form, jobs_at_once })} />
+      <${TextField} label=${w.weight} hint=${w.weightHint} type="number" inputmode="numeric" min="1" max="1000" placeholder=${w.usualWeight} disabled=${!isFree} error=${state.error?.fields?.weight} value=${form.weight} onInput=${(weight) => setForm((old) => ({ ...old, weight }))} />
+      <${TextField} label=${w.cap} hint=${w.capHint} type="number" inputmode="numeric" min="0" placeholder=${w.usualCap} disabled=${!isFree} error=${state.error?.fields?.jobs_at_once} value=${form.jobs_at_once} onInput=${(jobs_at_once) => setForm((old) => ({ ...old, jobs_at_once }))} />
     </div>
     ${isFree && html`<section class="note effect" role="status" aria-label=${t.operate.effect}><strong>${t.operate.effect}</strong>${effects.length ? html`<ul class="small">${effects.map((effect) => html`<li key=${effect}>${effect}</li>`)}</ul>` : html`<span class="small">${t.operate.noChange}</span>`}</section>`}
     ${state.error && html`<${ErrorBox} error=${state.error} />`}

@@ -36,10 +36,10 @@ export function Job({ id, businesses }) {
       <div class="stack-l">
         <div class="stack-s" role="status"><div class="row"><${State} job=${job} /><${Now} data=${data} /></div></div>
         ${error && html`<${ErrorBox} error=${error} onRetry=${told.reload} />`}
-        <${Trouble} data=${data} reload=${told.reload} />
+        <${Trouble} data=${data} />
         ${data.stages?.length > 0 && html`<${Stages} data=${data} />`}
         ${data.events?.length > 0 && html`<${Events} events=${data.events} job=${job} />`}
-        ${request && html`<${Request} request=${request} job=${job} />`}
+        ${request && html`<${Request} request=${request} />`}
       </div>
       <aside class="stack"><${Facts} data=${data} businesses=${businesses} /></aside>
     </div>`;
@@ -56,13 +56,10 @@ function Now({ data: { job, events } }) {
   return job.attempt > 1 ? html`<span class="small soft">${w.attempt(job.attempt, job.max_attempts)}</span>` : null;
 }
 
-function Trouble({ data: { job, request, events }, reload }) {
+function Trouble({ data: { job, events } }) {
   if (job.status === "failed" && job.error) {
     const lines = events?.findLast((event) => event.kind === "failed")?.lines ?? [];
-    return html`<${Problem} error=${job.error} lines=${lines}>
-      ${(can("generate") || can("operate")) && html`<${Button} small icon="refresh" onClick=${() => retry(job, reload)}>${w.retry}<//>`}
-      ${can("generate") && request && job.kind === "generate" && html`<${Button} small icon="edit" href=${link(["work", "jobs", job.id, "again"])}>${w.again}<//>`}
-    <//>`;
+    return html`<${Problem} error=${job.error} lines=${lines} />`;
   }
   return html`<${Waiting} job=${job} />`;
 }
@@ -124,12 +121,11 @@ function Facts({ data: { job, worker, takeovers }, businesses }) {
 }
 
 /** What was asked for. Long values are shown whole; everything is text. */
-function Request({ request, job }) {
+function Request({ request }) {
   const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && name !== "business_id" && name !== "metadata");
-  const words = (name, value) => (name === "format" ? t.formats[value] ?? String(value) : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
+  const words = (name, value) => (name === "format" ? t.formats[value] ?? String(value) : Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? w.yes : w.no) : name === "deadline_seconds" ? duration(value) : name === "priority" ? w.priorities[value] ?? value : typeof value === "object" ? JSON.stringify(value) : String(value));
   return html`<section class="stack" aria-labelledby="asked"><h2 id="asked">${w.request}</h2>
     <dl class="asked">${entries.map(([name, value]) => html`<div key=${name}><dt class="label">${w.fields[name] ?? name}</dt><dd>${words(name, value)}</dd></div>`)}</dl>
     <details><summary>${w.raw}</summary><pre class="raw tiny" tabindex="0" aria-label=${w.raw}>${JSON.stringify(request, null, 2)}</pre></details>
-    ${job.kind === "generate" && can("generate") && html`<div><${Button} small icon="edit" href=${link(["work", "jobs", job.id, "again"])}>${w.again}<//></div>`}
   </section>`;
 }

@@ -35,7 +35,7 @@ export function Why({ job }) {
 }
 
 /** Why a job failed, in plain words, and what to do. `lines`: the error and its causes, outermost first. */
-export function Problem({ error, lines = [], children }) {
+export function Problem({ error, lines = [] }) {
   const slug = slugOf(error.type), known = w.problems[slug];
   const steps = known ? [known.you, can("operate") ? known.operator : known.operator && w.askOperator].filter(Boolean) : [w.problems.unknown.you];
   return html`<section class="note bad problem" aria-label=${w.failedTitle}>
@@ -45,7 +45,6 @@ export function Problem({ error, lines = [], children }) {
     <strong class="small">${w.whatToDo}</strong>
     <ul class="small">${steps.map((step) => html`<li key=${step}>${step}</li>`)}</ul>
     ${lines.length > 0 && html`<${Causes} lines=${lines} />`}
-    ${children && html`<div class="row">${children}</div>`}
     <a class="small" href=${`problems/${encodeURIComponent(slug)}`} target="_blank" rel="noopener">${w.aboutProblem}</a>
   </section>`;
 }

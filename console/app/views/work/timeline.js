@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/htm-preact.js";
 import { clockOf, dayOf, duration, fullTime, money, number, t } from "../../strings.js";
-import { cx, Icon, Time } from "../../ui.js";
+import { cx, Icon } from "../../ui.js";
 import { Causes, stageName } from "./state.js";
 
 const w = t.work;
@@ -73,7 +73,7 @@ function Stage({ stage, span, share, gaps }) {
       <span class="bar-run" style=${place(left, right)}><span class="bar-wait" style=${{ width: `${waited * 100}%` }}></span></span>
     </div>
     <div class="stage-facts tiny soft num">
-      <span>${clockOf(stage.started_at)}</span>
+      <span>${w.clock(stage.started_at)}</span>
       ${stage.waited_seconds > 0.5 && html`<span>${t.write.run.waited(stage.waited_seconds)}</span>`}
       ${stage.calls > 0 && html`<span>${w.calls(stage.calls)}</span>`}
       ${models.map(([model, tokens]) => html`<span key=${model}>${model}${models.length > 1 && `: ${number(tokens.prompt_tokens ?? 0)} → ${number(tokens.completion_tokens ?? 0)}`}</span>`)}
@@ -94,7 +94,7 @@ export function Events({ events, job }) {
       const [icon, kind] = MARKS[event.kind] ?? ["right", ""];
       return html`<li key=${i} class=${cx("event", kind)}><span class="event-mark"><${Icon} name=${icon} size=${14} /></span>
         <div class="stack-s">
-          <div class="row between"><strong class="small">${w.eventKinds[event.kind]?.(event, job) ?? event.kind}</strong><span class="tiny soft num"><${Time} at=${event.at} as=${isSameDay ? "clock" : "both"} /></span></div>
+          <div class="row between"><strong class="small">${w.eventKinds[event.kind]?.(event, job) ?? event.kind}</strong><time class="tiny soft num" datetime=${event.at} title=${fullTime(event.at)}>${isSameDay ? "" : `${dayOf(event.at)}, `}${w.clock(event.at)}</time></div>
           <p class="small soft">${sentence(event)}</p>
           ${event.lines?.length > 0 && html`<p class="small line">${event.lines[0]}</p>`}
           ${event.lines?.length > 1 && html`<${Causes} lines=${event.lines} />`}
