@@ -19,6 +19,8 @@
 //    refuses it. Preact's `style=${{…}}` and `onClick` are set through the DOM and are fine.
 // 7. The heading is `PageHead`: it takes the focus when the page is gone to. `html` is a tagged template: components are
 //    `<${Button} kind="primary">…<//>`. There is no build step: a reload shows a change.
+// 8. All files together stay below 120 kB gzipped. Each file is compressed by itself, so one of 200 lines costs half a
+//    kilobyte less than five of 40: `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
 
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { useBusinesses } from "./business.js";
@@ -28,10 +30,10 @@ import { t } from "./strings.js";
 import { Brandmark, Button, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 
 const VIEWS = [
-  { name: "write", scopes: ["generate", "read"], css: true, load: () => import("./views/write.js") },
+  { name: "write", scopes: ["generate", "read"], load: () => import("./views/write.js") },
   { name: "work", scopes: ["read"], css: true, load: () => import("./views/work.js") },
   { name: "operate", scopes: ["observe"], css: true, load: () => import("./views/operate.js") },
-  { name: "brand", scopes: ["read", "documents", "learning"], css: true, load: () => import("./views/brand.js") },
+  { name: "brand", scopes: ["read", "documents", "learning"], load: () => import("./views/brand.js") },
 ];
 
 const THEME = "copydesk.theme";

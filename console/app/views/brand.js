@@ -1,4 +1,4 @@
-// Brand: what texts are written from. Its parts are in `brand/`, one for each tab.
+// Brand: what texts are written from. Its tabs are in `brand/`.
 
 import { html } from "../vendor/htm-preact.js";
 import { BusinessPicker, businessName, chosenBusiness } from "../business.js";
@@ -6,12 +6,9 @@ import { link } from "../route.js";
 import { can } from "../session.js";
 import { t } from "../strings.js";
 import { Empty, Guard, PageHead, Skeleton, Tabs } from "../ui.js";
+import { Profile, Search, Voice } from "./brand/about.js";
 import { Documents } from "./brand/documents.js";
-import { Lessons } from "./brand/lessons.js";
-import { Profile } from "./brand/profile.js";
-import { Results } from "./brand/results.js";
-import { Search } from "./brand/search.js";
-import { Voice } from "./brand/voice.js";
+import { Lessons, Results } from "./brand/learning.js";
 
 const w = t.brand;
 const PARTS = [

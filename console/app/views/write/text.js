@@ -1,18 +1,19 @@
-// A finished text: as it will look, where it comes from, how it was judged, what it cost. Parts: `verdict.js`, `versions.js`.
+// A finished text: as it will look, where it comes from, how it is judged, how it came to be, and what it cost.
 
 import { html, useMemo, useState } from "../../vendor/htm-preact.js";
-import { at, get, newKey, post, useLoad } from "../../api.js";
+import { at, del, get, newKey, post, useLoad } from "../../api.js";
 import { businessName } from "../../business.js";
 import { WordDiff } from "../../diff.js";
 import { Markdown, safeUrl, toHtml } from "../../markdown.js";
 import { go, link } from "../../route.js";
 import { can } from "../../session.js";
 import { money, number, short, t } from "../../strings.js";
-import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Menu, PageHead, Skeleton, Table, Tabs, TextField, Time, toast } from "../../ui.js";
-import { VerdictPanel } from "./verdict.js";
-import { Versions } from "./versions.js";
+import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Loaded, Menu, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast, useId } from "../../ui.js";
 
 const w = t.write.text;
+const RATER = "copydesk.rater";
+/** How long to wait until a verdict has been read, in seconds. */
+const WAIT = 30;
 
 export function Text({ id, ...props }) {
   const text = useLoad((signal) => get(at`/api/generations/${id}`, undefined, { signal }), [id]);
@@ -195,4 +196,126 @@ function Cost({ generation: { usage, models, review, job_id: job } }) {
     ]} /></details>`}
     ${job && html`<a class="small" href=${link(["work", "jobs", job])}>${w.job}</a>`}
   </section>`;
+}
+
+// The verdict: what a person says of a text, where the text is; and taking it back.
+
+function VerdictPanel({ generation, edited, onSent, reload }) {
+  const { feedback } = generation;
+  const [isOpen, setOpen] = useState(false);
+  if (!can("feedback")) return feedback ? html`<section class="stack-s"><h2 class="aside-head">${w.given}</h2><${Given} feedback=${feedback} /></section>` : null;
+  if (feedback && !isOpen && !edited) {
+    const takeBack = async () => {
+      if (!(await confirm({ title: w.takeBackTitle, text: w.takeBackText, action: w.takeBack }))) return;
+      try {
+        await del(at`/api/feedback/${feedback.feedback_id}`);
+        toast(w.takenBack);
+        await reload();
+      } catch (error) {
+        toast(error.message, { kind: "bad" });
+      }
+    };
+    return html`<section class="sheet stack-s verdict"><h2 class="aside-head">${w.given}</h2><${Given} feedback=${feedback} />
+      <div class="row"><${Button} small icon="edit" onClick=${() => setOpen(true)}>${w.change}<//><${Button} small kind="quiet" icon="undo" onClick=${takeBack}>${w.takeBack}<//></div></section>`;
+  }
+  return html`<${VerdictForm} key=${feedback?.feedback_id} generation=${generation} edited=${edited} onDone=${() => setOpen(false)} onSent=${onSent} reload=${reload} />`;
+}
+
+function Given({ feedback }) {
+  const { human_approved: approved, human_score: score, human_feedback: comment, rater, effort, created_at: when } = feedback;
+  return html`<div class="stack-s">
+    <div class="row">${approved !== null && approved !== undefined && html`<${Chip} kind=${approved ? "good" : "bad"}>${approved ? w.approved : w.rejected}<//>`}${score !== null && score !== undefined && html`<strong class="num">${w.scoreOf(score)}</strong>`}</div>
+    ${comment && html`<blockquote class="quote">${comment}</blockquote>`}
+    ${effort && html`<p class="small">${w.changed(effort.words_changed)}</p>`}
+    <p class="tiny soft">${rater && `${w.by2(rater)}, `}<${Time} at=${when} /></p>
+  </div>`;
+}
+
+function VerdictForm({ generation, edited, onDone, onSent, reload }) {
+  const old = generation.feedback;
+  const [form, setForm] = useState({ approved: old?.human_approved ?? null, score: old?.human_score ?? null, comment: old?.human_feedback ?? "", rater: old?.rater ?? localStorage.getItem(RATER) ?? "" });
+  const [state, setState] = useState({ busy: false, error: null });
+  const set = (changes) => setForm((before) => ({ ...before, ...changes }));
+  const send = async (event) => {
+    event.preventDefault();
+    if (form.approved === null && form.score === null && !form.comment.trim() && !edited) {
+      setState({ busy: false, error: { title: w.nothing } });
+      return;
+    }
+    setState({ busy: true, error: null });
+    localStorage.setItem(RATER, form.rater.trim());
+    try {
+      const job = await post("/api/feedback", {
+        generation_id: generation.generation_id, business_id: generation.business_id,
+        human_approved: form.approved ?? undefined, human_score: form.score ?? undefined, human_feedback: form.comment.trim() || undefined,
+        edited_content: edited ?? undefined, rater: form.rater.trim() || undefined,
+      }, { key: newKey() });
+      toast(w.sent);
+      const ended = await get(at`/api/jobs/${job.id}`, { wait: WAIT });
+      if (ended.status === "failed") throw Object.assign(new Error(ended.error?.detail), { title: ended.error?.title });
+      const isRead = ended.status === "succeeded";
+      if (isRead) {
+        onSent();
+        await reload();
+      }
+      toast(isRead ? w.read : w.notRead, can("learning") ? { action: { label: w.toLessons, act: () => go(link(["brand", "lessons"], { business: generation.business_id })) } } : {});
+      setState({ busy: false, error: null });
+      onDone();
+    } catch (error) {
+      setState({ busy: false, error });
+    }
+  };
+  return html`<form class="sheet stack verdict" onSubmit=${send}>
+    <div class="stack-s"><h2 class="aside-head">${w.verdict}</h2><p class="tiny soft">${old ? w.replaces : w.verdictLead}</p></div>
+    <div class="approve" role="group" aria-label=${w.verdict}>
+      <${Button} icon="check" class="approve-yes" aria-pressed=${form.approved === true ? "true" : "false"} onClick=${() => set({ approved: form.approved === true ? null : true })}>${w.approve}<//>
+      <${Button} icon="cross" class="approve-no" aria-pressed=${form.approved === false ? "true" : "false"} onClick=${() => set({ approved: form.approved === false ? null : false })}>${w.reject}<//>
+    </div>
+    <${ScorePick} value=${form.score} onChange=${(score) => set({ score })} />
+    <${TextField} label=${w.comment} hint=${w.commentHint} lines=${3} maxlength="10000" value=${form.comment} onInput=${(comment) => set({ comment })} />
+    <${TextField} label=${w.rater} hint=${w.raterHint} maxlength="128" autocomplete="name" value=${form.rater} onInput=${(rater) => set({ rater })} />
+    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    <div class="row"><${Button} kind="primary" type="submit" busy=${state.busy}>${state.busy ? w.sending : edited ? w.sendEdited : w.send}<//>${old && html`<${Button} kind="quiet" onClick=${onDone}>${t.ui.cancel}<//>`}</div>
+  </form>`;
+}
+
+/** 0 to 10, as radio buttons in a row. */
+function ScorePick({ value, onChange }) {
+  const name = useId();
+  const rounded = value === null ? null : Math.round(value);
+  return html`<fieldset class="field"><legend>${w.yourScore}</legend><div class="scores">${Array.from({ length: 11 }, (_, score) => html`<label key=${score}><input type="radio" name=${name} checked=${rounded === score} onChange=${() => onChange(score)} /><span class="num">${score}</span></label>`)}</div>
+    ${value !== null && html`<${Button} small kind="quiet" onClick=${() => onChange(null)}>${w.noScore}<//>`}</fieldset>`;
+}
+
+// The versions of a text, and what changed between two of them.
+
+/** All versions, oldest first; only the final one where the service keeps or tells no more. */
+async function loadVersions(generation, signal) {
+  const final = { round: generation.review?.rounds ?? 0, title: generation.title, content: generation.content, written_at: generation.created_at, score: generation.review?.score, is_final: true };
+  try {
+    const { data } = await get(at`/api/generations/${generation.generation_id}/versions`, undefined, { signal });
+    return data.length ? data : [final];
+  } catch (error) {
+    if (error.status === 404) return [final];
+    throw error;
+  }
+}
+
+function Versions({ generation, yours }) {
+  const versions = useLoad((signal) => loadVersions(generation, signal), [generation.generation_id]);
+  return html`<${Loaded} of=${versions} lines=${8}>${(data) => html`<${Compare} versions=${yours === null ? data : [...data, { content: yours, isYours: true }]} />`}<//>`;
+}
+
+function Compare({ versions }) {
+  const last = versions.length - 1;
+  const [chosen, setChosen] = useState({ from: 0, to: last });
+  const [from, to] = [Math.min(chosen.from, last), Math.min(chosen.to, last)];
+  const name = (version) => (version.isYours ? w.editing : `${w.versions.version(version.round, version.is_final)}${version.score !== null && version.score !== undefined ? ` · ${number(version.score, 1)}` : ""}`);
+  const options = versions.map((version, i) => ({ value: String(i), label: name(version) }));
+  if (versions.length === 1) return html`<p class="note small">${w.versions.none}</p><div class="sheet paper"><${Markdown} breaks text=${versions[0].content} /></div>`;
+  return html`<div class="stack">
+    <div class="filters"><${SelectField} label=${w.versions.compare} options=${options} value=${String(from)} onChange=${(value) => setChosen({ from: Number(value), to })} /><${SelectField} label=${w.versions.with} options=${options} value=${String(to)} onChange=${(value) => setChosen({ from, to: Number(value) })} /></div>
+    ${versions[to].comments && html`<p class="note small">${versions[to].comments}</p>`}
+    <div class="sheet paper"><${WordDiff} before=${versions[from].content} after=${versions[to].content} /></div>
+  </div>`;
 }
