@@ -121,8 +121,8 @@ export function ErrorBox({ error, onRetry, fields = true }) {
   const wrong = fields ? Object.entries(error.fields ?? {}) : [];
   return html`<div class="note bad" role="alert">
     <strong>${error.title || t.errors.title}</strong>
-    ${error.message && error.message !== error.title && html`<span>${error.message}</span>`}
-    ${wrong.length > 0 && html`<ul>${wrong.map(([name, detail]) => html`<li key=${name}><code>${name}</code> ${detail}</li>`)}</ul>`}
+    ${wrong.length === 0 && error.message && error.message !== error.title && html`<span>${error.message}</span>`}
+    ${wrong.length > 0 && html`<ul>${wrong.map(([name, detail]) => html`<li key=${name}><strong>${name.replaceAll(/[_/]/g, " ")}</strong> ${detail}</li>`)}</ul>`}
     ${error.retryAfter && html`<span>${t.errors.later(error.retryAfter)}</span>`}
     ${onRetry && html`<${Button} small icon="refresh" onClick=${onRetry}>${t.ui.retry}<//>`}
   </div>`;

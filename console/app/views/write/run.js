@@ -129,7 +129,7 @@ function Where({ job }) {
   const stage = job.progress && (t.stages[job.progress.stage] ?? job.progress.stage);
   const words = !isOpen(job) ? "" : job.waiting ? whyWaiting(job.waiting) : job.status === "queued" ? (job.position ? w.line(job.position) : w.soon) : stage ? w.stage(stage) : "";
   // What is read out changes with the state only, not with each second.
-  const said = job.waiting ? whyWaiting({ ...job.waiting, until: 0 }) : words;
+  const said = job.waiting ? whyWaiting(job.waiting, null) : words;
   if (!words) return html`<p class="visually-hidden" role="status">${t.jobStatus[job.status]}</p>`;
   // The steps show what is done now; a sentence is for what is waited for.
   if (!job.waiting && job.status === "running" && !job.eta_seconds && job.attempt <= 1) return html`<p class="visually-hidden" role="status">${said}</p>`;

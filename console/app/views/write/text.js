@@ -1,6 +1,6 @@
 // A finished text: as it will look, where it comes from, how it is judged, how it came to be, and what it cost.
 
-import { html, useMemo, useState } from "../../vendor/htm-preact.js";
+import { html, useEffect, useMemo, useState } from "../../vendor/htm-preact.js";
 import { at, del, get, newKey, post, useLoad } from "../../api.js";
 import { businessName } from "../../business.js";
 import { WordDiff } from "../../diff.js";
@@ -39,6 +39,7 @@ export function TextBody({ generation: first, businesses, above, route }) {
   const reload = async () => setGeneration(await get(at`/api/generations/${id}`));
   const isChanged = edited !== null && edited !== generation.content;
   const body = useMemo(() => withoutTitle(generation), [generation.content, generation.title]);
+  useEffect(() => { document.title = `${generation.title || generation.topic} · ${t.name}`; }, [id]);
   const counts = useMemo(() => size(isChanged ? edited : generation.content), [edited, generation.content]);
   return html`<article class="text">
     <header class="text-head">
