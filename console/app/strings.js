@@ -512,6 +512,8 @@ export const t = {
     after: (time) => `after ${time}`,
     noStage: "Before the first stage",
     waitsTitle: "It waits", inLineTitle: "It is in line", retryTitle: (n, most) => `It tries again soon: ${n < most ? `attempt ${n + 1} of ${most} is next` : `after ${n} of ${most} attempts`}`,
+    place: (n) => (n <= 1 ? "It is next." : `It is number ${number(n)}.`), eta: (seconds) => `About ${duration(seconds)} to go.`, waited: (seconds) => `${duration(seconds)} of it waiting`,
+    fallback: "A text of quotations will do", fallbackHint: "If no model can write it. Else it fails, and says why.", bulkLabel: "It can wait for others", bulkHint: "Jobs that somebody waits for go first.",
     until: "Until", soon: "A worker takes it in a moment.",
     waitNext: {
       rate_limited: "Nothing is lost and no attempt is spent. It goes on by itself when its turn comes; a higher limit would be faster.",
@@ -598,7 +600,7 @@ export const t = {
     },
     queues: "Queues",
     intake: { open: "Open", draining: "Draining", paused: "Paused", unknown: "Unknown" },
-    counts: { line: "In line", waiting: "Waiting", running: "Running", oldest: "Oldest in line", done: "Done/min", failed: "Failed/min", capped: "Over their cap" },
+    counts: { line: "In line", waiting: "Waiting", running: "Running", oldest: "Oldest", done: "Done/min", failed: "Failed/min", capped: "Over their cap" },
     pause: "Pause", resume: "Resume", drain: "Drain",
     pauseTitle: (name) => `Pause the queue “${name}”?`, pauseAction: "Pause the queue",
     pauseText: (ready, running) => `${ready > 0 ? `${plural(ready, "job")} ${ready === 1 ? "waits" : "wait"}; none will start until resumed.` : "Nothing waits now; what is asked for from now on will not start until resumed."} ${running > 0 ? `${plural(running, "job")} that ${running === 1 ? "runs goes" : "run go"} on until ${running === 1 ? "it ends or waits" : "they end or wait"}.` : ""} Jobs are still accepted. Deadlines go on.`,
@@ -705,7 +707,10 @@ export const t = {
 export function whyWaiting(waiting, now = Date.now()) {
   if (!waiting) return "";
   const say = t.waiting[waiting.reason];
-  const why = say ? say(waiting.provider ?? t.waiting.someone) : waiting.reason;
+  const words = say ? say(waiting.provider ?? t.waiting.someone) : waiting.reason;
+  const why = `${words[0].toUpperCase()}${words.slice(1)}.`;
+  // Without a time: what is read out does not change with each second.
+  if (now === null) return why;
   const left = (new Date(waiting.until) - now) / 1000;
-  return left > 1 ? `${why[0].toUpperCase()}${why.slice(1)}. It goes on in about ${duration(left)}.` : `${why[0].toUpperCase()}${why.slice(1)}. It goes on any moment.`;
+  return left > 1 ? `${why} It goes on in about ${duration(left)}.` : `${why} It goes on any moment.`;
 }
