@@ -73,8 +73,8 @@ function Form({ request, job }) {
       <${TextField} ...${field("language")} maxlength="35" />
       ${NUMBERS.map(([name, min, max, step]) => html`<${TextField} key=${name} ...${field(name)} type="number" inputmode="decimal" min=${min} max=${max} step=${step} />`)}
     </div>
-    <${CheckField} label=${t.write.fallback} hint=${t.write.fallbackHint} checked=${form.allow_fallback} onChange=${(allow_fallback) => set({ allow_fallback })} />
-    <${CheckField} label=${t.write.bulk} hint=${t.write.bulkHint} checked=${form.bulk} onChange=${(bulk) => set({ bulk })} />
+    <${CheckField} label=${w.fallback} hint=${w.fallbackHint} checked=${form.allow_fallback} onChange=${(allow_fallback) => set({ allow_fallback })} />
+    <${CheckField} label=${w.bulkLabel} hint=${w.bulkHint} checked=${form.bulk} onChange=${(bulk) => set({ bulk })} />
     ${state.error && html`<${ErrorBox} error=${state.error} />`}
     <div class="row"><${Button} kind="primary" type="submit" busy=${state.busy}>${w.send}<//>
       <${Button} kind="quiet" disabled=${changed.length === 0} onClick=${() => setForm(before)}>${w.reset}<//>

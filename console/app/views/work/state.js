@@ -64,7 +64,7 @@ export function Waiting({ job }) {
     </section>`;
   }
   if (job.status === "queued") {
-    return html`<section class="note" aria-label=${w.inLineTitle}><h2>${w.inLineTitle}</h2><p>${job.position ? t.write.run.line(job.position) : w.soon} ${job.eta_seconds ? t.write.run.eta(job.eta_seconds) : ""}</p></section>`;
+    return html`<section class="note" aria-label=${w.inLineTitle}><h2>${w.inLineTitle}</h2><p>${job.position ? w.place(job.position) : w.soon} ${job.eta_seconds ? w.eta(job.eta_seconds) : ""}</p></section>`;
   }
   return null;
 }

@@ -74,7 +74,7 @@ function Stage({ stage, span, share, gaps }) {
     </div>
     <div class="stage-facts tiny soft num">
       <span>${w.clock(stage.started_at)}</span>
-      ${stage.waited_seconds > 0.5 && html`<span>${t.write.run.waited(stage.waited_seconds)}</span>`}
+      ${stage.waited_seconds > 0.5 && html`<span>${w.waited(stage.waited_seconds)}</span>`}
       ${stage.calls > 0 && html`<span>${w.calls(stage.calls)}</span>`}
       ${models.map(([model, tokens]) => html`<span key=${model}>${model}${models.length > 1 && `: ${number(tokens.prompt_tokens ?? 0)} → ${number(tokens.completion_tokens ?? 0)}`}</span>`)}
       ${stage.prompt_tokens + stage.completion_tokens > 0 && html`<span>${w.tokens(stage.prompt_tokens, stage.completion_tokens)}</span>`}
