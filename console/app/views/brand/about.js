@@ -136,7 +136,7 @@ function Measured({ voice, business, format }) {
     ${voice.degraded?.length > 0 && html`<p class="note warn">${voice.degraded.map((one) => t.degraded[one] ?? one).join(" ")}</p>`}
     ${voice.traits.length === 0 ? html`<${Empty} title=${wv.none} text=${wv.noneText}><${Button} href=${link(["brand", "documents"], { business })}>${wv.addDocuments}<//><//>`
       : html`<ul class="plain traits">${voice.traits.map((trait) => html`<li key=${trait.name} class="stack-s trait"><p class="serif trait-text">${trait.text}</p>
-          ${trait.examples?.length > 0 && html`<div class="stack-s" role="group" aria-label=${wv.examples}>${trait.examples.map((example, i) => html`<blockquote key=${i} class="quote small">${example.text}<footer class="tiny"><a href=${link(["brand", "documents"], { business, document: example.document_id })}>${example.title}</a></footer></blockquote>`)}</div>`}</li>`)}</ul>`}
+          ${trait.examples?.length > 0 && html`<div class="stack-s" role="group" aria-label=${wv.examples}>${trait.examples.map((example, i) => html`<blockquote key=${i} class="quote small"><${Markdown} class="" text=${example.text.replace(/^\s*(?:[-*+]|\d+\.)\s+/, "")} /><footer class="tiny"><a href=${link(["brand", "documents"], { business, document: example.document_id })}>${example.title}</a></footer></blockquote>`)}</div>`}</li>`)}</ul>`}
     ${voice.terms?.length > 0 && html`<section class="stack-s"><h2>${wv.terms}</h2><ul class="plain tags">${voice.terms.map(({ term, count }) => html`<li key=${term} class="tag"><span>${term}</span><span class="soft num">${number(count)}</span></li>`)}</ul></section>`}`;
 }
 

@@ -290,6 +290,8 @@ function ScorePick({ value, onChange }) {
 
 // The versions of a text, and what changed between two of them.
 
+// They are compared without source marks: sources are numbered anew in the final text.
+
 /** All versions, oldest first; only the final one where the service keeps or tells no more. */
 async function loadVersions(generation, signal) {
   const final = { round: generation.review?.rounds ?? 0, title: generation.title, content: generation.content, written_at: generation.created_at, score: generation.review?.score, is_final: true };
@@ -317,6 +319,6 @@ function Compare({ versions }) {
   return html`<div class="stack">
     <div class="filters"><${SelectField} label=${w.versions.compare} options=${options} value=${String(from)} onChange=${(value) => setChosen({ from: Number(value), to })} /><${SelectField} label=${w.versions.with} options=${options} value=${String(to)} onChange=${(value) => setChosen({ from, to: Number(value) })} /></div>
     ${versions[to].comments && html`<p class="note small">${versions[to].comments}</p>`}
-    <div class="sheet paper"><${WordDiff} before=${versions[from].content} after=${versions[to].content} /></div>
+    <div class="sheet paper"><${WordDiff} before=${withoutMarks(versions[from].content)} after=${withoutMarks(versions[to].content)} /></div>
   </div>`;
 }
