@@ -193,7 +193,7 @@ function Rows({ rows, gone, businesses, selected, select, hasAll }) {
       <a class="job-name" href=${link(["work", "jobs", job.id])}>${nameOf(job)}</a>
       <${Meta} job=${job} />
     </div>` },
-    ...(hasAll ? [{ key: "business", label: w.columns.business, render: (job) => businessName(businesses, job.business_id) }] : []),
+    ...(hasAll ? [{ key: "business", label: w.columns.business, render: (job) => html`<span class="anywhere">${businessName(businesses, job.business_id)}</span>` }] : []),
     { key: "status", label: w.columns.status, render: (job) => html`<div class="state-cell"><${State} job=${job} /><${Why} job=${job} />${gone.has(job.id) && html`<span class="tiny soft">${w.goneFrom}</span>`}</div>` },
     { key: "stage", label: w.columns.stage, render: (job) => (["queued", "succeeded"].includes(job.status) ? "–" : html`<span>${stageName(job.progress.stage)}</span>${isOpen(job) && html` <span class="soft num">${job.progress.completed}/${job.progress.total}</span>`}`) },
     { key: "took", label: w.columns.took, right: true, render: (job) => duration(seconds(job)) },
