@@ -1,0 +1,332 @@
+// Brand: what texts are written from: the profile, the documents, what the writer would be given, the measured voice.
+// What was learned from people is in `brand/learning.js`.
+
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { at, del, get, patch, poll, post, put, upload, useLoad, usePages } from "../api.js";
+import { businessName, BusinessPicker, chosenBusiness } from "../business.js";
+import { Markdown, safeUrl } from "../markdown.js";
+import { link, setQuery } from "../route.js";
+import { can } from "../session.js";
+import { bytes, number, t } from "../strings.js";
+import { Button, Chip, confirm, cx, Dialog, Empty, ErrorBox, FormatField, Gauge, Guard, Icon, Loaded, More, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast } from "../ui.js";
+import { Lessons, Results } from "./brand/learning.js";
+
+const w = t.brand;
+const PARTS = [
+  { id: "profile", scope: "read", part: Profile },
+  { id: "documents", scope: "read", part: Documents },
+  { id: "search", scope: "read", part: Search },
+  { id: "voice", scope: "read", part: Voice },
+  { id: "lessons", scope: "learning", part: Lessons },
+  { id: "results", scope: "learning", part: Results },
+];
+
+export default function Brand({ route, businesses, areBusinessesLoaded, reloadBusinesses }) {
+  const business = chosenBusiness(route, businesses);
+  const parts = PARTS.filter((part) => can(part.scope));
+  const current = parts.find((part) => part.id === route.parts[0]) ?? parts[0];
+  return html`<${PageHead} title=${business ? businessName(businesses, business) : w.title} lead=${w.lead}>
+      ${areBusinessesLoaded && html`<${BusinessPicker} businesses=${businesses} value=${business} />`}<//>
+    <${Tabs} label=${w.parts} current=${current.id} tabs=${parts.map(({ id }) => ({ id, label: w.tabs[id], href: link(["brand", id], { business }) }))} />
+    <div class="brand-part">${!areBusinessesLoaded ? html`<${Skeleton} lines=${8} />` : !business ? html`<${Empty} title=${t.business.none} text=${t.business.noneText} />`
+      : html`<${Guard} key=${`${current.id}/${business}`}><${current.part} business=${business} route=${route} reloadBusinesses=${reloadBusinesses} /><//>`}</div>`;
+}
+
+// Documents: sent by drag and drop, by a button or as pasted text; how they were read; what they are for.
+
+const wd = t.brand.documents;
+const LARGEST = 10 * 1024 * 1024;
+const TYPES = ".md,.markdown,.txt,.html,.htm,.pdf,.docx";
+const AT_ONCE = 2;
+let count = 0;
+
+function Documents({ business, route }) {
+  const pages = usePages(at`/api/businesses/${business}/documents`, {}, { limit: 100 });
+  const [sendings, setSendings] = useState([]);
+  const isReading = pages.rows?.some((document) => document.status === "pending");
+  useEffect(() => (isReading ? poll(async () => pages.reload(), 2000) : undefined), [isReading]);
+  const change = (key, changes) => setSendings((old) => old.map((one) => (one.key === key ? { ...one, ...changes } : one)));
+  const drop = (key) => setSendings((old) => old.filter((one) => one.key !== key));
+
+  const send = async (one) => {
+    const form = new FormData();
+    // The same name replaces the old file.
+    form.append("external_id", one.file.name.slice(0, 200));
+    const title = await titleOf(one.file);
+    if (title) form.append("title", title);
+    form.append("file", one.file, one.file.name);
+    change(one.key, { state: "sending" });
+    try {
+      await upload(at`/api/businesses/${business}/documents`, form, (share) => change(one.key, { share })).answer;
+      drop(one.key);
+      pages.reload();
+    } catch (error) {
+      change(one.key, { state: "failed", error });
+    }
+  };
+  const take = async (files) => {
+    const next = [...files].map((file) => {
+      const wrong = file.size > LARGEST ? wd.tooLarge(file.name, bytes(file.size)) : file.size === 0 ? wd.empty(file.name) : null;
+      return { key: ++count, file, share: 0, state: wrong ? "failed" : "waiting", error: wrong && { title: wrong } };
+    });
+    setSendings((old) => [...old, ...next]);
+    const line = next.filter((one) => one.state === "waiting");
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => { while (line.length) await send(line.shift()); }));
+    if (next.some((one) => one.state === "waiting")) toast(wd.sent);
+  };
+
+  return html`<div class="stack-l">
+    ${can("documents") && html`<${DropZone} onFiles=${take} business=${business} onAdded=${pages.reload} />`}
+    ${sendings.length > 0 && html`<ul class="plain stack-s" aria-live="polite">${sendings.map((one) => html`<li key=${one.key}>${one.state === "failed"
+      ? html`<div class="note bad" role="alert"><strong>${one.file.name}</strong><span>${Object.values(one.error.fields ?? {}).join(" ") || one.error.message || one.error.title}</span><${Button} small onClick=${() => drop(one.key)}>${wd.dismiss}<//></div>`
+      : html`<${Gauge} label=${wd.uploading(one.file.name)} value=${Math.round(one.share * 100)} max=${100} text=${`${Math.round(one.share * 100)}%`} kind="plain" />`}</li>`)}</ul>`}
+    ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
+    ${!pages.rows ? !pages.error && html`<${Skeleton} lines=${8} />` : pages.rows.length === 0 ? html`<${Empty} title=${wd.none} text=${wd.noneText} />`
+      : html`<${List} rows=${pages.rows} business=${business} shown=${route.query.document} onChanged=${pages.set} /><${More} pages=${pages} />`}
+  </div>`;
+}
+
+/** The first heading of a Markdown file; of others the service finds the title itself. */
+async function titleOf(file) {
+  if (!/\.(md|markdown)$/i.test(file.name)) return undefined;
+  return /^#{1,2} +(.{1,300})$/m.exec(await file.slice(0, 4000).text())?.[1].trim();
+}
+
+function DropZone({ onFiles, business, onAdded }) {
+  const [isOver, setOver] = useState(false);
+  const [isPasting, setPasting] = useState(false);
+  const input = useRef(null);
+  const over = (event) => {
+    event.preventDefault();
+    setOver(true);
+  };
+  const dropped = (event) => {
+    event.preventDefault();
+    setOver(false);
+    onFiles(event.dataTransfer.files);
+  };
+  return html`<div class=${cx("drop", isOver && "over")} onDragOver=${over} onDragLeave=${() => setOver(false)} onDrop=${dropped}>
+    <${Icon} name="up" size=${26} /><strong class="serif">${wd.drop}</strong><p class="small soft">${wd.dropText}</p>
+    <div class="row"><${Button} kind="primary" onClick=${() => input.current.click()}>${wd.choose}<//><${Button} onClick=${() => setPasting(true)}>${wd.paste}<//></div>
+    <input ref=${input} type="file" multiple accept=${TYPES} class="visually-hidden" tabindex="-1" aria-label=${wd.choose} onChange=${(event) => { onFiles(event.target.files); event.target.value = ""; }} />
+    ${isPasting && html`<${Paste} business=${business} onClose=${() => setPasting(false)} onAdded=${onAdded} />`}
+  </div>`;
+}
+
+function Paste({ business, onClose, onAdded }) {
+  const [form, setForm] = useState({ title: "", text: "", kind: "" });
+  const [state, setState] = useState({ busy: false, error: null });
+  const send = async (event) => {
+    event.preventDefault();
+    setState({ busy: true, error: null });
+    try {
+      await post(at`/api/businesses/${business}/documents`, { title: form.title.trim(), text: form.text, kind: form.kind || undefined });
+      toast(wd.sent);
+      onAdded();
+      onClose();
+    } catch (error) {
+      setState({ busy: false, error });
+    }
+  };
+  return html`<${Dialog} title=${wd.pasteTitle} wide onClose=${onClose}><form class="stack" onSubmit=${send}>
+    <${TextField} label=${wd.pasteName} required maxlength="300" value=${form.title} onInput=${(title) => setForm({ ...form, title })} />
+    <${TextField} label=${wd.pasteText} hint=${wd.pasteTextHint} required lines=${10} value=${form.text} onInput=${(text) => setForm({ ...form, text })} />
+    <${SelectField} label=${wd.columns.kind} value=${form.kind} options=${kindOptions(null)} onChange=${(kind) => setForm({ ...form, kind })} />
+    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    <div class="row end"><${Button} kind="primary" type="submit" busy=${state.busy}>${wd.pasteSend}<//></div>
+  </form><//>`;
+}
+
+const kindOptions = (kind) => [...(kind ? [] : [{ value: "", label: wd.kindUnknown }]), ...Object.entries(wd.kinds).map(([value, label]) => ({ value, label }))];
+
+function List({ rows, business, shown, onChanged }) {
+  const path = (document) => at`/api/businesses/${business}/documents/${document.id}`;
+  const say = async (document, kind) => {
+    try {
+      const changed = await patch(path(document), { kind });
+      onChanged((old) => old.map((one) => (one.id === document.id ? changed : one)));
+      toast(wd.kindSaved);
+    } catch (error) {
+      toast(error.message, { kind: "bad" });
+    }
+  };
+  const remove = async (document) => {
+    if (!(await confirm({ title: wd.removeTitle(document.title), text: wd.removeText, action: wd.remove }))) return;
+    try {
+      await del(path(document));
+      onChanged((old) => old.filter((one) => one.id !== document.id));
+      toast(wd.removed);
+    } catch (error) {
+      toast(error.message, { kind: "bad" });
+    }
+  };
+  const columns = [
+    { key: "title", label: wd.columns.title, lead: true, render: (document) => html`<div class="stack-s doc"><span class="serif text-title">${document.title}</span><span class="tiny soft">${[document.external_id, bytes(document.size_bytes), document.language].filter(Boolean).join(" · ")}</span><${Troubles} document=${document} />${shown === document.id && html`<span ref=${reveal}><${Chip} bare kind="live">${wd.shown}<//></span>`}</div>` },
+    { key: "kind", label: wd.columns.kind, render: (document) => document.status === "failed" ? "–" : can("documents") ? html`<div class="kind"><${SelectField} label=${`${wd.columns.kind}: ${document.title}`} hideLabel value=${document.kind ?? ""} options=${kindOptions(document.kind)} onChange=${(kind) => say(document, kind)} /></div>` : wd.kinds[document.kind] ?? wd.kindUnknown },
+    { key: "state", label: wd.columns.state, render: (document) => html`<${Chip} kind=${{ ready: document.warnings.length ? "warn" : "good", failed: "bad", pending: "live" }[document.status]}>${wd.states[document.status]}<//>` },
+    { key: "passages", label: wd.columns.passages, right: true, render: (document) => number(document.chunk_count) },
+    { key: "changed", label: wd.columns.changed, right: true, render: (document) => html`<${Time} at=${document.updated_at} />` },
+    ...(can("documents") ? [{ key: wd.remove, label: "", right: true, bare: true, render: (document) => html`<${Button} small kind="quiet" icon="trash" label=${`${wd.remove}: ${document.title}`} onClick=${() => remove(document)} />` }] : []),
+  ];
+  return html`<${Table} caption=${html`<span class="visually-hidden">${t.brand.tabs.documents}</span>`} columns=${columns} rows=${rows} rowKey=${(document) => document.id} />`;
+}
+
+const reveal = (element) => element?.scrollIntoView({ block: "center" });
+
+/** What is wrong with a document, and what to do. */
+function Troubles({ document }) {
+  if (document.status === "failed") return html`<span class="small trouble bad">${document.error} ${wd.failedWhat}</span>`;
+  return document.warnings.map((warning) => html`<span key=${warning.code} class="small trouble">${wd.warnings[warning.code] ?? warning.code} <span class="soft">${warning.detail}</span></span>`);
+}
+
+// The profile.
+
+const wp = t.brand.profile;
+const ws = t.brand.search;
+const wv = t.brand.voice;
+const GUIDES = ["style_guide", "policy"];
+const COUNTING = ["active", "pinned"];
+const EMPTY = { name: "", description: "", voice: "", audience: "", guidelines: "", default_language: "", banned_phrases: [] };
+
+async function loadProfile(business, signal) {
+  try {
+    return { ...(await get(at`/api/businesses/${business}`, undefined, { signal })), isNew: false };
+  } catch (error) {
+    if (error.status === 404) return { ...EMPTY, isNew: true };
+    throw error;
+  }
+}
+
+function Profile({ business, reloadBusinesses }) {
+  const profile = useLoad((signal) => loadProfile(business, signal), [business]);
+  return html`<${Loaded} of=${profile} lines=${10}>${(data) => html`<${ProfileForm} key=${data.updated_at ?? business} first=${data} business=${business} onSaved=${() => { reloadBusinesses(); }} />`}<//>`;
+}
+
+function ProfileForm({ first, business, onSaved }) {
+  const [stored, setStored] = useState(first);
+  const [form, setForm] = useState(first);
+  const [state, setState] = useState({ busy: false, error: null });
+  const isChanged = Object.keys(EMPTY).some((name) => JSON.stringify(form[name]) !== JSON.stringify(stored[name]));
+  useEffect(() => {
+    if (!isChanged) return undefined;
+    const stay = (event) => event.preventDefault();
+    addEventListener("beforeunload", stay);
+    return () => removeEventListener("beforeunload", stay);
+  }, [isChanged]);
+  const mayChange = can("documents");
+  const save = async (event) => {
+    event.preventDefault();
+    setState({ busy: true, error: null });
+    try {
+      const body = Object.fromEntries(Object.keys(EMPTY).map((name) => [name, name === "default_language" ? form[name] || undefined : form[name]]));
+      const saved = await put(at`/api/businesses/${business}`, body);
+      setStored({ ...saved, isNew: false });
+      setForm({ ...saved, isNew: false });
+      setState({ busy: false, error: null });
+      toast(wp.saved);
+      onSaved();
+    } catch (error) {
+      setState({ busy: false, error });
+    }
+  };
+  const wrong = state.error?.fields ?? {};
+  const field = (name, word = name) => ({ label: wp[word], hint: wp[`${word}Hint`], value: form[name], error: wrong[name], readonly: !mayChange, onInput: (value) => setForm({ ...form, [name]: value }) });
+  return html`<form class="stack-l narrow" onSubmit=${save}>
+    ${stored.isNew && html`<p class="note">${wp.new}</p>`}
+    ${!mayChange && html`<p class="note">${t.brand.mayNotChange}</p>`}
+    <${TextField} ...${field("name")} maxlength="200" />
+    <${TextField} ...${field("description")} lines=${4} maxlength="5000" />
+    <${TextField} ...${field("voice")} lines=${2} maxlength="1000" />
+    <${TextField} ...${field("audience")} maxlength="1000" />
+    <${TextField} ...${field("guidelines")} lines=${5} maxlength="10000" />
+    <${Phrases} phrases=${form.banned_phrases} error=${Object.entries(wrong).find(([name]) => name.startsWith("banned_phrases"))?.[1]} mayChange=${mayChange} onChange=${(banned_phrases) => setForm({ ...form, banned_phrases })} />
+    <div class="short"><${TextField} ...${field("default_language", "language")} maxlength="35" /></div>
+    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    ${mayChange && html`<div class=${cx("row save-bar", isChanged && "changed")}><${Button} kind="primary" type="submit" busy=${state.busy} disabled=${!isChanged}>${state.busy ? wp.saving : wp.save}<//>${isChanged && html`<span class="small soft" role="status">${wp.unsaved}</span>`}</div>`}
+  </form>`;
+}
+
+/** A list of words and phrases, one added at a time. */
+function Phrases({ phrases, error, mayChange, onChange }) {
+  const [typed, setTyped] = useState("");
+  const add = () => {
+    const next = typed.split(",").map((phrase) => phrase.trim()).filter((phrase) => phrase && !phrases.includes(phrase));
+    if (next.length) onChange([...phrases, ...next]);
+    setTyped("");
+  };
+  return html`<div class="stack-s">
+    ${mayChange && html`<div class="row add-row"><${TextField} label=${wp.banned} hint=${wp.bannedHint} error=${error} maxlength="100" value=${typed} onInput=${setTyped} onKeyDown=${(event) => { if (event.key === "Enter") { event.preventDefault(); add(); } }} /><${Button} icon="plus" onClick=${add} disabled=${!typed.trim()}>${wp.add}<//></div>`}
+    ${phrases.length > 0 && html`<ul class="plain tags" aria-label=${wp.banned}>${phrases.map((phrase) => html`<li key=${phrase} class="tag"><span>${phrase}</span>${mayChange && html`<button type="button" aria-label=${wp.remove(phrase)} title=${wp.remove(phrase)} onClick=${() => onChange(phrases.filter((one) => one !== phrase))}><${Icon} name="close" size=${13} /></button>`}</li>`)}</ul>`}
+  </div>`;
+}
+
+// Looking up.
+
+function Search({ business, route }) {
+  const { q } = route.query;
+  const [typed, setTyped] = useState(q ?? "");
+  useEffect(() => setTyped(q ?? ""), [q]);
+  const found = useLoad(async (signal) => (q ? get(at`/api/businesses/${business}/search`, { q, limit: 12 }, { signal }) : null), [business, q], { keep: false });
+  const look = (event) => {
+    event.preventDefault();
+    setQuery({ q: typed.trim() });
+  };
+  return html`<div class="stack-l narrow">
+    <form class="row add-row" role="search" onSubmit=${look}><${TextField} label=${ws.label} hint=${ws.hint} type="search" maxlength="500" value=${typed} onInput=${setTyped} /><${Button} kind="primary" icon="search" type="submit">${ws.go}<//></form>
+    ${!q ? html`<p class="soft">${ws.start}</p>` : found.error ? html`<${ErrorBox} error=${found.error} onRetry=${found.reload} />` : !found.data ? html`<${Skeleton} lines=${8} />` : html`<${Passages} found=${found.data} business=${business} />`}
+  </div>`;
+}
+
+function Passages({ found, business }) {
+  if (found.data.length === 0) return html`<${Empty} title=${ws.none} text=${ws.noneText}><${Button} href=${link(["brand", "documents"], { business })}>${t.brand.voice.addDocuments}<//><//>`;
+  return html`<div class="stack">
+    ${found.degraded.length > 0 && html`<p class="note warn small">${found.degraded.map((one) => t.degraded[one] ?? one).join(" ")}</p>`}
+    <p class="small soft" role="status">${ws.found(found.data.length)}</p>
+    <ol class="plain stack">${found.data.map((passage) => html`<li key=${`${passage.document_id}/${passage.chunk}`} class="sheet stack-s">
+      <div class="row between"><span class="serif text-title">${passage.heading_path || passage.title}</span><span class="tiny soft num">${ws.score(passage.score)}</span></div>
+      <div class="row"><${Chip} bare>${t.brand.documents.kinds[passage.kind] ?? passage.kind}<//>${GUIDES.includes(passage.kind) && html`<span class="tiny soft">${ws.guides}</span>`}${passage.url && safeUrl(passage.url) && html`<a class="tiny" href=${safeUrl(passage.url)} target="_blank" rel="noopener noreferrer">${passage.url}</a>`}</div>
+      <div class="passage"><${Markdown} text=${passage.text} level=${3} /></div>
+    </li>`)}</ol>
+  </div>`;
+}
+
+// The voice, and the words to use and to avoid.
+
+function Voice({ business, route }) {
+  const format = route.query.content_type;
+  const voice = useLoad((signal) => get(at`/api/businesses/${business}/voice`, { content_type: format }, { signal }).catch((error) => { if (error.status === 404) return { isUnsupported: true }; throw error; }), [business, format]);
+  return html`<div class="desk">
+    <div class="stack-l">
+      ${voice.error ? html`<${ErrorBox} error=${voice.error} onRetry=${voice.reload} />` : !voice.data ? html`<${Skeleton} lines=${8} />` : voice.data.isUnsupported ? html`<p class="note">${wv.unsupported}</p>` : html`<${Measured} voice=${voice.data} business=${business} format=${format} />`}
+    </div>
+    <${Words} business=${business} />
+  </div>`;
+}
+
+function Measured({ voice, business, format }) {
+  return html`<div class="row between"><p class="soft">${wv.measured(voice.words, voice.documents)}</p>
+      <${FormatField} label=${wv.format} all=${wv.anyFormat} value=${format} onChange=${(content_type) => setQuery({ content_type })} /></div>
+    ${voice.degraded?.length > 0 && html`<p class="note warn">${voice.degraded.map((one) => t.degraded[one] ?? one).join(" ")}</p>`}
+    ${voice.traits.length === 0 ? html`<${Empty} title=${wv.none} text=${wv.noneText}><${Button} href=${link(["brand", "documents"], { business })}>${wv.addDocuments}<//><//>`
+      : html`<ul class="plain traits">${voice.traits.map((trait) => html`<li key=${trait.name} class="stack-s trait"><p class="serif trait-text">${trait.text}</p>
+          ${trait.examples?.length > 0 && html`<div class="stack-s" role="group" aria-label=${wv.examples}>${trait.examples.map((example, i) => html`<blockquote key=${i} class="quote small"><${Markdown} class="" text=${example.text.replace(/^\s*(?:[-*+]|\d+\.)\s+/, "")} /><footer class="tiny"><a href=${link(["brand", "documents"], { business, document: example.document_id })}>${example.title}</a></footer></blockquote>`)}</div>`}</li>`)}</ul>`}
+    ${voice.terms?.length > 0 && html`<section class="stack-s"><h2>${wv.terms}</h2><ul class="plain tags">${voice.terms.map(({ term, count }) => html`<li key=${term} class="tag"><span>${term}</span><span class="soft num">${number(count)}</span></li>`)}</ul></section>`}`;
+}
+
+/** What the profile bans and what people have asked for, as far as it is about words. */
+function Words({ business }) {
+  const profile = useLoad((signal) => get(at`/api/businesses/${business}`, undefined, { signal }).catch((error) => { if (error.status === 404) return { banned_phrases: [], voice: "" }; throw error; }), [business]).data;
+  const lessons = useLoad(async (signal) => (can("learning") ? (await get(at`/api/learning/lessons/${business}`, undefined, { signal })).data : []), [business]).data ?? [];
+  const rules = lessons.filter((lesson) => COUNTING.includes(lesson.status)).map((lesson) => lesson.rule);
+  const use = rules.flatMap((rule) => (rule.kind === "prefer" || (rule.kind === "term" && rule.wanted) ? [{ term: rule.term, from: wv.fromLesson }] : []));
+  const avoid = [
+    ...(profile?.banned_phrases ?? []).map((term) => ({ term, from: wv.fromProfile })),
+    ...rules.flatMap((rule) => (rule.kind === "prefer" ? [{ term: rule.over, from: wv.fromLesson }] : rule.kind === "term" && !rule.wanted ? [{ term: rule.term, from: wv.fromLesson }] : [])),
+  ];
+  const list = (terms) => (terms.length === 0 ? html`<p class="small soft">${wv.neither}</p>` : html`<ul class="plain tags">${terms.map(({ term, from }) => html`<li key=${`${term}/${from}`} class="tag"><span>${term}</span><span class="tiny soft">${from}</span></li>`)}</ul>`);
+  return html`<aside class="stack-l">
+    ${profile?.voice && html`<section class="stack-s"><h2 class="aside-head">${wv.said}</h2><p class="serif">${profile.voice}</p></section>`}
+    <section class="stack-s"><h2 class="aside-head">${wv.use}</h2>${list(use)}</section>
+    <section class="stack-s"><h2 class="aside-head">${wv.avoid}</h2>${profile ? list(avoid) : html`<${Skeleton} lines=${2} />`}</section>
+  </aside>`;
+}

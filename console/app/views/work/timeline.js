@@ -1,0 +1,114 @@
+// What a job did and when: a bar for each stage with what it took, and what happened to the job. It fetches nothing.
+
+import { html } from "../../vendor/htm-preact.js";
+import { clockOf, dayOf, duration, fullTime, money, number, t } from "../../strings.js";
+import { cx, Icon } from "../../ui.js";
+import { Causes, stageName } from "./state.js";
+
+const w = t.work;
+// Time in which nothing ran is drawn at most this long, as a share of the time in which something did.
+const LONGEST_GAP = 0.18;
+
+/** Where a moment is on the bars: 0 to 1. Long times of waiting are drawn short, and marked. */
+export function scaleOf(spans, from, to) {
+  const runs = [];
+  for (const [start, end] of spans.toSorted((a, b) => a[0] - b[0])) {
+    const last = runs.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else runs.push([start, end]);
+  }
+  const busy = runs.reduce((sum, [start, end]) => sum + end - start, 0) || 1;
+  const most = busy * LONGEST_GAP;
+  const marks = [];
+  const points = [];
+  let at = from, place = 0;
+  const step = (until, isRun) => {
+    const real = Math.max(0, until - at), drawn = isRun ? real : Math.min(real, most);
+    points.push([at, place, until, place + drawn]);
+    if (!isRun && real > most && real > 1000) marks.push({ from: place, to: place + drawn, seconds: real / 1000 });
+    place += drawn;
+    at = Math.max(at, until);
+  };
+  for (const [start, end] of runs) {
+    step(start, false);
+    step(end, true);
+  }
+  if (to > at) step(to, false);
+  const whole = place || 1;
+  const share = (moment) => {
+    const piece = points.find(([, , until]) => moment <= until) ?? points.at(-1);
+    if (!piece) return 0;
+    const [a, pa, b, pb] = piece;
+    return Math.min(1, Math.max(0, (pa + ((moment - a) / (b - a || 1)) * (pb - pa)) / whole));
+  };
+  return { share, gaps: marks.map((mark) => ({ from: mark.from / whole, to: mark.to / whole, seconds: mark.seconds })) };
+}
+
+/** The stages with times as bars. */
+export function Stages({ data: { job, stages } }) {
+  const now = Date.now();
+  const spans = stages.map((stage) => [+new Date(stage.started_at), stage.finished_at ? +new Date(stage.finished_at) : now]);
+  const from = Math.min(+new Date(job.created_at), ...spans.map(([start]) => start));
+  const to = Math.max(job.finished_at ? +new Date(job.finished_at) : ["running", "waiting"].includes(job.status) ? now : from, ...spans.map(([, end]) => end));
+  const { share, gaps } = scaleOf(spans, from, to);
+  const waited = stages.reduce((sum, stage) => sum + (stage.waited_seconds ?? 0), 0);
+  return html`<section class="stack" aria-labelledby="stages">
+    <div class="row between"><h2 id="stages">${w.timeline}</h2><span class="small soft num">${w.span(duration((to - from) / 1000))}${waited > 0.5 ? `, ${w.waitedIn(duration(waited))}` : ""}</span></div>
+    <ol class="plain stage-list">${stages.map((stage, i) => html`<${Stage} key=${`${stage.stage}-${stage.round}-${i}`} ...${{ stage, span: spans[i], share, gaps }} />`)}</ol>
+    ${gaps.length > 0 && html`<p class="tiny soft">${w.gaps(gaps.map((gap) => duration(gap.seconds)).join(", "))}</p>`}
+  </section>`;
+}
+
+function Stage({ stage, span, share, gaps }) {
+  const left = share(span[0]), right = Math.max(share(span[1]), left + 0.006);
+  const took = stage.seconds ?? (span[1] - span[0]) / 1000;
+  const waited = took > 0 ? Math.min(1, (stage.waited_seconds ?? 0) / took) : 0;
+  const place = (from, to) => ({ left: `${from * 100}%`, width: `${(to - from) * 100}%` });
+  const models = Object.entries(stage.models ?? {});
+  return html`<li class=${cx("stage", !stage.finished_at && "now")}>
+    <div class="stage-head"><strong>${stageName(stage.stage)}${stage.round > 0 && html` <span class="soft">${w.round(stage.round)}</span>`}</strong>
+      <span class="num small" title=${fullTime(stage.started_at)}>${duration(took)}${!stage.finished_at && ` ${w.sofar}`}</span></div>
+    <div class="stage-track" aria-hidden="true">
+      ${gaps.map((gap, i) => html`<span key=${i} class="gap" style=${place(gap.from, gap.to)}></span>`)}
+      <span class="bar-run" style=${place(left, right)}><span class="bar-wait" style=${{ width: `${waited * 100}%` }}></span></span>
+    </div>
+    <div class="stage-facts tiny soft num">
+      <span>${w.clock(stage.started_at)}</span>
+      ${stage.waited_seconds > 0.5 && html`<span>${w.waited(stage.waited_seconds)}</span>`}
+      ${stage.calls > 0 && html`<span>${w.calls(stage.calls)}</span>`}
+      ${models.map(([model, tokens]) => html`<span key=${model}>${model}${models.length > 1 && `: ${number(tokens.prompt_tokens ?? 0)} → ${number(tokens.completion_tokens ?? 0)}`}</span>`)}
+      ${stage.prompt_tokens + stage.completion_tokens > 0 && html`<span>${w.tokens(stage.prompt_tokens, stage.completion_tokens)}</span>`}
+      ${stage.cached_tokens > 0 && html`<span>${w.cached(stage.cached_tokens)}</span>`}
+      ${stage.cost_usd > 0 && html`<span>${money(stage.cost_usd)}</span>`}
+    </div>
+  </li>`;
+}
+
+const MARKS = { started: ["play", ""], waiting: ["clock", "warn"], taken_over: ["refresh", "warn"], handed_back: ["undo", ""], retried: ["refresh", ""], failed: ["cross", "bad"], cancelled: ["cross", ""], succeeded: ["check", "good"] };
+
+/** What happened to the job, the newest last. */
+export function Events({ events, job }) {
+  const isSameDay = events.every((event) => dayOf(event.at) === dayOf(events[0].at));
+  return html`<section class="stack" aria-labelledby="events"><h2 id="events">${w.events}</h2>
+    <ol class="plain events">${events.map((event, i) => {
+      const [icon, kind] = MARKS[event.kind] ?? ["right", ""];
+      return html`<li key=${i} class=${cx("event", kind)}><span class="event-mark"><${Icon} name=${icon} size=${14} /></span>
+        <div class="stack-s">
+          <div class="row between"><strong class="small">${w.eventKinds[event.kind]?.(event, job) ?? event.kind}</strong><time class="tiny soft num" datetime=${event.at} title=${fullTime(event.at)}>${isSameDay ? "" : `${dayOf(event.at)}, `}${w.clock(event.at)}</time></div>
+          <p class="small soft">${sentence(event)}</p>
+          ${event.lines?.length > 0 && html`<p class="small line">${event.lines[0]}</p>`}
+          ${event.lines?.length > 1 && html`<${Causes} lines=${event.lines} />`}
+        </div></li>`;
+    })}</ol></section>`;
+}
+
+function sentence(event) {
+  const parts = [
+    event.reason && (t.waiting[event.reason]?.(event.provider ?? t.waiting.someone) ?? event.reason),
+    event.until && w.goesOn(clockOf(event.until)),
+    event.stage && w.inStage(stageName(event.stage)),
+    event.attempt > 1 && w.inAttempt(event.attempt),
+    event.worker && w.byWorker(event.worker),
+  ].filter(Boolean).join(" · ");
+  return parts ? parts[0].toUpperCase() + parts.slice(1) : "";
+}
