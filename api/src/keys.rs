@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use copydesk_common::clock;
 use copydesk_common::config::MOST_REQUESTS_PER_MINUTE;
-use copydesk_common::key::Secret;
+use copydesk_common::key::{Purpose, Secret, hash_for, login_code};
 use copydesk_common::store::audit::Entry;
 use copydesk_common::store::key::{Holds, NewKey};
 use copydesk_common::store::{self, Store};
@@ -23,6 +23,9 @@ use crate::route::keys::{self, MAX_OVERLAP_SECONDS, OVERLAP_SECONDS, previous_un
 
 /// The keys that are listed in one query.
 const PAGE: u16 = 200;
+
+/// How long a link that logs in counts.
+const LOGIN_LASTS: TimeDelta = TimeDelta::minutes(10);
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -35,6 +38,15 @@ pub enum KeysCommand {
     Revoke {
         /// Its id.
         id: KeyId,
+    },
+    /// Make a link that logs a browser in with a key, once, within ten minutes, and print it.
+    LoginLink {
+        /// The key's id.
+        #[arg(long)]
+        key: KeyId,
+        /// Where the API is reached, such as https://copy.example.org. The link begins with a slash, if missing.
+        #[arg(long, default_value = "")]
+        base: String,
     },
     /// Give a key a new secret and print it, once.
     Rotate {
@@ -102,6 +114,7 @@ impl KeysCommand {
                 eprintln!("key {id} is revoked");
                 Ok(())
             }
+            Self::LoginLink { key, base } => login_link(store, &key, &base).await,
             Self::Rotate { id, overlap_seconds } => rotate(store, id, overlap_seconds).await,
         }
     }
@@ -194,6 +207,17 @@ async fn rotate(store: &Store, id: KeyId, overlap_seconds: i64) -> anyhow::Resul
     let Some(key) = rotated else { bail!("key {} was revoked: make another one", secret.id()) };
     eprintln!("new secret of {}; the old one counts for {overlap_seconds} s more", line(&key));
     print(secret.expose())
+}
+
+async fn login_link(store: &Store, id: &KeyId, base: &str) -> anyhow::Result<()> {
+    let code = login_code();
+    let hash = hash_for(Purpose::Login, &code);
+    let change = by_hand(store, "keys.login_link", id);
+    if !store::session::issue_login(&change, &hash, id, clock::now() + LOGIN_LASTS).await? {
+        bail!("there is no API key {id} that counts: `copydesk-api keys list` shows all");
+    }
+    // Behind the fragment's mark: no server and no proxy sees it.
+    print(&format!("{}/#/enter/{code}", base.trim_end_matches('/')))
 }
 
 /// A line for whoever reads; one that no longer does is no panic.

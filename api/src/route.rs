@@ -23,3 +23,6 @@ pub mod problems;
 pub mod search;
 pub mod session;
 pub mod ticket;
+pub mod timeline;
+pub mod versions;
+pub mod voice;

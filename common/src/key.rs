@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 /// What every secret begins with.
 pub const PREFIX: &str = "cpd_";
+/// What the code of a link that logs in begins with.
+pub const LOGIN_PREFIX: &str = "cpd_login_";
 /// Random characters of the secret: 190 bits.
 const RANDOM_CHARS: usize = 32;
 /// Characters of the checksum.
@@ -90,6 +92,8 @@ pub enum Purpose {
     Session,
     /// One event stream.
     Ticket,
+    /// One login, by a link.
+    Login,
     /// What a page shows to change something in a session.
     Csrf,
 }
@@ -99,9 +103,25 @@ pub fn hash_for(purpose: Purpose, secret: &str) -> Hash {
     let purpose = match purpose {
         Purpose::Session => "copydesk session ",
         Purpose::Ticket => "copydesk ticket ",
+        Purpose::Login => "copydesk login ",
         Purpose::Csrf => "copydesk csrf ",
     };
     Sha256::new().chain_update(purpose).chain_update(secret).finalize().into()
+}
+
+/// A new code for a link that logs in: found by scanners of leaked secrets, as keys are.
+pub fn login_code() -> String {
+    let body = format!("{LOGIN_PREFIX}{}", random(RANDOM_CHARS));
+    let check = check_of(&body);
+    body + &check
+}
+
+/// What is stored of a code, if a text has the form of one.
+pub fn login_hash(code: &str) -> Option<Hash> {
+    let (body, check) = code.split_at_checked(code.len().checked_sub(CHECK_CHARS)?)?;
+    let secret = body.strip_prefix(LOGIN_PREFIX)?;
+    let is_whole = secret.len() == RANDOM_CHARS && secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_whole && check == check_of(body)).then(|| hash_for(Purpose::Login, code))
 }
 
 /// Random letters and digits, from the system's own source of randomness.
@@ -134,6 +154,11 @@ mod tests {
         let parsed = Secret::parse(text).unwrap();
         assert_eq!((parsed.id(), parsed.hash()), (secret.id(), secret.hash()));
         assert!(!format!("{secret:?}").contains(&text[30..]), "{secret:?}");
+        let code = login_code();
+        assert!(login_hash(&code).is_some() && Secret::parse(&code).is_err(), "{code}");
+        for wrong in ["", "cpd_login_", "ü", text, &code[..code.len() - 1], &format!("{code}0")] {
+            assert!(login_hash(wrong).is_none(), "{wrong}");
+        }
         let other = Secret::mint_for(KeyKind::Tenant, secret.id().clone());
         assert_ne!(other.hash(), secret.hash());
     }

@@ -29,6 +29,7 @@ pub mod export;
 pub mod feedback;
 pub mod generation;
 pub mod heartbeat;
+pub mod history;
 pub mod idempotency;
 pub mod intake;
 pub mod job;

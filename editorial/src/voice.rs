@@ -10,10 +10,12 @@ mod avoided;
 mod guidance;
 mod measure;
 mod terms;
+mod told;
 
 pub use avoided::Avoided;
 pub use guidance::guidance;
 pub use measure::Measure;
+pub use told::{Example, Term, Trait, terms, traits};
 
 use crate::answer;
 use crate::format::Spec;
@@ -21,6 +23,8 @@ use crate::text::phrase;
 
 /// The fewest sentences from which a voice is measured.
 const MIN_SENTENCES: u16 = 15;
+/// Passages that a voice is measured in: more change nothing.
+const MAX_PASSAGES: usize = 200;
 /// The fewest sentences of a draft for which rates are compared.
 const MIN_DRAFT_SENTENCES: u16 = 5;
 /// A form of address that occurs in at least this many of 100 sentences is a habit of the business.
@@ -67,6 +71,16 @@ impl VoiceProfile {
         let measure = Measure::of(&text);
         let terms = || terms::distinctive(&text);
         (measure.sentences >= MIN_SENTENCES).then(|| Self { measure, terms: terms(), avoided: Vec::new() })
+    }
+
+    /// The voice of a business's passages, with the rules of its style guides. It is that of texts for readers: guides and
+    /// policies count only where there is nothing else.
+    pub fn of_passages(passages: &[Chunk]) -> Option<Self> {
+        let of = |is_wanted: fn(&&Chunk) -> bool| {
+            Self::of(passages.iter().filter(is_wanted).take(MAX_PASSAGES).map(|chunk| chunk.text.as_str()))
+        };
+        let voice = of(|chunk| !chunk.kind.is_guidance()).or_else(|| of(|_| true))?;
+        Some(voice.guided_by(passages))
     }
 
     /// Adds the rules of the style guides among the business's passages.

@@ -119,7 +119,7 @@ async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Inter
         Ok(()) => (Ok(()), Next::Done, "succeeded"),
         Err(Interruption::Wait(waiting)) => {
             let waiting = Waiting { until: before_deadline(context, job, waiting.until), ..waiting };
-            let moved = store::job::wait(store, job, &waiting, job.attempt).await;
+            let moved = store::job::wait(store, job, &waiting, job.attempt, &[]).await;
             (moved, Next::Later(waiting.until), "waiting")
         }
         Err(Interruption::Retry(error)) if job.attempt < job.max_attempts => {
@@ -130,19 +130,20 @@ async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Inter
             let until = clock::now() + retry::backoff(context.first_backoff, job.attempt);
             let until = before_deadline(context, job, until);
             let waiting = Waiting { reason: WaitReason::Backoff, provider: None, until };
-            (store::job::wait(store, job, &waiting, job.attempt + 1).await, Next::Later(until), "retried")
+            let lines = lines(&*error);
+            (store::job::wait(store, job, &waiting, job.attempt + 1, &lines).await, Next::Later(until), "retried")
         }
         Err(Interruption::Retry(error)) => {
             tracing::error!(error = &*error as &dyn std::error::Error, "the last attempt failed: the job fails");
-            (store::job::fail(store, job, &problem::exhausted(job)).await, Next::Done, "failed")
+            (store::job::fail(store, job, &problem::exhausted(job), &lines(&*error)).await, Next::Done, "failed")
         }
         Err(Interruption::Fail(problem)) => {
             tracing::warn!(problem.kind, problem.detail, "the job failed");
-            (store::job::fail(store, job, &problem).await, Next::Done, "failed")
+            (store::job::fail(store, job, &problem, std::slice::from_ref(&problem.detail)).await, Next::Done, "failed")
         }
-        Err(Interruption::Draining) => (store::job::release(store, job).await, Next::Back, "drained"),
+        Err(Interruption::Draining) => (store::job::release(store, job, "draining").await, Next::Back, "drained"),
         // If it was not taken over yet, any worker may claim it.
-        Err(Interruption::Lapsed) => (store::job::release(store, job).await, Next::Back, "lapsed"),
+        Err(Interruption::Lapsed) => (store::job::release(store, job, "lease_lapsed").await, Next::Back, "lapsed"),
         // If this lease is still the latest, the job has ended and its message can be removed.
         Err(Interruption::Superseded) => (Ok(()), Next::Done, "superseded"),
     };
@@ -157,6 +158,11 @@ async fn conclude(context: &Context, job: &StartedJob, handled: Result<(), Inter
             (Next::Later(clock::now() + STORE_AWAY), "store_away")
         }
     }
+}
+
+/// An error and its causes, outermost first.
+fn lines(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
 }
 
 /// The end of a wait, early enough before the deadline for the job to end with a fallback.

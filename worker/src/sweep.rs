@@ -29,6 +29,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::metric;
 
+mod history;
 mod pass;
 mod retention;
 #[cfg(test)]
@@ -126,6 +127,8 @@ pub struct Sweep {
     /// The words of all jobs accepted before are stored, but of those whose rows were committed late. Begins anew in
     /// each process.
     words_to: JobId,
+    /// The last minute before which this process noted how the queues were.
+    noted: Option<DateTime<Utc>>,
     /// What is removed after its time.
     retention: Retention,
 }
@@ -150,6 +153,7 @@ impl Sweep {
             keys_forgotten: None,
             kinds_told: None,
             words_to: FIRST,
+            noted: None,
             retention: Retention::new(RetentionConfig::for_ever()),
         }
     }
@@ -208,6 +212,7 @@ impl Sweep {
         turn.note("idempotency keys", self.forget_keys().await);
         turn.note("document kinds", self.tell_kinds().await);
         turn.note("words", self.fill_words().await);
+        turn.note("history", self.note_history().await);
         turn.note("retention", self.remove_old().await);
         Ok(turn)
     }

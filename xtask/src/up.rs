@@ -133,6 +133,7 @@ impl Up {
         let launch = Launch { project, state, binaries, services, providers: Providers::of(&project.settings) };
         launch.migrate()?;
         let operator = launch.make_key(OPERATOR, &["--kind", "operator"])?;
+        let operator_id = key_id(&operator)?;
         launch.make_key(TENANT, &["--kind", "tenant", "--business", &business.id])?;
         let variables = match self.local_model {
             true => launch.start_local_model(fleet)?,
@@ -147,7 +148,8 @@ impl Up {
         if self.once {
             return Ok(());
         }
-        screen::output(closing(project, state, &base, services, &order));
+        let link = launch.login_link(&operator_id, &base)?;
+        screen::output(closing(project, state, &base, &link, services, &order));
         stay_up(services, fleet)
     }
 
@@ -198,6 +200,16 @@ impl Launch<'_> {
         process::run_logged(&mut command, &self.state.log("keys")).context("no API key could be made")?;
         let secret = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         Ok(secret.trim().to_owned())
+    }
+
+    /// A link that logs a browser in with a key, once.
+    fn login_link(&self, key_id: &str, base: &str) -> anyhow::Result<String> {
+        let mut command = self.command(&self.binaries.api);
+        let made = command.args(["keys", "login-link", "--key", key_id, "--base", base]).output()?;
+        if !made.status.success() {
+            bail!("no link could be made: {}", String::from_utf8_lossy(&made.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&made.stdout).trim().to_owned())
     }
 
     /// Starts the API and the workers with these variables. Returns the API's base URL.
@@ -261,6 +273,11 @@ impl Launch<'_> {
     }
 }
 
+/// The id of a key, which its secret holds: `cpd_<kind>_<id>_…`.
+fn key_id(secret: &str) -> anyhow::Result<String> {
+    Ok(secret.split('_').nth(2).context("the key has no id")?.to_owned())
+}
+
 /// Stores a business and its documents by the API, and waits until the documents can be searched.
 fn load(client: &Client, business: &Business) -> anyhow::Result<()> {
     let step = Step::begin(format_args!("loading {}", business.name()));
@@ -310,10 +327,12 @@ fn stay_up(services: &mut Services, fleet: &mut Fleet) -> anyhow::Result<()> {
 }
 
 /// The closing message: where everything is, and what to do next.
-fn closing(project: &Project, state: &State, base: &str, services: &Services, order: &Order) -> String {
+fn closing(project: &Project, state: &State, base: &str, link: &str, services: &Services, order: &Order) -> String {
     let logs = state.logs();
     format!(
-        "reference  {base}/docs  (OpenAPI: {base}/openapi.json)\n\
+        "console    {link}\n           \
+                    logs you in, once, within ten minutes; later with a key below\n\
+         reference  {base}/docs  (OpenAPI: {base}/openapi.json)\n\
          health     {base}/health\n\
          logs       {logs}/\n\
          {places}\n\

@@ -59,6 +59,11 @@ impl Caller {
         matches!(&self.0, Who::Holder(holder) if holder.claim == Claim::Secret)
     }
 
+    /// Whether it may begin a session: with the secret of its key, or by a link that was made for that.
+    pub fn may_log_in(&self) -> bool {
+        matches!(&self.0, Who::Holder(holder) if matches!(holder.claim, Claim::Secret | Claim::Login))
+    }
+
     /// Until when its secret or session counts; `None` for no end.
     pub fn until(&self) -> Option<DateTime<Utc>> {
         match &self.0 {

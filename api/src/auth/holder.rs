@@ -42,6 +42,7 @@ pub(super) enum Claim {
     Secret,
     Session,
     Ticket,
+    Login,
 }
 
 /// The same, with what is known of it.
@@ -53,6 +54,8 @@ pub(super) enum Shown {
     Session(DateTime<Utc>),
     /// The end of what the ticket was issued for.
     Ticket(Option<DateTime<Utc>>),
+    /// The code of a link, which was taken.
+    Login,
 }
 
 impl Holder {
@@ -63,6 +66,7 @@ impl Holder {
             Shown::Secret(hash) => (Claim::Secret, until_of(stored, &hash)?),
             Shown::Session(until) => (Claim::Session, earlier(Some(until), end)),
             Shown::Ticket(until) => (Claim::Ticket, earlier(until, end)),
+            Shown::Login => (Claim::Login, end),
         };
         counts(&stored.key)?;
         Ok(Self {

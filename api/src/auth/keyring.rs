@@ -154,7 +154,7 @@ impl Keyring {
         let hash = match presented {
             Presented::Key(_, hash) | Presented::Session(hash) => hash,
             // It counts once, so nobody waits for the same one.
-            Presented::Ticket(..) => return self.look_up(&presented).await.and_then(used),
+            Presented::Ticket(..) | Presented::Login(_) => return self.look_up(&presented).await.and_then(used),
         };
         if let Some(holder) = self.believed(&hash, BELIEVED) {
             return used(holder);
@@ -202,6 +202,12 @@ impl Keyring {
                 let ticket = store::session::redeem(store, hash, *job_id).await?;
                 let Ticket { key_id, until } = ticket.ok_or_else(no_ticket)?;
                 (key_id, hash, Shown::Ticket(until))
+            }
+            Presented::Login(hash) => {
+                let key_id = store::session::redeem_login(store, hash).await?;
+                let used =
+                    || ApiError::Unauthenticated("the link was used, or it is too old: ask for another".to_owned());
+                (key_id.ok_or_else(used)?, hash, Shown::Login)
             }
         };
         for _ in 0..LOOKUPS {
@@ -278,6 +284,7 @@ impl Keyring {
                 Claim::Secret => Shown::Secret(*hash),
                 Claim::Session => Shown::Session(sessions.get(hash)?.expires_at),
                 Claim::Ticket => Shown::Ticket(holder.until),
+                Claim::Login => Shown::Login,
             };
             let read = Holder::of(keys.get(&holder.key.id)?, shown).ok()?;
             holder.is_same(&read).then_some(*hash)

@@ -1,7 +1,7 @@
 //! What a request presents: a key, the session of a browser, or a ticket.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use copydesk_common::key::{self, Hash, Purpose, Secret};
 use copydesk_domain::access::KeyId;
 use copydesk_domain::id::JobId;
@@ -15,6 +15,8 @@ pub const SESSION_COOKIE: &str = "copydesk_session";
 pub const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// The parameter of a ticket.
 pub const TICKET: &str = "ticket";
+/// Where a code is taken.
+const LOGIN_PATH: &str = "/api/session";
 /// The longest secret of a session or a ticket that is looked up.
 const MAX_SECRET_CHARS: usize = 200;
 
@@ -27,6 +29,8 @@ pub enum Presented {
     Session(Hash),
     /// The secret of a ticket for a job's events.
     Ticket(Hash, JobId),
+    /// The code of a link that logs in.
+    Login(Hash),
 }
 
 impl Presented {
@@ -34,7 +38,8 @@ impl Presented {
     pub fn of(request: &Request, need: Need) -> Result<Option<Self>, ApiError> {
         let headers = request.headers();
         if headers.contains_key(header::AUTHORIZATION) {
-            return bearer(headers).map(Some);
+            let logs_in = request.method() == Method::POST && request.uri().path() == LOGIN_PATH;
+            return bearer(headers, logs_in).map(Some);
         }
         if matches!(need, Need::ScopeOrTicket(_))
             && let Some(ticket) = ticket(request)
@@ -45,7 +50,7 @@ impl Presented {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Presented, ApiError> {
+fn bearer(headers: &HeaderMap, logs_in: bool) -> Result<Presented, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(ApiError::Unauthenticated("there are two Authorization headers".to_owned()));
@@ -55,6 +60,10 @@ fn bearer(headers: &HeaderMap) -> Result<Presented, ApiError> {
     let Some((_, secret)) = secret else {
         return Err(ApiError::Unauthenticated("the Authorization header takes `Bearer cpd_…`".to_owned()));
     };
+    // A code is good for a login, and for nothing else.
+    if let Some(hash) = key::login_hash(secret.trim()).filter(|_| logs_in) {
+        return Ok(Presented::Login(hash));
+    }
     let secret = Secret::parse(secret.trim()).map_err(|error| ApiError::Unauthenticated(error.to_string()))?;
     Ok(Presented::Key(secret.id().clone(), secret.hash()))
 }

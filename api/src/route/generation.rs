@@ -126,7 +126,7 @@ pub async fn get(
 }
 
 /// A text of a business that the caller reaches.
-async fn read(services: &Services, caller: &Caller, id: GenerationId) -> Result<Generation, ApiError> {
+pub(super) async fn read(services: &Services, caller: &Caller, id: GenerationId) -> Result<Generation, ApiError> {
     let generation = services.within(store::generation::get(&services.store, id)).await?;
     caller.only(generation, |generation| &generation.business_id, "generation")
 }

@@ -3,6 +3,7 @@
 pub mod breakers;
 pub mod cancel;
 pub mod dead;
+pub mod history;
 pub mod limits;
 pub mod overview;
 pub mod queue;

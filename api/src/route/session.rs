@@ -30,7 +30,7 @@ const SECRET_CHARS: usize = 43;
 
 /// Log in.
 ///
-/// Takes a key in the `Authorization` header, and sets a cookie that stands for it for 12 hours, or until the key ends.
+/// Takes a key, or once the code of a link that logs in (`cpd_login_…`), in the `Authorization` header, and sets a cookie that stands for it for 12 hours, or until the key ends.
 /// No script can read the cookie, and no other site can use it. A request that changes something, and is let in by the
 /// cookie, must send `csrf_token` as `x-csrf-token`.
 #[utoipa::path(
@@ -57,7 +57,7 @@ pub async fn start(
     let Some(key) = caller.key() else {
         return Err(ApiError::Conflict("access is open: no session is needed".to_owned()));
     };
-    if !caller.shows_a_secret() {
+    if !caller.may_log_in() {
         return Err(ApiError::Unauthenticated("a session begins with a key in the Authorization header".to_owned()));
     }
     let (secret, now) = (key::random(SECRET_CHARS), clock::now());

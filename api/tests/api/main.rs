@@ -40,6 +40,8 @@ mod search;
 mod service;
 mod session;
 mod shapes;
+mod timeline;
 mod unicode;
+mod voice;
 mod wait;
 mod walk;

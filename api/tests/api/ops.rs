@@ -166,6 +166,12 @@ async fn the_overview_shows_queues_workers_limits_and_breakers(pool: PgPool) {
         .map(|worker| (&worker["id"], &worker["in_flight"], worker["last_seen_at"].is_string()))
         .collect();
     assert_eq!(shown, [(&json!("idle-1"), &json!(0), true), (&json!("test"), &json!(1), false)]);
+    let hand = workers[1]["in_hand"].as_array().unwrap();
+    assert_eq!((hand.len(), &workers[0]["in_hand"]), (1, &json!([])));
+    let shown = ["business_id", "kind", "stage", "attempt", "since"].map(|name| &hand[0][name]);
+    let epoch = "1970-01-01T00:00:00.000007Z";
+    assert_eq!(shown, [&json!("company_123"), &json!("generate"), &json!("draft"), &json!(3), &json!(epoch)]);
+    assert!(hand[0]["job_id"].is_string());
     let unset = json!({"calls_per_minute": null, "tokens_per_minute": null, "calls_per_day": null,
         "calls_at_once": null, "usd_per_day": null, "tokens_per_day": null});
     let limit = json!({"provider": "groq", "model": null, "capacity": 30, "remaining": 30, "waiting": 0,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use copydesk_api::openapi::pretty;
 use copydesk_common::queue::Intake;
 use copydesk_common::store::audit::Outcome;
+use copydesk_common::store::history::Step;
+use copydesk_common::store::job::events::EventKind;
 use copydesk_domain::access::{KeyKind, KeyStatus, Scope};
 use copydesk_domain::document::{DocumentKind, DocumentStatus, DocumentWarningCode, MediaType};
 use copydesk_domain::feedback::Basis;
@@ -67,12 +69,15 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/businesses/{business_id}/documents/{id}",
             "GET /api/businesses/{business_id}/export",
             "GET /api/businesses/{business_id}/search",
+            "GET /api/businesses/{business_id}/voice",
             "GET /api/generations",
             "GET /api/generations/{id}",
+            "GET /api/generations/{id}/versions",
             "GET /api/jobs",
             "GET /api/jobs/count",
             "GET /api/jobs/{id}",
             "GET /api/jobs/{id}/events",
+            "GET /api/jobs/{id}/timeline",
             "GET /api/keys",
             "GET /api/learning/lessons/{business_id}",
             "GET /api/learning/stats/{business_id}",
@@ -80,6 +85,7 @@ async fn every_operation_of_the_contract_is_there_and_served(pool: PgPool) {
             "GET /api/ops/dead",
             "GET /api/ops/dead/count",
             "GET /api/ops/overview",
+            "GET /api/ops/queues/{kind}/history",
             "GET /api/session",
             "GET /health",
             "GET /health/live",
@@ -247,6 +253,8 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/StatusByHand": StatusByHand::ALL,
         "/WaitReason": WaitReason::ALL,
     });
+    expected["/EventKind"] = json!(EventKind::ALL);
+    expected["/Step"] = json!(Step::ALL);
     for (n, kind) in RULES.iter().enumerate() {
         expected[format!("/Rule/oneOf/{n}/properties/kind")] = json!([kind]);
     }

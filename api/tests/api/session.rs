@@ -233,3 +233,45 @@ async fn a_new_secret_ends_the_logins_of_the_old_one(pool: PgPool) {
         until_refused(|| browser.get(service, "/api/session")).await;
     }
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_link_logs_in_once_and_is_good_for_nothing_else(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let store = Store::from_pool(pool.clone());
+    let holder = Holder::new(&pool, &[Scope::Read], &["company_123"]).await;
+    let link = async |seconds: i64| {
+        let code = copydesk_common::key::login_code();
+        let hash = copydesk_common::key::login_hash(&code).unwrap();
+        let end = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
+        let made = store::session::issue_login(&store, &hash, holder.secret.id(), end).await.unwrap();
+        (code, made)
+    };
+    let (code, made) = link(600).await;
+    assert!(made);
+    let ask = async |method: Method, path: &str, code: &str| {
+        let request = Browser::new().request(&service, method, path).header("authorization", format!("Bearer {code}"));
+        Answer::of(request.json(&json!({})).send().await.unwrap()).await
+    };
+    for (method, path) in [
+        (Method::GET, "/api/session"),
+        (Method::DELETE, "/api/session"),
+        (Method::GET, "/api/jobs?business_id=company_123"),
+        (Method::POST, "/api/generate"),
+    ] {
+        ask(method, path, &code).await.expect_problem(401);
+    }
+    let answer = ask(Method::POST, "/api/session", &code).await.expect(200);
+    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert_eq!(answer.body["key"]["id"], holder.secret.id().as_str());
+    let browser = Browser { cookie, ..Browser::new() };
+    browser.get(&service, "/api/jobs?business_id=company_123").await.expect(200);
+    browser.get(&service, "/api/jobs?business_id=other").await.expect_problem(404);
+    ask(Method::POST, "/api/session", &code).await.expect_problem(401);
+    ask(Method::POST, "/api/session", &link(-1).await.0).await.expect_problem(401);
+    let stored: Vec<Vec<u8>> = sqlx::query_scalar("select hash from login_codes").fetch_all(&pool).await.unwrap();
+    assert!(stored.len() == 1 && !stored.contains(&code.into_bytes()), "{stored:?}");
+    let late = link(600).await.0;
+    store::key::revoke(&store, holder.secret.id()).await.unwrap();
+    ask(Method::POST, "/api/session", &late).await.expect_problem(401);
+    assert!(!link(600).await.1, "a key that does not count has no links");
+}

@@ -208,6 +208,24 @@ pub async fn next(store: &Store, business_id: &BusinessId, after: DocumentId) ->
     store.retry(query).await?.map(Document::try_from).transpose()
 }
 
+/// The business's documents whose texts are of this type, by their own word.
+pub async fn of_content_type(
+    store: &Store,
+    business_id: &BusinessId,
+    content_type: &str,
+) -> Result<Vec<DocumentId>, StoreError> {
+    let query = || async {
+        sqlx::query_scalar!(
+            "select id from brand_documents where business_id = $1 and content_type = $2",
+            business_id.as_str(),
+            content_type
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    Ok(store.retry(query).await?.into_iter().map(DocumentId).collect())
+}
+
 /// One document of a business.
 pub async fn get(store: &Store, business_id: &BusinessId, id: DocumentId) -> Result<Option<Document>, StoreError> {
     let query = || async { documents!("id = $2", business_id.as_str(), id.0,).fetch_optional(&store.pool).await };

@@ -20,6 +20,7 @@ use super::job::{Fenced, named, result_rows};
 use super::{Store, StoreError};
 
 pub mod regenerate;
+pub mod versions;
 
 const TABLE: &str = "generations";
 

@@ -17,6 +17,7 @@ use super::{Store, StoreError};
 mod row;
 pub mod accept;
 pub mod count;
+pub mod events;
 pub mod find;
 pub mod intervene;
 pub mod list;
@@ -92,7 +93,7 @@ mod tests {
     /// Columns that begins, checkpoints and waits change. If an index or its condition used such a
     /// column, each of these writes would have to write every index.
     const CHANGED_MEANWHILE: &str = "status|lease_epoch|lease_owner|attempt|takeovers|wait_reason|wait_provider|\
-         wait_until|stage|stages_completed|stages_total|usage|started_at|updated_at";
+         wait_until|stage|stages_completed|stages_total|usage|started_at|updated_at|events";
 
     #[sqlx::test(migrations = "../migrations")]
     async fn what_changes_before_a_job_ends_is_in_no_index(pool: PgPool) {

@@ -1,4 +1,4 @@
-//! The tables `sessions` and `tickets`: what stands for a key in a browser. Both hold hashes of secrets. The end of a
+//! The tables `sessions`, `tickets` and `login_codes`: what stands for a key in a browser. All hold hashes of secrets. The end of a
 //! session grows the revision of keys, by a trigger.
 
 use std::collections::HashMap;
@@ -120,13 +120,59 @@ pub async fn redeem(store: &Store, hash: &Hash, job_id: JobId) -> Result<Option<
     Ok(row.and_then(|row| Some(Ticket { key_id: KeyId::parse(&row.key_id)?, until: row.until })))
 }
 
-/// Deletes sessions and tickets that have ended: at most `most` of each.
+/// Stores the code of a link that logs in for a key. False, and nothing is stored, if there is no such key or it counts no
+/// longer.
+pub async fn issue_login(
+    store: &Store,
+    hash: &Hash,
+    key_id: &KeyId,
+    expires_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let query = || async {
+        let mut tx = store.pool.begin().await?;
+        let made = sqlx::query!(
+            "insert into login_codes (hash, key_id, expires_at)
+             select $1, id, $3 from api_keys
+             where id = $2 and revoked_at is null and (expires_at is null or expires_at > now())
+             on conflict (hash) do nothing",
+            hash.as_slice(),
+            key_id.as_str(),
+            expires_at,
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if made > 0 {
+            store.note(&mut tx, Seen::default()).await?;
+        }
+        tx.commit().await?;
+        Ok(made > 0)
+    };
+    store.retry(query).await
+}
+
+/// Takes a code, once, if it still counts. Returns its key. Not repeated after a failure, as a ticket is not.
+pub async fn redeem_login(store: &Store, hash: &Hash) -> Result<Option<KeyId>, StoreError> {
+    let key_id = sqlx::query_scalar!(
+        "delete from login_codes where hash = $1 and expires_at > now() returning key_id",
+        hash.as_slice(),
+    )
+    .fetch_optional(&store.pool)
+    .await?;
+    Ok(key_id.as_deref().and_then(KeyId::parse))
+}
+
+/// Deletes sessions, tickets and codes that have ended: at most `most` of each.
 pub async fn forget(store: &Store, most: u16) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
             "with ended as (
                  delete from sessions where hash in (
                      select hash from sessions where expires_at < now()
+                     order by expires_at limit $1 for update skip locked)
+             ), codes as (
+                 delete from login_codes where hash in (
+                     select hash from login_codes where expires_at < now()
                      order by expires_at limit $1 for update skip locked)
              )
              delete from tickets where hash in (

@@ -9,8 +9,6 @@ use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
 use copydesk_editorial::voice::{self, VoiceProfile};
 
-/// Passages that a voice is measured in: more change nothing.
-const MAX_PASSAGES: usize = 200;
 /// Voices that are kept. Each takes a few kilobytes.
 const MAX_KEPT: usize = 4_096;
 
@@ -61,16 +59,7 @@ impl Voices {
 }
 
 fn house_of(chunks: &[Chunk]) -> House {
-    House { voice: voice_of(chunks), guidance: voice::guidance(chunks) }
-}
-
-/// The voice is that of texts for readers: guides and policies count only where there is nothing else.
-fn voice_of(chunks: &[Chunk]) -> Option<VoiceProfile> {
-    let of = |is_wanted: fn(&&Chunk) -> bool| {
-        VoiceProfile::of(chunks.iter().filter(is_wanted).take(MAX_PASSAGES).map(|chunk| chunk.text.as_str()))
-    };
-    let voice = of(|chunk| !chunk.kind.is_guidance()).or_else(|| of(|_| true))?;
-    Some(voice.guided_by(chunks))
+    House { voice: VoiceProfile::of_passages(chunks), guidance: voice::guidance(chunks) }
 }
 
 #[cfg(test)]
@@ -95,7 +84,7 @@ mod tests {
         let mut passages: Vec<Chunk> =
             (0..250).map(|n| passage(n, "About us", "We see you today. You meet one of us first.")).collect();
         passages.push(passage(250, "Words to avoid", "- leverage"));
-        let voice = voice_of(&passages).unwrap();
+        let voice = VoiceProfile::of_passages(&passages).unwrap();
         assert_eq!(voice.avoided.iter().map(|avoided| avoided.term.as_str()).collect::<Vec<_>>(), ["leverage"]);
     }
 }

@@ -328,3 +328,24 @@ async fn the_words_of_every_job_are_stored_also_where_its_row_was_committed_late
     ground.sweep("one").run_once().await.unwrap();
     assert_eq!(told().await, 712);
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn each_minute_is_noted_once_for_all_workers(pool: PgPool) {
+    let ground = Ground::of(pool).await;
+    let (mut one, mut two) = (ground.sweep("one"), ground.sweep("two"));
+    ground.accept(5, 0, "queued").await;
+    one.turns().await;
+    let noted = async |step: &str| -> Vec<i64> {
+        let sql = "select ready from queue_history where kind = 'generate' and step = $1 order by at";
+        sqlx::query_scalar(sql).bind(step).fetch_all(&ground.pool).await.unwrap()
+    };
+    assert_eq!((noted("minute").await, noted("hour").await.len()), (vec![5], 0));
+    let at = DateTime::parse_from_rfc3339("2030-01-01T09:59:30Z").unwrap().to_utc();
+    for sweep in [&mut one, &mut two] {
+        sweep.note_history_at(at).await.unwrap();
+        sweep.note_history_at(at + chrono::TimeDelta::seconds(20)).await.unwrap();
+        sweep.note_history_at(at + chrono::TimeDelta::seconds(31)).await.unwrap();
+    }
+    // What is older than a day has gone.
+    assert_eq!((noted("minute").await, noted("hour").await), (vec![5, 5], vec![5]));
+}

@@ -42,7 +42,7 @@ async fn a_worker_that_did_not_hear_of_it_writes_nothing_more() {
     let id = system.generate("company_123", "Unheard", "linkedin").await;
     let job = store::job::begin(&system.store, lease(id, 1), "deaf").await.unwrap().unwrap();
     assert_eq!(act(&system, id, "cancel").await.0, 200);
-    assert!(matches!(store::job::release(&system.store, &job).await, Err(StoreError::Superseded)));
+    assert!(matches!(store::job::release(&system.store, &job, "draining").await, Err(StoreError::Superseded)));
     assert!(store::job::begin(&system.store, lease(id, i64::MAX), "late").await.unwrap().is_none());
     // Its message is still in the queue: a worker that claims it has nothing to do.
     let worker = system.worker();

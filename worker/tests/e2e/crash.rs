@@ -300,11 +300,11 @@ async fn a_zombies_writes_change_no_row() {
     let heir = store::job::begin(&system.store, lease(id, 2), "heir").await.unwrap().unwrap();
     assert!(store::job::begin(&system.store, lease(id, 1), "zombie").await.unwrap().is_none());
     let superseded = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Superseded));
-    assert!(superseded(store::job::release(&system.store, &zombie).await));
+    assert!(superseded(store::job::release(&system.store, &zombie, "draining").await));
     let problem = Problem::new("test", "A zombie's", 500, "It must not be written.");
-    assert!(superseded(store::job::fail(&system.store, &zombie, &problem).await));
-    store::job::fail(&system.store, &heir, &problem).await.unwrap();
-    assert!(superseded(store::job::release(&system.store, &heir).await), "it has ended");
+    assert!(superseded(store::job::fail(&system.store, &zombie, &problem, &[]).await));
+    store::job::fail(&system.store, &heir, &problem, &[]).await.unwrap();
+    assert!(superseded(store::job::release(&system.store, &heir, "draining").await), "it has ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

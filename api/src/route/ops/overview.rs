@@ -10,7 +10,9 @@ use copydesk_common::presence::{self, SeenWorker};
 use copydesk_common::queue::{Depth, Intake, Queue};
 use copydesk_common::quota::BreakerState;
 use copydesk_common::store;
-use copydesk_common::store::job::load::{Load, Loads};
+use copydesk_common::store::job::load::{InHand, Load, Loads};
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::JobId;
 use copydesk_domain::job::JobKind;
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -40,14 +42,14 @@ pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>
     let stored = async { tokio::try_join!(count, set) };
     let (stored, quotas, seen) = tokio::join!(stored, quotas(&services), seen);
     let (count, set) = stored?;
-    let Loads { by_kind, in_flight } = &count.loads;
+    let Loads { by_kind, in_flight, in_hand } = &count.loads;
     let breakers = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
     Ok(Json(Overview {
         timestamp: clock::now(),
         counted_at: count.counted_at,
         redis: seen.is_some(),
         queues: join_all(services.queues.iter().map(|queue| QueueView::of(queue, by_kind))).await,
-        workers: WorkerView::all(seen.unwrap_or_default(), in_flight.clone()),
+        workers: WorkerView::all(seen.unwrap_or_default(), in_flight.clone(), in_hand.clone()),
         limits: LimitView::all(quotas, &set),
         breakers,
     }))
@@ -163,16 +165,49 @@ struct WorkerView {
     /// The time of its last heartbeat.
     #[schema(required = true)]
     last_seen_at: Option<DateTime<Utc>>,
-    /// The jobs that it runs. A worker without heartbeats loses them when their leases end.
+    /// How many jobs it runs. A worker without heartbeats loses them when their leases end.
     in_flight: i64,
+    /// The oldest of these jobs, at most 50.
+    in_hand: Vec<JobInHand>,
+}
+
+/// A job that a worker runs.
+#[derive(Debug, Serialize, ToSchema)]
+struct JobInHand {
+    /// The job.
+    job_id: JobId,
+    /// Its business.
+    business_id: BusinessId,
+    /// What it does.
+    kind: JobKind,
+    /// The current or next stage; empty before the first one.
+    #[schema(example = "draft")]
+    stage: String,
+    /// Its attempt.
+    attempt: u16,
+    /// Since when the worker has it.
+    since: DateTime<Utc>,
+}
+
+impl From<InHand> for JobInHand {
+    fn from(job: InHand) -> Self {
+        let InHand { id, business_id, kind, stage, attempt, since } = job;
+        Self { job_id: id, business_id, kind, stage, attempt, since }
+    }
 }
 
 impl WorkerView {
-    fn all(seen: Vec<SeenWorker>, mut in_flight: BTreeMap<String, i64>) -> Vec<Self> {
+    fn all(
+        seen: Vec<SeenWorker>,
+        mut in_flight: BTreeMap<String, i64>,
+        mut in_hand: BTreeMap<String, Vec<InHand>>,
+    ) -> Vec<Self> {
+        let mut hand = |id: &str| in_hand.remove(id).unwrap_or_default().into_iter().map(JobInHand::from).collect();
         let mut workers: Vec<_> = seen
             .into_iter()
             .map(|worker| Self {
                 in_flight: in_flight.remove(&worker.info.id).unwrap_or(0),
+                in_hand: hand(&worker.info.id),
                 host: Some(worker.info.host),
                 version: Some(worker.info.version),
                 concurrency: Some(worker.info.concurrency),
@@ -182,6 +217,7 @@ impl WorkerView {
             })
             .collect();
         workers.extend(in_flight.into_iter().map(|(id, in_flight)| Self {
+            in_hand: hand(&id),
             id,
             host: None,
             version: None,

@@ -15,7 +15,7 @@ use super::list::{Filter, Found, Page, found, of_all, of_business, or_newest, pa
 use crate::store::{Store, StoreError};
 
 /// Jobs that have the words, at most: beyond that, a page looks at the newest jobs.
-const MOST_MATCHES: i64 = 5_000;
+const MOST_MATCHES: i64 = 2_000;
 /// The newest jobs that a page looks at then.
 const LOOKED_AT: u16 = 1_999;
 
@@ -78,7 +78,7 @@ async fn in_index(
             r#"with matched as materialized (
                    select job_id from job_words where words @@ job_query($1, $2) limit $3::bigint + 1
                ), found as (
-                   select id from jobs where id = any(array(select job_id from matched))
+                   select job_id as id from matched
                    union select id from jobs where id = $4
                    union select id from jobs where generation_id = $4
                )

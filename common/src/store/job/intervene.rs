@@ -32,7 +32,9 @@ async fn cancel_once(
         r#"with cancelled as (
                update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
                                lease_epoch = lease_epoch + 1, lease_owner = null,
-                               wait_reason = null, wait_provider = null, wait_until = null
+                               wait_reason = null, wait_provider = null, wait_until = null,
+                               events = job_event(events, jsonb_build_object(
+                                   'kind', 'cancelled', 'attempt', attempt, 'stage', nullif(stage, '')))
                where id = $1 and business_id = $2
                  and status in ('queued', 'waiting', 'running')
                returning id, kind, business_id, payload
@@ -81,7 +83,9 @@ pub async fn cancel_many(store: &Store, wanted: &Wanted, limit: u16) -> Result<V
                ), cancelled as (
                    update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
                                    lease_epoch = lease_epoch + 1, lease_owner = null,
-                                   wait_reason = null, wait_provider = null, wait_until = null
+                                   wait_reason = null, wait_provider = null, wait_until = null,
+                                   events = job_event(events, jsonb_build_object(
+                                       'kind', 'cancelled', 'attempt', attempt, 'stage', nullif(stage, '')))
                    where id in (
                        select id from jobs
                        where finished_at is null and ($1::text is null or business_id = $1)
@@ -139,7 +143,9 @@ async fn retry_once(
         [r#"with reopened as (
                 update jobs set status = 'queued', error = null, finished_at = null, discarded_at = null, attempt = 1,
                                 takeovers = 0, lease_epoch = lease_epoch + 1, lease_owner = null, updated_at = now(),
-                                deadline_at = now() + least(deadline_at - created_at, interval '7 days')
+                                deadline_at = now() + least(deadline_at - created_at, interval '7 days'),
+                                events = job_event(events, jsonb_build_object(
+                                    'kind', 'retried', 'attempt', 1, 'stage', nullif(stage, '')))
                 where id = $1 and business_id = $2 and status = 'failed'
                 returning *
             ), open as (
@@ -197,7 +203,8 @@ pub async fn retry_dead(store: &Store, filter: &DeadFilter, limit: u16) -> Resul
         let jobs = update_dead!(
             "status = 'queued', error = null, finished_at = null, attempt = 1, takeovers = 0,
              lease_epoch = lease_epoch + 1, lease_owner = null,
-             deadline_at = now() + least(deadline_at - created_at, interval '7 days')",
+             deadline_at = now() + least(deadline_at - created_at, interval '7 days'),
+             events = job_event(events, jsonb_build_object('kind', 'retried', 'attempt', 1, 'stage', nullif(stage, '')))",
             filter,
             limit
         )

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use copydesk_domain::business::BusinessId;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus};
 use uuid::Uuid;
 
-use super::row::{TABLE, named};
+use super::row::{TABLE, named, to_u16};
 use crate::store::{Store, StoreError};
 
 /// The state of the jobs of one kind.
@@ -36,6 +37,28 @@ pub struct Loads {
     pub by_kind: Vec<Load>,
     /// The number of jobs that each worker runs, by the worker's name.
     pub in_flight: BTreeMap<String, i64>,
+    /// The oldest of them, at most [`MOST_IN_HAND`], by the worker's name.
+    pub in_hand: BTreeMap<String, Vec<InHand>>,
+}
+
+/// The most jobs of a worker that are told.
+pub const MOST_IN_HAND: usize = 50;
+
+/// A job that a worker runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InHand {
+    /// The job.
+    pub id: JobId,
+    /// Its business.
+    pub business_id: BusinessId,
+    /// What it does.
+    pub kind: JobKind,
+    /// The current or next stage; empty before the first one.
+    pub stage: String,
+    /// Its attempt.
+    pub attempt: u16,
+    /// Since when the worker has it.
+    pub since: DateTime<Utc>,
 }
 
 impl Loads {
@@ -68,12 +91,13 @@ impl Load {
 pub async fn all(store: &Store) -> Result<Loads, StoreError> {
     let query = || async {
         sqlx::query!(
-            r#"select kind as "kind!", status as "status!", lease_owner, count(*) as "jobs!", min(created_at) as oldest_at
+            r#"select kind as "kind!", status as "status!", lease_owner, count(*) as "jobs!", min(created_at) as oldest_at,
+                      (array_agg(id order by id) filter (where status = 'running'))[1:50] as in_hand
                from (
-                   select kind, status, case when status = 'running' then lease_owner end as lease_owner, created_at
+                   select id, kind, status, case when status = 'running' then lease_owner end as lease_owner, created_at
                    from jobs where finished_at is null
                    union all
-                   select kind, status, null, created_at
+                   select id, kind, status, null, created_at
                    from jobs where finished_at > now() - interval '1 minute' and status in ('succeeded', 'failed')
                ) j group by kind, status, lease_owner"#
         )
@@ -81,7 +105,9 @@ pub async fn all(store: &Store) -> Result<Loads, StoreError> {
         .await
     };
     let mut loads = Loads::default();
+    let mut in_hand = Vec::new();
     for row in store.retry(query).await? {
+        in_hand.extend(row.in_hand.unwrap_or_default());
         let load = loads.of(&row.kind)?;
         match named::<JobStatus>(TABLE, &row.status)? {
             JobStatus::Queued => {
@@ -98,7 +124,41 @@ pub async fn all(store: &Store) -> Result<Loads, StoreError> {
             *loads.in_flight.entry(owner).or_default() += row.jobs;
         }
     }
+    loads.in_hand = by_owner(store, &in_hand).await?;
     Ok(loads)
+}
+
+/// Those of these jobs that still run, by the worker that runs them.
+async fn by_owner(store: &Store, ids: &[Uuid]) -> Result<BTreeMap<String, Vec<InHand>>, StoreError> {
+    let mut by_owner: BTreeMap<String, Vec<InHand>> = BTreeMap::new();
+    if ids.is_empty() {
+        return Ok(by_owner);
+    }
+    let query = || async {
+        sqlx::query!(
+            r#"select id, business_id, kind, stage, attempt, lease_owner as "owner!",
+                      -- An epoch is the time of the claim in microseconds.
+                      to_timestamp(lease_epoch / 1000000.0) as "since!"
+               from jobs where id = any($1) and status = 'running' and lease_owner is not null order by id"#,
+            ids,
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    for row in store.retry(query).await? {
+        let of_owner = by_owner.entry(row.owner).or_default();
+        if of_owner.len() < MOST_IN_HAND {
+            of_owner.push(InHand {
+                id: JobId(row.id),
+                business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
+                kind: named(TABLE, &row.kind)?,
+                stage: row.stage,
+                attempt: to_u16(row.attempt),
+                since: row.since,
+            });
+        }
+    }
+    Ok(by_owner)
 }
 
 /// Jobs that wait for a provider, among the open jobs that were read.

@@ -12,6 +12,7 @@ use copydesk_domain::usage::Usage;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::events::{EventKind, told};
 use super::row::{BegunRow, to_i16, to_u16};
 use crate::store::{Store, StoreError};
 
@@ -42,7 +43,11 @@ pub async fn begin_all(store: &Store, leases: &[LeaseRef], owner: &str) -> Resul
              set status = 'running', lease_epoch = before.epoch, lease_owner = $3, wait_reason = null,
                  wait_provider = null, wait_until = null, started_at = coalesce(started_at, now()), updated_at = now(),
                  -- A job that was never given back lost its worker.
-                 takeovers = takeovers + (j.status = 'running' and lease_epoch < before.epoch)::int::smallint
+                 takeovers = takeovers + (j.status = 'running' and lease_epoch < before.epoch)::int::smallint,
+                 -- Not again where the answer to an earlier try was lost.
+                 events = case when lease_epoch = before.epoch then events else job_event(events, jsonb_build_object(
+                     'kind', case when j.status = 'running' then 'taken_over' else 'started' end,
+                     'attempt', attempt, 'stage', nullif(stage, ''), 'worker', $3::text)) end
              from before, lazily
              where j.id = before.id and j.status in ('queued', 'waiting', 'running')
                and (lease_epoch < before.epoch or (lease_epoch = before.epoch and lease_owner = $3))
@@ -193,12 +198,22 @@ pub async fn checkpoints(store: &Store, job: &StartedJob) -> Result<Vec<StageRes
 }
 
 /// Makes a running job wait until a known time. `attempt` is the number of the attempt that
-/// follows: one more after a failure, else the same.
-pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u16) -> Result<(), StoreError> {
+/// follows: one more after a failure, whose causes are `lines`, else the same.
+pub async fn wait(
+    store: &Store,
+    job: &StartedJob,
+    waiting: &Waiting,
+    attempt: u16,
+    lines: &[String],
+) -> Result<(), StoreError> {
+    let kind = if attempt > job.attempt { EventKind::Retried } else { EventKind::Waiting };
     let query = || async {
         sqlx::query!(
             "update jobs set status = 'waiting', wait_reason = $3, wait_provider = $4, wait_until = $5, attempt = $6,
-                             lease_owner = null, updated_at = now()
+                             lease_owner = null, updated_at = now(),
+                             events = case when status = 'waiting' then events else job_event(events, jsonb_build_object(
+                                 'kind', $7::text, 'attempt', $8::int, 'stage', nullif(stage, ''), 'reason', $3::text,
+                                 'provider', $4::text, 'until', $5::timestamptz, 'lines', $9::jsonb)) end
              where id = $1 and lease_epoch = $2 and status in ('running', 'waiting')",
             job.id.0,
             job.epoch.0,
@@ -206,6 +221,9 @@ pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u
             waiting.provider,
             waiting.until,
             to_i16(attempt),
+            kind.as_str(),
+            i32::from(job.attempt),
+            told(lines) as _,
         )
         .execute(&store.pool)
         .await
@@ -213,14 +231,19 @@ pub async fn wait(store: &Store, job: &StartedJob, waiting: &Waiting, attempt: u
     changed_a_row(store.retry(query).await?.rows_affected())
 }
 
-/// Gives an unfinished job back without spending an attempt, because the worker is shutting down.
-pub async fn release(store: &Store, job: &StartedJob) -> Result<(), StoreError> {
+/// Gives an unfinished job back without spending an attempt, because the worker is shutting down or its lease has
+/// lapsed: the `reason`.
+pub async fn release(store: &Store, job: &StartedJob, reason: &str) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
-            "update jobs set status = 'queued', lease_owner = null, updated_at = now()
+            "update jobs set status = 'queued', lease_owner = null, updated_at = now(),
+                             events = case when status = 'queued' then events else job_event(events, jsonb_build_object(
+                                 'kind', 'handed_back', 'attempt', attempt, 'stage', nullif(stage, ''),
+                                 'reason', $3::text)) end
              where id = $1 and lease_epoch = $2 and status in ('running', 'queued')",
             job.id.0,
             job.epoch.0,
+            reason,
         )
         .execute(&store.pool)
         .await
@@ -246,12 +269,15 @@ pub async fn account(store: &Store, lease: LeaseRef, usage: &Usage) -> Result<()
     store.retry(query).await.map(drop)
 }
 
-/// Ends a running job with an error. A document that it should have indexed fails too.
-pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<(), StoreError> {
+/// Ends a running job with an error, whose causes are `lines`. A document that it should have indexed fails too.
+pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem, lines: &[String]) -> Result<(), StoreError> {
     let query = || async {
         sqlx::query!(
             "with job as (
-                 update jobs set status = 'failed', error = $3, finished_at = now(), updated_at = now()
+                 update jobs set status = 'failed', error = $3, finished_at = now(), updated_at = now(),
+                     events = case when status = 'failed' then events else job_event(events, jsonb_build_object(
+                         'kind', 'failed', 'attempt', attempt, 'stage', nullif(stage, ''), 'reason', $4::text,
+                         'lines', $5::jsonb)) end
                  where id = $1 and lease_epoch = $2 and status in ('running', 'failed')
                  returning id, kind, business_id, payload
              ), document as (
@@ -265,6 +291,8 @@ pub async fn fail(store: &Store, job: &StartedJob, problem: &Problem) -> Result<
             job.id.0,
             job.epoch.0,
             Json(problem) as _,
+            problem.kind,
+            told(lines) as _,
         )
         .fetch_optional(&store.pool)
         .await
