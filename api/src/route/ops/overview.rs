@@ -43,13 +43,14 @@ pub async fn overview(State(services): State<Services>) -> Result<Json<Overview>
     let (stored, quotas, seen) = tokio::join!(stored, quotas(&services), seen);
     let (count, set) = stored?;
     let Loads { by_kind, in_flight, in_hand } = &count.loads;
+    let in_hand = services.within(store::job::load::in_hand(&services.store, in_hand)).await?;
     let breakers = quotas.iter().map(|(name, status)| (name.clone(), status.breaker)).collect();
     Ok(Json(Overview {
         timestamp: clock::now(),
         counted_at: count.counted_at,
         redis: seen.is_some(),
         queues: join_all(services.queues.iter().map(|queue| QueueView::of(queue, by_kind))).await,
-        workers: WorkerView::all(seen.unwrap_or_default(), in_flight.clone(), in_hand.clone()),
+        workers: WorkerView::all(seen.unwrap_or_default(), in_flight.clone(), in_hand),
         limits: LimitView::all(quotas, &set),
         breakers,
     }))

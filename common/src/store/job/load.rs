@@ -37,8 +37,8 @@ pub struct Loads {
     pub by_kind: Vec<Load>,
     /// The number of jobs that each worker runs, by the worker's name.
     pub in_flight: BTreeMap<String, i64>,
-    /// The oldest of them, at most [`MOST_IN_HAND`], by the worker's name.
-    pub in_hand: BTreeMap<String, Vec<InHand>>,
+    /// The oldest of them, at most [`MOST_IN_HAND`] of each worker. [`in_hand`] tells more of them.
+    pub in_hand: Vec<JobId>,
 }
 
 /// The most jobs of a worker that are told.
@@ -105,9 +105,8 @@ pub async fn all(store: &Store) -> Result<Loads, StoreError> {
         .await
     };
     let mut loads = Loads::default();
-    let mut in_hand = Vec::new();
     for row in store.retry(query).await? {
-        in_hand.extend(row.in_hand.unwrap_or_default());
+        loads.in_hand.extend(row.in_hand.unwrap_or_default().into_iter().map(JobId));
         let load = loads.of(&row.kind)?;
         match named::<JobStatus>(TABLE, &row.status)? {
             JobStatus::Queued => {
@@ -124,23 +123,23 @@ pub async fn all(store: &Store) -> Result<Loads, StoreError> {
             *loads.in_flight.entry(owner).or_default() += row.jobs;
         }
     }
-    loads.in_hand = by_owner(store, &in_hand).await?;
     Ok(loads)
 }
 
 /// Those of these jobs that still run, by the worker that runs them.
-async fn by_owner(store: &Store, ids: &[Uuid]) -> Result<BTreeMap<String, Vec<InHand>>, StoreError> {
+pub async fn in_hand(store: &Store, ids: &[JobId]) -> Result<BTreeMap<String, Vec<InHand>>, StoreError> {
     let mut by_owner: BTreeMap<String, Vec<InHand>> = BTreeMap::new();
     if ids.is_empty() {
         return Ok(by_owner);
     }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let query = || async {
         sqlx::query!(
             r#"select id, business_id, kind, stage, attempt, lease_owner as "owner!",
                       -- An epoch is the time of the claim in microseconds.
                       to_timestamp(lease_epoch / 1000000.0) as "since!"
                from jobs where id = any($1) and status = 'running' and lease_owner is not null order by id"#,
-            ids,
+            &ids,
         )
         .fetch_all(&store.pool)
         .await
