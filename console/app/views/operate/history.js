@@ -13,7 +13,7 @@ export const RANGES = {
   month: { step: "hour", ms: 30 * 24 * HOUR, slot: 6 * HOUR, every: 300_000 },
 };
 const MEASURES = [
-  { key: "depth", lines: [(row) => row.ready + row.delayed + row.waiting], format: number },
+  { key: "depth", lines: [(row) => row.ready + row.delayed + row.waiting], format: (n) => number(Math.round(n)) },
   { key: "age", lines: [(row) => row.oldest_age_seconds], format: duration },
   { key: "waits", lines: [(row) => row.wait_seconds?.p50, (row) => row.wait_seconds?.p95], format: duration },
   { key: "runs", lines: [(row) => row.run_seconds?.p50, (row) => row.run_seconds?.p95], format: duration },
@@ -57,8 +57,9 @@ export function History({ kind, range }) {
   const isThis = told.data?.range === range;
   const grid = slots(isThis ? told.data.rows : [], RANGES[range]);
   const measures = MEASURES.map((measure) => ({ ...measure, series: measure.lines.map((read) => grid.map(({ at: when, rows }) => ({ x: when, y: valueOf(rows, read, measure.isSum) }))) }));
+  if (isThis && measures.every(({ series }) => series.every((points) => known(points).length === 0))) return html`<p class="sparks-none tiny soft">${w.nothingYet[range]}</p>`;
   const shown = measures.find(({ key }) => key === open);
-  return html`<div class=${cx("sparks", !isThis && "loading")}>${measures.map((measure) => html`<${Spark} key=${measure.key} measure=${measure} range=${range} error=${told.error} onOpen=${() => setOpen(measure.key)} />`)}</div>
+  return html`<div class=${cx("sparks", !isThis && "loading")}>${measures.map((measure) => html`<${Spark} key=${measure.key} measure=${measure} onOpen=${() => setOpen(measure.key)} />`)}</div>
     ${shown && html`<${Dialog} wide title=${`${t.jobKind[kind]}: ${w.names[shown.key]}`} onClose=${() => setOpen(null)}>
       <${LineChart} title=${w.spans[range]} describe=${describe(shown)} min=${0} formatX=${range === "month" ? dayOf : clockOf} formatY=${shown.format}
         series=${shown.series.map((points, i) => ({ name: w.lines[shown.key]?.[i] ?? w.names[shown.key], points }))} />
@@ -71,7 +72,7 @@ function describe({ key, series, format }) {
   return all.length === 0 ? w.nothing : w.summary(w.names[key], format(all.at(-1)), format(Math.max(...all)));
 }
 
-function Spark({ measure, range, onOpen }) {
+function Spark({ measure, onOpen }) {
   const { key, series, format, isSum } = measure;
   const all = known(series[0]), last = isSum ? all.reduce((a, b) => a + b, 0) : all.at(-1);
   const top = Math.max(1e-9, ...series.flatMap(known));
@@ -82,7 +83,7 @@ function Spark({ measure, range, onOpen }) {
       <path class="area" d=${area(series[0], top)} />
       ${series.toReversed().map((points, i) => html`<path key=${i} class=${cx(i === series.length - 1 ? "first" : key === "ended" ? "bad" : "second")} d=${path(points, top)} />`)}
     </svg>
-    <span class="spark-max tiny soft num">${all.length === 0 ? w.none[range] : isSum ? w.failed(known(series[1]).reduce((a, b) => a + b, 0)) : w.most(format(Math.max(...series.flatMap(known))))}</span>
+    <span class="spark-max tiny soft num">${all.length === 0 ? w.none : isSum ? w.failed(known(series[1]).reduce((a, b) => a + b, 0)) : w.most(format(Math.max(...series.flatMap(known))))}</span>
     ${all.length > 0 && html`<span class="visually-hidden">${w.open}</span>`}
   </button>`;
 }

@@ -85,6 +85,7 @@ function Queue({ queue, range, reload }) {
   return html`<article class="sheet queue" aria-labelledby=${`queue-${kind}`}>
     <div class="queue-head"><h3 id=${`queue-${kind}`}>${t.jobKind[kind]}</h3>
       <${Chip} kind=${INTAKE[intake] ?? ""}>${intake ? w.intake[intake] : w.intake.unknown}<//>
+      ${queue.redis?.capped > 0 && html`<a class="tiny" href=${link(["operate", "shares"])}>${w.counts.capped(queue.redis.capped)}</a>`}
       <${QueueTools} queue=${queue} reload=${reload} /></div>
     <dl class="counts num">
       <${Count} label=${w.counts.line} value=${queue.queued} href=${link("work", { kind, status: "queued" })} />
@@ -93,7 +94,6 @@ function Queue({ queue, range, reload }) {
       <${Count} label=${w.counts.oldest} value=${queue.oldest_age_seconds === null ? "–" : duration(queue.oldest_age_seconds)} />
       <${Count} label=${w.counts.done} value=${queue.succeeded_last_minute} />
       <${Count} label=${w.counts.failed} value=${queue.failed_last_minute} kind=${queue.failed_last_minute > 0 ? "bad" : ""} />
-      ${queue.redis?.capped > 0 && html`<${Count} label=${w.counts.capped} value=${queue.redis.capped} href=${link(["operate", "shares"])} />`}
     </dl>
     <${History} kind=${kind} range=${range} />
   </article>`;

@@ -37,7 +37,7 @@ export function Job({ id, businesses }) {
         <div class="stack-s" role="status"><div class="row"><${State} job=${job} /><${Now} data=${data} /></div></div>
         ${error && html`<${ErrorBox} error=${error} onRetry=${told.reload} />`}
         <${Trouble} data=${data} />
-        ${data.stages?.length > 0 && html`<${Stages} data=${data} />`}
+        ${data.stages && (data.stages.length > 0 || job.status === "running") && html`<${Stages} data=${data} />`}
         ${data.events?.length > 0 && html`<${Events} events=${data.events} job=${job} />`}
         ${request && html`<${Request} request=${request} />`}
       </div>
@@ -117,12 +117,12 @@ function Facts({ data: { job, worker, takeovers }, businesses }) {
     ...Object.entries(usage.models ?? {}).map(([model, n]) => [model, w.answers(n)]),
     ...Object.entries(job.metadata ?? {}).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]),
   ].filter(Boolean);
-  return html`<section class="sheet stack"><h2 class="aside-head">${w.facts.title}</h2><dl class="facts small num">${rows.map(([name, value], i) => html`<dt key=${`t${i}`}>${name}</dt><dd key=${`d${i}`}>${value}</dd>`)}</dl></section>`;
+  return html`<section class="sheet stack"><h2 class="aside-head">${w.facts.title}</h2><dl class="facts small num">${rows.map(([name, value], i) => html`<div key=${i}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
 }
 
 /** What was asked for. Long values are shown whole; everything is text. */
 function Request({ request }) {
-  const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && name !== "business_id" && name !== "metadata");
+  const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0 && name !== "business_id" && name !== "metadata");
   const words = (name, value) => (name === "format" ? t.formats[value] ?? String(value) : Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? w.yes : w.no) : name === "deadline_seconds" ? duration(value) : name === "priority" ? w.priorities[value] ?? value : typeof value === "object" ? JSON.stringify(value) : String(value));
   return html`<section class="stack" aria-labelledby="asked"><h2 id="asked">${w.request}</h2>
     <dl class="asked">${entries.map(([name, value]) => html`<div key=${name}><dt class="label">${w.fields[name] ?? name}</dt><dd>${words(name, value)}</dd></div>`)}</dl>

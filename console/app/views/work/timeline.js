@@ -44,9 +44,19 @@ export function scaleOf(spans, from, to) {
   return { share, gaps: marks.map((mark) => ({ from: mark.from / whole, to: mark.to / whole, seconds: mark.seconds })) };
 }
 
+/** The stage that runs now. The service tells finished ones only: it has run since the one before, or since the job was taken. */
+function underWay(job, finished, events) {
+  if (job.status !== "running" || finished.some((stage) => !stage.finished_at)) return [];
+  const since = [finished.at(-1)?.finished_at, events?.findLast((event) => event.kind === "started" || event.kind === "taken_over")?.at, job.started_at].filter(Boolean).map((at) => +new Date(at));
+  if (since.length === 0) return [];
+  const nothing = { round: 0, seconds: null, waited_seconds: null, calls: 0, models: {}, prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0, cost_usd: 0 };
+  return [{ ...nothing, stage: job.progress.stage, started_at: new Date(Math.max(...since)).toISOString(), finished_at: null }];
+}
+
 /** The stages with times as bars. */
-export function Stages({ data: { job, stages } }) {
+export function Stages({ data: { job, stages: finished, events } }) {
   const now = Date.now();
+  const stages = [...finished, ...underWay(job, finished, events)];
   const spans = stages.map((stage) => [+new Date(stage.started_at), stage.finished_at ? +new Date(stage.finished_at) : now]);
   const from = Math.min(+new Date(job.created_at), ...spans.map(([start]) => start));
   const to = Math.max(job.finished_at ? +new Date(job.finished_at) : ["running", "waiting"].includes(job.status) ? now : from, ...spans.map(([, end]) => end));
@@ -67,7 +77,7 @@ function Stage({ stage, span, share, gaps }) {
   const models = Object.entries(stage.models ?? {});
   return html`<li class=${cx("stage", !stage.finished_at && "now")}>
     <div class="stage-head"><strong>${stageName(stage.stage)}${stage.round > 0 && html` <span class="soft">${w.round(stage.round)}</span>`}</strong>
-      <span class="num small" title=${fullTime(stage.started_at)}>${duration(took)}${!stage.finished_at && ` ${w.sofar}`}</span></div>
+      <span class="num small" title=${fullTime(stage.started_at)}>${took < 0.05 ? w.brief : duration(took)}${!stage.finished_at && ` ${w.sofar}`}</span></div>
     <div class="stage-track" aria-hidden="true">
       ${gaps.map((gap, i) => html`<span key=${i} class="gap" style=${place(gap.from, gap.to)}></span>`)}
       <span class="bar-run" style=${place(left, right)}><span class="bar-wait" style=${{ width: `${waited * 100}%` }}></span></span>
