@@ -12,8 +12,10 @@ export const RANGES = {
   day: { step: "hour", ms: 24 * HOUR, slot: HOUR, every: 300_000 },
   month: { step: "hour", ms: 30 * 24 * HOUR, slot: 6 * HOUR, every: 300_000 },
 };
+// Most jobs that wait are delayed in Redis too; after a flush of Redis only the rows know them.
+const depthOf = (row) => Math.max(row.ready + row.delayed, row.waiting);
 const MEASURES = [
-  { key: "depth", lines: [(row) => row.ready + row.delayed + row.waiting], format: (n) => number(Math.round(n)) },
+  { key: "depth", lines: [depthOf], format: (n) => number(Math.round(n)) },
   { key: "age", lines: [(row) => row.oldest_age_seconds], format: duration },
   { key: "waits", lines: [(row) => row.wait_seconds?.p50, (row) => row.wait_seconds?.p95], format: duration },
   { key: "runs", lines: [(row) => row.run_seconds?.p50, (row) => row.run_seconds?.p95], format: duration },

@@ -49,7 +49,7 @@ export function Job({ id, businesses }) {
 function Now({ data: { job, events } }) {
   if (job.status === "running") {
     const again = job.attempt > 1 ? `${w.attempt(job.attempt, job.max_attempts)} ` : "";
-    const before = job.attempt > 1 && events?.findLast((event) => event.kind === "waiting" && event.lines?.length)?.lines[0];
+    const before = job.attempt > 1 && events?.findLast((event) => ["waiting", "retried"].includes(event.kind) && event.lines?.length)?.lines[0];
     return html`<span class="small soft">${again}${w.nowStage(stageName(job.progress.stage), job.progress.completed, job.progress.total)}${before && html` ${w.firstFailed(before)}`}</span>`;
   }
   if (job.finished_at) return html`<span class="small soft"><${Time} at=${job.finished_at} />${job.started_at && `, ${w.after(duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000))}`}</span>`;
@@ -122,7 +122,9 @@ function Facts({ data: { job, worker, takeovers }, businesses }) {
 
 /** What was asked for. Long values are shown whole; everything is text. */
 function Request({ request }) {
-  const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0 && name !== "business_id" && name !== "metadata");
+  const order = Object.keys(w.fields), place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0 && name !== "business_id" && name !== "metadata")
+    .toSorted((a, b) => place(a[0]) - place(b[0]));
   const words = (name, value) => (name === "format" ? t.formats[value] ?? String(value) : Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? w.yes : w.no) : name === "deadline_seconds" ? duration(value) : name === "priority" ? w.priorities[value] ?? value : typeof value === "object" ? JSON.stringify(value) : String(value));
   return html`<section class="stack" aria-labelledby="asked"><h2 id="asked">${w.request}</h2>
     <dl class="asked">${entries.map(([name, value]) => html`<div key=${name}><dt class="label">${w.fields[name] ?? name}</dt><dd>${words(name, value)}</dd></div>`)}</dl>
