@@ -570,6 +570,7 @@ export const t = {
         discard: "They stay failed, and leave the list of dead letters. A single one can still be retried on its page.",
       },
       done: { retry: (n) => `${plural(n, "job")} ${n === 1 ? "is" : "are"} in line again.`, cancel: (n) => `${plural(n, "job")} cancelled.`, discard: (n) => `${plural(n, "job")} put aside.` },
+      nothing: "There is none any more that this would change.",
       notAll: (n, why) => `${plural(n, "job")} could not be changed: ${why}`,
     },
   },

@@ -9,6 +9,7 @@ import { number, t } from "../../strings.js";
 import { Button, confirm, cx, Empty, ErrorBox, More, SelectField, Skeleton, Table, Time, toast } from "../../ui.js";
 import { bulkByFilter, discardOne, retryOne } from "../work/bulk.js";
 import { nameOf, slugOf, stageName, titleOf } from "../work/state.js";
+import { JobName } from "../work/topics.js";
 
 const w = t.operate.dead;
 const titleOfType = (type) => titleOf({ type, title: slugOf(type) });
@@ -100,7 +101,7 @@ function Letters({ rows, businesses, changed }) {
     <${Button} small icon="refresh" onClick=${() => one(retryOne, t.work.retried, job)} label=${`${t.work.retry}: ${nameOf(job)}`}>${t.work.retry}<//>
     <${Button} small kind="danger" icon="trash" onClick=${() => one(discardOne, t.work.bulk.done.discard(1), job, { title: t.work.discardTitle, text: t.work.bulk.effect.discard, action: t.work.discardAction })} label=${`${t.work.discard}: ${nameOf(job)}`} /></span>`;
   return html`<${Table} rows=${rows} rowKey=${(job) => job.id} columns=${[
-    { key: "job", label: t.work.columns.job, lead: true, render: (job) => html`<div class="letter"><a href=${link(["work", "jobs", job.id])}>${nameOf(job)}</a><span class="tiny soft">${businessName(businesses, job.business_id)}</span></div>` },
+    { key: "job", label: t.work.columns.job, lead: true, render: (job) => html`<div class="letter">${can("read") ? html`<${JobName} job=${job} />` : nameOf(job)}<span class="tiny soft">${businessName(businesses, job.business_id)}</span></div>` },
     { key: "why", label: w.why, render: (job) => html`<div class="letter"><span>${titleOf(job.error)}</span><span class="tiny soft">${job.error?.detail}</span></div>` },
     { key: "stage", label: t.work.columns.stage, render: (job) => stageName(job.progress.stage) },
     { key: "failed", label: w.failedAt, right: true, render: (job) => html`<${Time} at=${job.finished_at} />` },
