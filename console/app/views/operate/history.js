@@ -76,11 +76,12 @@ function describe({ key, series, format }) {
 
 function Spark({ measure, onOpen }) {
   const { key, series, format, isSum } = measure;
-  const all = known(series[0]), last = isSum ? all.reduce((a, b) => a + b, 0) : all.at(-1);
+  // The newest slot may not be written yet: the one before counts too.
+  const all = known(series[0]), last = isSum ? all.reduce((a, b) => a + b, 0) : series[0].at(-1).y ?? series[0].at(-2)?.y ?? null;
   const top = Math.max(1e-9, ...series.flatMap(known));
   return html`<button type="button" class="spark-cell" disabled=${all.length === 0} onClick=${onOpen}>
     <span class="spark-name tiny soft">${w.names[key]}</span>
-    <span class="spark-last num">${all.length === 0 ? "–" : format(last)}</span>
+    <span class="spark-last num">${all.length === 0 || last === null ? "–" : format(last)}</span>
     <svg class="spark" viewBox="0 0 100 32" preserveAspectRatio="none" aria-hidden="true">
       <path class="area" d=${area(series[0], top)} />
       ${series.toReversed().map((points, i) => html`<path key=${i} class=${cx(i === series.length - 1 ? "first" : key === "ended" ? "bad" : "second")} d=${path(points, top)} />`)}
