@@ -7,6 +7,7 @@ import { can } from "../../session.js";
 import { clockOf, duration, number, t } from "../../strings.js";
 import { Button, Chip, confirm, cx, Figure, Icon, toast } from "../../ui.js";
 import { dayIsUsed } from "./breakers.js";
+import { useFocusKept } from "../work/focus.js";
 import { History, RANGES } from "./history.js";
 
 const w = t.operate;
@@ -103,6 +104,7 @@ const Count = ({ label, value, href, kind }) => html`<div class=${cx("count", ki
 
 function QueueTools({ queue, reload }) {
   const [busy, setBusy] = useState(null);
+  const ref = useFocusKept();
   if (!can("operate")) return null;
   const { kind, intake } = queue, name = t.jobKind[kind];
   const set = async (act, question) => {
@@ -118,7 +120,7 @@ function QueueTools({ queue, reload }) {
     setBusy(null);
   };
   const ready = queue.queued + queue.waiting;
-  return html`<div class="row queue-tools">
+  return html`<div class="row queue-tools" ref=${ref}>
     ${intake !== "open" && html`<${Button} small kind="primary" icon="play" busy=${busy === "resume"} onClick=${() => set("resume", { title: w.resumeTitle(name), text: w.resumeText(ready), action: w.resume, danger: false })}>${w.resume}<//>`}
     ${intake === "open" && html`<${Button} small busy=${busy === "drain"} onClick=${() => set("drain", { title: w.drainTitle(name), text: w.drainText(queue.queued, queue.waiting, queue.running), action: w.drainAction })}>${w.drain}<//>`}
     ${intake !== "paused" && html`<${Button} small kind="danger" icon="pause" busy=${busy === "pause"} onClick=${() => set("pause", { title: w.pauseTitle(name), text: w.pauseText(ready, queue.running), action: w.pauseAction })}>${w.pause}<//>`}

@@ -8,6 +8,7 @@ import { can } from "../../session.js";
 import { duration, money, number, percent, t } from "../../strings.js";
 import { Button, confirm, copy, Empty, ErrorBox, Icon, PageHead, Skeleton, Time, toast } from "../../ui.js";
 import { cancelOne, discardOne, retryOne } from "./bulk.js";
+import { useFocusKept } from "./focus.js";
 import { isOpen, nameOf, Problem, shortId, stageName, State, Waiting } from "./state.js";
 import { Events, Stages } from "./timeline.js";
 
@@ -77,6 +78,7 @@ async function retry(job, reload) {
 }
 
 function Actions({ data: { job, request }, reload }) {
+  const ref = useFocusKept();
   const may = can("generate") || can("operate");
   const sure = async (question, act, done) => {
     if (!(await confirm(question))) return;
@@ -90,13 +92,14 @@ function Actions({ data: { job, request }, reload }) {
   };
   const cancel = () => sure({ title: w.cancelTitle, text: w.cancelText, action: w.cancelAction }, () => cancelOne(job.id), w.bulk.done.cancel(1));
   const discard = () => sure({ title: w.discardTitle, text: w.bulk.effect.discard, action: w.discardAction }, () => discardOne(job.id), w.bulk.done.discard(1));
-  return html`
+  return html`<div class="row" ref=${ref}>
     ${job.status === "succeeded" && job.kind === "generate" && job.generation_id && html`<${Button} kind="primary" href=${link(["write", "texts", job.generation_id])}>${w.openText}<//>`}
     ${can("generate") && request && job.kind === "generate" && html`<${Button} icon="edit" href=${link(["work", "jobs", job.id, "again"])}>${w.again}<//>`}
     ${may && job.status === "failed" && html`<${Button} icon="refresh" kind="primary" onClick=${() => retry(job, reload)}>${w.retry}<//>`}
     ${can("operate") && job.status === "failed" && html`<${Button} kind="danger" icon="trash" onClick=${discard}>${w.discard}<//>`}
     ${may && isOpen(job) && job.kind !== "erase" && html`<${Button} kind="danger" icon="cross" onClick=${cancel}>${w.cancel}<//>`}
-    ${!may && html`<span class="small soft">${w.readOnly}</span>`}`;
+    ${!may && html`<span class="small soft">${w.readOnly}</span>`}
+  </div>`;
 }
 
 function Facts({ data: { job, worker, takeovers }, businesses }) {
