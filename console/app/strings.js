@@ -639,7 +639,7 @@ export const t = {
     waitFor: (n) => `${plural(n, "job")} ${n === 1 ? "waits" : "wait"} for a call.`,
     throughput: (jobs, perMinute) => `At ${number(perMinute)} calls a minute the last of them gets its next call in about ${duration((jobs / perMinute) * 60)}.`,
     untilTomorrow: "What may be taken on this day is used up: new jobs wait until 00:00 UTC, or for a higher limit.",
-    whoWaits: (many) => `Who waits: ${many}`, atLeast: (n) => `${number(n)} jobs and more`, others: (n) => `And ${plural(n, "more business", "more businesses")}.`, firstGoesOn: "The first goes on",
+    whoWaits: (many) => `Who waits: ${many}`, atLeast: (n) => `${number(n)} jobs and more`, others: (n) => `And ${plural(n, "more business", "more businesses")}.`, firstGoesOn: "The first goes on", firstNow: "The first goes on any moment.",
     reasons: { rate_limited: "for a call", over_budget: "over the budget", breaker_open: "for the breaker", backoff: "to try again", scheduled: "for their time" },
     openAction: "Stop calls", closeAction: "Let calls through",
     openTitle: (name) => `Stop calls to ${name}?`,

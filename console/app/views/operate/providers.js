@@ -86,7 +86,7 @@ function Waiters({ jobs, isWhole, businesses }) {
   return html`<div class="stack-s waiters"><h3>${w.whoWaits(isWhole ? plural(jobs.length, "job") : w.atLeast(jobs.length))}</h3>
     <ul class="plain small">${rows.slice(0, 6).map(([business, list]) => html`<li key=${business} class="row between"><a href=${link("work", { status: "waiting", business })}>${businessName(businesses, business)}</a><span class="num soft">${reasons(list)}</span></li>`)}</ul>
     ${rows.length > 6 && html`<p class="tiny soft">${w.others(rows.length - 6)}</p>`}
-    <p class="tiny soft">${w.firstGoesOn} <${Time} at=${first} />.</p></div>`;
+    <p class="tiny soft">${new Date(first) > new Date() ? html`${w.firstGoesOn} <${Time} at=${first} />.` : w.firstNow}</p></div>`;
 }
 const reasons = (list) => Object.entries(list.reduce((all, job) => ({ ...all, [job.waiting.reason]: (all[job.waiting.reason] ?? 0) + 1 }), {})).map(([reason, n]) => `${number(n)} ${w.reasons[reason] ?? reason}`).join(", ");
 

@@ -46,7 +46,7 @@ export function Problem({ error, lines = [] }) {
     <p class="said">${error.detail}</p>
     <strong class="small">${w.whatToDo}</strong>
     <ul class="small">${steps.map((step) => html`<li key=${step}>${step}</li>`)}</ul>
-    ${lines.length > 0 && html`<${Causes} lines=${lines} />`}
+    ${lines.length > 1 && html`<${Causes} lines=${lines} />`}
     <a class="small" href=${`problems/${encodeURIComponent(slug)}`} target="_blank" rel="noopener">${w.aboutProblem}</a>
   </section>`;
 }
