@@ -4,7 +4,7 @@ import { html } from "../../vendor/htm-preact.js";
 import { usePages } from "../../api.js";
 import { BusinessPicker, businessName } from "../../business.js";
 import { setQuery } from "../../route.js";
-import { bytes, duration, money, number, t } from "../../strings.js";
+import { bytes, dayOf, duration, money, number, t } from "../../strings.js";
 import { Button, Chip, Empty, ErrorBox, More, SelectField, Skeleton, Table, TextField, Time } from "../../ui.js";
 
 const w = t.operate.changes;
@@ -43,6 +43,7 @@ export function Changes({ route, session, businesses }) {
 const plain = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number(value) : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? Object.entries(value).map(([name, one]) => `${number(one) === "NaN" ? one : number(one)} ${name}`).join(", ") : String(value));
 /** A value in its unit: the log has seconds, bytes and millionths of a dollar. */
 function words(name, value) {
+  if (/^\d{4}-\d\d-\d\dT/.test(value)) return dayOf(value);
   if (typeof value !== "number") return plain(value);
   if (name.startsWith("micro_usd")) return money(value / 1e6);
   return name.endsWith("seconds") ? duration(value) : name.endsWith("bytes") ? bytes(value) : number(value);

@@ -1,6 +1,6 @@
 // Dead letters: what failed and nobody has dealt with, by cause; retried or put aside one by one or by cause.
 
-import { html, useState } from "../../vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "../../vendor/htm-preact.js";
 import { get, useLoad, usePages } from "../../api.js";
 import { BusinessPicker, businessName } from "../../business.js";
 import { link, setQuery } from "../../route.js";
@@ -9,9 +9,13 @@ import { number, t } from "../../strings.js";
 import { Button, confirm, cx, Empty, ErrorBox, More, SelectField, Skeleton, Table, Time, toast } from "../../ui.js";
 import { bulkByFilter, discardOne, retryOne } from "../work/bulk.js";
 import { nameOf, slugOf, stageName, titleOf } from "../work/state.js";
+import { useFocusKept } from "../work/focus.js";
+import { JobName } from "../work/topics.js";
 
 const w = t.operate.dead;
 const titleOfType = (type) => titleOf({ type, title: slugOf(type) });
+
+const PAGE = 25;
 
 export function Dead({ route, session, businesses, every }) {
   const { kind, error_type, stage } = route.query;
@@ -27,7 +31,14 @@ export function Dead({ route, session, businesses, every }) {
       throw error;
     }
   }, [JSON.stringify(base)], { every: every ? 10_000 : 0 });
-  const pages = usePages("/api/ops/dead", filter, { limit: 25 });
+  const pages = usePages("/api/ops/dead", filter, { limit: PAGE });
+  const letters = useFocusKept();
+  // The list follows the count, unless further pages of it are being read.
+  const many = counts.data?.count, before = useRef(many);
+  useEffect(() => {
+    if (before.current !== undefined && before.current !== many && (pages.rows?.length ?? 0) <= PAGE) pages.reload();
+    before.current = many;
+  }, [many]);
   const changed = () => {
     counts.reload();
     pages.reload();
@@ -40,8 +51,8 @@ export function Dead({ route, session, businesses, every }) {
     </div>
     ${counts.error && html`<${ErrorBox} error=${counts.error} onRetry=${counts.reload} />`}
     ${counts.data?.groups?.length > 0 && html`<${Causes} ...${{ data: counts.data, filter, businesses, changed, query: route.query }} />`}
-    <section class="stack" aria-labelledby="letters">
-      <div class="row between"><h2 id="letters">${error_type ? titleOfType(error_type) : w.each}</h2>${(error_type || stage) && html`<${Button} small kind="quiet" onClick=${() => setQuery({ error_type: undefined, stage: undefined })}>${w.showAll}<//>`}</div>
+    <section class="stack" aria-labelledby="letters" ref=${letters}>
+      <div class="row between"><h2 id="letters" tabindex="-1">${error_type ? titleOfType(error_type) : w.each}</h2>${(error_type || stage) && html`<${Button} small kind="quiet" onClick=${() => setQuery({ error_type: undefined, stage: undefined })}>${w.showAll}<//>`}</div>
       ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
       ${!pages.rows && !pages.error && html`<${Skeleton} lines=${5} />`}
       ${isEmpty && html`<${Empty} title=${w.none} text=${w.noneText} />`}
@@ -51,6 +62,7 @@ export function Dead({ route, session, businesses, every }) {
 }
 
 function Causes({ data, filter, businesses, changed, query }) {
+  const ref = useFocusKept();
   const [busy, setBusy] = useState(null);
   /** Counted anew at the click, by just what will be sent. */
   const act = async (name, group) => {
@@ -69,8 +81,8 @@ function Causes({ data, filter, businesses, changed, query }) {
     <${Button} small icon="refresh" busy=${busy === `retry ${keyOf(group)}`} onClick=${() => act("retry", group)} label=${`${t.work.bulk.action.retry(number(group.count))}: ${titleOfType(group.error_type)}`}>${t.work.retryN(group.count)}<//>
     <${Button} small kind="danger" icon="trash" busy=${busy === `discard ${keyOf(group)}`} onClick=${() => act("discard", group)} label=${`${t.work.bulk.action.discard(number(group.count))}: ${titleOfType(group.error_type)}`} /></span>`;
   const isOn = (group) => query.error_type === group.error_type && (query.stage ?? "") === group.stage;
-  return html`<section class="stack" aria-labelledby="causes">
-    <div class="row between"><h2 id="causes">${w.byCause(data.count)}</h2>
+  return html`<section class="stack" aria-labelledby="causes" ref=${ref}>
+    <div class="row between"><h2 id="causes" tabindex="-1">${w.byCause(data.count)}</h2>
       ${can("operate") && html`<span class="row"><${Button} small icon="refresh" busy=${busy === "retry "} onClick=${() => act("retry")}>${w.retryAll}<//><${Button} small kind="danger" icon="trash" busy=${busy === "discard "} onClick=${() => act("discard")}>${w.discardAll}<//></span>`}</div>
     <${Table} rows=${data.groups} rowKey=${keyOf} columns=${[
       { key: "cause", label: w.cause, lead: true, render: (group) => html`<a href=${link(["operate", "dead"], { ...query, error_type: group.error_type, stage: group.stage, kind: group.kind })} aria-current=${isOn(group) ? "true" : undefined} class=${cx("cause", isOn(group) && "on")}>${titleOfType(group.error_type)}</a>` },
@@ -100,7 +112,7 @@ function Letters({ rows, businesses, changed }) {
     <${Button} small icon="refresh" onClick=${() => one(retryOne, t.work.retried, job)} label=${`${t.work.retry}: ${nameOf(job)}`}>${t.work.retry}<//>
     <${Button} small kind="danger" icon="trash" onClick=${() => one(discardOne, t.work.bulk.done.discard(1), job, { title: t.work.discardTitle, text: t.work.bulk.effect.discard, action: t.work.discardAction })} label=${`${t.work.discard}: ${nameOf(job)}`} /></span>`;
   return html`<${Table} rows=${rows} rowKey=${(job) => job.id} columns=${[
-    { key: "job", label: t.work.columns.job, lead: true, render: (job) => html`<div class="letter"><a href=${link(["work", "jobs", job.id])}>${nameOf(job)}</a><span class="tiny soft">${businessName(businesses, job.business_id)}</span></div>` },
+    { key: "job", label: t.work.columns.job, lead: true, render: (job) => html`<div class="letter">${can("read") ? html`<${JobName} job=${job} />` : nameOf(job)}<span class="tiny soft">${businessName(businesses, job.business_id)}</span></div>` },
     { key: "why", label: w.why, render: (job) => html`<div class="letter"><span>${titleOf(job.error)}</span><span class="tiny soft">${job.error?.detail}</span></div>` },
     { key: "stage", label: t.work.columns.stage, render: (job) => stageName(job.progress.stage) },
     { key: "failed", label: w.failedAt, right: true, render: (job) => html`<${Time} at=${job.finished_at} />` },

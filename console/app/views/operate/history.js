@@ -12,8 +12,10 @@ export const RANGES = {
   day: { step: "hour", ms: 24 * HOUR, slot: HOUR, every: 300_000 },
   month: { step: "hour", ms: 30 * 24 * HOUR, slot: 6 * HOUR, every: 300_000 },
 };
+// Most jobs that wait are delayed in Redis too; after a flush of Redis only the rows know them.
+const depthOf = (row) => Math.max(row.ready + row.delayed, row.waiting);
 const MEASURES = [
-  { key: "depth", lines: [(row) => row.ready + row.delayed + row.waiting], format: number },
+  { key: "depth", lines: [depthOf], format: (n) => number(Math.round(n)) },
   { key: "age", lines: [(row) => row.oldest_age_seconds], format: duration },
   { key: "waits", lines: [(row) => row.wait_seconds?.p50, (row) => row.wait_seconds?.p95], format: duration },
   { key: "runs", lines: [(row) => row.run_seconds?.p50, (row) => row.run_seconds?.p95], format: duration },
@@ -57,8 +59,9 @@ export function History({ kind, range }) {
   const isThis = told.data?.range === range;
   const grid = slots(isThis ? told.data.rows : [], RANGES[range]);
   const measures = MEASURES.map((measure) => ({ ...measure, series: measure.lines.map((read) => grid.map(({ at: when, rows }) => ({ x: when, y: valueOf(rows, read, measure.isSum) }))) }));
+  if (isThis && measures.every(({ series }) => series.every((points) => known(points).length === 0))) return html`<p class="sparks-none tiny soft">${w.nothingYet[range]}</p>`;
   const shown = measures.find(({ key }) => key === open);
-  return html`<div class=${cx("sparks", !isThis && "loading")}>${measures.map((measure) => html`<${Spark} key=${measure.key} measure=${measure} range=${range} error=${told.error} onOpen=${() => setOpen(measure.key)} />`)}</div>
+  return html`<div class=${cx("sparks", !isThis && "loading")}>${measures.map((measure) => html`<${Spark} key=${measure.key} measure=${measure} onOpen=${() => setOpen(measure.key)} />`)}</div>
     ${shown && html`<${Dialog} wide title=${`${t.jobKind[kind]}: ${w.names[shown.key]}`} onClose=${() => setOpen(null)}>
       <${LineChart} title=${w.spans[range]} describe=${describe(shown)} min=${0} formatX=${range === "month" ? dayOf : clockOf} formatY=${shown.format}
         series=${shown.series.map((points, i) => ({ name: w.lines[shown.key]?.[i] ?? w.names[shown.key], points }))} />
@@ -71,18 +74,19 @@ function describe({ key, series, format }) {
   return all.length === 0 ? w.nothing : w.summary(w.names[key], format(all.at(-1)), format(Math.max(...all)));
 }
 
-function Spark({ measure, range, onOpen }) {
+function Spark({ measure, onOpen }) {
   const { key, series, format, isSum } = measure;
-  const all = known(series[0]), last = isSum ? all.reduce((a, b) => a + b, 0) : all.at(-1);
+  // The newest slot may not be written yet: the one before counts too.
+  const all = known(series[0]), last = isSum ? all.reduce((a, b) => a + b, 0) : series[0].at(-1).y ?? series[0].at(-2)?.y ?? null;
   const top = Math.max(1e-9, ...series.flatMap(known));
   return html`<button type="button" class="spark-cell" disabled=${all.length === 0} onClick=${onOpen}>
     <span class="spark-name tiny soft">${w.names[key]}</span>
-    <span class="spark-last num">${all.length === 0 ? "–" : format(last)}</span>
+    <span class="spark-last num">${all.length === 0 || last === null ? "–" : format(last)}</span>
     <svg class="spark" viewBox="0 0 100 32" preserveAspectRatio="none" aria-hidden="true">
       <path class="area" d=${area(series[0], top)} />
       ${series.toReversed().map((points, i) => html`<path key=${i} class=${cx(i === series.length - 1 ? "first" : key === "ended" ? "bad" : "second")} d=${path(points, top)} />`)}
     </svg>
-    <span class="spark-max tiny soft num">${all.length === 0 ? w.none[range] : isSum ? w.failed(known(series[1]).reduce((a, b) => a + b, 0)) : w.most(format(Math.max(...series.flatMap(known))))}</span>
+    <span class="spark-max tiny soft num">${all.length === 0 ? w.none : isSum ? w.failed(known(series[1]).reduce((a, b) => a + b, 0)) : w.most(format(Math.max(...series.flatMap(known))))}</span>
     ${all.length > 0 && html`<span class="visually-hidden">${w.open}</span>`}
   </button>`;
 }

@@ -6,6 +6,7 @@ import { businessName } from "../../business.js";
 import { can } from "../../session.js";
 import { dayOf, fullTime, number, t } from "../../strings.js";
 import { Button, CheckField, Chip, confirm, copy, Dialog, Empty, ErrorBox, More, SelectField, Skeleton, Table, TextField, Time, toast } from "../../ui.js";
+import { useFocusKept } from "../work/focus.js";
 
 const w = t.operate.keys;
 const SCOPES = Object.keys(w.scopes);
@@ -15,6 +16,7 @@ const STATUS = { active: "good", expired: "warn", revoked: "" };
 export function Keys({ session, businesses }) {
   const keys = usePages(can("keys") ? "/api/keys" : null, {}, { limit: 50 });
   const [open, setOpen] = useState(null);
+  const ref = useFocusKept();
   if (!can("keys")) return html`<${Empty} title=${t.ui.noAccess} text=${w.noScope} />`;
   const close = () => setOpen(null);
   // The secret's dialog is the only place that has it: closing it forgets it.
@@ -22,8 +24,8 @@ export function Keys({ session, businesses }) {
     setOpen({ name: "secret", ...answer });
     keys.reload();
   };
-  return html`<section class="stack" aria-labelledby="keys">
-    <div class="row between"><h2 id="keys">${w.title}</h2><${Button} kind="primary" icon="plus" onClick=${() => setOpen({ name: "make" })}>${w.make}<//></div>
+  return html`<section class="stack" aria-labelledby="keys" ref=${ref}>
+    <div class="row between"><h2 id="keys" tabindex="-1">${w.title}</h2><${Button} kind="primary" icon="plus" onClick=${() => setOpen({ name: "make" })}>${w.make}<//></div>
     ${keys.error && html`<${ErrorBox} error=${keys.error} onRetry=${keys.reload} />`}
     ${!keys.rows && !keys.error && html`<${Skeleton} lines=${5} />`}
     ${keys.rows?.length === 0 && html`<${Empty} title=${w.none} text=${w.noneText} />`}

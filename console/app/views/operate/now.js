@@ -7,6 +7,7 @@ import { can } from "../../session.js";
 import { clockOf, duration, number, t } from "../../strings.js";
 import { Button, Chip, confirm, cx, Figure, Icon, toast } from "../../ui.js";
 import { dayIsUsed } from "./breakers.js";
+import { useFocusKept } from "../work/focus.js";
 import { History, RANGES } from "./history.js";
 
 const w = t.operate;
@@ -85,6 +86,7 @@ function Queue({ queue, range, reload }) {
   return html`<article class="sheet queue" aria-labelledby=${`queue-${kind}`}>
     <div class="queue-head"><h3 id=${`queue-${kind}`}>${t.jobKind[kind]}</h3>
       <${Chip} kind=${INTAKE[intake] ?? ""}>${intake ? w.intake[intake] : w.intake.unknown}<//>
+      ${queue.redis?.capped > 0 && html`<a class="tiny" href=${link(["operate", "shares"])}>${w.counts.capped(queue.redis.capped)}</a>`}
       <${QueueTools} queue=${queue} reload=${reload} /></div>
     <dl class="counts num">
       <${Count} label=${w.counts.line} value=${queue.queued} href=${link("work", { kind, status: "queued" })} />
@@ -93,7 +95,6 @@ function Queue({ queue, range, reload }) {
       <${Count} label=${w.counts.oldest} value=${queue.oldest_age_seconds === null ? "–" : duration(queue.oldest_age_seconds)} />
       <${Count} label=${w.counts.done} value=${queue.succeeded_last_minute} />
       <${Count} label=${w.counts.failed} value=${queue.failed_last_minute} kind=${queue.failed_last_minute > 0 ? "bad" : ""} />
-      ${queue.redis?.capped > 0 && html`<${Count} label=${w.counts.capped} value=${queue.redis.capped} href=${link(["operate", "shares"])} />`}
     </dl>
     <${History} kind=${kind} range=${range} />
   </article>`;
@@ -103,6 +104,7 @@ const Count = ({ label, value, href, kind }) => html`<div class=${cx("count", ki
 
 function QueueTools({ queue, reload }) {
   const [busy, setBusy] = useState(null);
+  const ref = useFocusKept();
   if (!can("operate")) return null;
   const { kind, intake } = queue, name = t.jobKind[kind];
   const set = async (act, question) => {
@@ -118,7 +120,7 @@ function QueueTools({ queue, reload }) {
     setBusy(null);
   };
   const ready = queue.queued + queue.waiting;
-  return html`<div class="row queue-tools">
+  return html`<div class="row queue-tools" ref=${ref}>
     ${intake !== "open" && html`<${Button} small kind="primary" icon="play" busy=${busy === "resume"} onClick=${() => set("resume", { title: w.resumeTitle(name), text: w.resumeText(ready), action: w.resume, danger: false })}>${w.resume}<//>`}
     ${intake === "open" && html`<${Button} small busy=${busy === "drain"} onClick=${() => set("drain", { title: w.drainTitle(name), text: w.drainText(queue.queued, queue.waiting, queue.running), action: w.drainAction })}>${w.drain}<//>`}
     ${intake !== "paused" && html`<${Button} small kind="danger" icon="pause" busy=${busy === "pause"} onClick=${() => set("pause", { title: w.pauseTitle(name), text: w.pauseText(ready, queue.running), action: w.pauseAction })}>${w.pause}<//>`}

@@ -30,9 +30,9 @@ function Provider({ provider, overview, health, reload, businesses, waiting, cha
   const troubles = Object.entries(health?.checks?.troubles ?? {}).filter(([name]) => providerOf(name) === provider);
   return html`<section class="sheet stack provider" aria-labelledby=${`provider-${provider}`}>
     <div class="row between"><h2 id=${`provider-${provider}`}>${provider}</h2><${BreakerTools} ...${{ provider, breakers, limits, reload }} /></div>
-    ${troubles.map(([name, trouble]) => html`<p key=${name} class="note bad small">${w.notes.trouble(name, trouble)} ${w.troubleSeen} <${Time} at=${trouble.seen_at} />.</p>`)}
+    ${troubles.map(([name, trouble]) => html`<p key=${name} class="note bad small"><span>${w.notes.trouble(name, trouble)} ${w.troubleSeen} <${Time} at=${trouble.seen_at} />.</span></p>`)}
     <ul class="plain breakers">${breakers.map((breaker) => html`<${Breaker} key=${breaker.name} ...${{ breaker, provider, waiting, changes, trouble: health?.checks?.troubles?.[breaker.name] }} />`)}</ul>
-    ${limits.map((limit) => html`<${Limit} key=${limit.model ?? ""} ...${{ limit, reload, isOnly: limits.length === 1 }} />`)}
+    ${limits.map((limit) => html`<${Limit} key=${limit.model ?? ""} ...${{ limit, reload, isOnly: limits.length === 1, isStopped: breakers.some(({ state }) => state !== "closed") }} />`)}
     <${Waiters} jobs=${jobs} isWhole=${(waiting ?? []).length < 200} businesses=${businesses} />
   </section>`;
 }
@@ -46,7 +46,7 @@ function Breaker({ breaker, provider, waiting, changes, trouble }) {
 }
 
 /** How much is used. A call of the last minute comes back when it is 60 s old; what is of a day, at midnight UTC. */
-function Limit({ limit, reload, isOnly }) {
+function Limit({ limit, reload, isOnly, isStopped }) {
   const [isOpen, setOpen] = useState(false);
   const { in_force: most, capacity, remaining } = limit;
   const name = limit.model ?? (isOnly ? null : w.allModels);
@@ -68,9 +68,9 @@ function Limit({ limit, reload, isOnly }) {
       !most.tokens_per_minute && limit.tokens_used > 0 && w.tokensNow(short(limit.tokens_used)), !isDay && w.today(number(limit.calls_today), short(limit.tokens_today), money(limit.usd_today)),
       most.calls_at_once && w.atOnce(most.calls_at_once), isSet && w.setByOperator,
     ].filter(Boolean).join(" ")}</p>
-    ${limit.closed_until && html`<p class="note warn small">${w.pausedItself} <${Time} at=${limit.closed_until} as="clock" /> (<${Time} at=${limit.closed_until} />).</p>`}
+    ${limit.closed_until && html`<p class="note warn small"><span>${w.pausedItself} <${Time} at=${limit.closed_until} as="clock" /> (<${Time} at=${limit.closed_until} />).</span></p>`}
     ${limit.told.map((told) => html`<p key=${told.model} class="tiny soft">${w.told(told)}</p>`)}
-    ${limit.waiting > 0 && html`<p class="small">${w.waitFor(limit.waiting)} ${dayIsUsed(limit) ? w.untilTomorrow : limit.closed_until ? "" : w.throughput(limit.waiting, capacity)}</p>`}
+    ${limit.waiting > 0 && html`<p class="small">${w.waitFor(limit.waiting)} ${dayIsUsed(limit) ? w.untilTomorrow : limit.closed_until || isStopped ? "" : w.throughput(limit.waiting, capacity)}</p>`}
     ${isOpen && html`<${LimitDialog} limit=${limit} onClose=${() => setOpen(false)} reload=${reload} />`}
   </div>`;
 }
@@ -86,7 +86,7 @@ function Waiters({ jobs, isWhole, businesses }) {
   return html`<div class="stack-s waiters"><h3>${w.whoWaits(isWhole ? plural(jobs.length, "job") : w.atLeast(jobs.length))}</h3>
     <ul class="plain small">${rows.slice(0, 6).map(([business, list]) => html`<li key=${business} class="row between"><a href=${link("work", { status: "waiting", business })}>${businessName(businesses, business)}</a><span class="num soft">${reasons(list)}</span></li>`)}</ul>
     ${rows.length > 6 && html`<p class="tiny soft">${w.others(rows.length - 6)}</p>`}
-    <p class="tiny soft">${w.firstGoesOn} <${Time} at=${first} />.</p></div>`;
+    <p class="tiny soft">${new Date(first) > new Date() ? html`${w.firstGoesOn} <${Time} at=${first} />.` : w.firstNow}</p></div>`;
 }
 const reasons = (list) => Object.entries(list.reduce((all, job) => ({ ...all, [job.waiting.reason]: (all[job.waiting.reason] ?? 0) + 1 }), {})).map(([reason, n]) => `${number(n)} ${w.reasons[reason] ?? reason}`).join(", ");
 

@@ -25,6 +25,10 @@ async function drain(send) {
  * just before, `which` says in words what is meant. True if it was done.
  */
 export async function bulkByFilter({ act, path, filter, count, which, isCapped }) {
+  if (count === 0) {
+    toast(w.nothing);
+    return false;
+  }
   const one = t.work.one;
   const text = `${which} ${w.effect[act]}`.trim();
   const many = isCapped ? w.more(count) : plural(count, one);

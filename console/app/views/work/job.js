@@ -8,6 +8,7 @@ import { can } from "../../session.js";
 import { duration, money, number, percent, t } from "../../strings.js";
 import { Button, confirm, copy, Empty, ErrorBox, Icon, PageHead, Skeleton, Time, toast } from "../../ui.js";
 import { cancelOne, discardOne, retryOne } from "./bulk.js";
+import { useFocusKept } from "./focus.js";
 import { isOpen, nameOf, Problem, shortId, stageName, State, Waiting } from "./state.js";
 import { Events, Stages } from "./timeline.js";
 
@@ -37,7 +38,7 @@ export function Job({ id, businesses }) {
         <div class="stack-s" role="status"><div class="row"><${State} job=${job} /><${Now} data=${data} /></div></div>
         ${error && html`<${ErrorBox} error=${error} onRetry=${told.reload} />`}
         <${Trouble} data=${data} />
-        ${data.stages?.length > 0 && html`<${Stages} data=${data} />`}
+        ${data.stages && (data.stages.length > 0 || job.status === "running") && html`<${Stages} data=${data} />`}
         ${data.events?.length > 0 && html`<${Events} events=${data.events} job=${job} />`}
         ${request && html`<${Request} request=${request} />`}
       </div>
@@ -49,7 +50,7 @@ export function Job({ id, businesses }) {
 function Now({ data: { job, events } }) {
   if (job.status === "running") {
     const again = job.attempt > 1 ? `${w.attempt(job.attempt, job.max_attempts)} ` : "";
-    const before = job.attempt > 1 && events?.findLast((event) => event.kind === "waiting" && event.lines?.length)?.lines[0];
+    const before = job.attempt > 1 && events?.findLast((event) => ["waiting", "retried"].includes(event.kind) && event.lines?.length)?.lines[0];
     return html`<span class="small soft">${again}${w.nowStage(stageName(job.progress.stage), job.progress.completed, job.progress.total)}${before && html` ${w.firstFailed(before)}`}</span>`;
   }
   if (job.finished_at) return html`<span class="small soft"><${Time} at=${job.finished_at} />${job.started_at && `, ${w.after(duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000))}`}</span>`;
@@ -77,6 +78,7 @@ async function retry(job, reload) {
 }
 
 function Actions({ data: { job, request }, reload }) {
+  const ref = useFocusKept();
   const may = can("generate") || can("operate");
   const sure = async (question, act, done) => {
     if (!(await confirm(question))) return;
@@ -90,13 +92,14 @@ function Actions({ data: { job, request }, reload }) {
   };
   const cancel = () => sure({ title: w.cancelTitle, text: w.cancelText, action: w.cancelAction }, () => cancelOne(job.id), w.bulk.done.cancel(1));
   const discard = () => sure({ title: w.discardTitle, text: w.bulk.effect.discard, action: w.discardAction }, () => discardOne(job.id), w.bulk.done.discard(1));
-  return html`
+  return html`<div class="row" ref=${ref}>
     ${job.status === "succeeded" && job.kind === "generate" && job.generation_id && html`<${Button} kind="primary" href=${link(["write", "texts", job.generation_id])}>${w.openText}<//>`}
     ${can("generate") && request && job.kind === "generate" && html`<${Button} icon="edit" href=${link(["work", "jobs", job.id, "again"])}>${w.again}<//>`}
     ${may && job.status === "failed" && html`<${Button} icon="refresh" kind="primary" onClick=${() => retry(job, reload)}>${w.retry}<//>`}
     ${can("operate") && job.status === "failed" && html`<${Button} kind="danger" icon="trash" onClick=${discard}>${w.discard}<//>`}
     ${may && isOpen(job) && job.kind !== "erase" && html`<${Button} kind="danger" icon="cross" onClick=${cancel}>${w.cancel}<//>`}
-    ${!may && html`<span class="small soft">${w.readOnly}</span>`}`;
+    ${!may && html`<span class="small soft">${w.readOnly}</span>`}
+  </div>`;
 }
 
 function Facts({ data: { job, worker, takeovers }, businesses }) {
@@ -117,12 +120,14 @@ function Facts({ data: { job, worker, takeovers }, businesses }) {
     ...Object.entries(usage.models ?? {}).map(([model, n]) => [model, w.answers(n)]),
     ...Object.entries(job.metadata ?? {}).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]),
   ].filter(Boolean);
-  return html`<section class="sheet stack"><h2 class="aside-head">${w.facts.title}</h2><dl class="facts small num">${rows.map(([name, value], i) => html`<dt key=${`t${i}`}>${name}</dt><dd key=${`d${i}`}>${value}</dd>`)}</dl></section>`;
+  return html`<section class="sheet stack"><h2 class="aside-head">${w.facts.title}</h2><dl class="facts small num">${rows.map(([name, value], i) => html`<div key=${i}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
 }
 
 /** What was asked for. Long values are shown whole; everything is text. */
 function Request({ request }) {
-  const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && name !== "business_id" && name !== "metadata");
+  const order = Object.keys(w.fields), place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const entries = Object.entries(request).filter(([name, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0 && name !== "business_id" && name !== "metadata")
+    .toSorted((a, b) => place(a[0]) - place(b[0]));
   const words = (name, value) => (name === "format" ? t.formats[value] ?? String(value) : Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? w.yes : w.no) : name === "deadline_seconds" ? duration(value) : name === "priority" ? w.priorities[value] ?? value : typeof value === "object" ? JSON.stringify(value) : String(value));
   return html`<section class="stack" aria-labelledby="asked"><h2 id="asked">${w.request}</h2>
     <dl class="asked">${entries.map(([name, value]) => html`<div key=${name}><dt class="label">${w.fields[name] ?? name}</dt><dd>${words(name, value)}</dd></div>`)}</dl>

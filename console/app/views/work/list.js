@@ -10,6 +10,7 @@ import { duration, money, t } from "../../strings.js";
 import { Button, cx, Empty, ErrorBox, Icon, PageHead, Skeleton, Table, TextField, Time } from "../../ui.js";
 import { bulkByFilter, bulkSelected, countWords } from "./bulk.js";
 import { isOpen, nameOf, OPEN, shortId, stageName, State, Why } from "./state.js";
+import { JobName } from "./topics.js";
 
 const w = t.work;
 const STATUSES = Object.keys(t.jobStatus);
@@ -190,7 +191,7 @@ function Rows({ rows, gone, businesses, selected, select, hasAll }) {
   const seconds = (job) => (job.started_at ? (new Date(job.finished_at ?? Date.now()) - new Date(job.started_at)) / 1000 : null);
   const columns = [
     { key: "job", label: w.columns.job, lead: true, render: (job) => html`<div class=${cx("job-cell", gone.has(job.id) && "gone")}>
-      <a class="job-name" href=${link(["work", "jobs", job.id])}>${nameOf(job)}</a>
+      <${JobName} job=${job} class="job-name" />
       <${Meta} job=${job} />
     </div>` },
     ...(hasAll ? [{ key: "business", label: w.columns.business, render: (job) => html`<span class="anywhere">${businessName(businesses, job.business_id)}</span>` }] : []),
@@ -207,7 +208,7 @@ function Rows({ rows, gone, businesses, selected, select, hasAll }) {
 /** What the client said of it, and its id. */
 function Meta({ job }) {
   const said = Object.entries(job.metadata ?? {}).slice(0, 3).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
-  return html`<span class="tiny soft">${job.topic ? html`${t.jobKind[job.kind]} ${shortId(job.id)}${said.length ? " · " : ""}` : ""}${said.join(" · ").slice(0, 160)}</span>`;
+  return html`<span class="tiny soft one-line">${[`${t.jobKind[job.kind] ?? job.kind} ${shortId(job.id)}`, ...said].join(" · ").slice(0, 200)}</span>`;
 }
 
 function Nothing({ query, hasMore }) {

@@ -7,6 +7,8 @@ import { Chip, JobStatus, Time } from "../../ui.js";
 
 const w = t.work;
 
+// A job whose time came so many milliseconds ago waits for something else: a worker, or a paused queue.
+const LATE = 30_000;
 export const OPEN = ["queued", "waiting", "running"];
 export const isOpen = (job) => OPEN.includes(job.status);
 export const slugOf = (type) => String(type ?? "").split("/").pop();
@@ -44,7 +46,7 @@ export function Problem({ error, lines = [] }) {
     <p class="said">${error.detail}</p>
     <strong class="small">${w.whatToDo}</strong>
     <ul class="small">${steps.map((step) => html`<li key=${step}>${step}</li>`)}</ul>
-    ${lines.length > 0 && html`<${Causes} lines=${lines} />`}
+    ${lines.length > 1 && html`<${Causes} lines=${lines} />`}
     <a class="small" href=${`problems/${encodeURIComponent(slug)}`} target="_blank" rel="noopener">${w.aboutProblem}</a>
   </section>`;
 }
@@ -55,12 +57,12 @@ export const Causes = ({ lines }) => html`<details class="causes"><summary>${w.c
 /** Why it waits and until when, or where it stands in the line. */
 export function Waiting({ job }) {
   if (job.status === "waiting" && job.waiting) {
-    const { reason, until } = job.waiting;
+    const { reason, until } = job.waiting, isLate = Date.now() - new Date(until) > LATE;
     return html`<section class="note warn" aria-label=${w.waitsTitle}>
       <h2>${reason === "backoff" ? w.retryTitle(job.attempt, job.max_attempts) : w.waitsTitle}</h2>
-      <p>${whyWaiting(job.waiting)}</p>
-      ${w.waitNext[reason] && html`<p class="small">${w.waitNext[reason]}</p>`}
-      <p class="small soft">${w.until} <${Time} at=${until} as="both" /></p>
+      <p>${isLate ? w.waitsLate : whyWaiting(job.waiting)}</p>
+      ${!isLate && w.waitNext[reason] && html`<p class="small">${w.waitNext[reason]}</p>`}
+      <p class="small soft">${isLate ? w.wasDue : w.until} <${Time} at=${until} as="both" /></p>
     </section>`;
   }
   if (job.status === "queued") {
