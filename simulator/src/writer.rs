@@ -259,7 +259,7 @@ mod tests {
 
     type Holds<'a> = &'a dyn Fn(&str) -> bool;
 
-    /// How many of 100 texts hold, with a lesson and without.
+    /// Of how many of 100 texts it holds, with a lesson and without.
     fn held(format: Format, lesson: &str, holds: impl Fn(&str) -> bool) -> (usize, usize) {
         let with = Prompt { lessons: vec![lesson.to_owned()], ..prompt(format, 300) };
         let without = prompt(format, 300);

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use copydesk_common::store::job::events::{self, Event, EventKind, FinishedStage, Past};
+use copydesk_domain::access::Scope;
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, JobStatus, Priority};
 use copydesk_domain::usage::ModelTokens;
@@ -24,7 +25,7 @@ use crate::state::Services;
 ///
 /// Its stages with what they took and cost, and what happened between them: waits, attempts that failed with the error and
 /// its causes, workers that were lost. At most 50 events: the first and the latest. Of jobs that an earlier release ran,
-/// only what their state tells.
+/// only what their state tells. Causes of errors and names of workers are shown to keys with the scope `observe`.
 #[utoipa::path(
     get,
     path = "/api/jobs/{id}/timeline",
@@ -41,7 +42,9 @@ pub async fn get(
     let job = read(&services, &caller, id).await?;
     let past = services.within(events::past(&services.store, id)).await?;
     let past = past.ok_or(ApiError::NotFound("job"))?;
-    Ok(Json(Timeline::of(job, past)))
+    let timeline = Timeline::of(job, past);
+    let sees_all = caller.grant().scopes.contains(&Scope::Observe);
+    Ok(Json(if sees_all { timeline } else { timeline.for_clients() }))
 }
 
 /// A job and its past.
@@ -53,8 +56,8 @@ pub struct Timeline {
     /// jobs.
     #[schema(required = true, value_type = Option<Object>)]
     request: Option<Value>,
-    /// The worker that runs it; of a job that has ended, the one that ran it last. Null before it was begun, and while it
-    /// waits.
+    /// The worker that runs it; of a job that has ended, the one that ran it last. Null before it was begun, while it
+    /// waits, and without the scope `observe`.
     #[schema(required = true)]
     worker: Option<String>,
     /// How often a worker began it that another one had lost.
@@ -121,7 +124,8 @@ struct EventView {
     /// The worker that began it.
     #[schema(required = true)]
     worker: Option<String>,
-    /// The error and its causes, outermost first: at most 10 lines of 500 characters.
+    /// The error and its causes, outermost first: at most 10 lines of 500 characters. Without the scope `observe` only the
+    /// error.
     lines: Vec<String>,
 }
 
@@ -137,6 +141,16 @@ impl Timeline {
             events: events.into_iter().map(EventView::from).collect(),
             job,
         }
+    }
+
+    /// Without what tells of the service's inside: its addresses and machines.
+    fn for_clients(mut self) -> Self {
+        self.worker = None;
+        for event in &mut self.events {
+            event.worker = None;
+            event.lines.truncate(1);
+        }
+        self
     }
 }
 

@@ -8,11 +8,12 @@ use copydesk_common::store::job::{begin, fail, release, wait};
 use copydesk_domain::id::JobId;
 use copydesk_domain::job::{JobKind, LeaseEpoch, LeaseRef, StartedJob, WaitReason, Waiting};
 use copydesk_domain::problem::Problem;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::service::{Service, finish, generate, with};
+use crate::service::{Answer, Service, finish, generate, with};
 
 fn id(job: &Value) -> Uuid {
     job["id"].as_str().unwrap().parse().unwrap()
@@ -84,6 +85,12 @@ async fn a_timeline_tells_waits_failures_with_their_causes_and_lost_workers(pool
         (&events[8]["reason"], &events[8]["lines"]),
         (&json!("/problems/attempts-exhausted"), &json!(["no answer"]))
     );
+    let key = json!({ "name": "acme", "scopes": ["read"], "businesses": ["company_123"] });
+    let secret = service.post("/api/keys", &key).await.expect(201).body["secret"].as_str().unwrap().to_owned();
+    let sent = service.request(Method::GET, &path).header("authorization", format!("Bearer {secret}")).send();
+    let shown = Answer::of(sent.await.unwrap()).await.expect(200).body;
+    assert_eq!((&shown["worker"], &shown["events"][3]["worker"]), (&Value::Null, &Value::Null));
+    assert_eq!(shown["events"][4]["lines"], json!([lines[0]]), "machines and causes are the operator's");
     let stage = &told["stages"][0];
     assert_eq!((&stage["stage"], &stage["calls"], &stage["cost_usd"]), (&json!("draft"), &json!(3), &json!(0.5)));
     assert_eq!((&stage["prompt_tokens"], &stage["models"]["m"]["prompt_tokens"]), (&json!(900), &json!(900)));

@@ -38,7 +38,7 @@ impl Browser {
     pub(crate) async fn of(system: &System, (width, height): (u32, u32)) -> Option<Self> {
         let (driver, port) = driver().await?;
         let options = json!({
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"],
             "mobileEmulation": { "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0, "touch": false } },
         });
         let capabilities = Capabilities::from_iter([("goog:chromeOptions".to_owned(), options)]);
@@ -84,7 +84,7 @@ impl Browser {
         let script = format!(
             "const name = {}, dialog = document.querySelector('dialog[open]');
              const all = [...(dialog ?? document).querySelectorAll('button, a, summary, label')];
-             const found = all.find((one) => (one.innerText.trim() === name || one.getAttribute('aria-label') === name)
+             const found = all.find((one) => (one.textContent.trim() === name || one.getAttribute('aria-label') === name)
                  && one.offsetParent !== null && !one.disabled && one.getAttribute('aria-disabled') !== 'true');
              found?.focus();
              found?.click();
@@ -127,7 +127,8 @@ impl Browser {
             self.picture(&format!("{name}-{theme}")).await;
         }
         self.run("delete document.documentElement.dataset.theme").await;
-        let wider = self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth;").await;
+        let wider =
+            self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth;").await;
         assert_eq!(wider, json!(0), "{name} is wider than the screen");
     }
 
@@ -155,7 +156,9 @@ async fn driver() -> Option<(Child, u16)> {
     };
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
-        if let Some(port) = line.rsplit_once("on port ").and_then(|(_, port)| port.trim_end_matches('.').parse().ok()) {
+        if let Some(port) =
+            line.rsplit_once("successfully on port ").and_then(|(_, port)| port.trim_end_matches('.').parse().ok())
+        {
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Some((child, port));
         }

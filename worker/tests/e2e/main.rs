@@ -2,7 +2,9 @@
 //! HTTP servers with scripted behaviour.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod browser;
 mod cancel;
+mod console;
 mod crash;
 mod documents;
 mod durability;
