@@ -1,6 +1,6 @@
 // Breakers: whether calls to a model go through, why not, and until when. Parts of pages; they fetch nothing.
 
-import { slugOf } from "../work/state.js";
+import { slugOf } from "../work/job.js";
 import { t } from "../../strings.js";
 
 const w = t.operate;

@@ -7,10 +7,7 @@ import { link, setQuery } from "../../route.js";
 import { can } from "../../session.js";
 import { number, t } from "../../strings.js";
 import { Button, confirm, cx, Empty, ErrorBox, More, SelectField, Skeleton, Table, Time, toast } from "../../ui.js";
-import { bulkByFilter, discardOne, retryOne } from "../work/bulk.js";
-import { nameOf, slugOf, stageName, titleOf } from "../work/state.js";
-import { useFocusKept } from "../work/focus.js";
-import { JobName } from "../work/topics.js";
+import { bulkByFilter, discardOne, JobName, nameOf, retryOne, slugOf, stageName, titleOf, useFocusKept } from "../work/job.js";
 
 const w = t.operate.dead;
 const titleOfType = (type) => titleOf({ type, title: slugOf(type) });

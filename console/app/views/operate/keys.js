@@ -6,7 +6,7 @@ import { businessName } from "../../business.js";
 import { can } from "../../session.js";
 import { dayOf, fullTime, number, t } from "../../strings.js";
 import { Button, CheckField, Chip, confirm, copy, Dialog, Empty, ErrorBox, More, SelectField, Skeleton, Table, TextField, Time, toast } from "../../ui.js";
-import { useFocusKept } from "../work/focus.js";
+import { useFocusKept } from "../work/job.js";
 
 const w = t.operate.keys;
 const SCOPES = Object.keys(w.scopes);

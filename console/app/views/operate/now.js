@@ -7,7 +7,7 @@ import { can } from "../../session.js";
 import { clockOf, duration, number, t } from "../../strings.js";
 import { Button, Chip, confirm, cx, Figure, Icon, toast } from "../../ui.js";
 import { dayIsUsed } from "./breakers.js";
-import { useFocusKept } from "../work/focus.js";
+import { useFocusKept } from "../work/job.js";
 import { History, RANGES } from "./history.js";
 
 const w = t.operate;

@@ -6,7 +6,7 @@ import { link } from "../../route.js";
 import { can } from "../../session.js";
 import { number, t } from "../../strings.js";
 import { Chip, Empty, Gauge, Table, Time } from "../../ui.js";
-import { shortId, stageName } from "../work/state.js";
+import { shortId, stageName } from "../work/job.js";
 
 const w = t.operate;
 const LATE = 15_000, LOST = 60_000;
