@@ -23,9 +23,8 @@
 //    kilobyte less than five of 40: `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
 
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { useBusinesses } from "./business.js";
 import { link, useRoute } from "./route.js";
-import { begin, can, Enter, logOut, useSession } from "./session.js";
+import { begin, can, Enter, logOut, useBusinesses, useSession } from "./session.js";
 import { t } from "./strings.js";
 import { Brandmark, Button, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 

@@ -3,9 +3,8 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import { get, newKey, post, useLoad } from "../api.js";
-import { businessName, BusinessPicker } from "../business.js";
 import { go, link, setQuery } from "../route.js";
-import { can } from "../session.js";
+import { businessName, BusinessPicker, can } from "../session.js";
 import { duration, money, t } from "../strings.js";
 import { Button, CheckField, cx, Empty, ErrorBox, Icon, PageHead, SelectField, Skeleton, Table, TextField, Time, toast } from "../ui.js";
 import { bulkByFilter, bulkSelected, countWords, isOpen, Job, JobName, nameOf, OPEN, shortId, stageName, State, timelineOf, Why } from "./work/job.js";

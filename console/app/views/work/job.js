@@ -3,9 +3,8 @@
 
 import { html, useEffect, useRef, useState } from "../../vendor/htm-preact.js";
 import { at, get, post, useLoad } from "../../api.js";
-import { businessName } from "../../business.js";
 import { link } from "../../route.js";
-import { can } from "../../session.js";
+import { businessName, can } from "../../session.js";
 import { dayOf, duration, fullTime, money, number, percent, plural, t, whyWaiting } from "../../strings.js";
 import { Button, Chip, confirm, copy, cx, Empty, ErrorBox, Icon, JobStatus, PageHead, Skeleton, Time, toast } from "../../ui.js";
 

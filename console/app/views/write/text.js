@@ -2,11 +2,9 @@
 
 import { html, useEffect, useMemo, useState } from "../../vendor/htm-preact.js";
 import { at, del, get, newKey, post, useLoad } from "../../api.js";
-import { businessName } from "../../business.js";
-import { WordDiff } from "../../diff.js";
-import { Markdown, safeUrl, toHtml } from "../../markdown.js";
+import { Markdown, safeUrl, toHtml, WordDiff } from "../../markdown.js";
 import { go, link } from "../../route.js";
-import { can } from "../../session.js";
+import { businessName, can } from "../../session.js";
 import { money, number, short, t } from "../../strings.js";
 import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Loaded, Menu, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast, useId } from "../../ui.js";
 
