@@ -282,19 +282,6 @@ export function Gauge({ label, value, max, text, kind }) {
     <div class="gauge-track" role="meter" aria-label=${label} aria-valuemin="0" aria-valuemax=${max} aria-valuenow=${Math.min(value, max)} aria-valuetext=${text}><span style=${{ transform: `scaleX(${share})` }}></span></div></div>`;
 }
 
-/** A line of values without axes. `label` says in words what it shows. Unknown values are gaps. */
-export function Sparkline({ values, label, max }) {
-  const top = max ?? Math.max(1, ...values.filter((v) => v !== null && v !== undefined));
-  const step = values.length > 1 ? 100 / (values.length - 1) : 0;
-  let path = "", pen = false;
-  values.forEach((v, i) => {
-    if (v === null || v === undefined) { pen = false; return; }
-    path += `${pen ? "L" : "M"}${(i * step).toFixed(2)} ${(30 - (v / top) * 28).toFixed(2)}`;
-    pen = true;
-  });
-  return html`<svg class="spark" viewBox="0 0 100 32" preserveAspectRatio="none" role="img" aria-label=${label}><path d=${path} /></svg>`;
-}
-
 /** Round numbers around a range, about four. */
 function ticks(low, high) {
   const raw = (high - low || 1) / 4, size = 10 ** Math.floor(Math.log10(raw));
