@@ -26,7 +26,7 @@ import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.j
 import { link, useRoute } from "./route.js";
 import { begin, can, Enter, logOut, useBusinesses, useSession } from "./session.js";
 import { t } from "./strings.js";
-import { Brandmark, Button, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
+import { Brandmark, Button, choices, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 
 const VIEWS = [
   { name: "write", scopes: ["generate", "read"], load: () => import("./views/write.js") },
@@ -54,7 +54,7 @@ function Account({ session }) {
         <span class="soft">${t.session.may}: ${key.scopes.join(", ")}</span>
         ${session.expires_at && html`<span class="soft">${t.session.until} <${Time} at=${session.expires_at} as="both" /></span>`}
       </div>` : html`<p class="small soft">${t.session.open}</p>`}
-      <${SelectField} label=${t.session.theme} value=${worn} options=${Object.entries(t.session.themes).map(([value, label]) => ({ value, label }))} onChange=${(next) => { wear(next); setWorn(next); }} />
+      <${SelectField} label=${t.session.theme} value=${worn} options=${choices(t.session.themes)} onChange=${(next) => { wear(next); setWorn(next); }} />
       ${key && html`<${Button} onClick=${logOut}>${t.session.leave}<//>`}
   <//>`;
 }

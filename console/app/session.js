@@ -5,7 +5,7 @@ import { html, useEffect, useState } from "./vendor/htm-preact.js";
 import { get, request, setCsrfToken, useLoad, whenUnauthenticated } from "./api.js";
 import { go, link, setQuery } from "./route.js";
 import { t } from "./strings.js";
-import { Brandmark, Button, ErrorBox, SelectField, TextField, toast } from "./ui.js";
+import { Brandmark, Button, ErrorBox, SelectField, TextField, toast, useSending } from "./ui.js";
 
 let session; // undefined: not known yet; null: logged out; else the answer of /api/session
 let why = null;
@@ -62,26 +62,19 @@ export async function logOut() {
 /** The page that asks for a key. */
 export function Enter() {
   const [key, setKey] = useState("");
-  const [state, setState] = useState({ busy: false, error: null });
-  const enter = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      const next = await logIn(key.trim());
-      set(next);
-      toast(t.session.entered(next.key?.name ?? ""));
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
+  const form = useSending(async () => {
+    const next = await logIn(key.trim());
+    set(next);
+    toast(t.session.entered(next.key?.name ?? ""));
+  });
   return html`<main class="enter" id="main">
     <${Brandmark} />
     <div class="stack-s"><h1 tabindex="-1">${t.session.title}</h1><p class="soft">${t.session.lead}</p></div>
     ${why && (typeof why === "string" ? html`<p class="note" role="status">${why}</p>` : html`<${ErrorBox} error=${why} onRetry=${begin} />`)}
-    <form class="stack" onSubmit=${enter}>
+    <form class="stack" onSubmit=${form.send}>
       <${TextField} label=${t.session.key} hint=${t.session.hint} type="password" autocomplete="off" spellcheck=${false} required value=${key} onInput=${setKey} />
-      ${state.error && html`<${ErrorBox} error=${state.error} />`}
-      <div><${Button} kind="primary" type="submit" busy=${state.busy}>${state.busy ? t.session.entering : t.session.enter}<//></div>
+      <${ErrorBox} error=${form.error} />
+      <div><${Button} kind="primary" type="submit" busy=${form.busy}>${form.busy ? t.session.entering : t.session.enter}<//></div>
     </form>
   </main>`;
 }
@@ -126,7 +119,7 @@ export function chosenBusiness(route, businesses) {
 export const businessName = (businesses, id) => businesses.find((row) => row.business_id === id)?.name || id;
 
 /** Chooses a business of the list, or types a name. `all` offers every business as well. */
-export function BusinessPicker({ businesses, value, all = false, onChange, hideLabel = false }) {
+export function BusinessPicker({ businesses, value, all = false, onChange }) {
   const [isTyping, setTyping] = useState(false);
   const [typed, setTyped] = useState("");
   useEffect(() => { if (value) localStorage.setItem(REMEMBERED, value); }, [value]);
@@ -151,6 +144,6 @@ export function BusinessPicker({ businesses, value, all = false, onChange, hideL
     ...(isStrange ? [{ value, label: value }] : []),
     { value: "\u0000", label: t.business.other },
   ];
-  return html`<${SelectField} label=${t.business.label} hideLabel=${hideLabel} options=${options} value=${value ?? ""}
+  return html`<${SelectField} label=${t.business.label} options=${options} value=${value ?? ""}
     onChange=${(next) => (next === "\u0000" ? setTyping(true) : choose(next))} />`;
 }

@@ -91,9 +91,7 @@ export const t = {
     copied: "Copied.",
     notCopied: "The browser does not let this page copy. Select the text instead.",
     dismiss: "Dismiss",
-    unknown: "unknown",
     table: "As a table",
-    interval: (low, high) => `95% between ${low} and ${high}`,
     chart: { time: "When", value: "Value", low: "At the least", high: "At the most" },
     selectAll: "Select all",
     select: (name) => `Select ${name}`,
@@ -110,7 +108,6 @@ export const t = {
     away: "Copydesk cannot be reached",
     awayDetail: "Check your connection. What you have typed is still here.",
     status: (status) => `The service answered with ${status}.`,
-    fields: "Please mend this:",
     later: (seconds) => `Try again in ${duration(seconds)}.`,
   },
   // In place of a problem's title, where that speaks to programmers.

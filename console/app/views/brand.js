@@ -2,12 +2,12 @@
 // what was learned from people, what they thought of the texts, and what learning was worth.
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
-import { at, del, get, patch, poll, post, put, upload, useLoad, usePages } from "../api.js";
+import { at, del, get, orElse, patch, poll, post, put, upload, useLoad, usePages } from "../api.js";
 import { Markdown, safeUrl } from "../markdown.js";
 import { link, setQuery } from "../route.js";
 import { businessName, BusinessPicker, can, chosenBusiness } from "../session.js";
 import { bytes, number, percent, t } from "../strings.js";
-import { Button, Chip, confirm, cx, Dialog, Empty, ErrorBox, Figure, FormatField, Gauge, Guard, Icon, LineChart, Loaded, More, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast } from "../ui.js";
+import { Button, Chip, choices, confirm, cx, Empty, ErrorBox, Figure, FormatField, FormDialog, Gauge, Guard, Icon, LineChart, Loaded, Paged, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast, tried, useSending } from "../ui.js";
 
 const w = t.brand;
 const PARTS = [
@@ -78,9 +78,7 @@ function Documents({ business, route }) {
     ${sendings.length > 0 && html`<ul class="plain stack-s" aria-live="polite">${sendings.map((one) => html`<li key=${one.key}>${one.state === "failed"
       ? html`<div class="note bad" role="alert"><strong>${one.file.name}</strong><span>${Object.values(one.error.fields ?? {}).join(" ") || one.error.message || one.error.title}</span><${Button} small onClick=${() => drop(one.key)}>${wd.dismiss}<//></div>`
       : html`<${Gauge} label=${wd.uploading(one.file.name)} value=${Math.round(one.share * 100)} max=${100} text=${`${Math.round(one.share * 100)}%`} kind="plain" />`}</li>`)}</ul>`}
-    ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
-    ${!pages.rows ? !pages.error && html`<${Skeleton} lines=${8} />` : pages.rows.length === 0 ? html`<${Empty} title=${wd.none} text=${wd.noneText} />`
-      : html`<${List} rows=${pages.rows} business=${business} shown=${route.query.document} onChanged=${pages.set} /><${More} pages=${pages} />`}
+    <${Paged} of=${pages} lines=${8} empty=${html`<${Empty} title=${wd.none} text=${wd.noneText} />`}>${(rows) => html`<${List} rows=${rows} business=${business} shown=${route.query.document} onChanged=${pages.set} />`}<//>
   </div>`;
 }
 
@@ -113,58 +111,41 @@ function DropZone({ onFiles, business, onAdded }) {
 
 function Paste({ business, onClose, onAdded }) {
   const [form, setForm] = useState({ title: "", text: "", kind: "" });
-  const [state, setState] = useState({ busy: false, error: null });
-  const send = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      await post(at`/api/businesses/${business}/documents`, { title: form.title.trim(), text: form.text, kind: form.kind || undefined });
-      toast(wd.sent);
-      onAdded();
-      onClose();
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
-  return html`<${Dialog} title=${wd.pasteTitle} wide onClose=${onClose}><form class="stack" onSubmit=${send}>
+  const sending = useSending(async () => {
+    await post(at`/api/businesses/${business}/documents`, { title: form.title.trim(), text: form.text, kind: form.kind || undefined });
+    toast(wd.sent);
+    onAdded();
+    onClose();
+  });
+  return html`<${FormDialog} title=${wd.pasteTitle} wide form=${sending} action=${wd.pasteSend} onClose=${onClose}>
     <${TextField} label=${wd.pasteName} required maxlength="300" value=${form.title} onInput=${(title) => setForm({ ...form, title })} />
     <${TextField} label=${wd.pasteText} hint=${wd.pasteTextHint} required lines=${10} value=${form.text} onInput=${(text) => setForm({ ...form, text })} />
     <${SelectField} label=${wd.columns.kind} value=${form.kind} options=${kindOptions(null)} onChange=${(kind) => setForm({ ...form, kind })} />
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} kind="primary" type="submit" busy=${state.busy}>${wd.pasteSend}<//></div>
-  </form><//>`;
+  <//>`;
 }
 
-const kindOptions = (kind) => [...(kind ? [] : [{ value: "", label: wd.kindUnknown }]), ...Object.entries(wd.kinds).map(([value, label]) => ({ value, label }))];
+const kindOptions = (kind) => choices(wd.kinds, kind ? undefined : wd.kindUnknown);
 
 function List({ rows, business, shown, onChanged }) {
   const path = (document) => at`/api/businesses/${business}/documents/${document.id}`;
   const say = async (document, kind) => {
-    try {
-      const changed = await patch(path(document), { kind });
-      onChanged((old) => old.map((one) => (one.id === document.id ? changed : one)));
-      toast(wd.kindSaved);
-    } catch (error) {
-      toast(error.message, { kind: "bad" });
-    }
+    const changed = await patch(path(document), { kind });
+    onChanged((old) => old.map((one) => (one.id === document.id ? changed : one)));
+    toast(wd.kindSaved);
   };
   const remove = async (document) => {
     if (!(await confirm({ title: wd.removeTitle(document.title), text: wd.removeText, action: wd.remove }))) return;
-    try {
-      await del(path(document));
-      onChanged((old) => old.filter((one) => one.id !== document.id));
-      toast(wd.removed);
-    } catch (error) {
-      toast(error.message, { kind: "bad" });
-    }
+    await del(path(document));
+    onChanged((old) => old.filter((one) => one.id !== document.id));
+    toast(wd.removed);
   };
   const columns = [
     { key: "title", label: wd.columns.title, lead: true, render: (document) => html`<div class="stack-s doc"><span class="serif text-title">${document.title}</span><span class="tiny soft">${[document.external_id, bytes(document.size_bytes), document.language].filter(Boolean).join(" · ")}</span><${Troubles} document=${document} />${shown === document.id && html`<span ref=${reveal}><${Chip} bare kind="live">${wd.shown}<//></span>`}</div>` },
-    { key: "kind", label: wd.columns.kind, render: (document) => document.status === "failed" ? "–" : can("documents") ? html`<div class="kind"><${SelectField} label=${`${wd.columns.kind}: ${document.title}`} hideLabel value=${document.kind ?? ""} options=${kindOptions(document.kind)} onChange=${(kind) => say(document, kind)} /></div>` : wd.kinds[document.kind] ?? wd.kindUnknown },
+    { key: "kind", label: wd.columns.kind, render: (document) => document.status === "failed" ? "–" : can("documents") ? html`<div class="kind"><${SelectField} label=${`${wd.columns.kind}: ${document.title}`} hideLabel value=${document.kind ?? ""} options=${kindOptions(document.kind)} onChange=${(kind) => tried(() => say(document, kind))} /></div>` : wd.kinds[document.kind] ?? wd.kindUnknown },
     { key: "state", label: wd.columns.state, render: (document) => html`<${Chip} kind=${{ ready: document.warnings.length ? "warn" : "good", failed: "bad", pending: "live" }[document.status]}>${wd.states[document.status]}<//>` },
     { key: "passages", label: wd.columns.passages, right: true, render: (document) => number(document.chunk_count) },
     { key: "changed", label: wd.columns.changed, right: true, render: (document) => html`<${Time} at=${document.updated_at} />` },
-    ...(can("documents") ? [{ key: wd.remove, label: "", right: true, bare: true, render: (document) => html`<${Button} small kind="quiet" icon="trash" label=${`${wd.remove}: ${document.title}`} onClick=${() => remove(document)} />` }] : []),
+    ...(can("documents") ? [{ key: wd.remove, label: "", right: true, bare: true, render: (document) => html`<${Button} small kind="quiet" icon="trash" label=${`${wd.remove}: ${document.title}`} onClick=${() => tried(() => remove(document))} />` }] : []),
   ];
   return html`<${Table} caption=${html`<span class="visually-hidden">${t.brand.tabs.documents}</span>`} columns=${columns} rows=${rows} rowKey=${(document) => document.id} />`;
 }
@@ -186,24 +167,14 @@ const GUIDES = ["style_guide", "policy"];
 const COUNTING = ["active", "pinned"];
 const EMPTY = { name: "", description: "", voice: "", audience: "", guidelines: "", default_language: "", banned_phrases: [] };
 
-async function loadProfile(business, signal) {
-  try {
-    return { ...(await get(at`/api/businesses/${business}`, undefined, { signal })), isNew: false };
-  } catch (error) {
-    if (error.status === 404) return { ...EMPTY, isNew: true };
-    throw error;
-  }
-}
-
 function Profile({ business, reloadBusinesses }) {
-  const profile = useLoad((signal) => loadProfile(business, signal), [business]);
+  const profile = useLoad((signal) => orElse(get(at`/api/businesses/${business}`, undefined, { signal }), { ...EMPTY, isNew: true }), [business]);
   return html`<${Loaded} of=${profile} lines=${10}>${(data) => html`<${ProfileForm} key=${data.updated_at ?? business} first=${data} business=${business} onSaved=${() => { reloadBusinesses(); }} />`}<//>`;
 }
 
 function ProfileForm({ first, business, onSaved }) {
   const [stored, setStored] = useState(first);
   const [form, setForm] = useState(first);
-  const [state, setState] = useState({ busy: false, error: null });
   const isChanged = Object.keys(EMPTY).some((name) => JSON.stringify(form[name]) !== JSON.stringify(stored[name]));
   useEffect(() => {
     if (!isChanged) return undefined;
@@ -212,24 +183,17 @@ function ProfileForm({ first, business, onSaved }) {
     return () => removeEventListener("beforeunload", stay);
   }, [isChanged]);
   const mayChange = can("documents");
-  const save = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      const body = Object.fromEntries(Object.keys(EMPTY).map((name) => [name, name === "default_language" ? form[name] || undefined : form[name]]));
-      const saved = await put(at`/api/businesses/${business}`, body);
-      setStored({ ...saved, isNew: false });
-      setForm({ ...saved, isNew: false });
-      setState({ busy: false, error: null });
-      toast(wp.saved);
-      onSaved();
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
-  const wrong = state.error?.fields ?? {};
+  const state = useSending(async () => {
+    const body = Object.fromEntries(Object.keys(EMPTY).map((name) => [name, name === "default_language" ? form[name] || undefined : form[name]]));
+    const saved = await put(at`/api/businesses/${business}`, body);
+    setStored(saved);
+    setForm(saved);
+    toast(wp.saved);
+    onSaved();
+  });
+  const { wrong } = state;
   const field = (name, word = name) => ({ label: wp[word], hint: wp[`${word}Hint`], value: form[name], error: wrong[name], readonly: !mayChange, onInput: (value) => setForm({ ...form, [name]: value }) });
-  return html`<form class="stack-l narrow" onSubmit=${save}>
+  return html`<form class="stack-l narrow" onSubmit=${state.send}>
     ${stored.isNew && html`<p class="note">${wp.new}</p>`}
     ${!mayChange && html`<p class="note">${t.brand.mayNotChange}</p>`}
     <${TextField} ...${field("name")} maxlength="200" />
@@ -239,7 +203,7 @@ function ProfileForm({ first, business, onSaved }) {
     <${TextField} ...${field("guidelines")} lines=${5} maxlength="10000" />
     <${Phrases} phrases=${form.banned_phrases} error=${Object.entries(wrong).find(([name]) => name.startsWith("banned_phrases"))?.[1]} mayChange=${mayChange} onChange=${(banned_phrases) => setForm({ ...form, banned_phrases })} />
     <div class="short"><${TextField} ...${field("default_language", "language")} maxlength="35" /></div>
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    <${ErrorBox} error=${state.error} />
     ${mayChange && html`<div class=${cx("row save-bar", isChanged && "changed")}><${Button} kind="primary" type="submit" busy=${state.busy} disabled=${!isChanged}>${state.busy ? wp.saving : wp.save}<//>${isChanged && html`<span class="small soft" role="status">${wp.unsaved}</span>`}</div>`}
   </form>`;
 }
@@ -292,7 +256,7 @@ function Passages({ found, business }) {
 
 function Voice({ business, route }) {
   const format = route.query.content_type;
-  const voice = useLoad((signal) => get(at`/api/businesses/${business}/voice`, { content_type: format }, { signal }).catch((error) => { if (error.status === 404) return { isUnsupported: true }; throw error; }), [business, format]);
+  const voice = useLoad((signal) => orElse(get(at`/api/businesses/${business}/voice`, { content_type: format }, { signal }), { isUnsupported: true }), [business, format]);
   return html`<div class="desk">
     <div class="stack-l">
       ${voice.error ? html`<${ErrorBox} error=${voice.error} onRetry=${voice.reload} />` : !voice.data ? html`<${Skeleton} lines=${8} />` : voice.data.isUnsupported ? html`<p class="note">${wv.unsupported}</p>` : html`<${Measured} voice=${voice.data} business=${business} format=${format} />`}
@@ -313,7 +277,7 @@ function Measured({ voice, business, format }) {
 
 /** What the profile bans and what people have asked for, as far as it is about words. */
 function Words({ business }) {
-  const profile = useLoad((signal) => get(at`/api/businesses/${business}`, undefined, { signal }).catch((error) => { if (error.status === 404) return { banned_phrases: [], voice: "" }; throw error; }), [business]).data;
+  const profile = useLoad((signal) => orElse(get(at`/api/businesses/${business}`, undefined, { signal }), { banned_phrases: [], voice: "" }), [business]).data;
   const lessons = useLoad(async (signal) => (can("learning") ? (await get(at`/api/learning/lessons/${business}`, undefined, { signal })).data : []), [business]).data ?? [];
   const rules = lessons.filter((lesson) => COUNTING.includes(lesson.status)).map((lesson) => lesson.rule);
   const use = rules.flatMap((rule) => (rule.kind === "prefer" || (rule.kind === "term" && rule.wanted) ? [{ term: rule.term, from: wv.fromLesson }] : []));
@@ -343,7 +307,7 @@ function Lessons({ business, route }) {
   // Without a limit: an API of a release before takes none here.
   const pages = usePages(at`/api/learning/lessons/${business}`, { status, content_type: format }, { limit: null });
   const counts = useLoad(async (signal) => (await get(at`/api/learning/stats/${business}`, { content_type: format }, { signal })).lessons, [business, format]).data;
-  const statuses = [{ value: "", label: wl.all }, ...Object.entries(wl.statuses).map(([value, label]) => ({ value, label: counts ? `${label} (${counts[value]})` : label }))];
+  const statuses = choices(wl.statuses, wl.all).map(({ value, label }) => ({ value, label: counts && value ? `${label} (${counts[value]})` : label }));
   const change = (changed) => pages.set((rows) => rows.map((row) => (row.lesson_id === changed.lesson_id ? { ...row, ...changed } : row)));
   return html`<div class="stack-l">
     <div class="filters">
@@ -351,25 +315,19 @@ function Lessons({ business, route }) {
       <${FormatField} label=${wl.format} all=${wl.anyFormat} value=${format} onChange=${(value) => setQuery({ content_type: value })} />
     </div>
     ${status && html`<p class="soft small">${wl.statusHints[status]}</p>`}
-    ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
-    ${!pages.rows ? !pages.error && html`<${Skeleton} lines=${8} />`
-      : pages.rows.length === 0 ? status || format ? html`<${Empty} title=${wl.noneOf} />` : html`<${Empty} title=${wl.none} text=${wl.noneText}><${Button} href=${link(["write", "texts"], { business })}>${wl.toTexts}<//><//>`
-      : html`<ul class="plain lessons">${pages.rows.map((lesson) => html`<li key=${lesson.lesson_id}><${Lesson} lesson=${lesson} all=${pages.rows} business=${business} onChange=${change} /></li>`)}</ul><${More} pages=${pages} />`}
+    <${Paged} of=${pages} lines=${8} empty=${status || format ? html`<${Empty} title=${wl.noneOf} />` : html`<${Empty} title=${wl.none} text=${wl.noneText}><${Button} href=${link(["write", "texts"], { business })}>${wl.toTexts}<//><//>`}>
+      ${(rows) => html`<ul class="plain lessons">${rows.map((lesson) => html`<li key=${lesson.lesson_id}><${Lesson} lesson=${lesson} business=${business} onChange=${change} /></li>`)}</ul>`}<//>
   </div>`;
 }
 
 function Lesson({ lesson, business, onChange }) {
   const [dialog, setDialog] = useState(null);
   const path = at`/api/learning/lessons/${business}/${lesson.lesson_id}`;
+  const put = (status) => tried(async () => onChange(await patch(path, { status })) ?? true);
   const set = async (status, words) => {
     const before = lesson.status;
-    try {
-      onChange(await patch(path, { status }));
-      // What was by hand before is by hand again; else people's word decides.
-      toast(words, { action: { label: wl.undo, act: () => patch(path, { status: ["pinned", "retired"].includes(before) ? before : "active" }).then(onChange).catch((error) => toast(error.message, { kind: "bad" })) } });
-    } catch (error) {
-      toast(error.message, { kind: "bad" });
-    }
+    // What was by hand before is by hand again; else people's word decides.
+    if (await put(status)) toast(words, { action: { label: wl.undo, act: () => put(["pinned", "retired"].includes(before) ? before : "active") } });
   };
   const { status, followed, unfollowed, applied, effect } = lesson;
   const told = followed + unfollowed;
@@ -398,45 +356,27 @@ function Lesson({ lesson, business, onChange }) {
 
 function Reword({ lesson, path, onClose, onChange }) {
   const [text, setText] = useState(lesson.text);
-  const [state, setState] = useState({ busy: false, error: null });
-  const save = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      onChange(await patch(path, { text: text.trim() }));
-      toast(wl.saved);
-      onClose();
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
-  return html`<${Dialog} title=${wl.editTitle} onClose=${onClose}><form class="stack" onSubmit=${save}>
-    <${TextField} label=${wl.editLabel} hint=${wl.editHint} lines=${3} required maxlength="300" value=${text} error=${state.error?.fields?.text} onInput=${setText} />
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} kind="primary" type="submit" busy=${state.busy}>${wl.save}<//></div>
-  </form><//>`;
+  const form = useSending(async () => {
+    onChange(await patch(path, { text: text.trim() }));
+    toast(wl.saved);
+    onClose();
+  });
+  return html`<${FormDialog} title=${wl.editTitle} form=${form} action=${wl.save} onClose=${onClose}>
+    <${TextField} label=${wl.editLabel} hint=${wl.editHint} lines=${3} required maxlength="300" value=${text} error=${form.wrong.text} onInput=${setText} />
+  <//>`;
 }
 
 function Replay({ path, onClose }) {
   const [briefs, setBriefs] = useState(5);
-  const [state, setState] = useState({ busy: false, error: null });
-  const start = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      const { jobs } = await post(`${path}/replay`, { briefs });
-      toast(wl.replayStarted(jobs.length));
-      onClose();
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
-  return html`<${Dialog} title=${wl.replayTitle} onClose=${onClose}><form class="stack" onSubmit=${start}>
+  const form = useSending(async () => {
+    const { jobs } = await post(`${path}/replay`, { briefs });
+    toast(wl.replayStarted(jobs.length));
+    onClose();
+  });
+  return html`<${FormDialog} title=${wl.replayTitle} form=${form} action=${wl.replayAction(briefs)} onClose=${onClose}>
     <p>${wl.replayText}</p>
     <${TextField} label=${wl.replayBriefs} type="number" min="1" max="20" required value=${briefs} onInput=${(value) => setBriefs(Number(value))} />
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} kind="primary" type="submit" busy=${state.busy}>${wl.replayAction(briefs)}<//></div>
-  </form><//>`;
+  <//>`;
 }
 
 // The results.

@@ -2,13 +2,13 @@
 // somebody, queues, providers, workers. `operate/records.js` has those that load their own.
 
 import { html, useState } from "../vendor/htm-preact.js";
-import { at, get, post, put, useLoad } from "../api.js";
+import { at, get, orElse, post, put, slugOf, useLoad } from "../api.js";
 import { link } from "../route.js";
 import { businessName, can } from "../session.js";
 import { clockOf, dayOf, duration, money, number, plural, short, t } from "../strings.js";
-import { Button, Chip, confirm, cx, Dialog, Empty, ErrorBox, Figure, Gauge, Guard, Icon, LineChart, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast } from "../ui.js";
-import { Changes, Dead, Keys, Shares } from "./operate/records.js";
-import { shortId, slugOf, stageName, useFocusKept } from "./work/job.js";
+import { Button, Chip, confirm, cx, Dialog, Empty, ErrorBox, Figure, FormDialog, Gauge, Guard, Icon, LineChart, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast, tried, useSending } from "../ui.js";
+import { Changes, Dead, Effects, Keys, Shares } from "./operate/records.js";
+import { shortId, stageName, useFocusKept } from "./work/job.js";
 
 const w = t.operate;
 const EVERY = 4000;
@@ -62,7 +62,7 @@ const LATE = 15_000, LOST = 60_000;
 
 function Now({ route, overview, health, reload }) {
   const range = RANGES[route.query.range] ? route.query.range : "hour";
-  const dead = useLoad((signal) => get("/api/ops/dead/count", undefined, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }), [], { every: 15_000 });
+  const dead = useLoad((signal) => orElse(get("/api/ops/dead/count", undefined, { signal })), [], { every: 15_000 });
   return html`<${Figures} overview=${overview} />
     <${Attention} notes=${attention(overview, health, dead.data)} />
     <section class="stack" aria-labelledby="queues">
@@ -157,13 +157,11 @@ function QueueTools({ queue, reload }) {
   const set = async (act, question) => {
     if (question && !(await confirm(question))) return;
     setBusy(act);
-    try {
+    await tried(async () => {
       const state = await post(at`/api/ops/queues/${kind}/${act}`);
       toast(`${w.queueDone[act](name)}${state.in_force ? "" : ` ${w.notInForce}`}`);
       reload();
-    } catch (error) {
-      toast(error.detail ?? error.message, { kind: "bad" });
-    }
+    });
     setBusy(null);
   };
   const ready = queue.queued + queue.waiting;
@@ -214,12 +212,8 @@ const valueOf = (rows, read, isSum) => {
 function useHistory(kind, range) {
   const { step, ms, every } = RANGES[range];
   return useLoad(async (signal) => {
-    try {
-      return { range, rows: (await get(at`/api/ops/queues/${kind}/history`, { step, since: new Date(Date.now() - ms).toISOString() }, { signal })).data };
-    } catch (error) {
-      if (error.status === 404) return null;
-      throw error;
-    }
+    const answer = await orElse(get(at`/api/ops/queues/${kind}/history`, { step, since: new Date(Date.now() - ms).toISOString() }, { signal }));
+    return answer && { range, rows: answer.data };
   }, [kind, range], { every });
 }
 
@@ -375,17 +369,13 @@ function BreakerTools({ provider, breakers, limits, reload }) {
   const [isOpen, setOpen] = useState(false);
   if (!can("operate")) return null;
   const isStopped = breakers.some((breaker) => breaker.state !== "closed") || limits.some((limit) => limit.closed_until);
-  const close = async () => {
+  const close = () => tried(async () => {
     const waiting = limits.reduce((sum, limit) => sum + limit.waiting, 0);
     if (!(await confirm({ title: w.closeTitle(provider), text: w.closeText(waiting), action: w.closeAction, danger: false }))) return;
-    try {
-      const answer = await post(at`/api/ops/breakers/${provider}/close`);
-      toast(answer.closed_until ? w.closedButFlushed(clockOf(answer.closed_until)) : w.closedDone(provider));
-      reload();
-    } catch (error) {
-      toast(error.detail ?? error.message, { kind: "bad" });
-    }
-  };
+    const answer = await post(at`/api/ops/breakers/${provider}/close`);
+    toast(answer.closed_until ? w.closedButFlushed(clockOf(answer.closed_until)) : w.closedDone(provider));
+    reload();
+  });
   return html`<div class="row">
     ${isStopped && html`<${Button} small kind="primary" icon="play" onClick=${close}>${w.closeAction}<//>`}
     <${Button} small kind="danger" icon="pause" onClick=${() => setOpen(true)}>${w.openAction}<//>
@@ -396,55 +386,36 @@ function BreakerTools({ provider, breakers, limits, reload }) {
 const SPANS = [60, 300, 900, 3600, 21_600, 86_400];
 function OpenDialog({ provider, breakers, limits, reload, onClose }) {
   const [seconds, setSeconds] = useState("900");
-  const [state, setState] = useState({ busy: false, error: null });
-  const send = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      await post(`${at`/api/ops/breakers/${provider}/open`}?seconds=${seconds}`);
-      toast(w.openDone(provider));
-      onClose();
-      reload();
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
+  const form = useSending(async () => {
+    await post(`${at`/api/ops/breakers/${provider}/open`}?seconds=${seconds}`);
+    toast(w.openDone(provider));
+    onClose();
+    reload();
+  });
   const waiting = limits.reduce((sum, limit) => sum + limit.waiting, 0);
-  return html`<${Dialog} title=${w.openTitle(provider)} onClose=${onClose}><form class="stack" onSubmit=${send}>
+  return html`<${FormDialog} title=${w.openTitle(provider)} form=${form} action=${w.openAction} kind="danger" onClose=${onClose}>
     <p>${w.openText(breakers.length, waiting)}</p>
     <${SelectField} label=${w.forHowLong} value=${seconds} onChange=${setSeconds} options=${SPANS.map((n) => ({ value: String(n), label: w.span(n) }))} />
     <p class="small" role="status">${w.openUntil(clockOf(Date.now() + seconds * 1000))}</p>
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} onClick=${onClose}>${t.ui.cancel}<//><${Button} kind="danger" type="submit" busy=${state.busy}>${w.openAction}<//></div>
-  </form><//>`;
+  <//>`;
 }
 
 function LimitDialog({ limit, onClose, reload }) {
   const [form, setForm] = useState(Object.fromEntries(FIELDS.map((field) => [field, limit.set[field] === null ? "" : String(limit.set[field])])));
-  const [state, setState] = useState({ busy: false, error: null });
   const body = Object.fromEntries(FIELDS.map((field) => [field, form[field].trim() === "" ? null : Number(form[field])]));
   const changed = FIELDS.filter((field) => body[field] !== limit.set[field]);
-  const send = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      const answer = await put(at`/api/ops/limits/${limit.provider}` + (limit.model ? `?model=${encodeURIComponent(limit.model)}` : ""), body);
-      toast(`${w.limitsSet}${answer.in_force ? "" : ` ${w.notInForce}`}`);
-      onClose();
-      reload();
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
+  const sending = useSending(async () => {
+    const answer = await put(at`/api/ops/limits/${limit.provider}` + (limit.model ? `?model=${encodeURIComponent(limit.model)}` : ""), body);
+    toast(`${w.limitsSet}${answer.in_force ? "" : ` ${w.notInForce}`}`);
+    onClose();
+    reload();
+  });
   const told = limit.told.find((one) => !limit.model || one.model === limit.model);
-  return html`<${Dialog} wide title=${w.changeLimitsOf(limit.model ?? limit.provider)} onClose=${onClose}><form class="stack" onSubmit=${send} novalidate>
+  return html`<${FormDialog} wide title=${w.changeLimitsOf(limit.model ?? limit.provider)} form=${sending} action=${w.setLimits} disabled=${changed.length === 0} novalidate onClose=${onClose}>
     <p class="small soft">${w.limitsLead}</p>
-    <div class="pairs">${FIELDS.map((field) => html`<${TextField} key=${field} label=${w.fields[field]} hint=${w.now(w.value(field, limit.in_force[field]))} error=${state.error?.fields?.[field]} type="number" inputmode="decimal" min=${field === "calls_per_minute" ? 1 : 0} step=${field === "usd_per_day" ? "0.01" : "1"} placeholder=${w.asConfigured} value=${form[field]} onInput=${(value) => setForm((old) => ({ ...old, [field]: value }))} />`)}</div>
-    <section class="note effect" role="status" aria-label=${w.effect}><strong>${w.effect}</strong>
-      ${changed.length === 0 ? html`<span class="small">${w.noChange}</span>` : html`<ul class="small">${changed.map((field) => html`<li key=${field}>${effectOf(field, limit, body[field], told)}</li>`)}</ul>`}</section>
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} onClick=${onClose}>${t.ui.cancel}<//><${Button} kind="primary" type="submit" disabled=${changed.length === 0} busy=${state.busy}>${w.setLimits}<//></div>
-  </form><//>`;
+    <div class="pairs">${FIELDS.map((field) => html`<${TextField} key=${field} label=${w.fields[field]} hint=${w.now(w.value(field, limit.in_force[field]))} error=${sending.wrong[field]} type="number" inputmode="decimal" min=${field === "calls_per_minute" ? 1 : 0} step=${field === "usd_per_day" ? "0.01" : "1"} placeholder=${w.asConfigured} value=${form[field]} onInput=${(value) => setForm((old) => ({ ...old, [field]: value }))} />`)}</div>
+    <${Effects} of=${changed.map((field) => effectOf(field, limit, body[field], told))} />
+  <//>`;
 }
 
 /** Old → new, and what it means. */

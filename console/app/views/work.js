@@ -2,11 +2,11 @@
 // move by themselves: they change in place, and newer ones wait for a click.
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
-import { get, newKey, post, useLoad } from "../api.js";
+import { get, newKey, orElse, post, useLoad } from "../api.js";
 import { go, link, setQuery } from "../route.js";
 import { businessName, BusinessPicker, can } from "../session.js";
 import { duration, money, t } from "../strings.js";
-import { Button, CheckField, cx, Empty, ErrorBox, Icon, PageHead, SelectField, Skeleton, Table, TextField, Time, toast } from "../ui.js";
+import { Button, CheckField, choices, cx, Empty, ErrorBox, Icon, PageHead, SelectField, Skeleton, Table, TextField, Time, toast, useSending } from "../ui.js";
 import { bulkByFilter, bulkSelected, countWords, isOpen, Job, JobName, nameOf, OPEN, shortId, stageName, State, timelineOf, Why } from "./work/job.js";
 
 /** `#/work?status=…`, `#/work/jobs/ID` and `#/work/jobs/ID/again`; `#/work/ID` is the same as the second. */
@@ -69,13 +69,8 @@ function List({ route, session, businesses }) {
 /** Jobs by status under the other filters; undefined where the service cannot count. */
 function useCounts(filter) {
   return useLoad(async (signal) => {
-    try {
-      const answers = await Promise.all([undefined, ...STATUSES].map((status) => get("/api/jobs/count", { ...filter, status }, { signal })));
-      return Object.fromEntries(["", ...STATUSES].map((status, i) => [status, answers[i]]));
-    } catch (error) {
-      if (error.status === 404) return null;
-      throw error;
-    }
+    const answers = await orElse(Promise.all([undefined, ...STATUSES].map((status) => get("/api/jobs/count", { ...filter, status }, { signal }))));
+    return answers && Object.fromEntries(["", ...STATUSES].map((status, i) => [status, answers[i]]));
   }, [JSON.stringify(filter)], { every: 10_000 });
 }
 
@@ -270,28 +265,21 @@ const changedNames = (form, before) => Object.keys(form).filter((name) => String
 function Form({ request, job }) {
   const before = useMemo(() => formOf(request), [request]);
   const [form, setForm] = useState(before);
-  const [state, setState] = useState({ busy: false, error: null });
   const key = useMemo(newKey, [form]);
   const set = (changes) => setForm((old) => ({ ...old, ...changes }));
   const changed = changedNames(form, before);
-  const wrong = state.error?.fields ?? {};
-  const send = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      const next = await post("/api/generate", changedRequest(request, job, form, before), { key });
-      toast(w.sent);
-      go(link(["work", "jobs", next.id]));
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
+  const state = useSending(async () => {
+    const next = await post("/api/generate", changedRequest(request, job, form, before), { key });
+    toast(w.sent);
+    go(link(["work", "jobs", next.id]));
+  });
+  const { wrong } = state;
   const was = (name) => (changed.includes(name) ? w.was(String(before[name]) || w.empty) : undefined);
   const field = (name) => ({ label: w.fields[name] ?? name, value: form[name], error: wrong[name], hint: was(name), onInput: (value) => set({ [name]: value }) });
-  return html`<form class="stack again" onSubmit=${send} novalidate>
+  return html`<form class="stack again" onSubmit=${state.send} novalidate>
     ${TEXTS.slice(0, 2).map(([name, lines, most]) => html`<${TextField} key=${name} ...${field(name)} lines=${lines} maxlength=${most} required=${name === "topic"} />`)}
     <div class="pairs">
-      <${SelectField} label=${w.fields.format} hint=${changed.includes("format") ? w.was(t.formats[before.format] ?? before.format) : undefined} error=${wrong.format} value=${form.format} options=${[...Object.entries(t.formats), ...(t.formats[before.format] ? [] : [[before.format, before.format]])].map(([value, label]) => ({ value, label }))} onChange=${(format) => set({ format })} />
+      <${SelectField} label=${w.fields.format} hint=${changed.includes("format") ? w.was(t.formats[before.format] ?? before.format) : undefined} error=${wrong.format} value=${form.format} options=${choices({ [before.format]: before.format, ...t.formats })} onChange=${(format) => set({ format })} />
       ${TEXTS.slice(2).map(([name, , most]) => html`<${TextField} key=${name} ...${field(name)} maxlength=${most} />`)}
       <${TextField} ...${field("keywords")} />
       <${TextField} ...${field("language")} maxlength="35" />
@@ -299,7 +287,7 @@ function Form({ request, job }) {
     </div>
     <${CheckField} label=${w.fallback} hint=${w.fallbackHint} checked=${form.allow_fallback} onChange=${(allow_fallback) => set({ allow_fallback })} />
     <${CheckField} label=${w.bulkLabel} hint=${w.bulkHint} checked=${form.bulk} onChange=${(bulk) => set({ bulk })} />
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    <${ErrorBox} error=${state.error} />
     <div class="row"><${Button} kind="primary" type="submit" busy=${state.busy}>${w.send}<//>
       <${Button} kind="quiet" disabled=${changed.length === 0} onClick=${() => setForm(before)}>${w.reset}<//>
       <span class="small soft" role="status">${changed.length ? w.changes(changed.length) : w.noChanges}</span></div>

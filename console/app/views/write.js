@@ -6,7 +6,7 @@ import { Markdown } from "../markdown.js";
 import { go, link, setQuery } from "../route.js";
 import { businessName, BusinessPicker, can, chosenBusiness } from "../session.js";
 import { duration, money, number, t, whyWaiting } from "../strings.js";
-import { Button, CheckField, Chip, confirm, Empty, ErrorBox, Icon, JobStatus, More, PageHead, SelectField, Skeleton, Table, TextField, Time, toast } from "../ui.js";
+import { Button, CheckField, Chip, choices, confirm, Empty, ErrorBox, Icon, JobStatus, Paged, PageHead, SelectField, Skeleton, Table, TextField, Time, toast, tried } from "../ui.js";
 import { Text, TextBody } from "./write/text.js";
 
 // # Asking for texts, and the list of them
@@ -122,7 +122,7 @@ function Form({ form, set, state, onSubmit }) {
         <${CheckField} label=${w.bulk} hint=${w.bulkHint} checked=${form.bulk} onChange=${(bulk) => set({ bulk })} />
       </div>
     </details>
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    <${ErrorBox} error=${state.error} />
     <div><${Button} kind="primary" type="submit" class="large" busy=${state.busy}>${state.busy ? w.starting : w.start(form.formats.length)}<//></div>
   </form>`;
 }
@@ -176,11 +176,10 @@ function Texts({ route, businesses }) {
   return html`<${PageHead} title=${w.earlier} lead=${business ? businessName(businesses, business) : undefined}>${can("generate") && html`<${Button} kind="primary" icon="write" href=${link("write", { business })}>${w.toForm}<//>`}<//>
     <div class="stack">
       <div class="filters"><${BusinessPicker} businesses=${businesses} value=${business} />
-        <${SelectField} label=${w.filterDegraded} value=${degraded ?? ""} options=${[{ value: "", label: w.anyDegraded }, ...Object.entries(t.degraded).map(([value, label]) => ({ value, label }))]} onChange=${(value) => setQuery({ degraded: value })} /></div>
-      ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
-      ${!business ? html`<${Empty} title=${t.business.none} text=${t.business.noneText} />` : !pages.rows ? !pages.error && html`<${Skeleton} lines=${10} />`
-        : pages.rows.length === 0 ? html`<${Empty} title=${w.none} text=${w.noneText}>${can("generate") && html`<${Button} kind="primary" href=${link("write", { business })}>${w.toForm}<//>`}<//>`
-        : html`<${Table} caption=${html`<span class="visually-hidden">${w.earlier}</span>`} columns=${columns} rows=${pages.rows} rowKey=${(text) => text.generation_id} /><${More} pages=${pages} />`}
+        <${SelectField} label=${w.filterDegraded} value=${degraded ?? ""} options=${choices(t.degraded, w.anyDegraded)} onChange=${(value) => setQuery({ degraded: value })} /></div>
+      ${!business ? html`<${Empty} title=${t.business.none} text=${t.business.noneText} />`
+        : html`<${Paged} of=${pages} lines=${10} empty=${html`<${Empty} title=${w.none} text=${w.noneText}>${can("generate") && html`<${Button} kind="primary" href=${link("write", { business })}>${w.toForm}<//>`}<//>`}>
+          ${(rows) => html`<${Table} caption=${html`<span class="visually-hidden">${w.earlier}</span>`} columns=${columns} rows=${rows} rowKey=${(text) => text.generation_id} />`}<//>`}
     </div>`;
 }
 
@@ -317,12 +316,10 @@ function Failed({ job, onAgain }) {
   const [busy, setBusy] = useState(false);
   const retry = async () => {
     setBusy(true);
-    try {
+    await tried(async () => {
       await post(at`/api/jobs/${job.id}/retry`);
       onAgain();
-    } catch (error) {
-      toast(error.message, { kind: "bad" });
-    }
+    });
     setBusy(false);
   };
   return html`<div class="note bad" role="alert"><strong>${wr.failed}: ${job.error.title}</strong><span>${job.error.detail}</span>${can("generate") && html`<${Button} small icon="refresh" busy=${busy} onClick=${retry}>${wr.retry}<//>`}</div>`;

@@ -1,12 +1,16 @@
 // What is kept of the service and changed by hand: the shares of businesses, dead letters, API keys, and the audit log.
 
 import { html, useEffect, useRef, useState } from "../../vendor/htm-preact.js";
-import { at, del, get, post, put, useLoad, usePages } from "../../api.js";
+import { at, del, get, orElse, post, put, slugOf, useLoad, usePages } from "../../api.js";
 import { link, setQuery } from "../../route.js";
 import { businessName, BusinessPicker, can, chosenBusiness } from "../../session.js";
 import { bytes, dayOf, duration, fullTime, money, number, t } from "../../strings.js";
-import { Button, CheckField, Chip, confirm, copy, cx, Dialog, Empty, ErrorBox, Loaded, More, SelectField, Skeleton, Table, TextField, Time, toast } from "../../ui.js";
-import { bulkByFilter, discardOne, JobName, nameOf, retryOne, slugOf, stageName, titleOf, useFocusKept } from "../work/job.js";
+import { Button, CheckField, Chip, choices, confirm, copy, cx, Dialog, Empty, ErrorBox, FormDialog, Loaded, Paged, SelectField, Table, TextField, Time, toast, tried, useSending } from "../../ui.js";
+import { bulkByFilter, discardOne, JobName, nameOf, retryOne, stageName, titleOf, useFocusKept } from "../work/job.js";
+
+/** What a change that is not sent yet would do. */
+export const Effects = ({ of: effects }) => html`<section class="note effect" role="status" aria-label=${t.operate.effect}><strong>${t.operate.effect}</strong>
+  ${effects.length ? html`<ul class="small">${effects.map((effect) => html`<li key=${effect}>${effect}</li>`)}</ul>` : html`<span class="small">${t.operate.noChange}</span>`}</section>`;
 
 // # Shares: a business's weight and cap, changed with the effect shown before
 
@@ -26,32 +30,24 @@ const value = (text) => (text.trim() === "" ? null : Number(text));
 
 function Share({ share, name, set }) {
   const [form, setForm] = useState(textsOf(share));
-  const [state, setState] = useState({ busy: false, error: null });
   useEffect(() => setForm(textsOf(share)), [share.weight, share.jobs_at_once]);
   const body = { weight: value(form.weight), jobs_at_once: value(form.jobs_at_once) };
   const effects = [
     body.weight !== share.weight && ws.weightEffect(name, share.weight ?? 1, body.weight ?? 1),
     body.jobs_at_once !== share.jobs_at_once && ws.capEffect(name, share.jobs_at_once, body.jobs_at_once),
   ].filter(Boolean);
-  const send = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      set(await put(at`/api/ops/businesses/${share.business_id}/share`, body));
-      setState({ busy: false, error: null });
-      toast(ws.done(name));
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
+  const state = useSending(async () => {
+    set(await put(at`/api/ops/businesses/${share.business_id}/share`, body));
+    toast(ws.done(name));
+  });
   const isFree = can("operate");
-  return html`<form class="sheet stack" onSubmit=${send} novalidate>
+  return html`<form class="sheet stack" onSubmit=${state.send} novalidate>
     <div class="pairs">
-      <${TextField} label=${ws.weight} hint=${ws.weightHint} type="number" inputmode="numeric" min="1" max="1000" placeholder=${ws.usualWeight} disabled=${!isFree} error=${state.error?.fields?.weight} value=${form.weight} onInput=${(weight) => setForm((old) => ({ ...old, weight }))} />
-      <${TextField} label=${ws.cap} hint=${ws.capHint} type="number" inputmode="numeric" min="0" placeholder=${ws.usualCap} disabled=${!isFree} error=${state.error?.fields?.jobs_at_once} value=${form.jobs_at_once} onInput=${(jobs_at_once) => setForm((old) => ({ ...old, jobs_at_once }))} />
+      <${TextField} label=${ws.weight} hint=${ws.weightHint} type="number" inputmode="numeric" min="1" max="1000" placeholder=${ws.usualWeight} disabled=${!isFree} error=${state.wrong.weight} value=${form.weight} onInput=${(weight) => setForm((old) => ({ ...old, weight }))} />
+      <${TextField} label=${ws.cap} hint=${ws.capHint} type="number" inputmode="numeric" min="0" placeholder=${ws.usualCap} disabled=${!isFree} error=${state.wrong.jobs_at_once} value=${form.jobs_at_once} onInput=${(jobs_at_once) => setForm((old) => ({ ...old, jobs_at_once }))} />
     </div>
-    ${isFree && html`<section class="note effect" role="status" aria-label=${t.operate.effect}><strong>${t.operate.effect}</strong>${effects.length ? html`<ul class="small">${effects.map((effect) => html`<li key=${effect}>${effect}</li>`)}</ul>` : html`<span class="small">${t.operate.noChange}</span>`}</section>`}
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    ${isFree && html`<${Effects} of=${effects} />`}
+    <${ErrorBox} error=${state.error} />
     ${isFree ? html`<div><${Button} kind="primary" type="submit" disabled=${effects.length === 0} busy=${state.busy}>${ws.set}<//></div>` : html`<p class="small soft">${t.operate.readOnly}</p>`}
   </form>`;
 }
@@ -69,14 +65,7 @@ export function Dead({ route, session, businesses, every }) {
   const business = route.query.business ?? bound?.[0];
   const base = { kind, business_id: business };
   const filter = { ...base, error_type, stage };
-  const counts = useLoad(async (signal) => {
-    try {
-      return await get("/api/ops/dead/count", base, { signal });
-    } catch (error) {
-      if (error.status === 404) return null;
-      throw error;
-    }
-  }, [JSON.stringify(base)], { every: every ? 10_000 : 0 });
+  const counts = useLoad((signal) => orElse(get("/api/ops/dead/count", base, { signal })), [JSON.stringify(base)], { every: every ? 10_000 : 0 });
   const pages = usePages("/api/ops/dead", filter, { limit: PAGE });
   const letters = useFocusKept();
   // The list follows the count, unless further pages of it are being read.
@@ -89,21 +78,16 @@ export function Dead({ route, session, businesses, every }) {
     counts.reload();
     pages.reload();
   };
-  const isEmpty = pages.rows?.length === 0 && !pages.hasMore;
   return html`
     <div class="filters">
       ${(businesses.length > 1 || !bound) && html`<${BusinessPicker} businesses=${businesses} value=${business} all=${!bound} onChange=${(next) => setQuery({ business: next })} />`}
-      <${SelectField} label=${t.work.byKind} value=${kind ?? ""} onChange=${(next) => setQuery({ kind: next, error_type: undefined, stage: undefined })} options=${[{ value: "", label: t.work.everyKind }, ...Object.entries(t.jobKind).map(([value, label]) => ({ value, label }))]} />
+      <${SelectField} label=${t.work.byKind} value=${kind ?? ""} onChange=${(next) => setQuery({ kind: next, error_type: undefined, stage: undefined })} options=${choices(t.jobKind, t.work.everyKind)} />
     </div>
     ${counts.error && html`<${ErrorBox} error=${counts.error} onRetry=${counts.reload} />`}
     ${counts.data?.groups?.length > 0 && html`<${Causes} ...${{ data: counts.data, filter, businesses, changed, query: route.query }} />`}
     <section class="stack" aria-labelledby="letters" ref=${letters}>
       <div class="row between"><h2 id="letters" tabindex="-1">${error_type ? titleOfType(error_type) : wd.each}</h2>${(error_type || stage) && html`<${Button} small kind="quiet" onClick=${() => setQuery({ error_type: undefined, stage: undefined })}>${wd.showAll}<//>`}</div>
-      ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
-      ${!pages.rows && !pages.error && html`<${Skeleton} lines=${5} />`}
-      ${isEmpty && html`<${Empty} title=${wd.none} text=${wd.noneText} />`}
-      ${pages.rows?.length > 0 && html`<${Letters} rows=${pages.rows} businesses=${businesses} changed=${changed} />`}
-      <${More} pages=${pages} />
+      <${Paged} of=${pages} lines=${5} empty=${html`<${Empty} title=${wd.none} text=${wd.noneText} />`}>${(rows) => html`<${Letters} rows=${rows} businesses=${businesses} changed=${changed} />`}<//>
     </section>`;
 }
 
@@ -115,12 +99,10 @@ function Causes({ data, filter, businesses, changed, query }) {
     const one = group ? { ...filter, kind: group.kind, error_type: group.error_type, stage: group.stage || undefined } : { kind: filter.kind, business_id: filter.business_id };
     const words = [group && titleOfType(group.error_type), group?.stage && t.work.inStage(stageName(group.stage)), (group?.kind ?? filter.kind) && t.jobKind[group?.kind ?? filter.kind], filter.business_id && businessName(businesses, filter.business_id)].filter(Boolean).join(", ");
     setBusy(`${name} ${group ? keyOf(group) : ""}`);
-    try {
+    await tried(async () => {
       const { count } = await get("/api/ops/dead/count", one);
       if (await bulkByFilter({ act: name, path: `/api/ops/dead/${name}`, filter: one, count, which: words ? `${words}.` : wd.allOfThem })) changed();
-    } catch (error) {
-      toast(error.detail ?? error.message, { kind: "bad" });
-    }
+    });
     setBusy(null);
   };
   const tools = (group) => can("operate") && html`<span class="row end nowrap">
@@ -144,16 +126,12 @@ function Causes({ data, filter, businesses, changed, query }) {
 const keyOf = (group) => [group.error_type, group.stage, group.kind, group.provider].join(" ");
 
 function Letters({ rows, businesses, changed }) {
-  const one = async (act, done, job, question) => {
+  const one = (act, done, job, question) => tried(async () => {
     if (question && !(await confirm(question))) return;
-    try {
-      await act(job.id);
-      toast(done);
-      changed();
-    } catch (error) {
-      toast(error.detail ?? error.message, { kind: "bad" });
-    }
-  };
+    await act(job.id);
+    toast(done);
+    changed();
+  });
   const tools = (job) => html`<span class="row end nowrap">
     <${Button} small icon="refresh" onClick=${() => one(retryOne, t.work.retried, job)} label=${`${t.work.retry}: ${nameOf(job)}`}>${t.work.retry}<//>
     <${Button} small kind="danger" icon="trash" onClick=${() => one(discardOne, t.work.bulk.done.discard(1), job, { title: t.work.discardTitle, text: t.work.bulk.effect.discard, action: t.work.discardAction })} label=${`${t.work.discard}: ${nameOf(job)}`} /></span>`;
@@ -186,11 +164,7 @@ export function Keys({ session, businesses }) {
   };
   return html`<section class="stack" aria-labelledby="keys" ref=${ref}>
     <div class="row between"><h2 id="keys" tabindex="-1">${wk.title}</h2><${Button} kind="primary" icon="plus" onClick=${() => setOpen({ name: "make" })}>${wk.make}<//></div>
-    ${keys.error && html`<${ErrorBox} error=${keys.error} onRetry=${keys.reload} />`}
-    ${!keys.rows && !keys.error && html`<${Skeleton} lines=${5} />`}
-    ${keys.rows?.length === 0 && html`<${Empty} title=${wk.none} text=${wk.noneText} />`}
-    ${keys.rows?.length > 0 && html`<${List} ...${{ rows: keys.rows, businesses, session, reload: keys.reload, setOpen }} />`}
-    <${More} pages=${keys} />
+    <${Paged} of=${keys} lines=${5} empty=${html`<${Empty} title=${wk.none} text=${wk.noneText} />`}>${(rows) => html`<${List} ...${{ rows, businesses, session, reload: keys.reload, setOpen }} />`}<//>
     ${open?.name === "make" && html`<${Make} ...${{ session, businesses, made }} onClose=${close} />`}
     ${open?.name === "rotate" && html`<${Rotate} record=${open.key} made=${made} onClose=${close} />`}
     ${open?.name === "secret" && html`<${Secret} answer=${open} onClose=${close} />`}
@@ -198,17 +172,13 @@ export function Keys({ session, businesses }) {
 }
 
 function List({ rows, businesses, session, reload, setOpen }) {
-  const revoke = async (key) => {
+  const revoke = (key) => tried(async () => {
     const isOwn = key.id === session?.key?.id;
     if (!(await confirm({ title: wk.revokeTitle(key.name), text: `${wk.revokeText(key.last_used_at ? fullTime(key.last_used_at) : null)}${isOwn ? ` ${wk.ownKey}` : ""}`, action: wk.revokeAction }))) return;
-    try {
-      await del(at`/api/keys/${key.id}`);
-      toast(wk.revoked(key.name));
-      reload();
-    } catch (error) {
-      toast(error.detail ?? error.message, { kind: "bad" });
-    }
-  };
+    await del(at`/api/keys/${key.id}`);
+    toast(wk.revoked(key.name));
+    reload();
+  });
   const reach = (key) => (key.businesses ? key.businesses.map((id) => businessName(businesses, id)).join(", ") : t.session.all);
   return html`<${Table} rows=${rows} rowKey=${(key) => key.id} columns=${[
     { key: "name", label: wk.name, lead: true, render: (key) => html`<div class="letter"><strong>${key.name}</strong><span class="tiny soft"><code>${key.id}</code> · ${wk.kinds[key.kind]}${key.id === session?.key?.id ? ` · ${wk.yours}` : ""}</span></div>` },
@@ -244,11 +214,11 @@ function Make({ session, businesses, made, onClose }) {
       setState({ busy: false, error, wrong: error.fields ?? {} });
     }
   };
-  return html`<${Dialog} wide title=${wk.makeTitle} onClose=${onClose}><form class="stack" onSubmit=${send} novalidate>
+  return html`<${FormDialog} wide title=${wk.makeTitle} form=${{ ...state, send }} action=${wk.make} novalidate onClose=${onClose}>
     <p class="small soft">${wk.makeLead}</p>
     <div class="pairs">
       <${TextField} label=${wk.name} hint=${wk.nameHint} value=${form.name} onInput=${(name) => set({ name })} maxlength="100" required error=${state.wrong.name} />
-      <${SelectField} label=${wk.kind} value=${form.kind} onChange=${(kind) => set({ kind, scopes: kind === "operator" ? form.scopes : form.scopes.filter((scope) => !FOR_OPERATORS.includes(scope)) })} options=${Object.entries(wk.kinds).filter(([value]) => value === "tenant" || !own || own.kind === "operator").map(([value, label]) => ({ value, label }))} />
+      <${SelectField} label=${wk.kind} value=${form.kind} onChange=${(kind) => set({ kind, scopes: kind === "operator" ? form.scopes : form.scopes.filter((scope) => !FOR_OPERATORS.includes(scope)) })} options=${choices(wk.kinds).filter(({ value }) => value === "tenant" || !own || own.kind === "operator")} />
       <${SelectField} label=${wk.ends} value=${form.days} onChange=${(days) => set({ days })} options=${wk.spans} />
       <${TextField} label=${wk.rpm} hint=${wk.rpmHint} type="number" min="1" max="1000000" inputmode="numeric" value=${form.rpm} onInput=${(rpm) => set({ rpm })} error=${state.wrong.requests_per_minute} />
     </div>
@@ -259,31 +229,18 @@ function Make({ session, businesses, made, onClose }) {
       ${form.reach === "some" && html`<div class="scopes">${known.map((id) => html`<${CheckField} key=${id} label=${businessName(businesses, id)} checked=${form.businesses.includes(id)} onChange=${() => set({ businesses: flip(form.businesses, id) })} />`)}</div>
         <${TextField} label=${wk.others} hint=${wk.othersHint} value=${form.other} onInput=${(other) => set({ other })} />`}
       ${state.wrong.businesses && html`<span class="wrong" role="alert">${state.wrong.businesses}</span>`}</fieldset>
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} onClick=${onClose}>${t.ui.cancel}<//><${Button} kind="primary" type="submit" busy=${state.busy}>${wk.make}<//></div>
-  </form><//>`;
+  <//>`;
 }
 
 const OVERLAPS = [0, 3600, 86_400, 604_800, 2_592_000];
 function Rotate({ record, made, onClose }) {
   const [seconds, setSeconds] = useState("86400");
-  const [state, setState] = useState({ busy: false, error: null });
-  const send = async (event) => {
-    event.preventDefault();
-    setState({ busy: true, error: null });
-    try {
-      made(await post(at`/api/keys/${record.id}/rotate`, { overlap_seconds: Number(seconds) }));
-    } catch (error) {
-      setState({ busy: false, error });
-    }
-  };
-  return html`<${Dialog} title=${wk.rotateTitle(record.name)} onClose=${onClose}><form class="stack" onSubmit=${send}>
+  const form = useSending(async () => made(await post(at`/api/keys/${record.id}/rotate`, { overlap_seconds: Number(seconds) })));
+  return html`<${FormDialog} title=${wk.rotateTitle(record.name)} form=${form} action=${wk.rotateAction} kind=${seconds === "0" ? "danger" : "primary"} onClose=${onClose}>
     <p>${wk.rotateText}</p>
     <${SelectField} label=${wk.overlap} value=${seconds} onChange=${setSeconds} options=${OVERLAPS.map((n) => ({ value: String(n), label: wk.overlaps[n] }))} />
     <p class="small" role="status">${seconds === "0" ? wk.atOnce : wk.overlapUntil(fullTime(Date.now() + seconds * 1000))}</p>
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
-    <div class="row end"><${Button} onClick=${onClose}>${t.ui.cancel}<//><${Button} kind=${seconds === "0" ? "danger" : "primary"} type="submit" busy=${state.busy}>${wk.rotateAction}<//></div>
-  </form><//>`;
+  <//>`;
 }
 
 /** The only time that a secret is seen. */
@@ -309,23 +266,20 @@ export function Changes({ route, session, businesses }) {
   const isBound = !!session?.key?.businesses;
   return html`<section class="stack" aria-labelledby="changes"><div class="row between"><h2 id="changes">${wc.title}</h2><${Button} small icon="refresh" onClick=${pages.reload}>${wc.reload}<//></div>
     <div class="filters">
-      <${SelectField} label=${wc.what} value=${action ?? ""} onChange=${(next) => setQuery({ action: next })} options=${[{ value: "", label: wc.everything }, ...Object.entries(wc.groups).map(([value, label]) => ({ value, label }))]} />
-      <${SelectField} label=${wc.since} value=${span ?? ""} onChange=${(next) => setQuery({ span: next })} options=${[{ value: "", label: wc.everBefore }, ...Object.entries(wc.spans).map(([value, label]) => ({ value, label }))]} />
+      <${SelectField} label=${wc.what} value=${action ?? ""} onChange=${(next) => setQuery({ action: next })} options=${choices(wc.groups, wc.everything)} />
+      <${SelectField} label=${wc.since} value=${span ?? ""} onChange=${(next) => setQuery({ span: next })} options=${choices(wc.spans, wc.everBefore)} />
       <${TextField} label=${wc.byKey} value=${key ?? ""} onInput=${(next) => setQuery({ key: next.trim() })} maxlength="40" autocomplete="off" spellcheck=${false} />
       ${businesses.length > 0 && html`<${BusinessPicker} businesses=${businesses} value=${business} all=${true} onChange=${(next) => setQuery({ business: next })} />`}
     </div>
-    ${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
-    ${!pages.rows && !pages.error && html`<${Skeleton} lines=${8} />`}
-    ${pages.rows?.length === 0 && html`<${Empty} title=${isFiltered ? wc.noneMatch : wc.none} text=${isFiltered ? wc.noneMatchText : wc.noneText}>${isFiltered && html`<${Button} onClick=${() => setQuery({ action: undefined, key: undefined, business: undefined, span: undefined })}>${t.work.clearFilters}<//>`}<//>`}
-    ${pages.rows?.length > 0 && html`<${Table} rows=${pages.rows} rowKey=${(row) => String(row.id)} columns=${[
+    <${Paged} of=${pages} lines=${8} empty=${html`<${Empty} title=${isFiltered ? wc.noneMatch : wc.none} text=${isFiltered ? wc.noneMatchText : wc.noneText}>${isFiltered && html`<${Button} onClick=${() => setQuery({ action: undefined, key: undefined, business: undefined, span: undefined })}>${t.work.clearFilters}<//>`}<//>`}>
+      ${(rows) => html`<${Table} rows=${rows} rowKey=${(row) => String(row.id)} columns=${[
       { key: "what", label: wc.what, lead: true, render: (row) => html`<div class="letter"><strong>${wc.actions[row.action] ?? row.action}</strong><span class="tiny soft mono">${row.subject}</span></div>` },
       { key: "how", label: wc.how, render: (row) => html`<${Difference} row=${row} />` },
       { key: "by", label: wc.by, render: (row) => html`<div class="letter"><span>${wc.names[row.key_name] ?? row.key_name}</span>${row.key_id && html`<button type="button" class="as-link tiny" onClick=${() => setQuery({ key: row.key_id })}>${row.key_id}<span class="visually-hidden">: ${wc.onlyBy(row.key_name)}</span></button>`}${row.peer && html`<span class="tiny soft">${row.peer}</span>`}</div>` },
       { key: "business", label: t.work.columns.business, render: (row) => (row.business_id ? businessName(businesses, row.business_id) : "–") },
       { key: "outcome", label: wc.outcome, render: (row) => html`<${Chip} kind=${row.outcome === "done" ? "good" : "bad"}>${wc.outcomes[row.outcome] ?? row.outcome}<//>` },
       { key: "when", label: wc.when, right: true, render: (row) => html`<${Time} at=${row.at} />` },
-    ]} />`}
-    <${More} pages=${pages} />
+    ]} />`}<//>
     ${isBound && html`<p class="tiny soft">${wc.bound}</p>`}
   </section>`;
 }

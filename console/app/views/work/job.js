@@ -2,11 +2,11 @@
 // shows jobs by the same parts.
 
 import { html, useEffect, useRef, useState } from "../../vendor/htm-preact.js";
-import { at, get, post, useLoad } from "../../api.js";
+import { at, get, orElse, post, slugOf, useLoad } from "../../api.js";
 import { link } from "../../route.js";
 import { businessName, can } from "../../session.js";
 import { dayOf, duration, fullTime, money, number, percent, plural, t, whyWaiting } from "../../strings.js";
-import { Button, Chip, confirm, copy, cx, Empty, ErrorBox, Icon, JobStatus, PageHead, Skeleton, Time, toast } from "../../ui.js";
+import { Button, Chip, confirm, copy, cx, Empty, ErrorBox, Icon, JobStatus, PageHead, Skeleton, Time, toast, tried } from "../../ui.js";
 
 // # How it stands: its state, why it waits, why it failed and what to do
 
@@ -16,7 +16,6 @@ const w = t.work;
 const LATE = 30_000;
 export const OPEN = ["queued", "waiting", "running"];
 export const isOpen = (job) => OPEN.includes(job.status);
-export const slugOf = (type) => String(type ?? "").split("/").pop();
 /** What a failure is called, by its problem's type. */
 export const titleOf = (error) => t.problems[slugOf(error?.type)] ?? error?.title ?? t.errors.title;
 export const stageName = (stage) => (stage ? t.stages[stage] ?? stage : w.noStage);
@@ -229,12 +228,8 @@ export function useFocusKept() {
 
 /** What is known of a job: `{job, request, stages, events, …}`. An API without timelines tells the job alone. */
 export async function timelineOf(id, signal) {
-  try {
-    return await get(at`/api/jobs/${id}/timeline`, undefined, { signal });
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    return { job: await get(at`/api/jobs/${id}`, undefined, { signal }), request: null, worker: null, takeovers: 0, stages: null, events: null };
-  }
+  return (await orElse(get(at`/api/jobs/${id}/timeline`, undefined, { signal })))
+    ?? { job: await get(at`/api/jobs/${id}`, undefined, { signal }), request: null, worker: null, takeovers: 0, stages: null, events: null };
 }
 
 export function Job({ id, businesses }) {
@@ -278,37 +273,21 @@ function Trouble({ data: { job, events } }) {
   return html`<${Waiting} job=${job} />`;
 }
 
-const failing = (error) => toast(error.detail ?? error.message, { kind: "bad" });
-
-async function retry(job, reload) {
-  try {
-    await retryOne(job.id);
-    toast(w.retried);
-    reload();
-  } catch (error) {
-    failing(error);
-  }
-}
-
 function Actions({ data: { job, request }, reload }) {
   const ref = useFocusKept();
   const may = can("generate") || can("operate");
-  const sure = async (question, act, done) => {
-    if (!(await confirm(question))) return;
-    try {
-      await act();
-      toast(done);
-      reload();
-    } catch (error) {
-      failing(error);
-    }
-  };
+  const sure = (question, act, done) => tried(async () => {
+    if (question && !(await confirm(question))) return;
+    await act();
+    toast(done);
+    reload();
+  });
   const cancel = () => sure({ title: w.cancelTitle, text: w.cancelText, action: w.cancelAction }, () => cancelOne(job.id), w.bulk.done.cancel(1));
   const discard = () => sure({ title: w.discardTitle, text: w.bulk.effect.discard, action: w.discardAction }, () => discardOne(job.id), w.bulk.done.discard(1));
   return html`<div class="row" ref=${ref}>
     ${job.status === "succeeded" && job.kind === "generate" && job.generation_id && html`<${Button} kind="primary" href=${link(["write", "texts", job.generation_id])}>${w.openText}<//>`}
     ${can("generate") && request && job.kind === "generate" && html`<${Button} icon="edit" href=${link(["work", "jobs", job.id, "again"])}>${w.again}<//>`}
-    ${may && job.status === "failed" && html`<${Button} icon="refresh" kind="primary" onClick=${() => retry(job, reload)}>${w.retry}<//>`}
+    ${may && job.status === "failed" && html`<${Button} icon="refresh" kind="primary" onClick=${() => sure(null, () => retryOne(job.id), w.retried)}>${w.retry}<//>`}
     ${can("operate") && job.status === "failed" && html`<${Button} kind="danger" icon="trash" onClick=${discard}>${w.discard}<//>`}
     ${may && isOpen(job) && job.kind !== "erase" && html`<${Button} kind="danger" icon="cross" onClick=${cancel}>${w.cancel}<//>`}
     ${!may && html`<span class="small soft">${w.readOnly}</span>`}

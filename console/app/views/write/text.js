@@ -1,12 +1,12 @@
 // A finished text: as it will look, where it comes from, how it is judged, how it came to be, and what it cost.
 
 import { html, useEffect, useMemo, useState } from "../../vendor/htm-preact.js";
-import { at, del, get, newKey, post, useLoad } from "../../api.js";
+import { at, del, get, newKey, orElse, post, useLoad } from "../../api.js";
 import { Markdown, safeUrl, toHtml, WordDiff } from "../../markdown.js";
 import { go, link } from "../../route.js";
 import { businessName, can } from "../../session.js";
 import { money, number, short, t } from "../../strings.js";
-import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Loaded, Menu, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast, useId } from "../../ui.js";
+import { Button, CheckField, Chip, confirm, copy, cx, Dialog, ErrorBox, Gauge, Icon, Loaded, Menu, PageHead, SelectField, Skeleton, Table, Tabs, TextField, Time, toast, tried, useId, useSending } from "../../ui.js";
 
 const w = t.write.text;
 const RATER = "copydesk.rater";
@@ -103,13 +103,11 @@ function Again({ generation }) {
   const again = async () => {
     if (!(await confirm({ title: w.againTitle, text: w.againText, action: w.again, danger: false }))) return;
     setBusy(true);
-    try {
+    await tried(async () => {
       const job = await post(at`/api/generations/${generation.generation_id}/regenerate`, undefined, { key: newKey() });
       go(link(["write", "run", job.id]));
-    } catch (error) {
-      toast(error.message, { kind: "bad" });
-      setBusy(false);
-    }
+    });
+    setBusy(false);
   };
   return html`<${Button} icon="refresh" busy=${busy} onClick=${again}>${w.again}<//>`;
 }
@@ -206,13 +204,11 @@ function VerdictPanel({ generation, edited, onSent, reload }) {
   if (feedback && !isOpen && !edited) {
     const takeBack = async () => {
       if (!(await confirm({ title: w.takeBackTitle, text: w.takeBackText, action: w.takeBack }))) return;
-      try {
+      await tried(async () => {
         await del(at`/api/feedback/${feedback.feedback_id}`);
         toast(w.takenBack);
         await reload();
-      } catch (error) {
-        toast(error.message, { kind: "bad" });
-      }
+      });
     };
     return html`<section class="sheet stack-s verdict"><h2 class="aside-head">${w.given}</h2><${Given} feedback=${feedback} />
       <div class="row"><${Button} small icon="edit" onClick=${() => setOpen(true)}>${w.change}<//><${Button} small kind="quiet" icon="undo" onClick=${takeBack}>${w.takeBack}<//></div></section>`;
@@ -233,38 +229,27 @@ function Given({ feedback }) {
 function VerdictForm({ generation, edited, onDone, onSent, reload }) {
   const old = generation.feedback;
   const [form, setForm] = useState({ approved: old?.human_approved ?? null, score: old?.human_score ?? null, comment: old?.human_feedback ?? "", rater: old?.rater ?? localStorage.getItem(RATER) ?? "" });
-  const [state, setState] = useState({ busy: false, error: null });
   const set = (changes) => setForm((before) => ({ ...before, ...changes }));
-  const send = async (event) => {
-    event.preventDefault();
-    if (form.approved === null && form.score === null && !form.comment.trim() && !edited) {
-      setState({ busy: false, error: { title: w.nothing } });
-      return;
-    }
-    setState({ busy: true, error: null });
+  const state = useSending(async () => {
+    if (form.approved === null && form.score === null && !form.comment.trim() && !edited) throw { title: w.nothing };
     localStorage.setItem(RATER, form.rater.trim());
-    try {
-      const job = await post("/api/feedback", {
-        generation_id: generation.generation_id, business_id: generation.business_id,
-        human_approved: form.approved ?? undefined, human_score: form.score ?? undefined, human_feedback: form.comment.trim() || undefined,
-        edited_content: edited ?? undefined, rater: form.rater.trim() || undefined,
-      }, { key: newKey() });
-      toast(w.sent);
-      const ended = await get(at`/api/jobs/${job.id}`, { wait: WAIT });
-      if (ended.status === "failed") throw Object.assign(new Error(ended.error?.detail), { title: ended.error?.title });
-      const isRead = ended.status === "succeeded";
-      if (isRead) {
-        onSent();
-        await reload();
-      }
-      toast(isRead ? w.read : w.notRead, can("learning") ? { action: { label: w.toLessons, act: () => go(link(["brand", "lessons"], { business: generation.business_id })) } } : {});
-      setState({ busy: false, error: null });
-      onDone();
-    } catch (error) {
-      setState({ busy: false, error });
+    const job = await post("/api/feedback", {
+      generation_id: generation.generation_id, business_id: generation.business_id,
+      human_approved: form.approved ?? undefined, human_score: form.score ?? undefined, human_feedback: form.comment.trim() || undefined,
+      edited_content: edited ?? undefined, rater: form.rater.trim() || undefined,
+    }, { key: newKey() });
+    toast(w.sent);
+    const ended = await get(at`/api/jobs/${job.id}`, { wait: WAIT });
+    if (ended.status === "failed") throw Object.assign(new Error(ended.error?.detail), { title: ended.error?.title });
+    const isRead = ended.status === "succeeded";
+    if (isRead) {
+      onSent();
+      await reload();
     }
-  };
-  return html`<form class="sheet stack verdict" onSubmit=${send}>
+    toast(isRead ? w.read : w.notRead, can("learning") ? { action: { label: w.toLessons, act: () => go(link(["brand", "lessons"], { business: generation.business_id })) } } : {});
+    onDone();
+  });
+  return html`<form class="sheet stack verdict" onSubmit=${state.send}>
     <div class="stack-s"><h2 class="aside-head">${w.verdict}</h2><p class="tiny soft">${old ? w.replaces : w.verdictLead}</p></div>
     <div class="approve" role="group" aria-label=${w.verdict}>
       <${Button} icon="check" class="approve-yes" aria-pressed=${form.approved === true ? "true" : "false"} onClick=${() => set({ approved: form.approved === true ? null : true })}>${w.approve}<//>
@@ -273,7 +258,7 @@ function VerdictForm({ generation, edited, onDone, onSent, reload }) {
     <${ScorePick} value=${form.score} onChange=${(score) => set({ score })} />
     <${TextField} label=${w.comment} hint=${w.commentHint} lines=${3} maxlength="10000" value=${form.comment} onInput=${(comment) => set({ comment })} />
     <${TextField} label=${w.rater} hint=${w.raterHint} maxlength="128" autocomplete="name" value=${form.rater} onInput=${(rater) => set({ rater })} />
-    ${state.error && html`<${ErrorBox} error=${state.error} />`}
+    <${ErrorBox} error=${state.error} />
     <div class="row"><${Button} kind="primary" type="submit" busy=${state.busy}>${state.busy ? w.sending : edited ? w.sendEdited : w.send}<//>${old && html`<${Button} kind="quiet" onClick=${onDone}>${t.ui.cancel}<//>`}</div>
   </form>`;
 }
@@ -293,13 +278,8 @@ function ScorePick({ value, onChange }) {
 /** All versions, oldest first; only the final one where the service keeps or tells no more. */
 async function loadVersions(generation, signal) {
   const final = { round: generation.review?.rounds ?? 0, title: generation.title, content: generation.content, written_at: generation.created_at, score: generation.review?.score, is_final: true };
-  try {
-    const { data } = await get(at`/api/generations/${generation.generation_id}/versions`, undefined, { signal });
-    return data.length ? data : [final];
-  } catch (error) {
-    if (error.status === 404) return [final];
-    throw error;
-  }
+  const { data } = await orElse(get(at`/api/generations/${generation.generation_id}/versions`, undefined, { signal }), { data: [] });
+  return data.length ? data : [final];
 }
 
 function Versions({ generation, yours }) {
