@@ -20,7 +20,8 @@
 // 7. The heading is `PageHead`: it takes the focus when the page is gone to. `html` is a tagged template: components are
 //    `<${Button} kind="primary">…<//>`. There is no build step: a reload shows a change.
 // 8. All files together stay below 120 kB gzipped. Each file is compressed by itself, so one of 200 lines costs half a
-//    kilobyte less than five of 40: `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
+//    kilobyte less than five of 40: what is loaded together is one file, with its parts headed by `// #`. In all:
+//    `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
 
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { link, useRoute } from "./route.js";

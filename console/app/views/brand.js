@@ -30,7 +30,7 @@ export default function Brand({ route, businesses, areBusinessesLoaded, reloadBu
       : html`<${Guard} key=${`${current.id}/${business}`}><${current.part} business=${business} route=${route} reloadBusinesses=${reloadBusinesses} /><//>`}</div>`;
 }
 
-// Documents: sent by drag and drop, by a button or as pasted text; how they were read; what they are for.
+// # Documents: sent by drag and drop, by a button or as pasted text; how they were read; what they are for.
 
 const wd = t.brand.documents;
 const LARGEST = 10 * 1024 * 1024;
@@ -158,7 +158,7 @@ function Troubles({ document }) {
   return document.warnings.map((warning) => html`<span key=${warning.code} class="small trouble">${wd.warnings[warning.code] ?? warning.code} <span class="soft">${warning.detail}</span></span>`);
 }
 
-// The profile.
+// # The profile
 
 const wp = t.brand.profile;
 const ws = t.brand.search;
@@ -222,7 +222,7 @@ function Phrases({ phrases, error, mayChange, onChange }) {
   </div>`;
 }
 
-// Looking up.
+// # Looking up
 
 function Search({ business, route }) {
   const { q } = route.query;
@@ -252,7 +252,7 @@ function Passages({ found, business }) {
   </div>`;
 }
 
-// The voice, and the words to use and to avoid.
+// # The voice, and the words to use and to avoid
 
 function Voice({ business, route }) {
   const format = route.query.content_type;
@@ -323,11 +323,11 @@ function Lessons({ business, route }) {
 function Lesson({ lesson, business, onChange }) {
   const [dialog, setDialog] = useState(null);
   const path = at`/api/learning/lessons/${business}/${lesson.lesson_id}`;
-  const put = (status) => tried(async () => onChange(await patch(path, { status })) ?? true);
+  const mark = (status) => tried(async () => onChange(await patch(path, { status })) ?? true);
   const set = async (status, words) => {
     const before = lesson.status;
     // What was by hand before is by hand again; else people's word decides.
-    if (await put(status)) toast(words, { action: { label: wl.undo, act: () => put(["pinned", "retired"].includes(before) ? before : "active") } });
+    if (await mark(status)) toast(words, { action: { label: wl.undo, act: () => mark(["pinned", "retired"].includes(before) ? before : "active") } });
   };
   const { status, followed, unfollowed, applied, effect } = lesson;
   const told = followed + unfollowed;
@@ -379,7 +379,7 @@ function Replay({ path, onClose }) {
   <//>`;
 }
 
-// The results.
+// # The results
 
 function Results({ business, route }) {
   const format = route.query.content_type;

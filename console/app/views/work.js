@@ -279,7 +279,7 @@ function Form({ request, job }) {
   return html`<form class="stack again" onSubmit=${state.send} novalidate>
     ${TEXTS.slice(0, 2).map(([name, lines, most]) => html`<${TextField} key=${name} ...${field(name)} lines=${lines} maxlength=${most} required=${name === "topic"} />`)}
     <div class="pairs">
-      <${SelectField} label=${w.fields.format} hint=${changed.includes("format") ? w.was(t.formats[before.format] ?? before.format) : undefined} error=${wrong.format} value=${form.format} options=${choices({ [before.format]: before.format, ...t.formats })} onChange=${(format) => set({ format })} />
+      <${SelectField} label=${w.fields.format} hint=${changed.includes("format") ? w.was(t.formats[before.format] ?? before.format) : undefined} error=${wrong.format} value=${form.format} options=${choices({ ...t.formats, [before.format]: t.formats[before.format] ?? before.format })} onChange=${(format) => set({ format })} />
       ${TEXTS.slice(2).map(([name, , most]) => html`<${TextField} key=${name} ...${field(name)} maxlength=${most} />`)}
       <${TextField} ...${field("keywords")} />
       <${TextField} ...${field("language")} maxlength="35" />
