@@ -10,8 +10,8 @@
 // 3. Its line in VIEWS says which scopes it needs: one of them is enough.
 // 4. Its words are the section `t.<name>` of strings.js, and nowhere else. Words of the API that several views show
 //    (`t.jobStatus`, `t.stages`, `t.formats`, `whyWaiting`) are there already.
-// 5. It is made of ui.js (Button, TextField, Table, Dialog, confirm, toast, Tabs, Empty, ErrorBox, Skeleton, Loaded, Time,
-//    Gauge, LineChart …), gets its data by api.js (`useLoad` with `every` polls while the tab is shown,
+// 5. It is made of ui.js (Button, TextField, Table, FormDialog, useSending, confirm, toast, Tabs, Empty, Loaded, Paged,
+//    Time, Gauge, LineChart …), gets its data by api.js (`useLoad` with `every` polls while the tab is shown,
 //    `usePages` reads by cursor, `post`/`put`/`patch`/`del` change, `follow` hears a job's events) and asks `can("operate")`
 //    (session.js) before it shows what changes something. `BusinessPicker` is in session.js; `Markdown` shows texts of
 //    models and `WordDiff` what has changed between two (markdown.js).

@@ -232,10 +232,7 @@ export function FormDialog({ form, action, kind = "primary", disabled, novalidat
 }
 
 let ask = null;
-/**
- * Asks before something that cannot be undone. `await confirm({title, text, action, danger})` is true if
- * the person agrees.
- */
+/** Asks before something that cannot be undone: `await confirm({title, text, action, danger})` is true if the person agrees. */
 export const confirm = (question) => new Promise((answer) => ask?.({ ...question, answer }));
 export function ConfirmHost() {
   const [question, set] = useState(null);
