@@ -14,12 +14,15 @@ export const whenUnauthenticated = (act) => { onUnauthenticated = act; };
  * A refused or failed request. `status` is 0 where no answer came. `slug` is the end of the problem's type, `title`
  * and `detail` plain words, `fields` what is wrong with each field by its name (`topic`, `requests/0/topic`).
  */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor({ status = 0, slug = "", title = "", detail = "", fields = {}, retryAfter = null }) {
     super(detail || title);
     Object.assign(this, { status, slug, title, detail, fields, retryAfter });
   }
 }
+
+/** The name of a problem: the end of its type. */
+export const slugOf = (type) => String(type ?? "").split("/").pop();
 
 async function errorOf(response) {
   let problem = {};
@@ -30,11 +33,11 @@ async function errorOf(response) {
   }
   const fields = {};
   for (const { pointer = "", detail } of problem.errors ?? []) fields[pointer.replace(/^#?\//, "")] = detail;
-  const words = t.problems[String(problem.type ?? "").split("/").pop()] ?? t.statuses[response.status];
+  const slug = slugOf(problem.type);
   return new ApiError({
     status: response.status,
-    slug: String(problem.type ?? "").split("/").pop(),
-    title: words ?? problem.title ?? t.errors.title,
+    slug,
+    title: t.problems[slug] ?? t.statuses[response.status] ?? problem.title ?? t.errors.title,
     detail: problem.detail ?? t.errors.status(response.status),
     fields,
     retryAfter: Number(response.headers.get("retry-after")) || null,
@@ -112,6 +115,8 @@ export const post = (path, body, options) => request("POST", path, { body, ...op
 export const put = (path, body, options) => request("PUT", path, { body, ...options });
 export const patch = (path, body, options) => request("PATCH", path, { body, ...options });
 export const del = (path, options) => request("DELETE", path, options);
+/** An answer, or `instead` where the service knows no such thing (404), as an older one does not. */
+export const orElse = (answer, instead = null) => answer.catch((error) => { if (error.status === 404) return instead; throw error; });
 /** Text for `key` of a request that must not be done twice. */
 export const newKey = () => crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 /** The path of something with names in it: `at`/api/jobs/${id}``. */

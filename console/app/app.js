@@ -6,33 +6,33 @@
 //    `{route, session, businesses, reloadBusinesses}`: `route.parts` are the path behind the view's name and
 //    `route.query` its filters, so `#/work/jobs/ID?status=failed` is `{view: "work", parts: ["jobs", "ID"], query: {status: "failed"}}`.
 //    Change filters with `setQuery({status: "failed"})` (route.js), and make addresses with `link(["work", "jobs", id], query)`.
-// 2. `views/<name>.css`, if it has one, is loaded before the view is shown: put `css: true` in VIEWS.
+// 2. Its look is a section of app.css, of what the components and helpers there do not have.
 // 3. Its line in VIEWS says which scopes it needs: one of them is enough.
 // 4. Its words are the section `t.<name>` of strings.js, and nowhere else. Words of the API that several views show
 //    (`t.jobStatus`, `t.stages`, `t.formats`, `whyWaiting`) are there already.
-// 5. It is made of ui.js (Button, TextField, Table, Dialog, confirm, toast, Tabs, Empty, ErrorBox, Skeleton, Loaded, Time,
-//    Gauge, Sparkline, LineChart …), gets its data by api.js (`useLoad` with `every` polls while the tab is shown,
+// 5. It is made of ui.js (Button, TextField, Table, FormDialog, useSending, confirm, toast, Tabs, Empty, Loaded, Paged,
+//    Time, Gauge, LineChart …), gets its data by api.js (`useLoad` with `every` polls while the tab is shown,
 //    `usePages` reads by cursor, `post`/`put`/`patch`/`del` change, `follow` hears a job's events) and asks `can("operate")`
-//    (session.js) before it shows what changes something. `BusinessPicker` is in business.js, texts of models are shown
-//    by `Markdown` of markdown.js, and `WordDiff` of diff.js shows what has changed.
+//    (session.js) before it shows what changes something. `BusinessPicker` is in session.js; `Markdown` shows texts of
+//    models and `WordDiff` what has changed between two (markdown.js).
 // 6. No inline styles or handlers in HTML text, no address that begins with `/`, nothing of another origin: the CSP
 //    refuses it. Preact's `style=${{…}}` and `onClick` are set through the DOM and are fine.
 // 7. The heading is `PageHead`: it takes the focus when the page is gone to. `html` is a tagged template: components are
 //    `<${Button} kind="primary">…<//>`. There is no build step: a reload shows a change.
 // 8. All files together stay below 120 kB gzipped. Each file is compressed by itself, so one of 200 lines costs half a
-//    kilobyte less than five of 40: `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
+//    kilobyte less than five of 40: what is loaded together is one file, with its parts headed by `// #`. In all:
+//    `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
 
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { useBusinesses } from "./business.js";
 import { link, useRoute } from "./route.js";
-import { begin, can, Enter, logOut, useSession } from "./session.js";
+import { begin, can, Enter, logOut, useBusinesses, useSession } from "./session.js";
 import { t } from "./strings.js";
-import { Brandmark, Button, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
+import { Brandmark, Button, choices, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 
 const VIEWS = [
   { name: "write", scopes: ["generate", "read"], load: () => import("./views/write.js") },
-  { name: "work", scopes: ["read"], css: true, load: () => import("./views/work.js") },
-  { name: "operate", scopes: ["observe"], css: true, load: () => import("./views/operate.js") },
+  { name: "work", scopes: ["read"], load: () => import("./views/work.js") },
+  { name: "operate", scopes: ["observe"], load: () => import("./views/operate.js") },
   { name: "brand", scopes: ["read", "documents", "learning"], load: () => import("./views/brand.js") },
 ];
 
@@ -45,18 +45,6 @@ function wear(name) {
 }
 wear(theme());
 
-const sheets = new Map();
-/** A view's sheet, once: resolved when it counts, or cannot be had. */
-function sheet(name) {
-  if (!sheets.has(name)) {
-    sheets.set(name, new Promise((done) => {
-      const element = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL(`./views/${name}.css`, import.meta.url).href, onload: done, onerror: done });
-      document.head.append(element);
-    }));
-  }
-  return sheets.get(name);
-}
-
 function Account({ session }) {
   const [worn, setWorn] = useState(theme());
   const { key } = session;
@@ -67,7 +55,7 @@ function Account({ session }) {
         <span class="soft">${t.session.may}: ${key.scopes.join(", ")}</span>
         ${session.expires_at && html`<span class="soft">${t.session.until} <${Time} at=${session.expires_at} as="both" /></span>`}
       </div>` : html`<p class="small soft">${t.session.open}</p>`}
-      <${SelectField} label=${t.session.theme} value=${worn} options=${Object.entries(t.session.themes).map(([value, label]) => ({ value, label }))} onChange=${(next) => { wear(next); setWorn(next); }} />
+      <${SelectField} label=${t.session.theme} value=${worn} options=${choices(t.session.themes)} onChange=${(next) => { wear(next); setWorn(next); }} />
       ${key && html`<${Button} onClick=${logOut}>${t.session.leave}<//>`}
   <//>`;
 }
@@ -85,8 +73,8 @@ function View({ view, ...props }) {
   const [state, set] = useState({});
   useEffect(() => {
     let isHere = true;
-    Promise.all([view.load(), view.css && sheet(view.name)])
-      .then(([module]) => isHere && set({ name: view.name, component: module.default }))
+    view.load()
+      .then((module) => isHere && set({ name: view.name, component: module.default }))
       .catch((error) => { console.error(error); if (isHere) set({ name: view.name, error: { title: t.ui.broken, message: String(error.message) } }); });
     return () => { isHere = false; };
   }, [view]);

@@ -1,7 +1,7 @@
 // The components that every view is made of. They fetch nothing and know no view.
 
 import { html, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
-import { ago, clockOf, dayOf, fullTime, plural, t } from "./strings.js";
+import { ago, clockOf, dayOf, fullTime, t } from "./strings.js";
 
 let ids = 0;
 /** An id for a label and its control, the same in every render. */
@@ -66,23 +66,26 @@ function Frame({ id, label, hint, error, hideLabel, optional, children }) {
 const described = (id, hint, error) => cx(hint && `${id}-hint`, error && `${id}-wrong`) || undefined;
 
 /** A line or, with `lines`, an area of text. `onInput` gets the text. */
-export function TextField({ label, hint, error, hideLabel, optional, lines, value, onInput, inputRef, ...rest }) {
+export function TextField({ label, hint, error, optional, lines, value, onInput, inputRef, ...rest }) {
   const id = useId();
   const own = { id, class: "input", value: value ?? "", "aria-invalid": error ? "true" : undefined, "aria-describedby": described(id, hint, error), onInput: (event) => onInput?.(event.target.value), ref: inputRef, ...rest };
-  return html`<${Frame} ...${{ id, label, hint, error, hideLabel, optional }}>${lines ? html`<textarea rows=${lines} ...${own}></textarea>` : html`<input type="text" ...${own} />`}<//>`;
+  return html`<${Frame} ...${{ id, label, hint, error, optional }}>${lines ? html`<textarea rows=${lines} ...${own}></textarea>` : html`<input type="text" ...${own} />`}<//>`;
 }
 
 /** One of `options`: `[{value, label}]`. `onChange` gets the value. */
-export function SelectField({ label, hint, error, hideLabel, optional, options, value, onChange, ...rest }) {
+export function SelectField({ label, hint, error, hideLabel, options, value, onChange, ...rest }) {
   const id = useId();
-  return html`<${Frame} ...${{ id, label, hint, error, hideLabel, optional }}>
+  return html`<${Frame} ...${{ id, label, hint, error, hideLabel }}>
     <select id=${id} class="input" aria-invalid=${error ? "true" : undefined} aria-describedby=${described(id, hint, error)} value=${value} onChange=${(event) => onChange?.(event.target.value)} ...${rest}>
       ${options.map((option) => html`<option key=${option.value} value=${option.value} selected=${option.value === value} disabled=${option.disabled}>${option.label}</option>`)}
     </select><//>`;
 }
 
+/** Options from words by value, with `all` first, for none of them. */
+export const choices = (words, all) => [...(all ? [{ value: "", label: all }] : []), ...Object.entries(words).map(([value, label]) => ({ value, label }))];
+
 /** One of the twelve kinds of text, or all of them. */
-export const FormatField = ({ label, all, value, onChange }) => html`<${SelectField} label=${label} value=${value ?? ""} options=${[{ value: "", label: all }, ...Object.entries(t.formats).map(([format, name]) => ({ value: format, label: name }))]} onChange=${onChange} />`;
+export const FormatField = ({ label, all, value, onChange }) => html`<${SelectField} label=${label} value=${value ?? ""} options=${choices(t.formats, all)} onChange=${onChange} />`;
 
 export function CheckField({ label, hint, checked, onChange, ...rest }) {
   return html`<label class="check"><input type="checkbox" checked=${checked} onChange=${(event) => onChange?.(event.target.checked)} ...${rest} /><span>${label}${hint && html`<span class="hint soft tiny"><br />${hint}</span>`}</span></label>`;
@@ -171,8 +174,15 @@ export function Table({ caption, columns, rows, rowKey, selection, rowName }) {
   </table></div>`;
 }
 
+/** A list by pages (usePages): its error, a skeleton, `empty` where nothing is in it, else `children(rows)` and its end. */
+export function Paged({ of: pages, lines, empty, children }) {
+  return html`${pages.error && html`<${ErrorBox} error=${pages.error} onRetry=${pages.reload} />`}
+    ${!pages.rows ? !pages.error && html`<${Skeleton} lines=${lines} />` : pages.rows.length > 0 ? children(pages.rows) : !pages.hasMore && empty}
+    <${More} pages=${pages} />`;
+}
+
 /** The end of a list by pages. */
-export const More = ({ pages }) => pages.hasMore && html`<div class="row"><${Button} onClick=${pages.more} busy=${pages.loading}>${t.ui.more}<//></div>`;
+const More = ({ pages }) => pages.hasMore && html`<div class="row"><${Button} onClick=${pages.more} busy=${pages.loading}>${t.ui.more}<//></div>`;
 
 /** A modal dialog: the browser keeps the focus inside, Escape closes it, and the focus goes back. */
 export function Dialog({ title, onClose, wide, children }) {
@@ -196,11 +206,33 @@ export function Dialog({ title, onClose, wide, children }) {
   </dialog>`;
 }
 
+/** A form that is sent: `{busy, error, wrong, send}`. What `act` throws is its error, `wrong` what is wrong with each field. */
+export function useSending(act) {
+  const [state, set] = useState({ busy: false, error: null });
+  const send = async (event) => {
+    event.preventDefault();
+    set({ busy: true, error: null });
+    try {
+      await act();
+      set({ busy: false, error: null });
+    } catch (error) {
+      set({ busy: false, error });
+    }
+  };
+  return { ...state, wrong: state.error?.fields ?? {}, send };
+}
+
+/** A dialog with a form: `form` is what `useSending` gives, `action` its button, of the look `kind`. */
+export function FormDialog({ form, action, kind = "primary", disabled, novalidate, children, ...rest }) {
+  return html`<${Dialog} ...${rest}><form class="stack" onSubmit=${form.send} novalidate=${novalidate}>
+    ${children}
+    <${ErrorBox} error=${form.error} />
+    <div class="row end"><${Button} onClick=${rest.onClose}>${t.ui.cancel}<//><${Button} kind=${kind} type="submit" disabled=${disabled} busy=${form.busy}>${action}<//></div>
+  </form><//>`;
+}
+
 let ask = null;
-/**
- * Asks before something that cannot be undone. `await confirm({title, text, action, count, one, danger})` is true if
- * the person agrees. With `count` and `one` the button names it: "Cancel 42 jobs".
- */
+/** Asks before something that cannot be undone: `await confirm({title, text, action, danger})` is true if the person agrees. */
 export const confirm = (question) => new Promise((answer) => ask?.({ ...question, answer }));
 export function ConfirmHost() {
   const [question, set] = useState(null);
@@ -210,16 +242,17 @@ export function ConfirmHost() {
     set(null);
     question.answer(isYes);
   };
-  const what = question.count === undefined ? question.action : `${question.action} ${plural(question.count, question.one, question.many)}`;
-  return html`<${Dialog} title=${question.title ?? `${what}?`} onClose=${() => end(false)}>
+  return html`<${Dialog} title=${question.title} onClose=${() => end(false)}>
     ${question.text && html`<p>${question.text}</p>`}
-    <div class="row end"><${Button} onClick=${() => end(false)}>${t.ui.cancel}<//><${Button} kind=${question.danger === false ? "primary" : "danger"} onClick=${() => end(true)}>${what}<//></div>
+    <div class="row end"><${Button} onClick=${() => end(false)}>${t.ui.cancel}<//><${Button} kind=${question.danger === false ? "primary" : "danger"} onClick=${() => end(true)}>${question.action}<//></div>
   <//>`;
 }
 
 let push = null;
 /** Says something in passing: `kind` bad stays until it is dismissed. `action`: `{label, act}`. */
 export const toast = (text, { kind, action } = {}) => push?.({ text, kind, action });
+/** Does what a button is for, and says so where it fails. */
+export const tried = (act) => act().catch((error) => toast(error.detail ?? error.message, { kind: "bad" }));
 export function ToastHost() {
   const [toasts, set] = useState([]);
   push = (next) => {
@@ -282,19 +315,6 @@ export function Gauge({ label, value, max, text, kind }) {
     <div class="gauge-track" role="meter" aria-label=${label} aria-valuemin="0" aria-valuemax=${max} aria-valuenow=${Math.min(value, max)} aria-valuetext=${text}><span style=${{ transform: `scaleX(${share})` }}></span></div></div>`;
 }
 
-/** A line of values without axes. `label` says in words what it shows. Unknown values are gaps. */
-export function Sparkline({ values, label, max }) {
-  const top = max ?? Math.max(1, ...values.filter((v) => v !== null && v !== undefined));
-  const step = values.length > 1 ? 100 / (values.length - 1) : 0;
-  let path = "", pen = false;
-  values.forEach((v, i) => {
-    if (v === null || v === undefined) { pen = false; return; }
-    path += `${pen ? "L" : "M"}${(i * step).toFixed(2)} ${(30 - (v / top) * 28).toFixed(2)}`;
-    pen = true;
-  });
-  return html`<svg class="spark" viewBox="0 0 100 32" preserveAspectRatio="none" role="img" aria-label=${label}><path d=${path} /></svg>`;
-}
-
 /** Round numbers around a range, about four. */
 function ticks(low, high) {
   const raw = (high - low || 1) / 4, size = 10 ** Math.floor(Math.log10(raw));
@@ -321,7 +341,7 @@ export function LineChart(props) {
   return html`<div ref=${ref} style=${{ minHeight: `${props.height ?? 220}px` }}>${width > 0 && html`<${Chart} ...${props} width=${width} />`}</div>`;
 }
 
-function Chart({ width: W, title, series, describe, formatX = dayOf, formatY = String, min, max, height = 220, table = true }) {
+function Chart({ width: W, title, series, describe, formatX = dayOf, formatY = String, min, max, height = 220 }) {
   const shown = series.filter((one) => one.points.length > 0);
   const points = shown.flatMap((one) => one.points).filter((p) => p.y !== null && p.y !== undefined);
   if (points.length === 0) return null;
@@ -348,11 +368,11 @@ function Chart({ width: W, title, series, describe, formatX = dayOf, formatY = S
     </svg>
     ${shown.length > 1 && html`<div class="legend">${shown.map((one, i) => html`<span key=${one.name}><svg viewBox="0 0 24 8" aria-hidden="true"><path class=${`line c${i}`} d="M0 4h24" /></svg>${one.name}</span>`)}</div>`}
     ${describe && html`<p class="tiny soft">${describe}</p>`}
-    ${table && html`<details><summary>${t.ui.table}</summary>${shown.map((one) => html`<${Table} key=${one.name} caption=${shown.length > 1 ? one.name : undefined} rows=${one.points} rowKey=${(p) => String(p.x)} columns=${[
+    <details><summary>${t.ui.table}</summary>${shown.map((one) => html`<${Table} key=${one.name} caption=${shown.length > 1 ? one.name : undefined} rows=${one.points} rowKey=${(p) => String(p.x)} columns=${[
       { key: "x", label: t.ui.chart.time, render: (p) => formatX(p.x), lead: true },
       { key: "y", label: t.ui.chart.value, right: true, render: (p) => (p.y === null || p.y === undefined ? "–" : formatY(p.y)) },
       ...(one.points.some((p) => p.low !== undefined && p.low !== null) ? [{ key: "low", label: t.ui.chart.low, right: true, render: (p) => formatY(p.low) }, { key: "high", label: t.ui.chart.high, right: true, render: (p) => formatY(p.high) }] : []),
-    ]} />`)}</details>`}
+    ]} />`)}</details>
   </figure>`;
 }
 
