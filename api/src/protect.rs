@@ -38,6 +38,8 @@ pub fn protect(path: &str, status: StatusCode, headers: &mut HeaderMap) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    // A browser takes the policy of the page that it has kept from the answer that says so.
+    let is_page = is_page || status == StatusCode::NOT_MODIFIED && path == "/";
     let policy = match (is_page, path) {
         (true, "/") => HeaderValue::from_static(CONSOLE),
         (true, _) => PAGE.clone(),

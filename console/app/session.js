@@ -41,7 +41,10 @@ export async function begin() {
   try {
     set(code ? await logIn(code) : await get("/api/session"));
   } catch (error) {
-    set(null, code ? t.session.badLink : error.status === 401 ? null : error);
+    const own = code ? await get("/api/session").catch(() => null) : null;
+    // Who is logged in stays so.
+    if (own) toast(t.session.badLink, { kind: "bad" });
+    set(own, own ? null : code ? t.session.badLink : error.status === 401 ? null : error);
   }
 }
 

@@ -696,7 +696,7 @@ export const t = {
       actions: {
         "queues.pause": "A queue was paused", "queues.resume": "A queue was resumed", "queues.drain": "A queue was drained", "limits.set": "Limits were set", "breakers.open": "Calls were stopped", "breakers.close": "Calls were let through", "shares.set": "A share was set",
         "dead.retry": "A dead letter was retried", "dead.retry_many": "Dead letters were retried", "dead.discard": "A dead letter was put aside", "dead.discard_many": "Dead letters were put aside", "jobs.cancel": "A job was cancelled", "jobs.cancel_many": "Jobs were cancelled", "jobs.retry": "A job was retried",
-        "keys.create": "A key was made", "keys.rotate": "A key was rotated", "keys.revoke": "A key was revoked", "sessions.start": "Logged in", "sessions.end": "Logged out",
+        "keys.create": "A key was made", "keys.rotate": "A key was rotated", "keys.revoke": "A key was revoked", "keys.login_link": "A link that logs in was made", "sessions.start": "Logged in", "sessions.end": "Logged out",
         "businesses.put": "A profile was saved", "businesses.erase": "A business is erased", "documents.put": "A document was saved", "documents.change": "A document was changed", "documents.delete": "A document was deleted", "documents.reread": "Documents are read again",
         "lessons.change": "A lesson was changed", "lessons.replay": "A lesson is replayed", "generations.regenerate": "A text is written again", "generations.regenerate_many": "Texts are written again", "feedback.delete": "A verdict was taken back",
       },

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::id::{FeedbackId, GenerationId};
-use copydesk_domain::lesson::{Lesson, LessonId, LessonStatus, Rule, Signal};
+use copydesk_domain::lesson::{Bound, Lesson, LessonId, LessonStatus, Rule, Signal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use statrs::distribution::{Beta, ContinuousCDF};
@@ -127,8 +127,7 @@ pub fn lessons(business_id: &BusinessId, log: &Log) -> Vec<Known> {
 fn bounds(known: &BTreeMap<LessonId, Known>, verdicts: &[&Entry]) -> Vec<Known> {
     let is_bound = |known: &&Known| {
         let rule = &known.lesson.rule;
-        known.lesson.status == LessonStatus::Active
-            && matches!(rule, Rule::Length { .. } | Rule::Headings { .. } | Rule::Reading { .. })
+        known.lesson.status == LessonStatus::Active && number(rule).is_some()
     };
     let active: Vec<&Known> = known.values().filter(is_bound).collect();
     let ended = active.iter().filter_map(|known| {
@@ -169,6 +168,12 @@ struct Said<'a> {
     rule: &'a Rule,
     stance: &'static str,
     is_trace: bool,
+}
+
+impl<'a> Said<'a> {
+    fn rater(&self) -> &'a str {
+        &self.entry.rater
+    }
 }
 
 /// What was asked for, by slot, in the order of the verdicts.
@@ -272,6 +277,41 @@ impl<'a> Side<'a> {
     }
 }
 
+/// What voices ask for: what the last one said. Of numbers it is the median of what each person said last, the more
+/// lenient one of two: no single person moves what several agree on.
+fn agreed(voices: &[&Said<'_>]) -> Option<Rule> {
+    let last = voices.last()?.rule;
+    let by_rater: BTreeMap<&str, u16> =
+        voices.iter().filter_map(|said| Some((said.rater(), number(said.rule)?.1))).collect();
+    let mut numbers: Vec<u16> = by_rater.into_values().collect();
+    numbers.sort_unstable();
+    let at = match number(last) {
+        Some((Bound::AtMost, _)) => numbers.len() / 2,
+        Some((Bound::AtLeast, _)) => numbers.len().saturating_sub(1) / 2,
+        None => return Some(last.clone()),
+    };
+    numbers.get(at).map(|number| with_number(last, *number))
+}
+
+/// The number that a rule names, and its side.
+const fn number(rule: &Rule) -> Option<(Bound, u16)> {
+    match rule {
+        Rule::Length { bound, words: number }
+        | Rule::Headings { bound, count: number }
+        | Rule::Reading { bound, sentence_words: number } => Some((*bound, *number)),
+        _ => None,
+    }
+}
+
+fn with_number(rule: &Rule, number: u16) -> Rule {
+    match rule {
+        Rule::Length { bound, .. } => Rule::Length { bound: *bound, words: number },
+        Rule::Headings { bound, .. } => Rule::Headings { bound: *bound, count: number },
+        Rule::Reading { bound, .. } => Rule::Reading { bound: *bound, sentence_words: number },
+        rule => rule.clone(),
+    }
+}
+
 /// Whether it was said of enough texts.
 fn is_enough<'a>(said: impl Iterator<Item = &'a Said<'a>>) -> bool {
     let (mut texts, mut least) = (BTreeSet::new(), ENOUGH_TRACES);
@@ -344,7 +384,7 @@ impl<'a> Debate<'a> {
         let others: Vec<Side<'a>> = others.collect();
         let lesson_id = id(business_id, self.slot, side.stance);
         let voices = side.voices();
-        let rule = voices.last().map_or_else(|| self.said[0].rule.clone(), |said| said.rule.clone());
+        let rule = agreed(&voices).unwrap_or_else(|| self.said[0].rule.clone());
         let raters = side.raters();
         let against: Vec<&Said<'_>> = others.iter().flat_map(|other| other.holds.iter().copied()).collect();
         let opponents: BTreeSet<&str> = against.iter().map(|said| said.entry.rater.as_str()).collect();

@@ -43,6 +43,8 @@ async fn a_file_is_sent_once_and_packed_for_who_can_unpack_it(pool: PgPool) {
     assert_eq!(plain.header("vary"), "accept-encoding");
     let same = Answer::of(ask("identity", &tag).await).await.expect(304);
     assert_eq!((same.header("etag"), same.header("cache-control"), same.text.as_str()), (&*tag, "no-cache", ""));
+    // The browser shows the page that it has kept under the policy of this answer.
+    assert_eq!(same.header("content-security-policy"), POLICY);
     // A tag never names other bytes.
     let packed = ask("br, gzip", &tag).await;
     assert_eq!((packed.status().as_u16(), packed.headers()["content-encoding"].as_bytes()), (200, b"gzip".as_slice()));

@@ -237,7 +237,7 @@ pub async fn forget(store: &Store, business_id: &BusinessId, id: FeedbackId) -> 
                  set payload = jsonb_build_object('feedback_id', payload->'feedback_id',
                                                   'generation_id', payload->'generation_id')
                  where generation_id = $1 and kind = 'feedback' and payload->>'feedback_id' = $2 returning id
-             )
+             ), words as (delete from job_words w using job where w.job_id = job.id)
              delete from stage_results s using job where s.job_id = job.id",
             generation_id,
             id.to_string(),

@@ -269,7 +269,8 @@ pub async fn rotate(
         .execute(&mut *tx)
         .await?;
         if rotated.rows_affected() > 0 {
-            // A login, or a ticket, counts no longer than the secret that began it can.
+            // A login, or a ticket, counts no longer than the secret that began it can. A link that logs in is made anew.
+            sqlx::query!("delete from login_codes where key_id = $1", secret.id().as_str()).execute(&mut *tx).await?;
             sqlx::query!(
                 "update sessions set expires_at = least(expires_at, coalesce($2, now())) where key_id = $1",
                 secret.id().as_str(),

@@ -246,6 +246,19 @@ fn lengths_that_exclude_each_other_do_not_both_count() {
 }
 
 #[test]
+fn one_person_does_not_move_the_number_that_several_agree_on() {
+    let least = |words| Rule::Length { bound: Bound::AtLeast, words };
+    let says = |story: Story, rater: &str, words: u16| story.says(rater, &[least(words)]);
+    let agreed = says(says(Story::default(), "a", 180), "b", 180);
+    let poisoned = says(says(says(agreed, "c", 4000), "c", 4000), "c", 4000);
+    assert_eq!(poisoned.lesson(&least(180)).unwrap().rule, least(180));
+    let two = says(says(Story::default(), "a", 180), "b", 4000);
+    assert_eq!(two.lesson(&least(180)).unwrap().rule, least(180), "of two the more lenient");
+    let alone = says(says(Story::default(), "", 180), "", 300);
+    assert_eq!(alone.lesson(&least(180)).unwrap().rule, least(300), "alone, the last word");
+}
+
+#[test]
 fn notes_that_say_the_same_are_one_lesson() {
     let story = Story::default()
         .says("", &[note("Tell more stories of patients.")])

@@ -109,6 +109,13 @@ impl Browser {
         field.send_keys(path).await.unwrap();
     }
 
+    /// The page once more, from what the browser has kept of it.
+    pub(crate) async fn reload(&self) {
+        self.client.refresh().await.unwrap();
+        self.sees("Operate").await;
+        self.run(WATCH).await;
+    }
+
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }

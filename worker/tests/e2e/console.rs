@@ -55,6 +55,7 @@ async fn a_marketer_teaches_it_from_a_phone() {
     browser.choose_file(&file.display().to_string()).await;
     browser.sees("Ready").await;
     browser.pictures("phone-documents").await;
+    browser.reload().await;
     for topic in ["Running after an ankle sprain", "What a first visit costs"] {
         write(&browser, topic).await;
         browser.click("Not like this").await;

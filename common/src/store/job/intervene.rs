@@ -77,7 +77,8 @@ pub async fn cancel_many(store: &Store, wanted: &Wanted, limit: u16) -> Result<V
         let mut tx = store.pool.begin().await?;
         let cancelled = sqlx::query_scalar!(
             r#"with found as (
-                   select job_id as id from job_words where words @@ job_query($1, $2)
+                   -- An id is one job's: others may speak of it.
+                   select job_id as id from job_words where $3::uuid is null and words @@ job_query($1, $2)
                    union select id from jobs where id = $3
                    union select id from jobs where generation_id = $3
                ), cancelled as (

@@ -166,10 +166,16 @@ fn pair(found: &Captures<'_>, better: usize, worse: usize, comment: &Comment, co
     }
     let is_told = |word: &str, term: &str| is_quoted(word) || !A_KIND.is_match(term);
     // Without quotation marks, only what the text says is certainly a word of it.
-    let is_in_text = is_quoted(worse) || context.holds(over);
+    let is_in_text = is_quoted(worse) || context.holds(over) || is_plainly_said(&found[0], term, over);
     let are_terms = is_term(term) && is_term(over) && is_told(better, term) && is_told(worse, over);
     (are_terms && is_in_text && term.to_lowercase() != over.to_lowercase())
         .then(|| vec![Rule::Prefer { term: cased(term, context), over: cased(over, context) }])
+}
+
+/// "Say people, not users": a word for a word, also where the text has neither.
+fn is_plainly_said(wish: &str, term: &str, over: &str) -> bool {
+    let is_word = |word: &str| word.chars().all(char::is_alphabetic) && !word.ends_with("ly") && !word.ends_with("ing");
+    ["say ", "use ", "write "].iter().any(|verb| wish.starts_with(verb)) && is_word(term) && is_word(over)
 }
 
 fn person(term: &str) -> Option<Person> {
