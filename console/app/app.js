@@ -24,7 +24,7 @@
 //    `find . -type f ! -name '*.txt' -exec sh -c 'gzip -9c {} | wc -c' \; | paste -sd+ | bc`.
 
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { link, useRoute } from "./route.js";
+import { link, parse, useRoute } from "./route.js";
 import { begin, can, Enter, logOut, useBusinesses, useSession } from "./session.js";
 import { t } from "./strings.js";
 import { Brandmark, Button, choices, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
@@ -35,6 +35,9 @@ const VIEWS = [
   { name: "operate", scopes: ["observe"], load: () => import("./views/operate.js") },
   { name: "brand", scopes: ["read", "documents", "learning"], load: () => import("./views/brand.js") },
 ];
+
+// It is fetched while the session is asked for. A failure is told when it is shown.
+VIEWS.find(({ name }) => name === parse().view)?.load().catch(() => {});
 
 const THEME = "copydesk.theme";
 const theme = () => localStorage.getItem(THEME) ?? "auto";

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "./vendor/htm-preact.js";
 
 /** The fragment, taken apart: `{view, parts, query}`; all values are text. */
-function parse(hash = location.hash) {
+export function parse(hash = location.hash) {
   const [path, search = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view = "", ...parts] = path.split("/").filter(Boolean).map(decode);
   return { view, parts, query: Object.fromEntries(new URLSearchParams(search)) };
