@@ -12,6 +12,8 @@ const SHORTER: usize = 80;
 const LONGER: usize = 125;
 /// Lengths that people mean, in words.
 const PLAUSIBLE: std::ops::RangeInclusive<usize> = 10..=20_000;
+/// Fewer words than this, of a text of five times as many, are those of a sentence or a part.
+const FEW: usize = 40;
 /// Lengths of sentences that people mean, in words.
 const PLAUSIBLE_SENTENCE: std::ops::RangeInclusive<usize> = 4..=60;
 
@@ -146,7 +148,7 @@ fn near(text: &str, context: &Context) -> Vec<Rule> {
     let is_whole =
         !["sentence", "paragraph", "title", "add ", " for ", "longer"].iter().any(|part| text.contains(part));
     let is_apart = !(least * 9 / 10..=most * 11 / 10).contains(&context.words);
-    if !(is_range || ABOUT.is_match(text)) || !(is_wish && is_whole && is_apart && PLAUSIBLE.contains(&least)) {
+    if !(is_range || ABOUT.is_match(text)) || !(is_wish && is_whole && is_apart && is_of_text(least, context)) {
         return Vec::new();
     }
     // "About" leaves a tenth to both sides.
@@ -160,7 +162,7 @@ fn in_words(text: &str, context: &Context) -> Option<Rule> {
     let found = WORDS_NUMBER.captures(text)?;
     let range = numbers(&found[1]);
     let (least, most) = (range.0, range.1);
-    if !PLAUSIBLE.contains(&most) || text.contains("sentence") || text.contains("paragraph") || text.contains("title") {
+    if !is_of_text(most, context) || text.contains("sentence") || text.contains("paragraph") || text.contains("title") {
         return None;
     }
     let judged = context.words;
@@ -185,6 +187,11 @@ fn in_words(text: &str, context: &Context) -> Option<Rule> {
         return Some(Rule::Length { bound: Bound::AtMost, words: small(most) });
     }
     (judged < least && !text.contains(" for ")).then(|| Rule::Length { bound: Bound::AtLeast, words: small(least) })
+}
+
+/// Whether people mean the whole text by so many words: "let it flow for 13 words" speaks of its sentences.
+fn is_of_text(words: usize, context: &Context) -> bool {
+    PLAUSIBLE.contains(&words) && (words >= FEW || words * 5 > context.words)
 }
 
 /// Which side of a number a clause asks for.

@@ -600,6 +600,8 @@ fn lengths_that_are_wanted_on_both_sides() {
     reads(&both(50, 80), &["between 50 and 80 words"]);
     // It has 100.
     reads(&[], &["It has about 140 words.", "Too long. Too short."]);
+    // Of a sentence, or of a part.
+    reads(&[], &["Give me the long breath, 13 words a piece.", "So choppy. Let it flow for 13 words before you stop."]);
 }
 
 #[test]
