@@ -69,16 +69,6 @@ pub(crate) fn harness(project: &Project, packages: &[&str]) -> anyhow::Result<Pa
     Ok(program)
 }
 
-/// Builds the programs that tests start as processes and that cargo would not build by itself.
-pub(crate) fn programs_of_tests(project: &Project) -> anyhow::Result<()> {
-    let mut command = cargo(project);
-    command.args(["build", "--quiet", "-p", "copydesk-api", "-p", "copydesk-worker"]).env("SQLX_OFFLINE", "true");
-    if !process::run(&mut command)?.success() {
-        bail!("the build failed");
-    }
-    Ok(())
-}
-
 /// Runs cargo and collects its JSON messages from its standard output.
 fn messages_of(command: &mut Command) -> anyhow::Result<String> {
     let (mut reader, writer) = std::io::pipe()?;

@@ -44,10 +44,11 @@ impl Test {
 
     fn run_tests(&self, project: &Project, state: &State) -> anyhow::Result<ExitCode> {
         screen::heading("tests");
-        build::programs_of_tests(project)?;
         let services = Services::throwaway(state)?;
         let mut command = build::cargo(project);
         let runner: &[&str] = if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test"] };
+        // With the whole workspace cargo builds the programs of every package that has integration tests, too: tests
+        // start them as processes.
         command.args(runner).arg("--workspace").args(&self.arguments);
         command.env("POSTGRES_URI", &services.postgres.uri).env("DATABASE_URL", &services.postgres.uri);
         command.env("REDIS_URL", &services.redis.uri).env("SQLX_OFFLINE", "true");
