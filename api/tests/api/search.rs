@@ -23,7 +23,7 @@ async fn asked(service: &Service, body: &Value) -> Value {
 
 /// Three jobs of two businesses.
 async fn three(service: &Service) -> [Value; 3] {
-    let scans = with(generate(), "metadata", json!({ "order": { "ref": "ZX-81 Überlingen" } }));
+    let scans = with(generate(), "metadata", json!({ "order": { "ref": "ZX-81 überlingen" } }));
     let bread = with(with(generate(), "topic", "Bread at home"), "keywords", json!(["sourdough"]));
     let theirs = with(with(generate(), "topic", "Bread for clinics"), "business_id", "other");
     [asked(service, &scans).await, asked(service, &bread).await, asked(service, &theirs).await]
