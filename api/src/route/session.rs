@@ -30,9 +30,9 @@ const SECRET_CHARS: usize = 43;
 
 /// Log in.
 ///
-/// Takes a key, or once the code of a link that logs in (`cpd_login_…`), in the `Authorization` header, and sets a cookie that stands for it for 12 hours, or until the key ends.
-/// No script can read the cookie, and no other site can use it. A request that changes something, and is let in by the
-/// cookie, must send `csrf_token` as `x-csrf-token`.
+/// Takes a key, or once the code of a link that logs in (`cpd_login_…`), in the `Authorization` header, and sets a
+/// cookie that stands for it for 12 hours, or until the key ends. No script can read the cookie, and no other site can
+/// use it. A request that changes something, and is let in by the cookie, must send `csrf_token` as `x-csrf-token`.
 #[utoipa::path(
     post,
     path = "/api/session",

@@ -153,6 +153,15 @@ async fn many_open_jobs_are_cancelled_by_a_filter(pool: PgPool) {
     assert_eq!(cancel(json!({ "status": "succeeded" })).await, (0, false));
     assert_eq!(cancel(json!({ "q": "bread", "status": "waiting" })).await, (1, false));
     assert_eq!((status(&jobs[2]).await, status(&jobs[1]).await), (json!("cancelled"), json!("queued")));
+    // An id names a job, whoever speaks of it; one that names none is a word.
+    let order = Uuid::from_u128(7).to_string();
+    let again = with(generate(), "metadata", json!({ "again": ended["id"], "order": order }));
+    let again = asked(&service, &again).await;
+    filled(&pool).await;
+    assert_eq!(cancel(json!({ "q": ended["id"] })).await, (0, false));
+    assert_eq!(status(&again).await, "queued");
+    assert_eq!(cancel(json!({ "q": order })).await, (1, false));
+    assert_eq!(status(&again).await, "cancelled");
     assert_eq!(cancel(json!({ "business_id": "company_123", "limit": 1 })).await, (1, true));
     assert_eq!((status(&jobs[0]).await, status(&jobs[1]).await), (json!("cancelled"), json!("queued")));
     sqlx::query("update jobs set kind = 'erase' where id = $1")

@@ -319,21 +319,23 @@ pub async fn change(
     store.retry(query).await
 }
 
-/// Forgets the changes by hand of lessons that only verdicts which are gone asked for: a pin would keep them.
+/// Forgets the changes by hand of pinned lessons that only verdicts which are gone asked for: a pin would keep them.
 pub(super) async fn unpin_unasked(
     tx: &mut sqlx::PgTransaction<'_>,
     business_id: &BusinessId,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "delete from lesson_changes gone
-         where gone.business_id = $1 and exists (
-             select 1 from lesson_changes pin
-             where pin.business_id = $1 and pin.lesson_id = gone.lesson_id and pin.change->'action'->'lesson' is not null
-               and not exists (
-                   select 1 from jsonb_array_elements_text(pin.change->'action'->'lesson'->'evidence') asked (id)
-                   join feedback f on f.feedback_id = asked.id::uuid
-               )
-         )",
+        "with pin as (
+             select lesson_id, change->'action'->'lesson'->'evidence' as asked from lesson_changes
+             where business_id = $1 and change->'action'->'lesson' is not null
+         ), unasked as (
+             select lesson_id from pin
+             left join lateral jsonb_array_elements_text(asked) verdict (id) on true
+             left join feedback f on f.feedback_id = verdict.id::uuid
+             -- One that is pinned again has several.
+             group by lesson_id having count(f.feedback_id) = 0
+         )
+         delete from lesson_changes c using unasked u where c.business_id = $1 and c.lesson_id = u.lesson_id",
         business_id.as_str(),
     )
     .execute(&mut **tx)

@@ -1,5 +1,5 @@
-//! The tables `sessions`, `tickets` and `login_codes`: what stands for a key in a browser. All hold hashes of secrets. The end of a
-//! session grows the revision of keys, by a trigger.
+//! The tables `sessions`, `tickets` and `login_codes`: what stands for a key in a browser. All hold hashes of secrets. The
+//! end of a session grows the revision of keys, by a trigger.
 
 use std::collections::HashMap;
 

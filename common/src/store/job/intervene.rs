@@ -71,16 +71,17 @@ async fn cancel_once(
 }
 
 /// Cancels up to `limit` wanted jobs that are open, oldest first, each like [`cancel`]. Erasures only if their kind is
-/// named. Returns the jobs.
+/// named. Where the words are the id of a job or a text, only what it names. Returns the jobs.
 pub async fn cancel_many(store: &Store, wanted: &Wanted, limit: u16) -> Result<Vec<JobId>, StoreError> {
     let query = || async {
         let mut tx = store.pool.begin().await?;
         let cancelled = sqlx::query_scalar!(
-            r#"with found as (
-                   -- An id is one job's: others may speak of it.
-                   select job_id as id from job_words where $3::uuid is null and words @@ job_query($1, $2)
-                   union select id from jobs where id = $3
-                   union select id from jobs where generation_id = $3
+            r#"with named as (
+                   select id from jobs where id = $3 union select id from jobs where generation_id = $3
+               ), found as (
+                   select id from named
+                   -- What an id names is meant, and not the others that speak of it.
+                   union select job_id from job_words where words @@ job_query($1, $2) and not exists (select from named)
                ), cancelled as (
                    update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),
                                    lease_epoch = lease_epoch + 1, lease_owner = null,

@@ -158,6 +158,31 @@ async fn a_pin_outlives_a_verdict_that_is_replaced_and_not_one_that_is_taken_bac
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_lesson_that_is_pinned_again_stays_while_one_verdict_asks_for_it(pool: PgPool) {
+    let store = Store::from_pool(pool.clone());
+    let texts = [text(&pool, 1).await, text(&pool, 2).await, text(&pool, 3).await];
+    let other = verdict(&pool, texts[2], 1, 6.0, NO_LISTS).await;
+    let first = verdict(&pool, texts[0], 2, 6.0, NO_MARKS).await;
+    rebuild(&store, &acme()).await.unwrap();
+    let id = known(&store).await.iter().find(|lesson| lesson.evidence == [first]).unwrap().lesson_id;
+    let pin = async || change(&store, &acme(), id, &[Action::Pin { lesson: None }], clock::now()).await.unwrap();
+    let status = async || known(&store).await.iter().find(|one| one.lesson_id == id).map(|one| one.status);
+    pin().await;
+    // By a pin without anybody who asks: the verdict was replaced.
+    verdict(&pool, texts[0], 3, 9.0, NO_LISTS).await;
+    rebuild(&store, &acme()).await.unwrap();
+    pin().await;
+    assert!(feedback::forget(&store, &acme(), other).await.unwrap());
+    assert_eq!(status().await, Some(LessonStatus::Pinned), "another's verdict took it along");
+    // By one that has a further verdict behind it.
+    verdict(&pool, texts[1], 4, 6.0, NO_MARKS).await;
+    rebuild(&store, &acme()).await.unwrap();
+    pin().await;
+    assert!(feedback::forget(&store, &acme(), first).await.unwrap());
+    assert_eq!(status().await, Some(LessonStatus::Pinned), "somebody still asks for it");
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn one_person_writes_their_name_in_many_ways(pool: PgPool) {
     let store = Store::from_pool(pool.clone());
     for (n, rater) in [(1, "Maria"), (2, " maria\u{200b}")] {
