@@ -5,7 +5,7 @@ mod accept;
 mod access;
 pub(crate) mod bare;
 mod drain;
-mod economy;
+pub(crate) mod economy;
 pub(crate) mod flight;
 mod growth;
 mod latency;

@@ -15,6 +15,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use self::console::ConsoleFields;
 use self::escape::JsonLines;
+pub(crate) use self::escape::is_obeyed;
 pub use self::escape::one_line;
 use crate::config::{LogFormat, TelemetryConfig};
 

@@ -2,6 +2,8 @@
 //! it. What a comment or an edit asks for is read in `copydesk-editorial`; when a lesson counts, in
 //! `copydesk-learning`.
 
+use std::mem::discriminant;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -184,18 +186,37 @@ impl Rule {
 
     /// Whether no text can follow both: a most that is less than a least.
     pub fn excludes(&self, other: &Self) -> bool {
-        let bounds = match (self, other) {
-            (Self::Length { bound, words: n }, Self::Length { bound: its, words: m }) => (*bound, *n, *its, *m),
-            (Self::Headings { bound, count: n }, Self::Headings { bound: its, count: m }) => (*bound, *n, *its, *m),
-            (Self::Reading { bound, sentence_words: n }, Self::Reading { bound: its, sentence_words: m }) => {
-                (*bound, *n, *its, *m)
-            }
-            _ => return self.slot() == other.slot() && self.stance() != other.stance(),
-        };
-        match bounds {
-            (Bound::AtMost, most, Bound::AtLeast, least) | (Bound::AtLeast, least, Bound::AtMost, most) => most < least,
-            _ => false,
+        let are_alike = discriminant(self) == discriminant(other);
+        match self.number().zip(other.number()).filter(|_| are_alike) {
+            Some(
+                ((Bound::AtMost, most), (Bound::AtLeast, least)) | ((Bound::AtLeast, least), (Bound::AtMost, most)),
+            ) => most < least,
+            Some(_) => false,
+            None => self.slot() == other.slot() && self.stance() != other.stance(),
         }
+    }
+
+    /// The number that it names, and which side of it is asked for.
+    pub const fn number(&self) -> Option<(Bound, u16)> {
+        match self {
+            Self::Length { bound, words: number }
+            | Self::Headings { bound, count: number }
+            | Self::Reading { bound, sentence_words: number } => Some((*bound, *number)),
+            _ => None,
+        }
+    }
+
+    /// The same with another number, where it names one.
+    #[must_use]
+    pub fn with_number(&self, to: u16) -> Self {
+        let mut rule = self.clone();
+        if let Self::Length { words: number, .. }
+        | Self::Headings { count: number, .. }
+        | Self::Reading { sentence_words: number, .. } = &mut rule
+        {
+            *number = to;
+        }
+        rule
     }
 
     /// Whether code can tell if a text follows it.

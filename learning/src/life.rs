@@ -4,28 +4,30 @@
 //! - A lesson is what one slot (`term:leverage`, `length`) is asked to be (`avoid`, `at_most`). Its id follows from both.
 //! - The last word of each person counts: who asks for the opposite takes back what they asked for before.
 //! - It counts (`active`) by support from two texts, and from two people where the business had several by then. What
-//!   only changes are a trace of needs three texts, and takes back nothing that a person said plainly. Where all who stood behind an active lesson now ask for the opposite, the opposite takes its place at once.
+//!   only changes are a trace of needs three texts, and takes back nothing that a person said plainly. Where all who
+//!   stood behind an active lesson now ask for the opposite, the opposite takes its place at once.
 //! - It ends (`retired`) where nobody stands behind it any more, or where the lower bound of its [`posterior`] falls
 //!   under [`LEAST`]. Support fades with a half-life of [`HALF_LIFE_DAYS`].
 //! - Where as many people ask for the opposite, with support from two texts each, both are `conflicted`.
 //! - One person against several moves nothing: they are named as a dissenter.
 //! - Pinned and retired by hand goes before all of it.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::format::Format;
 use copydesk_domain::id::{FeedbackId, GenerationId};
-use copydesk_domain::lesson::{Bound, Lesson, LessonId, LessonStatus, Rule, Signal};
+use copydesk_domain::lesson::{Lesson, LessonId, LessonStatus, Rule, Signal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use crate::log::{Action, Entry, Log};
+use crate::log::{Entry, Log};
 
+mod hand;
 mod note;
+mod number;
 
 /// After so many days support weighs half.
 pub const HALF_LIFE_DAYS: f64 = 90.0;
@@ -77,7 +79,6 @@ impl Known {
 const FADED: &str = "Nobody has asked for it for a long time.";
 const TAKEN_BACK: &str = "Those who asked for it now ask for the opposite.";
 const AS_MANY_ASK: &str = "As many people ask for the opposite: pin one, or retire one.";
-const MORE_ASK: &str = "More people ask for the opposite.";
 
 /// The lower bound of how likely a lesson is right, 0 to 1: the 20% quantile of a Beta distribution, from a uniform
 /// prior.
@@ -116,49 +117,10 @@ pub fn lessons(business_id: &BusinessId, log: &Log) -> Vec<Known> {
         let debate = Debate { slot: &slot, said: &said, verdicts: &verdicts, first_seen: &first_seen, as_of };
         known.extend(debate.settled(business_id).into_iter().map(|known| (known.lesson.lesson_id, known)));
     }
-    let bounds = bounds(&known, &verdicts);
+    let bounds = number::bounds(&known, &verdicts);
     known.extend(bounds.into_iter().map(|known| (known.lesson.lesson_id, known)));
-    by_hand(&mut known, log, as_of);
+    hand::applied(&mut known, log, as_of);
     known.into_values().collect()
-}
-
-/// Active lessons that no text can follow together, a most that is less than a least, as they are then. One person's
-/// last word counts, of several people that of most, and neither where as many stand behind both.
-fn bounds(known: &BTreeMap<LessonId, Known>, verdicts: &[&Entry]) -> Vec<Known> {
-    let is_bound = |known: &&Known| {
-        let rule = &known.lesson.rule;
-        known.lesson.status == LessonStatus::Active && number(rule).is_some()
-    };
-    let active: Vec<&Known> = known.values().filter(is_bound).collect();
-    let ended = active.iter().filter_map(|known| {
-        let mine = &known.lesson;
-        let meets = |other: &&Lesson| {
-            let formats = [mine.content_type, other.content_type];
-            mine.rule.excludes(&other.rule) && (formats.contains(&None) || formats[0] == formats[1])
-        };
-        let rivals: Vec<&Lesson> = active.iter().map(|other| &other.lesson).filter(meets).collect();
-        let (status, reason) = rivals.iter().find_map(|rival| outvoted(mine, rival, verdicts))?;
-        let conflicts_with = rivals.iter().map(|rival| rival.lesson_id).collect();
-        let lesson = Lesson { status, reason: reason.to_owned(), conflicts_with, ..mine.clone() };
-        Some(Known { lesson, ..(*known).clone() })
-    });
-    ended.collect()
-}
-
-/// What a lesson becomes beside one that excludes it; `None` where it stands.
-fn outvoted(mine: &Lesson, rival: &Lesson, verdicts: &[&Entry]) -> Option<(LessonStatus, &'static str)> {
-    let raters = |lesson: &Lesson| -> BTreeSet<&str> {
-        let behind = verdicts.iter().filter(|entry| lesson.evidence.contains(&entry.feedback_id));
-        behind.map(|entry| entry.rater.as_str()).collect()
-    };
-    let (ours, theirs) = (raters(mine), raters(rival));
-    let is_later = (rival.last_supported_at, rival.lesson_id) > (mine.last_supported_at, mine.lesson_id);
-    match ours.len().cmp(&theirs.len()) {
-        Ordering::Less => Some((LessonStatus::Retired, MORE_ASK)),
-        Ordering::Equal if ours != theirs => Some((LessonStatus::Conflicted, AS_MANY_ASK)),
-        Ordering::Equal if is_later => Some((LessonStatus::Retired, TAKEN_BACK)),
-        _ => None,
-    }
 }
 
 /// A rule that was asked for in a verdict.
@@ -277,41 +239,6 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What voices ask for: what the last one said. Of numbers it is the median of what each person said last, the more
-/// lenient one of two: no single person moves what several agree on.
-fn agreed(voices: &[&Said<'_>]) -> Option<Rule> {
-    let last = voices.last()?.rule;
-    let by_rater: BTreeMap<&str, u16> =
-        voices.iter().filter_map(|said| Some((said.rater(), number(said.rule)?.1))).collect();
-    let mut numbers: Vec<u16> = by_rater.into_values().collect();
-    numbers.sort_unstable();
-    let at = match number(last) {
-        Some((Bound::AtMost, _)) => numbers.len() / 2,
-        Some((Bound::AtLeast, _)) => numbers.len().saturating_sub(1) / 2,
-        None => return Some(last.clone()),
-    };
-    numbers.get(at).map(|number| with_number(last, *number))
-}
-
-/// The number that a rule names, and its side.
-const fn number(rule: &Rule) -> Option<(Bound, u16)> {
-    match rule {
-        Rule::Length { bound, words: number }
-        | Rule::Headings { bound, count: number }
-        | Rule::Reading { bound, sentence_words: number } => Some((*bound, *number)),
-        _ => None,
-    }
-}
-
-fn with_number(rule: &Rule, number: u16) -> Rule {
-    match rule {
-        Rule::Length { bound, .. } => Rule::Length { bound: *bound, words: number },
-        Rule::Headings { bound, .. } => Rule::Headings { bound: *bound, count: number },
-        Rule::Reading { bound, .. } => Rule::Reading { bound: *bound, sentence_words: number },
-        rule => rule.clone(),
-    }
-}
-
 /// Whether it was said of enough texts.
 fn is_enough<'a>(said: impl Iterator<Item = &'a Said<'a>>) -> bool {
     let (mut texts, mut least) = (BTreeSet::new(), ENOUGH_TRACES);
@@ -384,7 +311,7 @@ impl<'a> Debate<'a> {
         let others: Vec<Side<'a>> = others.collect();
         let lesson_id = id(business_id, self.slot, side.stance);
         let voices = side.voices();
-        let rule = agreed(&voices).unwrap_or_else(|| self.said[0].rule.clone());
+        let rule = number::agreed(&voices).unwrap_or_else(|| self.said[0].rule.clone());
         let raters = side.raters();
         let against: Vec<&Said<'_>> = others.iter().flat_map(|other| other.holds.iter().copied()).collect();
         let opponents: BTreeSet<&str> = against.iter().map(|said| said.entry.rater.as_str()).collect();
@@ -490,48 +417,6 @@ fn status(side: &Side<'_>, others: &[Side<'_>], confidence: f64) -> (LessonStatu
         format!("{people} asked for it, of {texts} texts.")
     };
     (LessonStatus::Active, reason)
-}
-
-/// What was changed by hand: the last word on whether a lesson counts, and the last one on what it says. A lesson that
-/// was pinned is there also where nobody asks for it any more.
-fn by_hand(known: &mut BTreeMap<LessonId, Known>, log: &Log, as_of: DateTime<Utc>) {
-    let derived: BTreeMap<LessonId, (LessonStatus, String)> =
-        known.iter().map(|(id, known)| (*id, (known.lesson.status, known.lesson.reason.clone()))).collect();
-    for change in &log.changes {
-        if let Action::Pin { lesson: Some(pinned) } = &change.action {
-            known.entry(change.lesson_id).or_insert_with(|| unsupported(pinned, as_of));
-        }
-        let Some(Known { lesson, .. }) = known.get_mut(&change.lesson_id) else { continue };
-        match &change.action {
-            Action::Pin { .. } => (lesson.status, lesson.reason) = (LessonStatus::Pinned, "Pinned by hand.".to_owned()),
-            Action::Retire => (lesson.status, lesson.reason) = (LessonStatus::Retired, "Retired by hand.".to_owned()),
-            Action::Release => {
-                let unasked = || (LessonStatus::Retired, "Nobody asks for it any more.".to_owned());
-                (lesson.status, lesson.reason) = derived.get(&change.lesson_id).cloned().unwrap_or_else(unasked);
-            }
-            Action::Edit { text, rule } => {
-                lesson.rule = rule.clone().unwrap_or_else(|| Rule::Note { text: text.clone(), wanted: true });
-                lesson.category = lesson.rule.category();
-                lesson.text.clone_from(text);
-                lesson.is_edited = true;
-            }
-        }
-    }
-}
-
-/// A lesson as it was when it was pinned, without those who asked for it.
-fn unsupported(pinned: &Lesson, as_of: DateTime<Utc>) -> Known {
-    let lesson = Lesson {
-        support: 0,
-        raters: 0,
-        harm: 0,
-        confidence: rounded(posterior(0.0, 0.0)),
-        evidence: Vec::new(),
-        conflicts_with: Vec::new(),
-        dissenters: Vec::new(),
-        ..pinned.clone()
-    };
-    Known { slot: pinned.rule.slot(), lesson, support: 0.0, harm: 0.0, as_of }
 }
 
 /// The one value that all have.

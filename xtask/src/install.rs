@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nix::unistd::Uid;
 
 use crate::binaries;
@@ -140,6 +140,15 @@ fn with_sudo(commands: Vec<Words>) -> Vec<Words> {
 fn shown(commands: &[Words]) -> String {
     let commands: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
     commands.join(" && ")
+}
+
+/// Installs the package if its program is not in PATH.
+pub(crate) fn find_or_install(package: Package, program: &str, state: &State) -> anyhow::Result<()> {
+    if !binaries::is_in_path(program) {
+        install(package, state)?;
+        ensure!(binaries::is_in_path(program), "{} was installed, but {program} is not in PATH", package.name());
+    }
+    Ok(())
 }
 
 /// Installs the package. Its system service, if it has one, is not touched.

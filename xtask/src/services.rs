@@ -2,14 +2,18 @@
 //! start and end with this program. The system's services are never touched. The program that reads
 //! PDFs is installed with them.
 
-mod chromium;
-mod poppler;
 mod postgres;
 mod redis;
 
+use crate::install::{self, Package};
 use crate::process::Server;
 use crate::project::{Project, State};
 use crate::screen::{self, Step};
+
+/// The program with which workers read PDFs.
+const POPPLER: &str = "pdftotext";
+/// The program that drives Chromium, in which the console's tests look at its pages.
+const CHROMIUM: &str = "chromedriver";
 
 /// The durability of private services' data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +42,7 @@ pub(crate) struct Services {
 impl Services {
     /// For `up`: the services in the settings, and private ones for those that are not set.
     pub(crate) fn given_or_private(project: &Project, state: &State) -> anyhow::Result<Self> {
-        if let Err(error) = poppler::find_or_install(state) {
+        if let Err(error) = install::find_or_install(Package::Poppler, POPPLER, state) {
             screen::line(format_args!("  ! PDF documents cannot be read: {error:#}"));
         }
         let postgres = Service::given(project, "Postgres", &["POSTGRES_URI", "POSTGRES_ASYNC_URI"]);
@@ -50,8 +54,8 @@ impl Services {
     pub(crate) fn throwaway(state: &State) -> anyhow::Result<Self> {
         // The check of the query data has left its database in this state.
         state.remove_data()?;
-        poppler::find_or_install(state)?;
-        if let Err(error) = chromium::find_or_install(state) {
+        install::find_or_install(Package::Poppler, POPPLER, state)?;
+        if let Err(error) = install::find_or_install(Package::Chromium, CHROMIUM, state) {
             screen::line(format_args!("  ! the console is not tried in a browser: {error:#}"));
         }
         Self::with_private(state, Durability::Throwaway, None, None)

@@ -109,6 +109,8 @@ pub struct BusinessPage {
     next_cursor: Option<BusinessId>,
 }
 
+// The fields are written out: flattened, the document would have them as two schemas of which each refuses the
+// other's fields.
 /// A profile with its times.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListedBusiness {

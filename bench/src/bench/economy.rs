@@ -1,7 +1,7 @@
 //! What a provider's quota is spent for: texts, tokens and money out of it, by this build, by the
 //! release before and by what Copydesk replaces, all on the same simulator with the same limits.
 
-mod briefs;
+pub(crate) mod briefs;
 mod client;
 mod crew;
 mod kill;

@@ -336,24 +336,14 @@ async fn shown(api: &Api, business: &Business, from: usize, among: &BTreeSet<Str
 /// Dates a business's verdicts back, of these texts or of all, and what was derived from all of them.
 async fn dated_back(database: &Database, business: &str, of: &BTreeSet<String>, days: i32) -> anyhow::Result<()> {
     let ids: Vec<uuid::Uuid> = of.iter().filter_map(|id| id.parse().ok()).collect();
-    sqlx::query(
+    for verdicts in [
         "update feedback set created_at = created_at - make_interval(days => $2)
          where business_id = $1 and (cardinality($3::uuid[]) = 0 or generation_id = any($3))",
-    )
-    .bind(business)
-    .bind(days)
-    .bind(&ids)
-    .execute(&database.pool)
-    .await?;
-    sqlx::query(
         "update reviewer_learning set reviewed_at = reviewed_at - make_interval(days => $2)
          where business_id = $1 and (cardinality($3::uuid[]) = 0 or generation_id = any($3))",
-    )
-    .bind(business)
-    .bind(days)
-    .bind(&ids)
-    .execute(&database.pool)
-    .await?;
+    ] {
+        sqlx::query(verdicts).bind(business).bind(days).bind(&ids).execute(&database.pool).await?;
+    }
     if ids.is_empty() {
         sqlx::query(
             "update lessons set known = jsonb_set(jsonb_set(known,

@@ -7,33 +7,12 @@ use serde::Serialize;
 use super::client::{Api, Text, Verdict};
 use super::preference::{self, HELD, Preference};
 use super::{Rng, check, rng, wording};
+use crate::bench::economy::briefs::SUBJECTS;
 
 /// From this score on a rater would publish a text.
 const GOOD: f64 = 8.0;
 /// How far scores of the same text lie apart: a standard deviation, in points.
 const NOISE: f64 = 0.5;
-const SUBJECTS: [&str; 20] = [
-    "Electronic referrals",
-    "Seasonal menus",
-    "Heat pumps in old houses",
-    "A second pair of glasses",
-    "Invoices paid on time",
-    "Soil tests",
-    "Night trains",
-    "Repairing a bicycle",
-    "Bread without yeast",
-    "Insurance for freelancers",
-    "Quiet offices",
-    "Rainwater tanks",
-    "Learning to swim late",
-    "Roof gardens",
-    "Used electric cars",
-    "Allergies in spring",
-    "Moving with children",
-    "Warehouse robots",
-    "Local cheese",
-    "Backing up photographs",
-];
 const ANGLES: [&str; 6] =
     ["what they cost", "the first month", "common mistakes", "what to ask before", "how to choose", "a year later"];
 

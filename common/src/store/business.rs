@@ -8,22 +8,27 @@ use serde_json::{Map, Value, json};
 use super::audit::Seen;
 use super::{Store, StoreError};
 
+/// The profile of a business that a row of the table is.
+macro_rules! profile_of {
+    ($business_id:expr, $row:expr) => {
+        BusinessProfile {
+            business_id: $business_id,
+            name: $row.name,
+            description: $row.description,
+            voice: $row.voice,
+            audience: $row.audience,
+            guidelines: $row.guidelines,
+            banned_phrases: $row.banned_phrases,
+            default_language: $row.default_language,
+        }
+    };
+}
+
 /// The profile of a business, as a statement that ends with `$rest` reads it.
 macro_rules! profile {
     ($business_id:expr, $rest:tt, $executor:expr) => {{
         let query = sqlx::query!("select * from businesses where business_id = $1" + $rest, $business_id.as_str());
-        query.fetch_optional($executor).await.map(|row| {
-            row.map(|row| BusinessProfile {
-                business_id: $business_id.clone(),
-                name: row.name,
-                description: row.description,
-                voice: row.voice,
-                audience: row.audience,
-                guidelines: row.guidelines,
-                banned_phrases: row.banned_phrases,
-                default_language: row.default_language,
-            })
-        })
+        query.fetch_optional($executor).await.map(|row| row.map(|row| profile_of!($business_id.clone(), row)))
     }};
 }
 
@@ -119,17 +124,7 @@ pub async fn list(
     };
     let rows = store.retry(query).await?.into_iter().map(|row| {
         let business_id = BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable("businesses", e))?;
-        let profile = BusinessProfile {
-            business_id,
-            name: row.name,
-            description: row.description,
-            voice: row.voice,
-            audience: row.audience,
-            guidelines: row.guidelines,
-            banned_phrases: row.banned_phrases,
-            default_language: row.default_language,
-        };
-        Ok(Listed { profile, created_at: row.created_at, updated_at: row.updated_at })
+        Ok(Listed { profile: profile_of!(business_id, row), created_at: row.created_at, updated_at: row.updated_at })
     });
     rows.collect()
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 /// Whether a terminal or a reader of lines would not show the character, but obey it.
-fn is_obeyed(character: char) -> bool {
+pub(crate) fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character,
             // Separators of lines and paragraphs.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::log::{Change, TextFacts};
+use crate::log::{Action, Change, TextFacts};
 
 fn business() -> BusinessId {
     BusinessId::parse("acme").unwrap()

@@ -12,7 +12,8 @@ const SEED: u64 = 13;
 /// Businesses that the texts are spread over.
 const BUSINESSES: usize = 10;
 
-const SUBJECTS: [&str; 20] = [
+/// What texts are asked for about.
+pub(crate) const SUBJECTS: [&str; 20] = [
     "Electronic referrals",
     "Seasonal menus",
     "Heat pumps in old houses",

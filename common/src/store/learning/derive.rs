@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::super::{Store, StoreError};
 use super::ALL;
+use crate::telemetry;
 
 /// Locks what the business has learned: one verdict, change or rebuild after the other.
 pub(in crate::store) async fn locked(tx: &mut PgTransaction<'_>, business_id: &BusinessId) -> Result<(), sqlx::Error> {
@@ -194,8 +195,7 @@ fn facts(learned: Option<Learned>, review: Option<&Review>, lessons: &[AppliedLe
 
 /// Who judged, as people are told apart: case and characters that nobody sees make no other person.
 fn rater(given: &str) -> String {
-    let is_seen =
-        |c: &char| !c.is_control() && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let is_seen = |c: &char| !telemetry::is_obeyed(*c) && *c != '\u{ad}';
     given.chars().filter(is_seen).collect::<String>().trim().to_lowercase()
 }
 
