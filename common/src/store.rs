@@ -305,13 +305,15 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use sqlx::SqlSafeStr;
     use sqlx::migrate::{Migration, MigrationType};
+    use sqlx::postgres::PgConnectOptions;
 
     use super::*;
 
     /// A large index takes longer than a request may.
-    #[sqlx::test(migrations = false)]
-    async fn a_migration_may_take_as_long_as_it_needs(pool: PgPool) {
-        let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "20")]);
+    #[tokio::test]
+    async fn a_migration_may_take_as_long_as_it_needs() {
+        let options: PgConnectOptions = copydesk_testkit::empty_database().await.parse().unwrap();
+        let options = options.options([("statement_timeout", "20")]);
         let store = Store::from_pool(PgPoolOptions::new().connect_lazy_with(options));
         let slow = "select pg_sleep(0.1)".into_sql_str();
         let migration = Migration::new(1, "slow".into(), MigrationType::Simple, slow, false);

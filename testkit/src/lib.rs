@@ -104,14 +104,25 @@ pub fn database_url(pool: &PgPool) -> String {
 
 /// Makes a migrated database for one test. It is not dropped: the server is temporary.
 pub async fn create_database(migrations: &Migrator) -> String {
-    let name = format!("test_{}", Uuid::now_v7().simple());
-    let mut admin = PgConnection::connect(&postgres_uri()).await.expect("Postgres answers");
-    admin.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a database is made");
-    let uri = beside(&postgres_uri(), &name);
+    let uri = database_like("template1").await;
     let mut connection = PgConnection::connect(&uri).await.expect("the database is there");
     migrations.run(&mut connection).await.expect("the migrations apply");
     install_key(&uri).await;
     uri
+}
+
+/// Makes a database without any table. The server's usual template has them: `cargo xtask test` migrates it, so that no
+/// test has to.
+pub async fn empty_database() -> String {
+    database_like("template0").await
+}
+
+async fn database_like(template: &str) -> String {
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect(&postgres_uri()).await.expect("Postgres answers");
+    let create = format!("create database {name} template {template}");
+    admin.execute(AssertSqlSafe(create)).await.expect("a database is made");
+    beside(&postgres_uri(), &name)
 }
 
 /// The URI of another database on the same server.

@@ -33,6 +33,19 @@ pub(crate) fn cargo(project: &Project) -> Command {
     command
 }
 
+/// Runs a command of cargo that must succeed. The query data is read from .sqlx.
+pub(crate) fn run(project: &Project, arguments: &[&str]) -> anyhow::Result<()> {
+    must(cargo(project).args(arguments).env("SQLX_OFFLINE", "true"), arguments)
+}
+
+/// Runs a command of cargo with these arguments, which must succeed.
+pub(crate) fn must(command: &mut Command, arguments: &[&str]) -> anyhow::Result<()> {
+    if !process::run(command)?.success() {
+        bail!("cargo {} found errors (see above)", arguments.join(" "));
+    }
+    Ok(())
+}
+
 /// Builds the programs that `up` starts. The query data is read from .sqlx, never from a database.
 pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries> {
     screen::line("  building the API, the worker and the simulator (the first time takes some minutes)");
@@ -53,6 +66,15 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     };
     screen::line(format_args!("  ✓ built  {}", screen::seconds(began.elapsed())));
     Ok(binaries)
+}
+
+/// Builds all tests, and the programs that they start. Returns the API's program.
+pub(crate) fn tests(project: &Project) -> anyhow::Result<PathBuf> {
+    let mut command = cargo(project);
+    // With the whole workspace cargo builds the programs of every package that has integration tests, too.
+    command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+    let messages = messages_of(command.env("SQLX_OFFLINE", "true"))?;
+    executables(&messages).remove("copydesk-api").context("cargo built no copydesk-api")
 }
 
 /// Builds the benchmark and chaos program, and the packages whose programs it runs, with
@@ -91,6 +113,15 @@ fn messages_of(command: &mut Command) -> anyhow::Result<String> {
 struct Message {
     executable: Option<PathBuf>,
     target: Option<Target>,
+    #[serde(default)]
+    profile: Profile,
+}
+
+#[derive(Deserialize, Default)]
+struct Profile {
+    /// Whether it is a test of the target, which has the same name.
+    #[serde(default)]
+    test: bool,
 }
 
 #[derive(Deserialize)]
@@ -98,10 +129,11 @@ struct Target {
     name: String,
 }
 
-/// The executables in cargo's messages, by name.
+/// The programs in cargo's messages, by name.
 fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
-    messages.filter_map(|message| Some((message.target?.name, message.executable?))).collect()
+    let programs = messages.filter(|message| !message.profile.test);
+    programs.filter_map(|message| Some((message.target?.name, message.executable?))).collect()
 }
 
 #[cfg(test)]
@@ -111,7 +143,8 @@ mod tests {
     #[test]
     fn executables_are_found_among_cargos_messages() {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"copydesk_common"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"copydesk-api"},"executable":"/t/debug/copydesk-api"}
+{"reason":"compiler-artifact","target":{"name":"copydesk-api"},"profile":{"test":false},"executable":"/t/debug/copydesk-api"}
+{"reason":"compiler-artifact","target":{"name":"copydesk-api"},"profile":{"test":true},"executable":"/t/debug/deps/copydesk_api-1"}
 not a message
 {"reason":"build-finished","success":true}"#;
         let expected = BTreeMap::from([("copydesk-api".to_owned(), PathBuf::from("/t/debug/copydesk-api"))]);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use anyhow::{Context as _, bail};
 use crate::project::{self, Project, State};
 use crate::services;
 use crate::throwaway::Throwaway;
-use crate::{build, process, screen};
+use crate::{build, screen};
 
 /// Update .sqlx, the query data for builds without a database.
 ///
@@ -39,10 +40,51 @@ impl Prepare {
     }
 }
 
+/// The query data of copydesk-common alone, which has all queries. A separate cfg gives it separate artifacts, so that
+/// other builds stay valid.
+const QUERIES: [&str; 9] =
+    ["rustc", "-p", "copydesk-common", "--lib", "--profile", "check", "--", "--cfg", "query_data"];
+const LINTS: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+
+/// Runs the lints. Where queries or migrations are not those of the last time, they run with a database: the macros then
+/// write the query data anew, and nothing is built a second time for it. Fails if .sqlx is not up to date.
+pub(crate) fn lint(project: &Project, state: &State) -> anyhow::Result<()> {
+    let stamp = project.state().root().join("query-data");
+    let inputs = format!("{:016x}", fingerprint(project)?);
+    if std::fs::read_to_string(&stamp).is_ok_and(|checked| checked == inputs) {
+        return build::run(project, &LINTS);
+    }
+    compare(project, &generate(project, state, &LINTS)?)?;
+    std::fs::write(&stamp, inputs).with_context(|| stamp.display().to_string())
+}
+
+/// Of everything that the query data depends on, and the data.
+fn fingerprint(project: &Project) -> anyhow::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    let mut folders = [".sqlx", "common/src", "migrations"].map(|folder| project.root.join(folder)).to_vec();
+    let mut files = BTreeMap::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
+                files.insert(path, text);
+            }
+        }
+    }
+    files.hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
 /// Fails and lists the files in .sqlx that do not match the queries and migrations.
-pub(crate) fn check(project: &Project, state: &State) -> anyhow::Result<()> {
-    let right = generate(project, state)?;
-    let differences = differences(&right, &read(&project.root.join(".sqlx"))?);
+fn check(project: &Project, state: &State) -> anyhow::Result<()> {
+    compare(project, &generate(project, state, &QUERIES)?)
+}
+
+fn compare(project: &Project, right: &Files) -> anyhow::Result<()> {
+    let differences = differences(right, &read(&project.root.join(".sqlx"))?);
     if differences.is_empty() {
         return Ok(());
     }
@@ -51,7 +93,7 @@ pub(crate) fn check(project: &Project, state: &State) -> anyhow::Result<()> {
 
 fn rewrite(project: &Project, state: &State) -> anyhow::Result<()> {
     let folder = project.root.join(".sqlx");
-    let right = generate(project, state)?;
+    let right = generate(project, state, &QUERIES)?;
     let written = read(&folder)?;
     std::fs::create_dir_all(&folder)?;
     for name in written.keys().filter(|name| !right.contains_key(*name)) {
@@ -66,21 +108,22 @@ fn rewrite(project: &Project, state: &State) -> anyhow::Result<()> {
 
 type Files = BTreeMap<String, String>;
 
-/// The contents of .sqlx for the current queries and migrations.
-fn generate(project: &Project, state: &State) -> anyhow::Result<Files> {
+/// The contents of .sqlx for the current queries and migrations, as this command of cargo writes them.
+fn generate(project: &Project, state: &State, arguments: &[&str]) -> anyhow::Result<Files> {
     let postgres = services::migrated_postgres(state, project)?;
     let folder = state.root().join("sqlx");
     project::remove_folder(&folder)?;
     std::fs::create_dir_all(&folder)?;
     // Cargo does not know that the macros read a database, so a touched file makes it expand them
-    // again. A separate cfg gives this check separate artifacts, so that other builds stay valid.
+    // again.
     let _touched = Touched::touch(project.root.join("common/src/lib.rs"))?;
     let mut command = build::cargo(project);
-    command.args(["rustc", "-p", "copydesk-common", "--lib", "--profile", "check", "--", "--cfg", "query_data"]);
-    command.env("DATABASE_URL", &postgres.uri).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", &folder);
-    if !process::run(&mut command)?.success() {
-        bail!("the queries could not be checked (see above)");
-    }
+    command
+        .args(arguments)
+        .env("DATABASE_URL", &postgres.uri)
+        .env("SQLX_OFFLINE", "false")
+        .env("SQLX_OFFLINE_DIR", &folder);
+    build::must(&mut command, arguments)?;
     read(&folder)
 }
 

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: every check that a change must pass, on a private Postgres and Redis that
 //! are removed afterwards. Prints nothing after the test runner's summary.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::Context as _;
 
 use crate::process::Fleet;
 use crate::project::{Project, State};
@@ -36,19 +37,17 @@ impl Test {
         if self.local_model {
             return self.run_tests(&project, &throwaway.state);
         }
-        check(&project, "format", &["fmt", "--all", "--check"])?;
-        check(&project, "lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-        step("query data", || prepare::check(&project, &throwaway.state))?;
+        step("format", || build::run(&project, &["fmt", "--all", "--check"]))?;
+        step("lints and query data", || prepare::lint(&project, &throwaway.state))?;
         self.run_tests(&project, &throwaway.state)
     }
 
     fn run_tests(&self, project: &Project, state: &State) -> anyhow::Result<ExitCode> {
         screen::heading("tests");
         let services = Services::throwaway(state)?;
+        step("tests built", || migrate_template(&build::tests(project)?, &services, state))?;
         let mut command = build::cargo(project);
         let runner: &[&str] = if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test"] };
-        // With the whole workspace cargo builds the programs of every package that has integration tests, too: tests
-        // start them as processes.
         command.args(runner).arg("--workspace").args(&self.arguments);
         command.env("POSTGRES_URI", &services.postgres.uri).env("DATABASE_URL", &services.postgres.uri);
         command.env("REDIS_URL", &services.redis.uri).env("SQLX_OFFLINE", "true");
@@ -71,16 +70,13 @@ impl Test {
     }
 }
 
-/// A cargo command that must succeed.
-fn check(project: &Project, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    step(name, || {
-        let mut command: Command = build::cargo(project);
-        let status = process::run(command.args(arguments).env("SQLX_OFFLINE", "true"))?;
-        if !status.success() {
-            bail!("cargo {} found errors (see above)", arguments.join(" "));
-        }
-        Ok(())
-    })
+/// Applies the migrations to the template from which the server makes new databases: each test has one of its own, and
+/// need not apply them again.
+fn migrate_template(api: &Path, services: &Services, state: &State) -> anyhow::Result<()> {
+    let (server, _) = services.postgres.uri.rsplit_once('/').context("the URI of Postgres has no database")?;
+    let mut command = Command::new(api);
+    command.arg("migrate").env("POSTGRES_URI", format!("{server}/template1")).env("REDIS_URL", &services.redis.uri);
+    process::run_logged(&mut command, &state.log("migrate")).context("the tests' databases could not be migrated")
 }
 
 /// Runs a check under its heading, and prints how long it took.

@@ -4,10 +4,10 @@ use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use sqlx::PgPool;
+use copydesk_testkit::empty_database;
 use sqlx::postgres::PgPoolOptions;
 
-use crate::service::{NOBODY, database_url};
+use crate::service::NOBODY;
 
 pub(crate) fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_copydesk-api"));
@@ -75,13 +75,15 @@ fn migrating_without_a_database_fails_in_one_line() {
     one_line(&migrated, 1);
 }
 
-#[sqlx::test(migrations = false)]
-async fn it_migrates_an_empty_database_and_again_is_harmless(pool: PgPool) {
+#[tokio::test]
+async fn it_migrates_an_empty_database_and_again_is_harmless() {
+    let uri = empty_database().await;
+    let pool = PgPoolOptions::new().connect_lazy(&uri).unwrap();
+    sqlx::query("select id from jobs").fetch_all(&pool).await.unwrap_err();
     for _ in 0..2 {
-        let migrated = program().env("POSTGRES_URI", database_url(&pool)).arg("migrate").output().unwrap();
+        let migrated = program().env("POSTGRES_URI", &uri).arg("migrate").output().unwrap();
         assert!(migrated.status.success(), "{migrated:?}");
     }
-    let pool = PgPoolOptions::new().connect_with((*pool.connect_options()).clone()).await.unwrap();
     sqlx::query("select id from jobs").fetch_all(&pool).await.unwrap();
 }
 

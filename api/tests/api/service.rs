@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::http::{RequestBuilder, Response};
@@ -28,6 +28,8 @@ pub(crate) struct Service {
     pub(crate) stop: CancellationToken,
     pub(crate) served: JoinHandle<()>,
     pub(crate) client: reqwest::Client,
+    /// Its connections must go with the test: the test's database is dropped, and Postgres waits 5 s for them.
+    _stops: DropGuard,
 }
 
 impl Service {
@@ -55,7 +57,8 @@ impl Service {
         let stop = CancellationToken::new();
         let serving = build(&config).unwrap().serve(listener, stop.clone().cancelled_owned());
         let served = tokio::spawn(async move { serving.await.unwrap() });
-        Self { base, config, stop, served, client: client() }
+        let _stops = stop.clone().drop_guard();
+        Self { base, config, stop, served, client: client(), _stops }
     }
 
     pub(crate) fn redis(&self) -> Redis {

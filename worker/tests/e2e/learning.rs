@@ -3,7 +3,7 @@
 use copydesk_common::config::Config;
 use copydesk_common::store::{MIGRATOR, Store};
 use copydesk_domain::business::BusinessId;
-use copydesk_testkit::{create_database, prefix, redis_url};
+use copydesk_testkit::{empty_database, prefix, redis_url};
 use copydesk_worker::feedback;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -240,8 +240,9 @@ const BEFORE: i64 = 20_261_127_220_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verdicts_of_the_release_before_are_learned_from_at_the_first_rebuild() {
     let earlier = MIGRATOR.iter().filter(|migration| migration.version < BEFORE).cloned().collect();
-    let uri = create_database(&Migrator::with_migrations(earlier)).await;
+    let uri = empty_database().await;
     let store = Store::new(&Config::for_servers(&uri, &redis_url(), &prefix()).unwrap().postgres).unwrap();
+    store.migrate(&Migrator::with_migrations(earlier)).await.unwrap();
     let rows = r#"
         insert into jobs (id, kind, business_id, generation_id, status, priority, payload, max_attempts, traceparent, finished_at)
         select id, 'generate', 'acme', id, 'succeeded', 'bulk', '{}', 3, 't', now()
