@@ -18,6 +18,7 @@ use copydesk_common::store::key::{Holds, NewKey};
 use copydesk_common::store::{self, Store};
 use copydesk_domain::access::{ApiKey, Grant, KeyId, KeyKind, KeyStatus, Reach, Scope};
 use copydesk_domain::business::BusinessId;
+use url::Url;
 
 use crate::route::keys::{self, MAX_OVERLAP_SECONDS, OVERLAP_SECONDS, previous_until, subject};
 
@@ -45,7 +46,7 @@ pub enum KeysCommand {
         #[arg(long)]
         key: KeyId,
         /// Where the API is reached, such as https://copy.example.org. The link begins with a slash, if missing.
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", value_parser = base)]
         base: String,
     },
     /// Give a key a new secret and print it, once.
@@ -95,6 +96,17 @@ fn by_hand(store: &Store, action: &'static str, id: &KeyId) -> Store {
 fn key_name(name: &str) -> Result<String, String> {
     let name = name.trim();
     keys::key_name(name, &()).map(|()| name.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Where the API is reached: an address that browsers open, to which the link's fragment is added.
+fn base(text: &str) -> Result<String, String> {
+    let url = if text.is_empty() { None } else { Some(Url::parse(text).map_err(|error| error.to_string())?) };
+    let is_whole = |url: &Url| matches!(url.scheme(), "http" | "https") && url.query().or(url.fragment()).is_none();
+    if url.is_none_or(|url| is_whole(&url)) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("it must begin with http:// or https://, and have no query and no fragment".to_owned())
+    }
 }
 
 fn business(id: &str) -> Result<BusinessId, String> {
@@ -217,7 +229,7 @@ async fn login_link(store: &Store, id: &KeyId, base: &str) -> anyhow::Result<()>
         bail!("there is no API key {id} that counts: `copydesk-api keys list` shows all");
     }
     // Behind the fragment's mark: no server and no proxy sees it.
-    print(&format!("{}/#/enter/{code}", base.trim_end_matches('/')))
+    print(&format!("{base}/#/enter/{code}"))
 }
 
 /// A line for whoever reads; one that no longer does is no panic.
@@ -235,4 +247,24 @@ fn line(key: &ApiKey) -> String {
         key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.format("%F %R UTC")));
     let status = key.status(clock::now());
     format!("{}  {}  {status}  {:?}  {}  {reach}  {end}  {used}", key.id, key.grant.kind, key.name, scopes.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base;
+
+    #[test]
+    fn a_link_begins_with_an_address_that_browsers_open() {
+        for (given, right) in [
+            ("", ""),
+            ("https://copy.example.org/", "https://copy.example.org"),
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("https://example.org/sub/", "https://example.org/sub"),
+        ] {
+            assert_eq!(base(given).as_deref(), Ok(right));
+        }
+        for wrong in ["copy.example.org", "javascript:alert(1)", "ftp://a", "https://a/?b", "https://a/#b", "/sub"] {
+            assert!(base(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -26,6 +26,9 @@ pub struct JobBody {
     /// The generation that it makes or speaks of.
     #[schema(required = true)]
     pub generation_id: Option<GenerationId>,
+    /// What it writes about; null for jobs that write no text.
+    #[schema(required = true)]
+    pub topic: Option<String>,
     /// Its status. The first three are open, the others final.
     pub status: JobStatus,
     /// Why it waits and until when; null unless the status is `waiting`.
@@ -193,6 +196,7 @@ impl JobBody {
             kind: job.kind,
             business_id: job.business_id,
             generation_id: job.generation_id,
+            topic: job.payload.get("topic").and_then(Value::as_str).map(str::to_owned),
             metadata: job.metadata,
         }
     }
@@ -207,6 +211,7 @@ impl JobBody {
             kind: job.kind,
             business_id: job.business_id,
             generation_id: job.generation_id,
+            topic: job.topic,
             status: job.status,
             waiting: job.waiting,
             progress: job.progress,
@@ -237,6 +242,7 @@ fn job_example() -> Value {
         "kind": "generate",
         "business_id": "company_123",
         "generation_id": "01938c5e-7a00-7000-8000-000000000002",
+        "topic": "5 Ways AI is Transforming Clinical Trials",
         "status": "waiting",
         "waiting": {"reason": "rate_limited", "provider": "groq", "until": "2026-11-24T06:31:12.250Z"},
         "progress": {"stage": "draft", "completed": 5, "total": 8},

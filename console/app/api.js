@@ -1,6 +1,6 @@
 // Everything that goes over the wire: requests, pages, polling, events. It knows no view and shows nothing.
 
-import { useCallback, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { t } from "./strings.js";
 
 let csrfToken = null;
@@ -115,7 +115,7 @@ export const post = (path, body, options) => request("POST", path, { body, ...op
 export const put = (path, body, options) => request("PUT", path, { body, ...options });
 export const patch = (path, body, options) => request("PATCH", path, { body, ...options });
 export const del = (path, options) => request("DELETE", path, options);
-/** An answer, or `instead` where the service knows no such thing (404), as an older one does not. */
+/** An answer, or `instead` where there is no such thing (404). */
 export const orElse = (answer, instead = null) => answer.catch((error) => { if (error.status === 404) return instead; throw error; });
 /** Text for `key` of a request that must not be done twice. */
 export const newKey = () => crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
@@ -173,7 +173,8 @@ export function useLoad(load, deps, { every = 0, keep = true } = {}) {
       throw error;
     }
   }, []);
-  useEffect(() => {
+  // At once and not after the next frame, as effects are.
+  useLayoutEffect(() => {
     if (!keep) setState({ data: undefined, error: null, loading: true });
     run(false).catch(() => {});
     const stop = every ? poll(() => run(true), every) : null;

@@ -7,7 +7,7 @@
 //    `route.query` its filters, so `#/work/jobs/ID?status=failed` is `{view: "work", parts: ["jobs", "ID"], query: {status: "failed"}}`.
 //    Change filters with `setQuery({status: "failed"})` (route.js), and make addresses with `link(["work", "jobs", id], query)`.
 // 2. Its look is a section of app.css, of what the components and helpers there do not have.
-// 3. Its line in VIEWS says which scopes it needs: one of them is enough.
+// 3. Its line in VIEWS says which scopes it needs: one of them is enough. start.js names its files.
 // 4. Its words are the section `t.<name>` of strings.js, and nowhere else. Words of the API that several views show
 //    (`t.jobStatus`, `t.stages`, `t.formats`, `whyWaiting`) are there already.
 // 5. It is made of ui.js (Button, TextField, Table, FormDialog, useSending, confirm, toast, Tabs, Empty, Loaded, Paged,
@@ -25,7 +25,7 @@
 
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { link, parse, useRoute } from "./route.js";
-import { begin, can, Enter, logOut, useBusinesses, useSession } from "./session.js";
+import { begin, can, Enter, logOut, useBusinesses, useSession, wasHere } from "./session.js";
 import { t } from "./strings.js";
 import { Brandmark, Button, choices, ConfirmHost, ErrorBox, Guard, Icon, Menu, PageHead, SelectField, Skeleton, Time, ToastHost } from "./ui.js";
 
@@ -36,8 +36,14 @@ const VIEWS = [
   { name: "brand", scopes: ["read", "documents", "learning"], load: () => import("./views/brand.js") },
 ];
 
-// It is fetched while the session is asked for. A failure is told when it is shown.
-VIEWS.find(({ name }) => name === parse().view)?.load().catch(() => {});
+/** Loads a view's module, once; a failure is tried again. `component` is there at once where it is loaded already. */
+async function component(view) {
+  view.component ??= (await view.load()).default;
+  return view.component;
+}
+
+// A failure is told when it is shown.
+const first = component(VIEWS.find(({ name }) => name === parse().view) ?? VIEWS[0]).catch(() => {});
 
 const THEME = "copydesk.theme";
 const theme = () => localStorage.getItem(THEME) ?? "auto";
@@ -75,14 +81,14 @@ function Bar({ views, current, session }) {
 function View({ view, ...props }) {
   const [state, set] = useState({});
   useEffect(() => {
+    if (view.component) return undefined;
     let isHere = true;
-    view.load()
-      .then((module) => isHere && set({ name: view.name, component: module.default }))
-      .catch((error) => { console.error(error); if (isHere) set({ name: view.name, error: { title: t.ui.broken, message: String(error.message) } }); });
+    const told = (next) => { if (isHere) set({ view, ...next }); };
+    component(view).then(told, (error) => { console.error(error); told({ error: { title: t.ui.broken, message: String(error.message) } }); });
     return () => { isHere = false; };
   }, [view]);
-  if (state.name !== view.name) return html`<${Skeleton} lines=${6} />`;
-  return state.error ? html`<${ErrorBox} error=${state.error} />` : html`<${Guard} key=${view.name}><${state.component} ...${props} /><//>`;
+  if (view.component) return html`<${Guard} key=${view.name}><${view.component} ...${props} /><//>`;
+  return state.view === view && state.error ? html`<${ErrorBox} error=${state.error} />` : html`<${Skeleton} lines=${6} />`;
 }
 
 function Page({ session }) {
@@ -121,5 +127,6 @@ function App() {
 const root = document.getElementById("app");
 root.replaceChildren();
 render(html`<${App} />`, root);
-begin();
+// Who was logged in sees the frame and the view at once; who was not needs no view.
+(wasHere() ? first : Promise.resolve()).then(begin);
 addEventListener("hashchange", () => { if (location.hash.startsWith("#/enter/")) begin(); });

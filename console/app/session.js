@@ -1,11 +1,15 @@
 // Who is logged in, the page that logs in, and which business is looked at. Keys and cookies are never kept where a
 // script could read them.
 
-import { html, useEffect, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useLayoutEffect, useState } from "./vendor/htm-preact.js";
 import { get, request, setCsrfToken, useLoad, whenUnauthenticated } from "./api.js";
 import { go, link, setQuery } from "./route.js";
 import { t } from "./strings.js";
 import { Brandmark, Button, ErrorBox, SelectField, TextField, toast, useSending } from "./ui.js";
+
+// Whether somebody was logged in: start.js asks for more then.
+const HERE = "copydesk.here";
+export const wasHere = () => localStorage.getItem(HERE) !== null;
 
 let session; // undefined: not known yet; null: logged out; else the answer of /api/session
 let why = null;
@@ -15,6 +19,8 @@ function set(next, reason = null) {
   session = next;
   why = reason;
   setCsrfToken(next?.csrf_token ?? null);
+  if (next) localStorage.setItem(HERE, "1");
+  else localStorage.removeItem(HERE);
   for (const watch of watchers) watch({});
 }
 
@@ -23,7 +29,8 @@ whenUnauthenticated(() => { if (session) set(null, t.session.ended); });
 /** The session, and a render when it changes. Of an open service its `key` is null. */
 export function useSession() {
   const [, render] = useState({});
-  useEffect(() => {
+  // Before the next frame: the answer may be here sooner.
+  useLayoutEffect(() => {
     watchers.add(render);
     return () => watchers.delete(render);
   }, []);
@@ -98,8 +105,8 @@ async function list(session, signal) {
       if (!cursor) break;
     }
   } catch (error) {
-    // An API of a release before has no such list: the key's own names have to do.
-    if (![404, 405].includes(error.status)) throw error;
+    // A key that may not read has no list: its own names have to do.
+    if (error.status !== 403) throw error;
   }
   const known = new Set(rows.map((row) => row.business_id));
   for (const id of session?.key?.businesses ?? []) if (!known.has(id)) rows.push({ business_id: id, name: "" });

@@ -5,20 +5,20 @@ const language = "en-GB";
 /** `plural(3, "job")`: "3 jobs". */
 export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
 
-const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-const dollars = new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 2 });
-const cents = new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumSignificantDigits: 2 });
-const dates = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
-const clocks = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+// `Intl` takes 25 ms for its first formatter, before which nothing would be seen: what a first view shows does without.
+const once = (make) => { let made; return () => (made ??= make()); };
+const numbers = once(() => new Intl.NumberFormat(language, { maximumFractionDigits: 1 }));
+const dollars = once(() => new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 2 }));
+const cents = once(() => new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumSignificantDigits: 2 }));
+const full = once(() => new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" }));
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"];
 
 /** "1,234.5"; a dash where nothing is known. */
-export const number = (n, digits) => (n === null || n === undefined ? "–" : digits === undefined ? numbers.format(n) : Number(n).toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+export const number = (n, digits) => (n === null || n === undefined ? "–" : digits === undefined ? (Number.isInteger(n) && Math.abs(n) < 1000 ? String(n) : numbers().format(n)) : Number(n).toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 /** "12.3 k" for places with little room. */
 export const short = (n) => (n === null || n === undefined ? "–" : Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(n));
 /** Of dollars; small ones with two digits that count. */
-export const money = (usd) => (usd === null || usd === undefined ? "–" : usd !== 0 && Math.abs(usd) < 0.1 ? cents.format(usd) : dollars.format(usd));
+export const money = (usd) => (usd === null || usd === undefined ? "–" : usd !== 0 && Math.abs(usd) < 0.1 ? cents().format(usd) : dollars().format(usd));
 export const percent = (share, digits = 0) => (share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)}%`);
 export const bytes = (n) => (n < 1000 ? `${n} bytes` : n < 1e6 ? `${number(n / 1e3)} kB` : `${number(n / 1e6)} MB`);
 /** "3.2 s", "4 min", "2 h 5 min", "3 days". */
@@ -30,18 +30,21 @@ export const duration = (seconds) => {
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
   return plural(Math.round(seconds / 86_400), "day");
 };
-export const fullTime = (at) => full.format(new Date(at));
-export const dayOf = (at) => dates.format(new Date(at));
-export const clockOf = (at) => clocks.format(new Date(at));
-const secondOf = (at) => new Date(at).toLocaleTimeString(language, { timeStyle: "medium" });
+export const fullTime = (at) => full().format(new Date(at));
+export const dayOf = (at) => {
+  const day = new Date(at);
+  return `${day.getDate()} ${MONTHS[day.getMonth()]} ${day.getFullYear()}`;
+};
+const secondOf = (at) => new Date(at).toTimeString().slice(0, 8);
+export const clockOf = (at) => secondOf(at).slice(0, 5);
 /** "4 minutes ago", "in 2 hours"; a date where it is more than six days away. */
 export const ago = (at, now = Date.now()) => {
   const seconds = (new Date(at) - now) / 1000, size = Math.abs(seconds);
   if (size < 45) return seconds > 5 ? `in ${Math.round(seconds)} s` : "just now";
-  if (size < 3600) return relative.format(Math.round(seconds / 60), "minute");
-  if (size < 86_400) return relative.format(Math.round(seconds / 3600), "hour");
-  if (size < 6 * 86_400) return relative.format(Math.round(seconds / 86_400), "day");
-  return dayOf(at);
+  if (size >= 6 * 86_400) return dayOf(at);
+  const [length, unit] = size < 3600 ? [60, "minute"] : size < 86_400 ? [3600, "hour"] : [86_400, "day"];
+  const words = plural(Math.round(size / length), unit);
+  return seconds > 0 ? `in ${words}` : `${words} ago`;
 };
 
 /** "3 jobs wait". */
@@ -341,6 +344,7 @@ export const t = {
         none: "Nothing of how it was made is kept any more: the final text is all there is.",
         compare: "Compare",
         with: "with",
+        edited: (rater, when) => `Edited${rater ? ` by ${rater}` : ""}, ${dayOf(when)}`,
         version: (round, isFinal) => (isFinal ? "Final text" : round === 0 ? "Draft" : `Version ${round + 1}`),
       },
     },
@@ -413,7 +417,6 @@ export const t = {
       terms: "Words you use",
       none: "Your voice is not measured yet",
       noneText: "It is read from documents that sound like you: a page about you, a newsletter, a case. Give a few hundred words.",
-      unsupported: "This service cannot tell the measured voice yet. What your profile says holds.",
       use: "Words to use", avoid: "Words to avoid", neither: "None so far.",
       fromProfile: "from the profile", fromLesson: "learned",
       said: "What the profile says",
@@ -482,7 +485,7 @@ export const t = {
     one: "job",
     all: "All", everyKind: "Every kind",
     byStatus: "By state", byKind: "By kind",
-    search: "Search", searchHint: "An id, words of the topic, or any value of the request.", searchShort: "Two letters at the least.",
+    search: "Search", searchHint: "An id or its last eight characters, words of the topic, or any value of the request.", searchShort: "Two letters at the least.",
     live: "Refreshes by itself.",
     selected: (n) => `${plural(n, "job")} selected`, clear: "Clear",
     newer: (n) => `Show ${plural(n, "newer job")}`,

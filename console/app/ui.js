@@ -268,9 +268,10 @@ export function ToastHost() {
   </div>`)}</div>`;
 }
 
-/** A menu below its button: Escape and a click elsewhere close it. `summary` is what the button shows. */
+/** A menu below its button: Escape and a click elsewhere close it. `summary` is what the button shows. What is in it is made when it is opened. */
 export function Menu({ summary, kind, children }) {
   const ref = useRef(null);
+  const [isOpen, setOpen] = useState(false);
   useEffect(() => {
     const away = (event) => {
       if (!ref.current?.open) return;
@@ -285,7 +286,7 @@ export function Menu({ summary, kind, children }) {
       removeEventListener("keydown", away);
     };
   }, []);
-  return html`<details class="menu" ref=${ref}><summary class=${cx("button", kind)}>${summary}</summary><div>${children}</div></details>`;
+  return html`<details class="menu" ref=${ref} onToggle=${() => setOpen(ref.current.open)}><summary class=${cx("button", kind)}>${summary}</summary><div>${isOpen && children}</div></details>`;
 }
 
 /** Tabs. With `href` in each they are links, and the fragment says which one is shown; else `onChange` gets the id. */
@@ -293,8 +294,12 @@ export function Tabs({ label, tabs, current, onChange }) {
   const ref = useRef(null);
   // At phone width the tabs scroll: the chosen one is brought into view.
   useEffect(() => {
-    const chosen = ref.current?.querySelector("[aria-current], [aria-selected=true]");
-    if (chosen) ref.current.scrollLeft = chosen.offsetLeft - ref.current.offsetLeft - 24;
+    // In the next frame: now it would have the page laid out once more.
+    const frame = requestAnimationFrame(() => {
+      const chosen = ref.current?.querySelector("[aria-current], [aria-selected=true]");
+      if (chosen) ref.current.scrollLeft = chosen.offsetLeft - ref.current.offsetLeft - 24;
+    });
+    return () => cancelAnimationFrame(frame);
   }, [current]);
   if (tabs[0]?.href) return html`<nav ref=${ref} class="tabs" aria-label=${label}>${tabs.map((tab) => html`<a key=${tab.id} href=${tab.href} aria-current=${tab.id === current ? "page" : undefined}>${tab.label}</a>`)}</nav>`;
   const move = (event) => {

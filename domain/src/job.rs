@@ -148,6 +148,8 @@ pub struct Job {
     pub business_id: BusinessId,
     /// The generation that it makes or is about.
     pub generation_id: Option<GenerationId>,
+    /// What it writes about; of a generate job.
+    pub topic: Option<String>,
     /// Its status.
     pub status: JobStatus,
     /// Why it waits; set if and only if the status is waiting.

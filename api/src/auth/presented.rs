@@ -38,7 +38,10 @@ impl Presented {
     pub fn of(request: &Request, need: Need) -> Result<Option<Self>, ApiError> {
         let headers = request.headers();
         if headers.contains_key(header::AUTHORIZATION) {
-            let logs_in = request.method() == Method::POST && request.uri().path() == LOGIN_PATH;
+            // A login takes no parameters: a request that is refused for them must not use the code up.
+            let logs_in = request.method() == Method::POST
+                && request.uri().path() == LOGIN_PATH
+                && request.uri().query().is_none();
             return bearer(headers, logs_in).map(Some);
         }
         if matches!(need, Need::ScopeOrTicket(_))

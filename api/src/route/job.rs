@@ -240,8 +240,9 @@ pub struct JobsQuery {
     /// The business; without it, all businesses, for a key that reaches all.
     #[garde(skip)]
     business_id: Option<BusinessId>,
-    /// The id of a job or of a text, or words of the request: of its topic, any other value, or `metadata`. All words must
-    /// be there; the last may go on. A job is found some seconds after it was accepted.
+    /// The id of a job or of a text, the last eight characters of a job's id, or words of the request: of its topic, any
+    /// other value, or `metadata`. All words must be there; the last may go on. An id finds what it names, else who speaks
+    /// of it. A job is found some seconds after it was accepted.
     #[garde(inner(custom(chars(2..=200)), custom(validate::no_nul)))]
     #[param(min_length = 2, max_length = 200, example = "spring campaign")]
     q: Option<String>,

@@ -228,7 +228,8 @@ fn waited(events: &[Event], since: DateTime<Utc>, until: DateTime<Utc>) -> Optio
     }
     let pairs = events.windows(2).filter(|pair| pair[1].worker.is_some() && pair[0].worker.is_none());
     let within = pairs.filter(|pair| pair[1].at > since && pair[1].at <= until);
-    Some(within.map(|pair| seconds(pair[0].at, pair[1].at)).sum())
+    // A sum of nothing would be -0.0.
+    Some(within.fold(0.0, |sum, pair| sum + seconds(pair[0].at, pair[1].at)))
 }
 
 /// Seconds between two times, to a thousandth.

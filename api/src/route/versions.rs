@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use copydesk_common::store::generation::versions::{self, Written};
+use copydesk_common::store::generation::versions::{self, Edited, Written};
 use copydesk_domain::generation::Generation;
-use copydesk_domain::id::GenerationId;
+use copydesk_domain::id::{FeedbackId, GenerationId};
 use copydesk_domain::review::{Check, Scored};
+use copydesk_editorial::text::page::Page;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,10 +19,14 @@ use crate::extract::Id;
 use crate::route::generation;
 use crate::state::Services;
 
+/// The most edits by people that are told.
+const MOST_EDITS: u16 = 20;
+
 /// The versions of a text.
 ///
 /// Its draft, what editors made of it, and the text as it is, oldest first. `score` and `comments` are those of the editor
 /// that read this version; `checks` are what code found of it. Of a text whose stages were cleaned up, the text alone.
+/// `edits` are what people made of the text: the newest 20 that were sent as `edited_content` of a verdict.
 #[utoipa::path(
     get,
     path = "/api/generations/{id}/versions",
@@ -36,11 +41,16 @@ pub async fn list(
     Id(id): Id<GenerationId>,
 ) -> Result<Json<VersionList>, ApiError> {
     let text = generation::read(&services, &caller, id).await?;
-    let written = match text.job_id {
-        Some(job_id) => services.within(versions::of(&services.store, job_id)).await?,
-        None => Vec::new(),
+    let (store, business_id) = (&services.store, text.business_id.clone());
+    let of_stages = async {
+        match text.job_id {
+            Some(job_id) => versions::of(store, job_id).await,
+            None => Ok(Vec::new()),
+        }
     };
-    Ok(Json(VersionList { data: told(written, text) }))
+    let of_people = versions::edited(store, &business_id, id, MOST_EDITS);
+    let (written, edited) = services.within(async { tokio::try_join!(of_stages, of_people) }).await?;
+    Ok(Json(VersionList { data: told(written, text), edits: edited.into_iter().map(Edit::from).collect() }))
 }
 
 /// The versions of a text.
@@ -48,6 +58,28 @@ pub async fn list(
 pub struct VersionList {
     /// The versions, oldest first. The last one is the text.
     data: Vec<Version>,
+    /// What people made of the text, oldest first.
+    edits: Vec<Edit>,
+}
+
+/// The text as a person edited it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Edit {
+    /// The verdict that it was sent with.
+    feedback_id: FeedbackId,
+    /// Who edited it, by the name that the client gave.
+    #[schema(required = true)]
+    rater: Option<String>,
+    /// The text, in Markdown.
+    content: String,
+    /// When it was sent.
+    edited_at: DateTime<Utc>,
+}
+
+impl From<Edited> for Edit {
+    fn from(Edited { feedback_id, rater, content, edited_at }: Edited) -> Self {
+        Self { feedback_id, rater, content, edited_at }
+    }
 }
 
 /// A version of a text.
@@ -170,6 +202,10 @@ fn last(before: &[Version], text: Generation) -> Version {
 
 /// The first heading of a text.
 fn title(content: &str) -> String {
-    let heading = content.lines().find_map(|line| line.trim_start().strip_prefix('#'));
-    heading.map(|heading| heading.trim_start_matches('#').trim().to_owned()).unwrap_or_default()
+    Page::read(content)
+        .sections
+        .iter()
+        .find(|section| section.level > 0)
+        .map(|found| found.heading.to_owned())
+        .unwrap_or_default()
 }

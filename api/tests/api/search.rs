@@ -24,7 +24,7 @@ async fn asked(service: &Service, body: &Value) -> Value {
 /// Three jobs of two businesses.
 async fn three(service: &Service) -> [Value; 3] {
     let scans = with(generate(), "metadata", json!({ "order": { "ref": "ZX-81 überlingen" } }));
-    let bread = with(with(generate(), "topic", "Bread at home"), "keywords", json!(["sourdough"]));
+    let bread = with(with(generate(), "topic", "Bread at home"), "keywords", json!(["sourdough-starter"]));
     let theirs = with(with(generate(), "topic", "Bread for clinics"), "business_id", "other");
     [asked(service, &scans).await, asked(service, &bread).await, asked(service, &theirs).await]
 }
@@ -44,6 +44,9 @@ async fn jobs_are_found_by_ids_and_by_words_of_their_requests(pool: PgPool) {
         ("q=BREAD%20home", vec![&b]),
         ("q=brea", vec![&c, &b]),
         ("q=sourdough", vec![&b]),
+        ("q=sourdough-sta", vec![&b]),
+        ("q=starter", vec![&b]),
+        ("q=sourdough-bun", vec![]),
         ("q=%C3%BCberlingen", vec![&a]),
         ("q=zx-81", vec![&a]),
         ("q=healthcare&business_id=company_123", vec![&a]),
@@ -66,6 +69,19 @@ async fn jobs_are_found_by_ids_and_by_words_of_their_requests(pool: PgPool) {
         assert_eq!(found(&format!("q={id}")).await, std::slice::from_ref(&b));
         assert!(found(&format!("q={id}&business_id=other")).await.is_empty());
     }
+    // The end of an id, as pages show it, and nothing shorter.
+    let end = b.as_str().unwrap()[28..].to_uppercase();
+    assert_eq!(found(&format!("q={end}")).await, std::slice::from_ref(&b));
+    assert!(found(&format!("q={end}&business_id=other")).await.is_empty());
+    assert!(found(&format!("q={}", &end[..7])).await.is_empty());
+    // What an id names is meant, and not who speaks of it.
+    let again = asked(&service, &with(generate(), "metadata", json!({ "again": b }))).await;
+    filled(&pool).await;
+    assert_eq!(found(&format!("q={}", b.as_str().unwrap())).await, std::slice::from_ref(&b));
+    let count =
+        service.get(&format!("/api/jobs/count?q={}", b.as_str().unwrap())).await.expect(200).body["count"].clone();
+    assert_eq!(count, 1);
+    assert_eq!(again["topic"], generate()["topic"]);
     for wrong in ["q=", "q=a", &format!("q={}", "a".repeat(201)), "q=a%00b"] {
         let answer = service.get(&format!("/api/jobs?{wrong}")).await.expect_problem(422);
         assert_eq!(answer.pointers(), ["/q"], "{wrong}");

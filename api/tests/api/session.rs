@@ -260,6 +260,8 @@ async fn a_link_logs_in_once_and_is_good_for_nothing_else(pool: PgPool) {
     ] {
         ask(method, path, &code).await.expect_problem(401);
     }
+    // A refused login does not use it up.
+    ask(Method::POST, "/api/session?next=work", &code).await.expect_problem(401);
     let answer = ask(Method::POST, "/api/session", &code).await.expect(200);
     let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
     assert_eq!(answer.body["key"]["id"], holder.secret.id().as_str());

@@ -147,7 +147,7 @@ async fn the_versions_of_a_text_are_told_with_what_was_said_of_each(pool: PgPool
         (
             "draft",
             0,
-            json!({ "text": "# One\n\nText.", "is_template": false, "by": { "model": "m1", "is_fallback": false } }),
+            json!({ "text": "#hashtag\n\n# One\n\nText.", "is_template": false, "by": { "model": "m1", "is_fallback": false } }),
         ),
         (
             "revise",
@@ -191,6 +191,20 @@ async fn the_versions_of_a_text_are_told_with_what_was_said_of_each(pool: PgPool
         (&json!("# A title"), &json!(true), &json!(false))
     );
     assert_eq!(told.as_array().unwrap().len(), 3);
+    assert_eq!(service.get(&path).await.expect(200).body["edits"], json!([]));
+    sqlx::query(
+        "insert into feedback (feedback_id, generation_id, business_id, human_score, edited_content, rater, created_at)
+         select gen_random_uuid(), $1, 'company_123', 5, nullif('Edit ' || n, 'Edit 0'), 'anna', now() + n * interval '1 s'
+         from generate_series(0, 25) n",
+    )
+    .bind(job["generation_id"].as_str().unwrap().parse::<Uuid>().unwrap())
+    .execute(&pool)
+    .await
+    .unwrap();
+    let edits = service.get(&path).await.expect(200).body["edits"].clone();
+    let contents: Vec<_> = edits.as_array().unwrap().iter().map(|edit| edit["content"].as_str().unwrap()).collect();
+    assert_eq!((contents.len(), contents[0], contents[19]), (20, "Edit 6", "Edit 25"), "the newest, oldest first");
+    assert_eq!(edits[0]["rater"], "anna");
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -45,8 +45,8 @@ pub async fn get(store: &Store, ids: &[JobId]) -> Result<Vec<(JobId, Result<Job,
     let query = || async {
         sqlx::query_as!(
             JobRow,
-            r#"select id, kind, business_id, generation_id, status, wait_reason, wait_provider, wait_until, stage,
-                      stages_completed, stages_total, priority, attempt, max_attempts, created_at, started_at,
+            r#"select id, kind, business_id, generation_id, payload->>'topic' as topic, status, wait_reason,
+                      wait_provider, wait_until, stage, stages_completed, stages_total, priority, attempt, max_attempts, created_at, started_at,
                       finished_at, updated_at, usage as "usage: Json<Usage>", result,
                       error as "error: Json<Problem>", metadata
                from jobs where id = any($1)"#,

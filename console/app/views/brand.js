@@ -256,10 +256,10 @@ function Passages({ found, business }) {
 
 function Voice({ business, route }) {
   const format = route.query.content_type;
-  const voice = useLoad((signal) => orElse(get(at`/api/businesses/${business}/voice`, { content_type: format }, { signal }), { isUnsupported: true }), [business, format]);
+  const voice = useLoad((signal) => get(at`/api/businesses/${business}/voice`, { content_type: format }, { signal }), [business, format]);
   return html`<div class="desk">
     <div class="stack-l">
-      ${voice.error ? html`<${ErrorBox} error=${voice.error} onRetry=${voice.reload} />` : !voice.data ? html`<${Skeleton} lines=${8} />` : voice.data.isUnsupported ? html`<p class="note">${wv.unsupported}</p>` : html`<${Measured} voice=${voice.data} business=${business} format=${format} />`}
+      ${voice.error ? html`<${ErrorBox} error=${voice.error} onRetry=${voice.reload} />` : !voice.data ? html`<${Skeleton} lines=${8} />` : html`<${Measured} voice=${voice.data} business=${business} format=${format} />`}
     </div>
     <${Words} business=${business} />
   </div>`;

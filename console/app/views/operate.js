@@ -2,7 +2,7 @@
 // somebody, queues, providers, workers. `operate/records.js` has those that load their own.
 
 import { html, useState } from "../vendor/htm-preact.js";
-import { at, get, orElse, post, put, slugOf, useLoad } from "../api.js";
+import { at, get, post, put, slugOf, useLoad } from "../api.js";
 import { link } from "../route.js";
 import { businessName, can } from "../session.js";
 import { clockOf, dayOf, duration, money, number, plural, short, t } from "../strings.js";
@@ -62,7 +62,7 @@ const LATE = 15_000, LOST = 60_000;
 
 function Now({ route, overview, health, reload }) {
   const range = RANGES[route.query.range] ? route.query.range : "hour";
-  const dead = useLoad((signal) => orElse(get("/api/ops/dead/count", undefined, { signal })), [], { every: 15_000 });
+  const dead = useLoad((signal) => get("/api/ops/dead/count", undefined, { signal }), [], { every: 15_000 });
   return html`<${Figures} overview=${overview} />
     <${Attention} notes=${attention(overview, health, dead.data)} />
     <section class="stack" aria-labelledby="queues">
@@ -208,19 +208,17 @@ const valueOf = (rows, read, isSum) => {
   return isSum ? sum : sum / values.length;
 };
 
-/** Null where the service keeps no history. */
 function useHistory(kind, range) {
   const { step, ms, every } = RANGES[range];
   return useLoad(async (signal) => {
-    const answer = await orElse(get(at`/api/ops/queues/${kind}/history`, { step, since: new Date(Date.now() - ms).toISOString() }, { signal }));
-    return answer && { range, rows: answer.data };
+    const { data } = await get(at`/api/ops/queues/${kind}/history`, { step, since: new Date(Date.now() - ms).toISOString() }, { signal });
+    return { range, rows: data };
   }, [kind, range], { every });
 }
 
 function History({ kind, range }) {
   const told = useHistory(kind, range);
   const [open, setOpen] = useState(null);
-  if (told.data === null) return null;
   const isThis = told.data?.range === range;
   const grid = slots(isThis ? told.data.rows : [], RANGES[range]);
   const measures = MEASURES.map((measure) => ({ ...measure, series: measure.lines.map((read) => grid.map(({ at: when, rows }) => ({ x: when, y: valueOf(rows, read, measure.isSum) }))) }));

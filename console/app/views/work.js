@@ -2,7 +2,7 @@
 // move by themselves: they change in place, and newer ones wait for a click.
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
-import { get, newKey, orElse, post, useLoad } from "../api.js";
+import { get, newKey, post, useLoad } from "../api.js";
 import { go, link, setQuery } from "../route.js";
 import { businessName, BusinessPicker, can } from "../session.js";
 import { duration, money, t } from "../strings.js";
@@ -66,11 +66,11 @@ function List({ route, session, businesses }) {
     </div>`;
 }
 
-/** Jobs by status under the other filters; undefined where the service cannot count. */
+/** Jobs by status under the other filters. */
 function useCounts(filter) {
   return useLoad(async (signal) => {
-    const answers = await orElse(Promise.all([undefined, ...STATUSES].map((status) => get("/api/jobs/count", { ...filter, status }, { signal }))));
-    return answers && Object.fromEntries(["", ...STATUSES].map((status, i) => [status, answers[i]]));
+    const answers = await Promise.all([undefined, ...STATUSES].map((status) => get("/api/jobs/count", { ...filter, status }, { signal })));
+    return Object.fromEntries(["", ...STATUSES].map((status, i) => [status, answers[i]]));
   }, [JSON.stringify(filter)], { every: 10_000 });
 }
 

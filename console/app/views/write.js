@@ -1,7 +1,7 @@
 // Write: asking for texts, the texts that are there, those under way, and a finished one with its verdict and versions.
 
 import { html, useEffect, useMemo, useReducer, useState } from "../vendor/htm-preact.js";
-import { at, del, follow, get, newKey, orElse, poll, post, useLoad, usePages } from "../api.js";
+import { at, del, follow, get, newKey, poll, post, useLoad, usePages } from "../api.js";
 import { Markdown, safeUrl, toHtml, WordDiff } from "../markdown.js";
 import { go, link, setQuery } from "../route.js";
 import { businessName, BusinessPicker, can, chosenBusiness } from "../session.js";
@@ -645,11 +645,10 @@ function ScorePick({ value, onChange }) {
 
 // They are compared without source marks: sources are numbered anew in the final text.
 
-/** All versions, oldest first; only the final one where the service keeps or tells no more. */
+/** All versions, oldest first, and behind them what people made of the text. */
 async function loadVersions(generation, signal) {
-  const final = { round: generation.review?.rounds ?? 0, title: generation.title, content: generation.content, written_at: generation.created_at, score: generation.review?.score, is_final: true };
-  const { data } = await orElse(get(at`/api/generations/${generation.generation_id}/versions`, undefined, { signal }), { data: [] });
-  return data.length ? data : [final];
+  const { data, edits } = await get(at`/api/generations/${generation.generation_id}/versions`, undefined, { signal });
+  return [...data, ...edits];
 }
 
 function Versions({ generation, yours }) {
@@ -661,7 +660,7 @@ function Compare({ versions }) {
   const last = versions.length - 1;
   const [chosen, setChosen] = useState({ from: 0, to: last });
   const [from, to] = [Math.min(chosen.from, last), Math.min(chosen.to, last)];
-  const name = (version) => (version.isYours ? wt.editing : `${wt.versions.version(version.round, version.is_final)}${version.score !== null && version.score !== undefined ? ` · ${number(version.score, 1)}` : ""}`);
+  const name = (version) => (version.isYours ? wt.editing : version.edited_at ? wt.versions.edited(version.rater, version.edited_at) : `${wt.versions.version(version.round, version.is_final)}${version.score !== null && version.score !== undefined ? ` · ${number(version.score, 1)}` : ""}`);
   const options = versions.map((version, i) => ({ value: String(i), label: name(version) }));
   if (versions.length === 1) return html`<p class="note small">${wt.versions.none}</p><div class="sheet paper"><${Markdown} breaks text=${versions[0].content} /></div>`;
   return html`<div class="stack">

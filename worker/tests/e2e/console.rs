@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use copydesk_common::clock;
+use copydesk_common::presence::{self, WorkerInfo};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -241,6 +243,17 @@ fn payloads() -> Vec<String> {
     all
 }
 
+/// Heartbeats of workers with these names and machines.
+async fn hostile_workers(system: &System, names: &[String]) {
+    let redis = system.redis();
+    for name in names {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let worker =
+            WorkerInfo { id: name.clone(), host: name.clone(), version, concurrency: 8, started_at: clock::now() };
+        presence::beat(&redis, &worker).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_text_of_a_stranger_runs_in_the_page() {
     let system = System::start().await;
@@ -301,7 +314,13 @@ async fn no_text_of_a_stranger_runs_in_the_page() {
     fragments.push(versions);
     let began = Instant::now();
     for fragment in &fragments {
+        if fragment.starts_with("#/operate") {
+            hostile_workers(&system, &payloads).await;
+        }
         browser.go(fragment).await;
+        if fragment == "#/operate/workers" {
+            browser.sees(&payloads[0]).await;
+        }
         let found = browser.run(
             "return [window.__ran ?? null, document.querySelectorAll('script:not([src]), iframe, object, video, audio, img, \
              marquee, [onerror], [onload], [onfocus], [ontoggle], [onstart], a[href^=\"javascript\"], style').length];",

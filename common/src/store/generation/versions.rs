@@ -1,8 +1,9 @@
-//! The versions of a text, as its job's stages stored them: what was drafted, what editors made of it. Their form is
-//! the worker's; rows are handed on as they are.
+//! The versions of a text: what was drafted and what editors made of it, as its job's stages stored them, and what people
+//! made of it. The form of stages is the worker's; rows are handed on as they are.
 
 use chrono::{DateTime, Utc};
-use copydesk_domain::id::JobId;
+use copydesk_domain::business::BusinessId;
+use copydesk_domain::id::{FeedbackId, GenerationId, JobId};
 use serde_json::Value;
 
 use crate::store::{Store, StoreError};
@@ -33,4 +34,45 @@ pub async fn of(store: &Store, job_id: JobId) -> Result<Vec<Written>, StoreError
         .await
     };
     store.retry(query).await
+}
+
+/// What a person made of a text.
+#[derive(Debug, Clone)]
+pub struct Edited {
+    /// The verdict that it was sent with.
+    pub feedback_id: FeedbackId,
+    /// Who edited it, by the name that the client gave.
+    pub rater: Option<String>,
+    /// The text as it was sent.
+    pub content: String,
+    /// When the verdict was given.
+    pub edited_at: DateTime<Utc>,
+}
+
+/// What people made of a text, oldest first, `most` of them and the newest.
+pub async fn edited(
+    store: &Store,
+    business_id: &BusinessId,
+    id: GenerationId,
+    most: u16,
+) -> Result<Vec<Edited>, StoreError> {
+    let query = || async {
+        sqlx::query!(
+            r#"select feedback_id, rater, edited_content as "content!", created_at
+               from feedback where generation_id = $1 and business_id = $2 and edited_content is not null
+               order by created_at desc limit $3"#,
+            id.0,
+            business_id.as_str(),
+            i64::from(most),
+        )
+        .fetch_all(&store.pool)
+        .await
+    };
+    let edits = store.retry(query).await?.into_iter().rev().map(|row| Edited {
+        feedback_id: FeedbackId(row.feedback_id),
+        rater: row.rater,
+        content: row.content,
+        edited_at: row.created_at,
+    });
+    Ok(edits.collect())
 }

@@ -95,12 +95,13 @@ async fn with_words(store: &Store, wanted: &Wanted, words: &str) -> Result<Count
     let most = if filter.status.is_none() && filter.kind.is_none() { MOST } else { MOST_LOOKED_AT };
     let query = || async {
         sqlx::query!(
-            r#"with matched as materialized (
-                   select job_id from job_words where words @@ job_query($1, $2) limit $3::bigint + 1
+            r#"with named as materialized (
+                   select id from jobs_named($1, $4) id
+               ), matched as materialized (
+                   select job_id from job_words where words @@ job_query($1, $2) and not exists (select from named)
+                   limit $3::bigint + 1
                ), found as (
-                   select job_id as id from matched
-                   union select id from jobs where id = $4
-                   union select id from jobs where generation_id = $4
+                   select id from named union select job_id from matched
                )
                select count(*) as "jobs!", (select count(*) from matched) > $3::bigint as "is_cut!"
                from found join jobs j using (id)

@@ -1,4 +1,5 @@
-//! Jobs found by the words of their requests, or by an id. The table `job_words` holds the words; the sweep fills it
+//! Jobs found by the words of their requests, by an id, or by the last eight characters of one. What an id names is
+//! meant, and not the jobs that speak of it. The table `job_words` holds the words; the sweep fills it
 //! ([`fill`]), so a job is found some seconds after it was accepted.
 //!
 //! A word that few jobs have is looked up in the index. One that very many have is looked for in the newest jobs, as a
@@ -26,7 +27,8 @@ pub struct Wanted {
     pub business_id: Option<BusinessId>,
     /// Their status and kind.
     pub filter: Filter,
-    /// An id of a job or a text, or words of the request, the last of which may go on.
+    /// An id of a job or a text, or words of the request, the last of which may go on. The last eight characters of the
+    /// job's id name it, too.
     pub words: Option<String>,
 }
 
@@ -75,12 +77,13 @@ async fn in_index(
 ) -> Result<Option<Vec<Found>>, StoreError> {
     let query = || async {
         sqlx::query!(
-            r#"with matched as materialized (
-                   select job_id from job_words where words @@ job_query($1, $2) limit $3::bigint + 1
+            r#"with named as materialized (
+                   select id from jobs_named($1, $4) id
+               ), matched as materialized (
+                   select job_id from job_words where words @@ job_query($1, $2) and not exists (select from named)
+                   limit $3::bigint + 1
                ), found as (
-                   select job_id as id from matched
-                   union select id from jobs where id = $4
-                   union select id from jobs where generation_id = $4
+                   select id from named union select job_id from matched
                )
                select j.id as "id?", c.matches as "matches!"
                from (select count(*) as matches from matched) c
@@ -159,6 +162,8 @@ pub async fn fill(store: &Store, after: JobId, most: u16) -> Result<Filled, Stor
                ), filled as (
                    insert into job_words (job_id, business_id, words)
                    select j.id, j.business_id, job_words(j.business_id, j.payload, j.metadata)
+                          -- The end of an id tells it from its neighbours: its beginning is the time.
+                          || array_to_tsvector(array['#' || right(j.id::text, 8)])
                    from looked_at l join jobs j using (id)
                    where l.kind <> 'erase' and not exists (select from job_words w where w.job_id = l.id)
                      and not exists (select from jobs e where e.business_id = l.business_id and e.kind = 'erase'

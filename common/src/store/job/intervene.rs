@@ -76,11 +76,10 @@ pub async fn cancel_many(store: &Store, wanted: &Wanted, limit: u16) -> Result<V
     let query = || async {
         let mut tx = store.pool.begin().await?;
         let cancelled = sqlx::query_scalar!(
-            r#"with named as (
-                   select id from jobs where id = $3 union select id from jobs where generation_id = $3
+            r#"with named as materialized (
+                   select id from jobs_named($1, $3) id
                ), found as (
                    select id from named
-                   -- What an id names is meant, and not the others that speak of it.
                    union select job_id from job_words where words @@ job_query($1, $2) and not exists (select from named)
                ), cancelled as (
                    update jobs set status = 'cancelled', finished_at = now(), cancelled_at = now(), updated_at = now(),

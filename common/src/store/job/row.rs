@@ -22,6 +22,7 @@ pub(super) struct JobRow {
     pub(super) kind: String,
     pub(super) business_id: String,
     pub(super) generation_id: Option<Uuid>,
+    pub(super) topic: Option<String>,
     pub(super) status: String,
     pub(super) wait_reason: Option<String>,
     pub(super) wait_provider: Option<String>,
@@ -57,6 +58,7 @@ impl TryFrom<JobRow> for Job {
             kind: named::<JobKind>(TABLE, &row.kind)?,
             business_id: BusinessId::parse(row.business_id).map_err(|e| StoreError::unreadable(TABLE, e))?,
             generation_id: row.generation_id.map(GenerationId),
+            topic: row.topic,
             status: named::<JobStatus>(TABLE, &row.status)?,
             waiting,
             progress: Progress {

@@ -1,7 +1,7 @@
 // What is kept of the service and changed by hand: the shares of businesses, dead letters, API keys, and the audit log.
 
 import { html, useEffect, useRef, useState } from "../../vendor/htm-preact.js";
-import { at, del, get, orElse, post, put, slugOf, useLoad, usePages } from "../../api.js";
+import { at, del, get, post, put, slugOf, useLoad, usePages } from "../../api.js";
 import { link, setQuery } from "../../route.js";
 import { businessName, BusinessPicker, can, chosenBusiness } from "../../session.js";
 import { bytes, dayOf, duration, fullTime, money, number, t } from "../../strings.js";
@@ -65,7 +65,7 @@ export function Dead({ route, session, businesses, every }) {
   const business = route.query.business ?? bound?.[0];
   const base = { kind, business_id: business };
   const filter = { ...base, error_type, stage };
-  const counts = useLoad((signal) => orElse(get("/api/ops/dead/count", base, { signal })), [JSON.stringify(base)], { every: every ? 10_000 : 0 });
+  const counts = useLoad((signal) => get("/api/ops/dead/count", base, { signal }), [JSON.stringify(base)], { every: every ? 10_000 : 0 });
   const pages = usePages("/api/ops/dead", filter, { limit: PAGE });
   const letters = useFocusKept();
   // The list follows the count, unless further pages of it are being read.

@@ -1,8 +1,8 @@
 // A job: how it stands in words, what can be done to one or to many, its page, and its time as bars. The view Operate
 // shows jobs by the same parts.
 
-import { html, useEffect, useRef, useState } from "../../vendor/htm-preact.js";
-import { at, get, orElse, post, slugOf, useLoad } from "../../api.js";
+import { html, useEffect, useRef } from "../../vendor/htm-preact.js";
+import { at, get, post, slugOf, useLoad } from "../../api.js";
 import { link } from "../../route.js";
 import { businessName, can } from "../../session.js";
 import { dayOf, duration, fullTime, money, number, percent, plural, t, whyWaiting } from "../../strings.js";
@@ -22,7 +22,7 @@ export const stageName = (stage) => (stage ? t.stages[stage] ?? stage : w.noStag
 /** Enough of an id to tell it from its neighbours: the first part of a UUIDv7 is the time. */
 export const shortId = (id) => id.slice(-8);
 
-/** What a job is called where lists do not tell its topic. */
+/** What a job is called: its topic, where it has one. */
 export const nameOf = (job) => job.topic || `${t.jobKind[job.kind] ?? job.kind} ${shortId(job.id)}`;
 
 /** The state as a chip. What is called waiting or running, and really tries again, says so. */
@@ -75,57 +75,10 @@ function Waiting({ job }) {
   return null;
 }
 
-// # What it is about. An API whose lists do not tell it is asked for each that is seen, once
-
-const MOST_KNOWN = 1000;
-const AT_ONCE = 3;
-const known = new Map();
-const line = [];
-let asking = 0, isTold = true;
-
-function next() {
-  while (isTold && asking < AT_ONCE && line.length > 0) {
-    const { id, told } = line.pop(); // The newest first: what was scrolled past can wait.
-    asking++;
-    get(at`/api/jobs/${id}/timeline`)
-      .then(({ request }) => {
-        if (known.size >= MOST_KNOWN) known.delete(known.keys().next().value);
-        known.set(id, request?.topic ?? null);
-        told(known.get(id));
-      })
-      .catch((error) => {
-        // No such operation, or too many requests: names do without.
-        if ([404, 429].includes(error.status)) isTold = false;
-      })
-      .finally(() => {
-        asking--;
-        next();
-      });
-  }
-}
-
-/** A job's name as a link: its topic once that is known. It keeps its size while it is asked for. */
+/** A job's name as a link. */
 export function JobName({ job, class: name }) {
-  const [topic, set] = useState(job.topic ?? known.get(job.id));
-  const ref = useRef(null);
-  useEffect(() => {
-    if (topic !== undefined || job.kind !== "generate" || !isTold) return undefined;
-    const entry = { id: job.id, told: set };
-    const watch = new IntersectionObserver(([seen]) => {
-      if (!seen.isIntersecting) return;
-      watch.disconnect();
-      line.push(entry);
-      next();
-    });
-    watch.observe(ref.current);
-    return () => {
-      watch.disconnect();
-      const place = line.indexOf(entry);
-      if (place >= 0) line.splice(place, 1);
-    };
-  }, [job.id]);
-  const words = job.topic ?? topic ?? nameOf(job);
-  return html`<a class=${name} ref=${ref} href=${link(["work", "jobs", job.id])} title=${words}>${words}</a>`;
+  const words = nameOf(job);
+  return html`<a class=${name} href=${link(["work", "jobs", job.id])} title=${words}>${words}</a>`;
 }
 
 // # Acts on many jobs: what matches a filter, or what is selected. It asks before, and tells what became of it
@@ -226,11 +179,8 @@ export function useFocusKept() {
 
 // # Its page: what can be done, what it took, and what was asked for
 
-/** What is known of a job: `{job, request, stages, events, …}`. An API without timelines tells the job alone. */
-export async function timelineOf(id, signal) {
-  return (await orElse(get(at`/api/jobs/${id}/timeline`, undefined, { signal })))
-    ?? { job: await get(at`/api/jobs/${id}`, undefined, { signal }), request: null, worker: null, takeovers: 0, stages: null, events: null };
-}
+/** What is known of a job: `{job, request, stages, events, …}`. */
+export const timelineOf = (id, signal) => get(at`/api/jobs/${id}/timeline`, undefined, { signal });
 
 export function Job({ id, businesses }) {
   const told = useLoad((signal) => timelineOf(id, signal), [id], { every: 3000 });
@@ -238,15 +188,14 @@ export function Job({ id, businesses }) {
   if (!data && error?.status === 404) return html`<${PageHead} title=${w.notThere} /><${Empty} title=${w.notThere} text=${w.notThereText}><${Button} href=${link("work")}>${w.toList}<//><//>`;
   if (!data) return html`<${PageHead} title=${w.oneJob} />${error ? html`<${ErrorBox} error=${error} onRetry=${told.reload} />` : html`<${Skeleton} lines=${8} />`}`;
   const { job, request } = data;
-  const title = request?.topic || nameOf(job);
   return html`<p class="crumb small"><a href=${link("work")}><${Icon} name="left" size=${15} />${w.toList}</a></p>
-    <${PageHead} title=${title} lead=${w.kindFor(t.jobKind[job.kind] ?? job.kind, businessName(businesses, job.business_id))}><${Actions} data=${data} reload=${told.reload} /><//>
+    <${PageHead} title=${nameOf(job)} lead=${w.kindFor(t.jobKind[job.kind] ?? job.kind, businessName(businesses, job.business_id))}><${Actions} data=${data} reload=${told.reload} /><//>
     <div class="desk job">
       <div class="stack-l">
         <div class="stack-s" role="status"><div class="row"><${State} job=${job} /><${Now} data=${data} /></div></div>
         ${error && html`<${ErrorBox} error=${error} onRetry=${told.reload} />`}
         <${Trouble} data=${data} />
-        ${data.stages && (data.stages.length > 0 || job.status === "running") && html`<${Stages} data=${data} />`}
+        ${(data.stages.length > 0 || job.status === "running") && html`<${Stages} data=${data} />`}
         ${data.events?.length > 0 && html`<${Events} events=${data.events} job=${job} />`}
         ${request && html`<${Request} request=${request} />`}
       </div>
