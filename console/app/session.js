@@ -3,7 +3,7 @@
 
 import { html, useEffect, useLayoutEffect, useState } from "./vendor/htm-preact.js";
 import { get, request, setCsrfToken, useLoad, whenUnauthenticated } from "./api.js";
-import { go, link, setQuery } from "./route.js";
+import { go, link, parse, setQuery } from "./route.js";
 import { t } from "./strings.js";
 import { Brandmark, Button, ErrorBox, SelectField, TextField, toast, useSending } from "./ui.js";
 
@@ -42,9 +42,10 @@ export const can = (scope) => !!session && (session.key === null || session.key.
 
 /** Finds out who is logged in: by a link that logs in, else by the cookie. */
 export async function begin() {
-  const code = /^#\/enter\/(cpd_login_[A-Za-z0-9_]+)$/.exec(location.hash)?.[1];
-  // Away from the address at once: it must not stay in the history.
-  if (code) go(link(""), { replace: true });
+  const { view, parts: [first = "", ...page] } = parse();
+  const code = view === "enter" && first.startsWith("cpd_login_") ? first : null;
+  // Away from the address at once: it must not stay in the history. The page behind it is the one to show.
+  if (code) go(link(page), { replace: true });
   try {
     set(code ? await logIn(code) : await get("/api/session"));
   } catch (error) {

@@ -136,8 +136,8 @@ fn summary(job: &Job, result: &Value, took: Duration) -> String {
     parts.join(" · ")
 }
 
-/// Requests the article, shows the progress, and prints it.
-pub(crate) fn write_and_print(client: &Client, order: &Order, notice: Option<&str>) -> anyhow::Result<()> {
+/// Requests the article, shows the progress, and prints it. Returns it.
+pub(crate) fn write_and_print(client: &Client, order: &Order, notice: Option<&str>) -> anyhow::Result<Job> {
     screen::line(format_args!("\nWriting “{}” as {} for {}", order.topic, order.format, order.business_id));
     let began = Instant::now();
     let job = write(client, order)?;
@@ -145,7 +145,7 @@ pub(crate) fn write_and_print(client: &Client, order: &Order, notice: Option<&st
     if let Some(notice) = notice {
         screen::output(format_args!("{notice}\n"));
     }
-    Ok(())
+    Ok(job)
 }
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// The id of the text that it wrote.
+    pub(crate) fn text_id(&self) -> Option<&str> {
+        self.result.as_ref()?.get("generation_id")?.as_str()
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "succeeded" | "failed" | "cancelled")
     }

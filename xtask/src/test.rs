@@ -47,7 +47,8 @@ impl Test {
         let services = Services::throwaway(state)?;
         step("tests built", || migrate_template(&build::tests(project)?, &services, state))?;
         let mut command = build::cargo(project);
-        let runner: &[&str] = if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test"] };
+        let runner: &[&str] =
+            if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test", "--no-fail-fast"] };
         command.args(runner).arg("--workspace").args(&self.arguments);
         command.env("POSTGRES_URI", &services.postgres.uri).env("DATABASE_URL", &services.postgres.uri);
         command.env("REDIS_URL", &services.redis.uri).env("SQLX_OFFLINE", "true");

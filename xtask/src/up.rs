@@ -144,11 +144,13 @@ impl Up {
         let client = Client::with_key(base.clone(), operator);
         load(&client, business)?;
         let order = self.order(business);
-        article::write_and_print(&client, &order, notice)?;
+        let article = article::write_and_print(&client, &order, notice)?;
         if self.once {
             return Ok(());
         }
-        let link = launch.login_link(&operator_id, &base)?;
+        // The page greets with the article.
+        let page = article.text_id().map(|id| format!("/write/texts/{id}")).unwrap_or_default();
+        let link = launch.login_link(&operator_id, &base)? + &page;
         screen::output(closing(project, state, &base, &link, services, &order));
         stay_up(services, fleet)
     }
