@@ -74,6 +74,8 @@ impl Conformance {
         let mut variables = launch.start_simulator(&mut fleet)?;
         let unlimited = ["COPYDESK_LLM_REQUESTS_PER_MINUTE", "COPYDESK_SEARCH_REQUESTS_PER_MINUTE"];
         variables.extend(unlimited.map(|name| (name, "100000".to_owned())));
+        // As the reference has it, and as it is where others than this machine reach the API.
+        variables.push(("COPYDESK_METRICS_ACCESS", "key".to_owned()));
         let base = launch.start_all(ports::any_free()?, 1, &variables, &mut fleet)?;
         self.hold(&Subject::new(tools, &reference, base, key)?)
     }
