@@ -100,13 +100,14 @@ fn key_name(name: &str) -> Result<String, String> {
 
 /// Where the API is reached: an address that browsers open, to which the link's fragment is added.
 fn base(text: &str) -> Result<String, String> {
-    let url = if text.is_empty() { None } else { Some(Url::parse(text).map_err(|error| error.to_string())?) };
-    let is_whole = |url: &Url| matches!(url.scheme(), "http" | "https") && url.query().or(url.fragment()).is_none();
-    if url.is_none_or(|url| is_whole(&url)) {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("it must begin with http:// or https://, and have no query and no fragment".to_owned())
+    if text.is_empty() {
+        return Ok(String::new());
     }
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.query().or(url.fragment()).is_some() {
+        return Err("it must begin with http:// or https://, and have no query and no fragment".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn business(id: &str) -> Result<BusinessId, String> {

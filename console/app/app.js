@@ -36,10 +36,9 @@ const VIEWS = [
   { name: "brand", scopes: ["read", "documents", "learning"], load: () => import("./views/brand.js") },
 ];
 
-/** Loads a view's module, once; a failure is tried again. `component` is there at once where it is loaded already. */
+/** Loads a view's module into `view.component`, once; a failure is tried again. */
 async function component(view) {
   view.component ??= (await view.load()).default;
-  return view.component;
 }
 
 // A failure is told when it is shown.
@@ -83,8 +82,8 @@ function View({ view, ...props }) {
   useEffect(() => {
     if (view.component) return undefined;
     let isHere = true;
-    const told = (next) => { if (isHere) set({ view, ...next }); };
-    component(view).then(told, (error) => { console.error(error); told({ error: { title: t.ui.broken, message: String(error.message) } }); });
+    const told = (error) => { if (isHere) set({ view, error }); };
+    component(view).then(() => told(null), (error) => { console.error(error); told({ title: t.ui.broken, message: String(error.message) }); });
     return () => { isHere = false; };
   }, [view]);
   if (view.component) return html`<${Guard} key=${view.name}><${view.component} ...${props} /><//>`;

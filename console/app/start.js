@@ -11,4 +11,5 @@ function ask(attributes) {
   document.head.append(Object.assign(document.createElement("link"), attributes));
 }
 for (const file of FILES[/^#\/(\w+)/.exec(location.hash)?.[1]] ?? FILES.write) ask({ rel: "modulepreload", href: `console/${file}` });
+// As session.js has the name and the address: a script that comes first imports nothing.
 if (localStorage.getItem("copydesk.here")) ask({ rel: "preload", as: "fetch", crossOrigin: "", href: "api/businesses?limit=200" });

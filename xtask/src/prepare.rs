@@ -58,11 +58,12 @@ pub(crate) fn lint(project: &Project, state: &State) -> anyhow::Result<()> {
     std::fs::write(&stamp, inputs).with_context(|| stamp.display().to_string())
 }
 
-/// Of everything that the query data depends on, and the data.
+/// Of everything that the query data depends on, the release of sqlx among it, and of the data.
 fn fingerprint(project: &Project) -> anyhow::Result<u64> {
     let mut hasher = DefaultHasher::new();
     let mut folders = [".sqlx", "common/src", "migrations"].map(|folder| project.root.join(folder)).to_vec();
-    let mut files = BTreeMap::new();
+    let lock = project.root.join("Cargo.lock");
+    let mut files = BTreeMap::from([(lock.clone(), std::fs::read(&lock).with_context(|| lock.display().to_string())?)]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();

@@ -75,7 +75,7 @@ pub struct CancelBody {
     /// Those with this status only. Jobs that have ended are never changed.
     #[garde(skip)]
     status: Option<JobStatus>,
-    /// Those only that are found by this, as in `GET /api/jobs`; by the id of a job or a text, only what it names.
+    /// Those only that are found by this, as in `GET /api/jobs`.
     #[garde(inner(custom(chars(2..=200))))]
     #[schema(min_length = 2, max_length = 200)]
     q: Option<String>,

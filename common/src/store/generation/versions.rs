@@ -49,7 +49,7 @@ pub struct Edited {
     pub edited_at: DateTime<Utc>,
 }
 
-/// What people made of a text, oldest first, `most` of them and the newest.
+/// What people made of a text, oldest first, the newest `most`.
 pub async fn edited(
     store: &Store,
     business_id: &BusinessId,
