@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use copydesk_common::clock;
 use copydesk_common::key::Hash;
+use copydesk_common::store::heartbeat::Heartbeat;
 use copydesk_common::store::session::{Session, Ticket};
 use copydesk_common::store::{self, Store, StoreError};
 use copydesk_domain::access::KeyId;
@@ -235,21 +236,30 @@ impl Keyring {
     async fn listen(&self) {
         let mut heartbeat = self.0.store.heartbeat();
         loop {
-            // Connecting may take longer than a look: else a far Postgres would never be heard of.
-            let connected = timeout(CONNECT_TIMEOUT, heartbeat.connect()).await;
-            if let Ok(Err(error)) = &connected {
-                tracing::debug!(error = error as &dyn std::error::Error, "changes of keys are not heard of");
-            }
-            let began = Instant::now();
-            match timeout(LOOK_TIMEOUT, heartbeat.key_revision()).await {
-                Ok(Ok(revision)) => self.hear(revision, began).await,
-                Ok(Err(error)) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "changes of keys are not heard of");
-                }
-                Err(_) => tracing::debug!("changes of keys are not heard of in time"),
-            }
+            self.look(&mut heartbeat).await;
             self.tidy();
             sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// Asks for the number of changes. Connecting has its own limit: else a far Postgres would never
+    /// be heard of.
+    async fn look(&self, heartbeat: &mut Heartbeat) {
+        let unheard = |error: &StoreError| {
+            tracing::debug!(error = error as &dyn std::error::Error, "changes of keys are not heard of");
+        };
+        match timeout(CONNECT_TIMEOUT, heartbeat.connect()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return unheard(&error),
+            Err(_) => {
+                return tracing::debug!("changes of keys are not heard of: Postgres does not accept a connection");
+            }
+        }
+        let began = Instant::now();
+        match timeout(LOOK_TIMEOUT, heartbeat.key_revision()).await {
+            Ok(Ok(revision)) => self.hear(revision, began).await,
+            Ok(Err(error)) => unheard(&error),
+            Err(_) => tracing::debug!("changes of keys are not heard of in time"),
         }
     }
 

@@ -1,9 +1,6 @@
 //! What is asked all the time, on a connection of its own: a pool whose connections are all in use
 //! says nothing about Postgres, and must not keep a revocation from being heard of.
 
-use std::sync::Arc;
-
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use super::{Store, StoreError};
@@ -11,14 +8,14 @@ use super::{Store, StoreError};
 /// The connection. It belongs to the runtime that calls [`Self::beat`].
 #[derive(Debug)]
 pub struct Heartbeat {
-    options: Arc<PgConnectOptions>,
+    store: Store,
     connection: Option<PgConnection>,
 }
 
 impl Store {
     /// A connection of its own, not yet open.
     pub fn heartbeat(&self) -> Heartbeat {
-        Heartbeat { options: self.pool.connect_options(), connection: None }
+        Heartbeat { store: self.clone(), connection: None }
     }
 }
 
@@ -47,11 +44,13 @@ impl Heartbeat {
         Ok(())
     }
 
-    /// The connection is put back only after an answer.
+    /// The connection is put back only after an answer. A new one waits for the breaker, whose probe
+    /// alone calls a Postgres that is away.
     async fn take(&mut self) -> Result<PgConnection, StoreError> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
-            None => Ok(self.options.connect().await?),
+            None if self.store.is_breaker_open() => Err(StoreError::BreakerOpen),
+            None => Ok(self.store.pool.connect_options().connect().await?),
         }
     }
 }

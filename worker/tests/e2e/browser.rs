@@ -53,12 +53,13 @@ impl Browser {
         Some(browser)
     }
 
-    /// Goes to a fragment, and waits until its page is shown.
+    /// Goes to a fragment, and waits until its page is shown and no colour is on its way to another.
     pub(crate) async fn go(&self, fragment: &str) {
         self.run(&format!("location.hash = {}", json!(fragment))).await;
         let drawn = "const main = document.querySelector('main');
             return !!main && !main.querySelector('.skeleton') && main.innerText.trim().length > 0;";
         self.until(fragment, drawn).await;
+        self.until("the end of transitions", "return document.getAnimations().length === 0;").await;
     }
 
     /// Waits until a text is on the page.
