@@ -35,8 +35,6 @@ pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// `"default";r=150;t=8`: what is left now, and the seconds after which it is whole again.
 pub const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Failed tries of one address in a minute, and at once.
-const TRIES: (u32, u32) = (60, 30);
 /// The addresses that are counted apart. All others share one count, of this many times as much.
 const MOST_ADDRESSES: usize = 50_000;
 const OTHERS: u32 = 10;
@@ -70,7 +68,7 @@ struct Parts {
 impl Rates {
     /// As configured. Counts the API processes until `closing`.
     pub fn start(config: &ApiConfig, redis: &Redis, closing: CancellationToken, work: &TaskTracker) -> Self {
-        let rates = Self::new(config.requests_per_minute);
+        let rates = Self::new(config.requests_per_minute, config.failed_keys_per_minute);
         if let Some(parts) = rates.0.clone() {
             let redis = redis.clone();
             work.spawn(async move { parts.keep(&redis, closing).await });
@@ -78,7 +76,7 @@ impl Rates {
         rates
     }
 
-    fn new(default: u32) -> Self {
+    fn new(default: u32, tries: u32) -> Self {
         Self(NonZeroU32::new(default).map(|default| {
             Arc::new(Parts {
                 default,
@@ -86,7 +84,7 @@ impl Rates {
                 keys: RwLock::default(),
                 anonymous: Addresses::new(default.get(), burst_of(default).get()),
                 tries: Tries {
-                    failed: Addresses::new(TRIES.0, TRIES.1),
+                    failed: Addresses::new(tries, tries.div_ceil(2)),
                     waiting: Mutex::default(),
                     tidied: Tidied::default(),
                 },

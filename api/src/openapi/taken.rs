@@ -2,6 +2,7 @@
 //! not blank, a verdict that says something. The schemas of parameters and bodies are completed
 //! here; [`crate::validate`] and [`crate::extract`] enforce the same.
 
+use copydesk_domain::access::{KeyKind, Scope};
 use copydesk_domain::document::MediaType;
 use copydesk_domain::format::Format;
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub(super) fn complete(components: &mut Components) {
             object.properties.iter_mut().for_each(|(name, schema)| complete_field(name, schema));
             match name.as_str() {
                 "FeedbackRequest" => object.extensions = Some(Extensions::from_iter([("not", says_nothing())])),
+                "KeyRequest" => object.extensions = Some(Extensions::from_iter([("anyOf", fits_kind())])),
+                "LessonChange" => object.extensions = Some(Extensions::from_iter([("anyOf", changes_something())])),
                 "DocumentRequest" => of_text(object.properties.get_mut("media_type")),
                 "GenerateBatchRequest" => object.properties.get_mut("requests").map_or((), or_anything),
                 _ => {}
@@ -154,6 +157,21 @@ fn says_nothing() -> Value {
             "human_feedback": { "type": ["string", "null"], "pattern": format!("^[{SPACE}]*$") },
         },
     })
+}
+
+/// An operator's key, or scopes that a tenant's key takes.
+fn fits_kind() -> Value {
+    let of_tenants: Vec<_> = Scope::ALL.iter().filter(|scope| !scope.is_for_operators()).collect();
+    json!([
+        { "required": ["kind"], "properties": { "kind": { "const": KeyKind::Operator } } },
+        { "properties": { "scopes": { "items": { "enum": of_tenants } } } },
+    ])
+}
+
+/// A lesson's status or its text, neither of them null.
+fn changes_something() -> Value {
+    let changes = |name: &str| json!({ "required": [name], "properties": { (name): { "not": { "type": "null" } } } });
+    json!([changes("status"), changes("text")])
 }
 
 /// A format by name or slug, in any case, with white space around it.

@@ -183,7 +183,8 @@ pub struct KeyRequestBody {
     #[schema(value_type = Option<Vec<BusinessId>>, required = true, min_items = 1, max_items = 1000)]
     #[serde(deserialize_with = "Option::deserialize")]
     businesses: Option<BTreeSet<BusinessId>>,
-    /// Requests in a minute; the service's default if it is missing.
+    /// Requests in a minute; if it is missing, as many as the key that makes it has, which is the service's default if
+    /// it has no limit of its own.
     #[garde(inner(custom(number(1..=i64::from(MOST_REQUESTS_PER_MINUTE)))))]
     #[schema(minimum = 1, maximum = 1_000_000)]
     requests_per_minute: Option<i64>,
@@ -214,13 +215,14 @@ impl KeyRequestBody {
             .and_then(|()| caller.grant().may_give(&grant))
             .map_err(|error| ApiError::invalid(format!("/{}", error.field()), error.to_string()))?;
         let own = caller.key().and_then(|key| key.requests_per_minute).map(i64::from);
-        if own.is_some_and(|own| self.requests_per_minute.is_none_or(|asked| asked > own)) {
+        let requests_per_minute = self.requests_per_minute.or(own);
+        if own.zip(requests_per_minute).is_some_and(|(own, asked)| asked > own) {
             return Err(ApiError::invalid("/requests_per_minute", "must not be more than the key that makes it has"));
         }
         Ok(NewKey {
             name: self.name,
             grant,
-            requests_per_minute: self.requests_per_minute.and_then(|limit| u32::try_from(limit).ok()),
+            requests_per_minute: requests_per_minute.and_then(|limit| u32::try_from(limit).ok()),
             created_by: caller.key_id().cloned(),
         })
     }
@@ -335,6 +337,5 @@ pub struct KeysQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
     cursor: Option<KeyId>,
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use copydesk_common::store::{document, knowledge};
 use copydesk_domain::business::BusinessId;
 use copydesk_domain::document::Chunk;
+use copydesk_domain::format::Format;
 use copydesk_domain::id::DocumentId;
 use copydesk_editorial::voice::{self, VoiceProfile};
 use garde::Validate;
@@ -16,7 +17,6 @@ use utoipa::{IntoParams, ToSchema};
 use crate::error::ApiError;
 use crate::extract::{Business, Parameters};
 use crate::state::Services;
-use crate::validate::{self, chars};
 
 /// How a business sounds.
 ///
@@ -36,7 +36,7 @@ pub async fn get(
     Parameters(query): Parameters<VoiceQuery>,
 ) -> Result<Json<Voice>, ApiError> {
     let mut passages = services.within(knowledge::chunks(&services.store, &business_id)).await?;
-    if let Some(content_type) = &query.content_type {
+    if let Some(content_type) = query.content_type {
         let of_type = services.within(document::of_content_type(&services.store, &business_id, content_type)).await?;
         let of_type: HashSet<DocumentId> = of_type.into_iter().collect();
         passages.retain(|passage| of_type.contains(&passage.document_id));
@@ -49,10 +49,10 @@ pub async fn get(
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct VoiceQuery {
-    /// Those only whose `content_type` this is.
-    #[garde(inner(custom(chars(1..=100)), custom(validate::no_nul)))]
-    #[param(min_length = 1, max_length = 100, example = "blog")]
-    content_type: Option<String>,
+    /// Only those about one format, by slug or name.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "blog")]
+    content_type: Option<Format>,
 }
 
 /// How a business sounds.
@@ -62,7 +62,7 @@ pub struct Voice {
     business_id: BusinessId,
     /// Of which documents; null for all.
     #[schema(required = true)]
-    content_type: Option<String>,
+    content_type: Option<Format>,
     /// Words that were measured.
     words: u16,
     /// Documents with passages.
@@ -114,7 +114,7 @@ struct VoiceTerm {
 }
 
 impl Voice {
-    fn of(business_id: BusinessId, content_type: Option<String>, passages: &[Chunk]) -> Self {
+    fn of(business_id: BusinessId, content_type: Option<Format>, passages: &[Chunk]) -> Self {
         let documents = passages.iter().map(|passage| passage.document_id).collect::<HashSet<_>>().len();
         let empty = Self {
             business_id,

@@ -118,10 +118,11 @@ async fn a_key_makes_only_keys_that_may_do_no_more(pool: PgPool) {
     let service = Service::start(&pool).await;
     let end = "2999-01-01T00:00:00Z";
     let maker = json!({ "kind": "operator", "name": "of acme", "scopes": ["keys", "read"], "businesses": ["acme"],
-                        "expires_at": end });
+                        "expires_at": end, "requests_per_minute": 600 });
     let (_, maker) = make(&service, &maker).await;
     let good = json!({ "name": "reader", "scopes": ["read"], "businesses": ["acme"], "expires_at": end });
     let made = by(&service, &maker, Method::POST, "/api/keys", Some(&good)).await.expect(201).body;
+    assert_eq!(made["key"]["requests_per_minute"], 600, "that of its maker");
     for (field, value) in [
         ("scopes", json!(["read", "generate"])),
         ("scopes", json!([])),
@@ -132,6 +133,7 @@ async fn a_key_makes_only_keys_that_may_do_no_more(pool: PgPool) {
         ("expires_at", Value::Null),
         ("expires_at", json!("2999-01-02T00:00:00Z")),
         ("expires_at", json!("2020-01-01T00:00:00Z")),
+        ("requests_per_minute", json!(601)),
     ] {
         let mut wrong = good.clone();
         wrong[field] = value;

@@ -238,6 +238,8 @@ async fn the_words_of_enums_are_those_on_the_wire(pool: PgPool) {
         "/JobKind": JobKind::ALL,
         "/JobStatus": JobStatus::ALL,
         "/KeyKind": KeyKind::ALL,
+        "/KeyRequest/anyOf/1/properties/scopes/items":
+            ["generate", "read", "feedback", "documents", "learning", "webhooks"],
         "/KeyStatus": KeyStatus::ALL,
         "/Language": Language::ALL,
         "/LessonStatus": LessonStatus::ALL,

@@ -54,5 +54,8 @@ async fn a_voice_is_told_in_sentences_with_examples(pool: PgPool) {
     let is_told = |term: &Value| term["term"].as_str().unwrap().contains("telecare") && term["count"] == 10;
     assert!(voice["terms"].as_array().unwrap().iter().any(is_told), "{voice}");
     let blog = service.get(&format!("{path}?content_type=blog")).await.expect(200).body;
+    assert_eq!(service.get(&format!("{path}?content_type=Blog%20article")).await.expect(200).body, blog);
+    let refused = service.get(&format!("{path}?content_type=blogg")).await.expect_problem(422);
+    assert_eq!(refused.pointers(), ["/content_type"]);
     assert_eq!((&blog["documents"], &blog["degraded"]), (&json!(1), &json!(["too_little_text"])));
 }

@@ -53,6 +53,10 @@ pub struct ApiConfig {
     /// no limits at all.
     #[config(env = "COPYDESK_REQUESTS_PER_MINUTE", default = 600)]
     pub requests_per_minute: u32,
+    /// How often an address may fail to show a key in a minute, half of it at once. Then it waits before anything is
+    /// looked up for it.
+    #[config(env = "COPYDESK_FAILED_KEYS_PER_MINUTE", default = 60)]
+    pub failed_keys_per_minute: u32,
     /// `yes` lets `COPYDESK_AUTH=open` be used on an address that others reach. Everybody who reaches it can then read
     /// and change everything.
     #[config(env = "COPYDESK_AUTH_OPEN_ON_PURPOSE", default = "")]
@@ -113,6 +117,9 @@ impl ApiConfig {
             return Err(format!(
                 "COPYDESK_REQUESTS_PER_MINUTE takes at most {MOST_REQUESTS_PER_MINUTE}, and 0 for no limits"
             ));
+        }
+        if !(1..=MOST_REQUESTS_PER_MINUTE).contains(&self.failed_keys_per_minute) {
+            return Err(format!("COPYDESK_FAILED_KEYS_PER_MINUTE takes 1 to {MOST_REQUESTS_PER_MINUTE}"));
         }
         if !matches!(self.open_on_purpose.as_str(), "" | "no" | "yes") {
             return Err("COPYDESK_AUTH_OPEN_ON_PURPOSE takes yes or no".into());

@@ -212,13 +212,13 @@ pub async fn next(store: &Store, business_id: &BusinessId, after: DocumentId) ->
 pub async fn of_content_type(
     store: &Store,
     business_id: &BusinessId,
-    content_type: &str,
+    content_type: Format,
 ) -> Result<Vec<DocumentId>, StoreError> {
     let query = || async {
         sqlx::query_scalar!(
             "select id from brand_documents where business_id = $1 and content_type = $2",
             business_id.as_str(),
-            content_type
+            content_type.slug()
         )
         .fetch_all(&store.pool)
         .await

@@ -170,9 +170,14 @@ async fn lessons_have_pages() {
         [ids(&first), ids(&second)].concat(),
         whole.iter().map(|one| one["lesson_id"].clone()).collect::<Vec<_>>()
     );
-    let (status, problem) =
-        system.get(&format!("/api/learning/lessons/acme?cursor={}", "00000000-0000-0000-0000-000000000000")).await;
-    assert_eq!(status, 422, "{problem}");
+    // A place holds where no lesson has it.
+    for (status, digit, left) in [("active", "0", whole.len()), ("retired", "f", 0)] {
+        let id = [8, 4, 4, 4, 12].map(|digits| digit.repeat(digits)).join("-");
+        let (_, page) = system.get(&format!("/api/learning/lessons/acme?cursor={status}.{id}")).await;
+        assert_eq!(ids(&page).len(), left, "{page}");
+    }
+    let (status, problem) = system.get("/api/learning/lessons/acme?cursor=active").await;
+    assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/cursor")), "{problem}");
     worker.leave().await;
 }
 

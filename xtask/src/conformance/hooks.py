@@ -12,7 +12,7 @@ import uuid
 import schemathesis
 
 KEY = "Idempotency-Key"
-FILES = {"application/pdf": b"%PDF-1.7\n", "application/vnd.openxmlformats-officedocument.wordprocessingml.document": b"PK\x03\x04"}
+FILES = {"application/pdf": "%PDF-1.7\n", "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "PK\x03\x04"}
 
 
 @schemathesis.hook
@@ -26,7 +26,7 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, dict) and not (case.meta and case.meta.generation.mode.is_negative):
         fit(case.body)
         if case.media_type == "multipart/form-data":
-            fit_file(case.body)
+            fit_file(case.body, (case.multipart_content_types or {}).get("file"))
 
 
 def fit(body):
@@ -36,6 +36,10 @@ def fit(body):
         body["run_at"] = re.sub(r"^\d{4}-", "2020-", run_at) if re.match(r"\d{4}-\d\d-\d\dT", run_at) else run_at
         if body["run_at"].startswith("2020-") and not is_time(body["run_at"]):
             body["run_at"] = "2020-02-01T00:00:00Z"
+    expires_at = body.get("expires_at")
+    if isinstance(expires_at, str) and is_time(expires_at):
+        # In the future.
+        body["expires_at"] = re.sub(r"^\d{4}-02-29", "2999-02-28", re.sub(r"^\d{4}-(?!02-29)", "2999-", expires_at))
     if isinstance(body.get("metadata"), dict):
         # No NUL anywhere in it, and at most 2,048 bytes.
         metadata = clean(body["metadata"])
@@ -63,7 +67,7 @@ def clean(value):
     return value
 
 
-def fit_file(form):
-    # A file is one of its media type.
+def fit_file(form, part_type):
+    # A file is one of its media type. As text: schemathesis takes a body for wrong that holds bytes when it was changed.
     if isinstance(getattr(form.get("file"), "data", form.get("file")), bytes):
-        form["file"] = FILES.get(form.get("media_type"), b"# Title\n\nText.\n")
+        form["file"] = FILES.get(form.get("media_type") or part_type, "# Title\n\nText.\n")

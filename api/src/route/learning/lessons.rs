@@ -50,15 +50,9 @@ pub async fn list(
             && query.status.is_none_or(|status| status == lesson.status)
     };
     data.retain(|told| is_of(&told.lesson));
-    data.sort_by_key(|told| {
-        let counts = matches!(told.lesson.status, LessonStatus::Pinned | LessonStatus::Active);
-        (!counts, told.lesson.status, told.lesson.lesson_id)
-    });
-    let at = query
-        .cursor
-        .map_or(Some(0), |cursor| data.iter().position(|told| told.lesson.lesson_id == cursor).map(|at| at + 1));
-    let at = at.ok_or_else(|| ApiError::invalid("cursor", "is of no lesson that this list has now: start again"))?;
-    let (data, next_cursor) = page::cut(data.split_off(at), page::limit(query.limit), |last| last.lesson.lesson_id);
+    data.sort_by_key(|told| Place::of(&told.lesson));
+    let at = query.cursor.map_or(0, |last| data.partition_point(|told| Place::of(&told.lesson) <= last));
+    let (data, next_cursor) = page::cut(data.split_off(at), page::limit(query.limit), |last| Place::of(&last.lesson));
     Ok(Json(LessonPage { data, next_cursor }))
 }
 
@@ -79,7 +73,50 @@ pub struct LessonsQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     #[garde(skip)]
-    cursor: Option<LessonId>,
+    cursor: Option<Place>,
+}
+
+/// A lesson's place in the list: those that do not count come last, then by status and id. It holds as a cursor also where
+/// the lesson is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schema(
+    value_type = String,
+    pattern = "^(candidate|active|conflicted|retired|pinned)\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+    example = "active.01995b7e-5a30-8f3e-9c41-6f0f6c1d2e3a"
+)]
+pub struct Place((bool, LessonStatus, LessonId));
+
+impl Place {
+    const fn of(lesson: &Lesson) -> Self {
+        Self::new(lesson.status, lesson.lesson_id)
+    }
+
+    const fn new(status: LessonStatus, id: LessonId) -> Self {
+        Self((!matches!(status, LessonStatus::Pinned | LessonStatus::Active), status, id))
+    }
+}
+
+impl From<Place> for String {
+    fn from(Place((_, status, id)): Place) -> Self {
+        format!("{status}.{id}")
+    }
+}
+
+/// The text is no [`Place`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the next_cursor of a page before")]
+pub struct NoPlace;
+
+impl TryFrom<String> for Place {
+    type Error = NoPlace;
+
+    fn try_from(text: String) -> Result<Self, NoPlace> {
+        let (status, id) = text.split_once('.').ok_or(NoPlace)?;
+        let place = Self::new(status.parse().map_err(|_| NoPlace)?, id.parse().map_err(|_| NoPlace)?);
+        // Ids have other forms, which the reference does not name.
+        if String::from(place) == text { Ok(place) } else { Err(NoPlace) }
+    }
 }
 
 /// The lessons.
@@ -89,7 +126,7 @@ pub struct LessonPage {
     data: Vec<ToldLesson>,
     /// Where the next page begins; null on the last.
     #[schema(required = true)]
-    next_cursor: Option<LessonId>,
+    next_cursor: Option<Place>,
 }
 
 /// A lesson, and what became of it.
