@@ -148,8 +148,14 @@ fn host(request: &Request) -> Result<Option<Authority>, ApiError> {
         (None, None) => return Ok(None),
         (None, Some(host)) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
     };
-    let named = named.filter(|authority| !authority.as_str().contains('@'));
+    let named = named.filter(|authority| !authority.as_str().contains('@') && has_port_or_none(authority));
     named.map(Some).ok_or_else(|| ApiError::Malformed("the Host header names no host".to_owned()))
+}
+
+/// Whether what follows the host is a port, an empty one too (RFC 3986, 3.2.3), or nothing.
+fn has_port_or_none(authority: &Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host());
+    matches!(port, Some("" | ":")) || authority.port_u16().is_some()
 }
 
 /// Whether an origin is that of the host itself. A proxy that ends TLS changes the scheme.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method, header};
+use axum::http::header::TRANSFER_ENCODING;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -238,6 +239,9 @@ impl Guard {
         if let Some(error) = self.access.refused(request) {
             return Some(error);
         }
+        if is_encoded(request.headers()) {
+            return Some(ApiError::Malformed("the only Transfer-Encoding that is read is chunked".to_owned()));
+        }
         if let Some(auth) = &self.auth
             && let Err(error) = auth.admit(request).await
         {
@@ -245,6 +249,13 @@ impl Guard {
         }
         query::refused(&self.known, request)
     }
+}
+
+/// Whether a body has another transfer coding than `chunked`: hyper undoes that one alone.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(|coding| !is_chunked(coding)) || codings.next().is_some()
 }
 
 /// The response, also if its handler panics or takes too long.

@@ -207,6 +207,7 @@ impl Door {
         let Some(spoken) = self.listen(&stream, &place, self.served.head_time).await else { return };
         match spoken {
             Spoken::Probe(ahead) => self.probe(stream, peer, ahead, place, watcher).await,
+            Spoken::Http2 => refuse(stream, refusal::of_http2(), &place).await,
             Spoken::Other(ahead) => {
                 let (http, app) = (self.http.clone(), Seen { app: self.served.app.clone(), peer });
                 let Ok(stream) = stream.into_std() else { return };
@@ -225,16 +226,12 @@ impl Door {
         let Some(spoken) = self.listen(&stream, &place, RESERVE_TIME).await else { return };
         match spoken {
             Spoken::Probe(ahead) => self.probe(stream, peer, ahead, place, watcher).await,
+            Spoken::Http2 => refuse(stream, refusal::of_http2(), &place).await,
             Spoken::Other(ahead) => {
                 registry::count_refused();
                 let mut opening = Opening::default();
                 opening.add(&ahead);
-                let mut io = Io::refusing(stream, refusal::of_full(&opening), Arc::clone(place.slot()));
-                // It may linger only as long as nobody else needs its place.
-                tokio::select! {
-                    _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)) => {}
-                    () = place.slot().closed() => {}
-                }
+                refuse(stream, refusal::of_full(&opening), &place).await;
             }
         }
     }
@@ -254,6 +251,15 @@ impl Door {
             () = place.slot().closed() => None,
             () = self.stopping.cancelled() => None,
         }
+    }
+}
+
+/// Tells a client why it is not served. It may linger only as long as nobody else needs its place.
+async fn refuse(stream: TcpStream, refusal: Bytes, place: &Place) {
+    let mut io = Io::refusing(stream, refusal, Arc::clone(place.slot()));
+    tokio::select! {
+        _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)) => {}
+        () = place.slot().closed() => {}
     }
 }
 

@@ -6,6 +6,8 @@ use tokio::net::TcpStream;
 
 /// The beginnings of the requests that probe the health.
 const PROBES: [&[u8]; 4] = [b"GET /health/live", b"GET /health/ready", b"HEAD /health/live", b"HEAD /health/ready"];
+/// How HTTP/2 begins.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n";
 /// The bytes of a head that are read here. Most heads are shorter, and the door has no time for more.
 const DOOR_BYTES: usize = 4 * 1024;
 
@@ -14,8 +16,20 @@ const DOOR_BYTES: usize = 4 * 1024;
 pub(super) enum Spoken {
     /// A probe of the health.
     Probe(Bytes),
+    /// HTTP/2, which is not spoken here.
+    Http2,
     /// Anything else.
     Other(Bytes),
+}
+
+impl Spoken {
+    fn of(said: Vec<u8>) -> Self {
+        match () {
+            () if is_probe(&said) => Self::Probe(said.into()),
+            () if said.starts_with(HTTP2) => Self::Http2,
+            () => Self::Other(said.into()),
+        }
+    }
 }
 
 /// Reads the first head; `None` if the connection ends before it does. A silent connection takes no
@@ -33,9 +47,7 @@ pub(super) async fn listen(stream: &TcpStream) -> Option<Spoken> {
             Err(_) => return None,
         }
         if is_enough(&said, before) {
-            let is_probe = is_probe(&said);
-            let said = said.into();
-            return Some(if is_probe { Spoken::Probe(said) } else { Spoken::Other(said) });
+            return Some(Spoken::of(said));
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::request_id::{self, X_REQUEST_ID};
 
 /// The longest head of a request, in bytes.
 pub(super) const HEAD_BYTES: usize = 32 * 1024;
+/// The most headers of a request: hyper's bound.
+const HEADERS: usize = 100;
 /// The bytes of a head that are kept, to name its path.
 const KEPT_BYTES: usize = 512;
 
@@ -25,10 +27,14 @@ pub(super) struct Opening {
     kept: Vec<u8>,
     /// Whether the first line has ended.
     has_line: bool,
+    bytes: usize,
+    lines: usize,
 }
 
 impl Opening {
     pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
         if !self.has_line {
             self.has_line = bytes.contains(&b'\n');
             let room = KEPT_BYTES.saturating_sub(self.kept.len());
@@ -37,8 +43,16 @@ impl Opening {
     }
 
     pub(super) fn clear(&mut self) {
-        self.kept.clear();
-        self.has_line = false;
+        // The buffer stays.
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.clear();
+        *self = Self { kept, ..Self::default() };
+    }
+
+    /// Whether the head has no more bytes and headers than a head takes.
+    const fn is_short(&self) -> bool {
+        // The lines beside the headers are the first one and the empty one.
+        self.bytes < HEAD_BYTES && self.lines <= HEADERS + 2
     }
 
     /// The path without its query, if it can be told.
@@ -59,16 +73,25 @@ pub(super) fn of_head(head: &[u8], opening: &Opening) -> Bytes {
     let status = match code.unwrap_or(StatusCode::BAD_REQUEST) {
         // What did not fit was the first line.
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if !opening.has_line => StatusCode::URI_TOO_LONG,
+        // What did not fit was `Content-Length`.
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if opening.is_short() => StatusCode::PAYLOAD_TOO_LARGE,
         status => status,
     };
     let detail = match status {
         StatusCode::URI_TOO_LONG => format!("the path and the query are too long: a head takes {HEAD_BYTES} bytes"),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            format!("the headers are too large: a head takes {HEAD_BYTES} bytes and 100 headers")
+            format!("the headers are too large: a head takes {HEAD_BYTES} bytes and {HEADERS} headers")
         }
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than any that is read".to_owned(),
         _ => "this is no HTTP/1.1 request: its first line or a header cannot be read".to_owned(),
     };
     written(Problem { detail, ..problem_of(status) }, None, opening)
+}
+
+/// The answer to HTTP/2: its clients show what they cannot read.
+pub(super) fn of_http2() -> Bytes {
+    let detail = "HTTP/2 is not spoken here, only HTTP/1.1: a proxy in front may speak it".to_owned();
+    written(Problem { detail, ..problem_of(StatusCode::BAD_REQUEST) }, None, &Opening::default())
 }
 
 /// The answer to a connection for which there is no room.
@@ -127,7 +150,10 @@ mod tests {
     fn a_line_that_never_ends_is_too_long() {
         let head = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n";
         assert!(of_head(head, &opening("GET /aaaa")).starts_with(b"HTTP/1.1 414 URI Too Long\r\n"));
-        assert!(of_head(head, &opening("GET / HTTP/1.1\r\n")).starts_with(b"HTTP/1.1 431 "));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(HEADERS + 1));
+        assert!(of_head(head, &opening(&many)).starts_with(b"HTTP/1.1 431 "));
+        let most = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(HEADERS));
+        assert!(of_head(head, &opening(&most)).starts_with(b"HTTP/1.1 413 "), "what did not fit was the length");
         assert!(of_head(b"HTTP/1.1 400 Bad Request\r\n", &opening("x")).starts_with(b"HTTP/1.1 400 "));
     }
 }

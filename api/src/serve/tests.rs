@@ -135,6 +135,7 @@ async fn what_is_no_request_is_a_problem_with_an_id() {
         (format!("GET /{long} HTTP/1.1\r\n"), "414", None),
         (format!("GET /x HTTP/1.1\r\nhost: a\r\nb: {long}\r\n"), "431", Some("/x")),
         (format!("GET /x HTTP/1.1\r\nhost: a\r\n{}\r\n", "b: c\r\n".repeat(101)), "431", Some("/x")),
+        (format!("POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", u64::MAX), "413", Some("/x")),
     ] {
         // After an answer to a request as well.
         for before in ["", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
@@ -155,6 +156,15 @@ async fn what_is_no_request_is_a_problem_with_an_id() {
             assert_eq!(problem["instance"].as_str(), instance);
         }
     }
+}
+
+#[tokio::test]
+async fn http_2_is_answered_in_words() {
+    let server = Server::start(MANY, HEAD_TIME).await;
+    let mut connection = server.say("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    connection.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    let answer = rest(&mut connection).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("HTTP/2 is not spoken here"), "{answer}");
 }
 
 #[tokio::test]

@@ -159,6 +159,40 @@ async fn a_body_over_every_limit_is_answered(pool: PgPool) {
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("/problems/body-too-large"), "{answer}");
 }
 
+/// What reads them otherwise, such as a proxy, would see another request.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_head_that_could_be_read_in_two_ways_is_refused(pool: PgPool) {
+    let service = Service::start(&pool).await;
+    let (name, key) = copydesk_testkit::authorization();
+    let ask = async |head: &str| {
+        let mut connection = TcpStream::connect(service.base.trim_start_matches("http://")).await.unwrap();
+        let rest = format!(
+            "{name}: {key}\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        );
+        connection.write_all(format!("POST /api/generate HTTP/1.1\r\n{head}\r\n{rest}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    for wrong in [
+        "host: localhost:abc\r\ntransfer-encoding: chunked",
+        "host: localhost:99999\r\ntransfer-encoding: chunked",
+        "host: localhost\r\ntransfer-encoding: gzip, chunked",
+        "host: localhost\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked",
+    ] {
+        let answer = ask(wrong).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains("/problems/malformed-request"),
+            "{wrong}: {answer}"
+        );
+    }
+    for right in ["host: localhost:80\r\ntransfer-encoding: chunked", "host: localhost:\r\ntransfer-encoding: Chunked"]
+    {
+        let answer = ask(right).await;
+        assert!(answer.starts_with("HTTP/1.1 422 "), "{right}: {answer}");
+    }
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_no_request_is_a_problem_and_is_counted(pool: PgPool) {
     let service = Service::start(&pool).await;

@@ -3,6 +3,7 @@
 use confique::Config as _;
 use secrecy::SecretString;
 
+use super::providers::check_key;
 use super::{ConfigError, SecretUrl, load};
 
 /// Search in documents by meaning, in addition to search by words. Off unless a base URL and a
@@ -33,6 +34,7 @@ impl EmbeddingsConfig {
     }
 
     pub(super) fn validate(&self) -> Result<(), String> {
+        check_key("COPYDESK_EMBEDDINGS_API_KEY", self.api_key.as_ref())?;
         let is_named = |model: &String| !model.trim().is_empty();
         match (&self.base_url, &self.model) {
             (Some(url), _) if !matches!(url.scheme(), "http" | "https") => {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SecretUrl;
 use super::embeddings::EmbeddingsConfig;
@@ -170,6 +170,8 @@ impl ProvidersConfig {
                 return Err(format!("{name} takes an http:// or https:// URL"));
             }
         }
+        check_key("GROQ_API_KEY", self.groq_api_key.as_ref())?;
+        check_key("TAVILY_API_KEY", self.tavily_api_key.as_ref())?;
         if let Some(name) = &self.llm_name
             && (!is_name(name) || OTHER_NAMES.contains(&name.as_str()))
         {
@@ -327,6 +329,17 @@ impl ProvidersConfig {
     }
 }
 
+/// A key is sent in a header. It is not quoted: it is a secret.
+pub(super) fn check_key(name: &str, key: Option<&SecretString>) -> Result<(), String> {
+    let fits = |key: &SecretString| key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());
+    match key {
+        Some(key) if !fits(key) => {
+            Err(format!("{name} has a space, a line break or another character that no key has: copy it again"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether it can be a part of keys, paths and metrics.
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_of_name)
@@ -336,7 +349,6 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
-/// A host as a name: an IPv6 address has characters that no name takes.
 /// Whether an address is this machine's or a private network's.
 fn is_private(url: &SecretUrl) -> bool {
     match url.expose().host() {
@@ -350,6 +362,7 @@ fn is_private(url: &SecretUrl) -> bool {
     }
 }
 
+/// A host as a name: an IPv6 address has characters that no name takes.
 fn host_name(host: &str) -> String {
     let host = host.trim_matches(['[', ']']);
     let name: String =
@@ -389,6 +402,16 @@ mod tests {
         providers.review_model = Some("judge".into());
         providers.llm_requests_per_minute = Some(7);
         assert_eq!((providers.review_model(), providers.llm_requests_per_minute()), ("judge", 7));
+    }
+
+    #[test]
+    fn a_key_that_no_header_takes_is_named_without_its_text() {
+        let config = Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().providers;
+        for key in ["gsk-secret\n", " gsk-secret", "gsk secret", "gsk-sécret"] {
+            let wrong = ProvidersConfig { groq_api_key: Some(key.into()), ..config.clone() }.validate().unwrap_err();
+            assert!(wrong.starts_with("GROQ_API_KEY has") && !wrong.contains("gsk"), "{wrong}");
+        }
+        assert_eq!(ProvidersConfig { groq_api_key: Some("gsk-secret".into()), ..config }.validate(), Ok(()));
     }
 
     #[test]
