@@ -79,21 +79,21 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Text in NFC without white space around it.
+/// Text as [`tidy`] makes it.
 pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(nfc_of(&String::deserialize(deserializer)?))
+    Ok(tidy(&String::deserialize(deserializer)?))
 }
 
 /// The same without invisible characters, unless the text has no others.
 pub fn title<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     let title = unicode::clean(&text).trim().to_owned();
-    Ok(if title.is_empty() { nfc_of(&text) } else { title })
+    Ok(if title.is_empty() { tidy(&text) } else { title })
 }
 
 /// Like [`trimmed`] for an optional text; blank text counts as missing.
 pub fn trimmed_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(option_as_given(deserializer)?.map(|text| nfc_of(&text)))
+    Ok(option_as_given(deserializer)?.map(|text| tidy(&text)))
 }
 
 /// The same for what must stay as the client wrote it, such as an address.
@@ -102,7 +102,8 @@ pub fn option_as_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
-fn nfc_of(text: &str) -> String {
+/// Text in NFC without white space around it.
+pub fn tidy(text: &str) -> String {
     unicode::nfc(text.trim()).into_owned()
 }
 
@@ -131,7 +132,7 @@ impl<'de, const MOST: usize> Visitor<'de> for Items<MOST> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Self, A::Error> {
         while self.0.len() < MOST {
             let Some(item) = items.next_element::<String>()? else { return Ok(self) };
-            self.0.push(nfc_of(&item));
+            self.0.push(tidy(&item));
         }
         let mut found = MOST;
         while items.next_element::<IgnoredAny>()?.is_some() {

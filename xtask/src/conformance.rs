@@ -168,6 +168,7 @@ impl Subject {
         fuzz.args(["--report", "json,ndjson", "--report-dir", "schemathesis"]);
         fuzz.args(seed.into_iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
         fuzz.env("SCHEMATHESIS_HOOKS", "hooks").env("PYTHONPATH", &self.folder);
+        fuzz.env("COPYDESK_BASE", &self.base).env("COPYDESK_KEY", &self.key);
         self.found(&mut fuzz, "schemathesis", |said| last_line(said, &["generated,"]))
     }
 

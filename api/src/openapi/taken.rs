@@ -18,6 +18,8 @@ use utoipa::openapi::{Components, RefOr};
 const NO_NUL: &str = r"^[^\u0000]*$";
 /// White space, as Rust trims it.
 const SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// Control characters.
+const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 /// Addresses that everybody takes for one; some that are stranger are taken as well.
 const WEB_URL: &str = r"https?://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,4})?([/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?";
 /// Lists of texts that are not blank.
@@ -31,7 +33,12 @@ pub(super) fn complete(components: &mut Components) {
             object.properties.iter_mut().for_each(|(name, schema)| complete_field(name, schema));
             match name.as_str() {
                 "FeedbackRequest" => object.extensions = Some(Extensions::from_iter([("not", says_nothing())])),
-                "KeyRequest" => object.extensions = Some(Extensions::from_iter([("anyOf", fits_kind())])),
+                "KeyRequest" => {
+                    object.extensions = Some(Extensions::from_iter([("anyOf", fits_kind())]));
+                    if let Some(name) = object.properties.get_mut("name") {
+                        on_a_line(name);
+                    }
+                }
                 "LessonChange" => object.extensions = Some(Extensions::from_iter([("anyOf", changes_something())])),
                 "DocumentRequest" => of_text(object.properties.get_mut("media_type")),
                 "GenerateBatchRequest" => object.properties.get_mut("requests").map_or((), or_anything),
@@ -86,6 +93,13 @@ fn pattern(name: &str) -> Option<String> {
         "language" | "default_language" => Some(or_blank("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")),
         "url" => Some(or_blank(WEB_URL)),
         _ => None,
+    }
+}
+
+/// Text without control characters that is not blank.
+fn on_a_line(text: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(text)) = text {
+        text.pattern = Some(format!("^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$"));
     }
 }
 

@@ -220,7 +220,7 @@ impl KeyRequestBody {
             return Err(ApiError::invalid("/requests_per_minute", "must not be more than the key that makes it has"));
         }
         Ok(NewKey {
-            name: self.name,
+            name: validate::tidy(&self.name),
             grant,
             requests_per_minute: requests_per_minute.and_then(|limit| u32::try_from(limit).ok()),
             created_by: caller.key_id().cloned(),
@@ -231,9 +231,10 @@ impl KeyRequestBody {
 /// A key's name stands in lists and logs, on one line.
 pub fn key_name(name: &str, (): &()) -> garde::Result {
     chars(1..=100)(name, &())?;
-    match name.chars().any(char::is_control) {
-        true => Err(garde::Error::new("must not hold control characters")),
-        false => Ok(()),
+    match () {
+        () if name.chars().any(char::is_control) => Err(garde::Error::new("must not hold control characters")),
+        () if name.trim().is_empty() => Err(garde::Error::new("must not be blank")),
+        () => Ok(()),
     }
 }
 

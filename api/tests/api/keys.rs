@@ -134,6 +134,8 @@ async fn a_key_makes_only_keys_that_may_do_no_more(pool: PgPool) {
         ("expires_at", json!("2999-01-02T00:00:00Z")),
         ("expires_at", json!("2020-01-01T00:00:00Z")),
         ("requests_per_minute", json!(601)),
+        ("name", json!("on\ntwo lines")),
+        ("name", json!("  ")),
     ] {
         let mut wrong = good.clone();
         wrong[field] = value;
