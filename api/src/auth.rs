@@ -33,6 +33,12 @@ pub struct Auth {
     metrics_need_a_key: bool,
 }
 
+/// Whether a path that needs no key is not counted by address: what orchestrators ask, and the files of the page, which asks
+/// for all of them at each reload, from an office with one address.
+pub(crate) fn is_uncounted(path: &str) -> bool {
+    path.starts_with("/health") || path.starts_with("/console")
+}
+
 impl Auth {
     /// As configured.
     pub fn new(config: &ApiConfig, needs: Needs, keyring: Keyring, rates: Rates) -> Self {
@@ -76,9 +82,7 @@ impl Auth {
     /// What needs no key is counted by address, but for what orchestrators and Prometheus ask.
     fn admit_anybody(&self, request: &Request, need: Need) -> Result<(), ApiError> {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        let is_watched = need == Need::Metrics || path.is_some_and(|path| path.starts_with("/health"));
-        // A page asks for all of its files at each reload, and an office has one address.
-        let is_watched = is_watched || path.is_some_and(|path| path.starts_with("/console"));
+        let is_watched = need == Need::Metrics || path.is_some_and(is_uncounted);
         // Every preflight of a browser is answered: it says of an operation that it may be called, no more.
         if is_watched || self.mode == AuthMode::Open || request.method() == Method::OPTIONS {
             return Ok(());

@@ -11,6 +11,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
+use crate::auth::is_uncounted;
 use crate::auth::need::Need;
 use crate::auth::presented::{SESSION_COOKIE, TICKET};
 use crate::error::problem_of;
@@ -22,6 +23,8 @@ mod taken;
 const KEY: &str = "key";
 const SESSION: &str = "session";
 const TICKET_SCHEME: &str = "ticket";
+/// What 429 says.
+const TOO_MANY: &str = "Too many requests: try again after `Retry-After` seconds.";
 
 /// The frame of the reference.
 #[derive(Debug, OpenApi)]
@@ -67,6 +70,9 @@ pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
             if method != Method::GET {
                 add_problem(operation, StatusCode::FORBIDDEN, "A web page of another origin sent the request.");
             }
+            if needs_nothing(operation) && !is_uncounted(path) {
+                add_problem(operation, StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
+            }
             add_problems(operation, path);
             taken::complete_operation(operation);
             add_replayed(operation);
@@ -109,7 +115,7 @@ pub(crate) fn secure(operation: &mut Operation, need: Need) {
         return;
     }
     add_problem(operation, StatusCode::UNAUTHORIZED, "There is no API key, or it does not count.");
-    add_problem(operation, StatusCode::TOO_MANY_REQUESTS, "Too many requests: try again after `Retry-After` seconds.");
+    add_problem(operation, StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
     let lacking = match need {
         Need::Service(_) | Need::Metrics => "The key lacks a scope, or reaches only some businesses.",
         _ => "The key lacks a scope.",
@@ -209,10 +215,14 @@ fn add_retry_after(operation: &mut Operation) {
     }
 }
 
+fn needs_nothing(operation: &Operation) -> bool {
+    let is_nothing = |needs: &Vec<_>| needs.contains(&SecurityRequirement::default());
+    operation.security.as_ref().is_none_or(is_nothing)
+}
+
 /// Adds what is left of a key's limit to operations that need one. Refusals tell it too, but only one is about it.
 fn add_rate(operation: &mut Operation) {
-    let needs_none = |requirements: &Vec<_>| requirements.contains(&SecurityRequirement::default());
-    if operation.security.as_ref().is_none_or(needs_none) {
+    if needs_nothing(operation) {
         return;
     }
     let responses = operation.responses.responses.iter_mut();

@@ -129,3 +129,20 @@ async fn whoever_guesses_keys_waits_and_a_known_key_passes_from_the_same_address
     assert!(of("copydesk_auth_failures_total").is_some(), "{metrics}");
     assert!(of(r#"copydesk_http_requests_limited_total{by="tries"}"#).is_some(), "{metrics}");
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_needs_no_key_is_counted_by_address_but_for_the_health(pool: PgPool) {
+    let service = limited(&pool).await;
+    let mut answers = 0;
+    // Its answer is held against the reference, as each is.
+    let refused = loop {
+        let answer = service.get("/problems/not-found").await;
+        if answer.status == 429 {
+            break answer.expect_problem(429);
+        }
+        answers += 1;
+        assert!(answers <= 600, "a quarter of a minute's requests at once");
+    };
+    assert!(answers >= 150 && !refused.header("retry-after").is_empty(), "{answers}");
+    service.get("/health/live").await.expect(200);
+}
