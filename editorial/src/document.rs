@@ -2,126 +2,117 @@
 //! purpose: a document is taken for guidance, of which nothing is content, only where title and wording agree or one of
 //! them is plain.
 
-use std::sync::LazyLock;
+mod wording;
 
 use copydesk_domain::document::DocumentKind;
-use regex::Regex;
 
-use crate::text::sentence;
+use crate::text::phrase;
+use wording::{
+    ABOUT_NAMES, CASE_HEADINGS, CASE_NAMES, CONFIDENTIAL, Counted, OTHERS, POLICY_NAMES, PRODUCT_NAMES, Pattern,
+    STYLE_NAMES, is,
+};
 
 /// How much of a document is read, in bytes: its beginning says what it is.
 const READ_BYTES: usize = 64 * 1024;
 /// The fewest sentences of which shares are told.
 const MIN_SENTENCES: usize = 4;
 
-type Pattern = LazyLock<Option<Regex>>;
-
-macro_rules! pattern {
-    ($text:expr) => {
-        LazyLock::new(|| Regex::new(concat!("(?i)", $text)).ok())
-    };
-}
-
-/// Titles and headings of guides to writing and to the brand.
-static STYLE_NAMES: Pattern = pattern!(
-    r"\b(style ?guides?|style|voice|tone|writing (guide|style|principles|rules|for)|house (style|rules)|how we (write|sound|speak)|our (style|language)|editorial|content (guide|guidelines|style|principles)|brand (guide|guidelines|book|voice|platform|language)|terminology|glossary|word ?list|words (to avoid|we|and phrases)|specific words|punctuation|capitali[sz]ation|grammar|spelling|plain language|active voice|inclusive language|actionable language|abbreviations|acronyms|tone of voice|naming (guide|conventions)|typography|do'?s and don'?ts|stilrichtlinien|sprachregelung|tonalität|schreibweisen?|charte éditoriale|guía de estilo)\b"
-);
-/// Sentences that tell how to write.
-static STYLE_RULES: Pattern = pattern!(
-    r"\b(avoid|never (use|write|say)|always (use|write|spell|capitali[sz]e)|don[’']?t (use|write|capitali[sz]e|say|abbreviate|hyphenate)|do not (use|write|capitali[sz]e|say|abbreviate|hyphenate)|use|write|capitali[sz]e|lowercase|spell out|prefer|refer to|say|hyphenate|italicize|abbreviate|address|replace|choose|shorten|break up|keep)\b.*\b(words?|phrases?|terms?|sentences?|headings?|headers?|paragraphs?|commas?|hyphens?|dash(es)?|capitals?|(upper|lower|sentence|title)[ -]?case|voice|tone|jargon|acronyms?|abbreviations?|copy|person|readers?|numerals?|punctuation|contractions?|bullet(s|ed)?|quotation|italics|bold|apostrophes?|plurals?|pronouns?|verbs?|passive|plain language|gender|slang|idioms?|spelling|typefaces?|fonts?|urls?)\b|\b(we|you) (do not|don[’']?t|never) (write|say|use) \W|\bwe (write|say|spell|capitali[sz]e)\b|\bthe (1st|2nd|3rd|first|second|third) person\b|\b(in|use) (the )?(active|passive) voice\b|\b(our|the) (tone|voice) (is|should|of)\b|\btone of voice\b|\binstead of [_*\x22“]|, not [_*\x22“]|\brather than [_*\x22“]"
-);
-/// What a guide to writing speaks of in most sentences.
-static EDITORIAL_WORDS: Pattern = pattern!(
-    r"\b(writing|writers?|write|written|readers?|content|style guides?|plain language|wording|words?|phrases?|sentences?|headings?|headers?|paragraphs?|acronyms?|abbreviations?|capitali[sz]\w+|punctuation|commas?|hyphens?|tone|voice|jargon|grammar|editorial|fonts?|logos?|typefaces?|typography|brand|terms?|names?|spell(ed|ing)?|italics|links?|urls?|filenames?|users)\b"
-);
-/// Titles and headings of rules and procedures for the business's own people.
-static POLICY_NAMES: Pattern = pattern!(
-    r"\b(polic(y|ies)|code of (conduct|ethics)|conduct|compliance|confidential(ity)?|internal|procedures?|process(es)?|guidelines|standards?|rules|handbook|onboarding|offboarding|runbook|playbook|checklist|interviews?|hiring|recruiting|career|framework|responsibilit(y|ies)|team (chat|rituals|meetings?)|meetings?|communication|retrospectives?|rfcs?|ways of working|rituals|approvals?|escalation|data protection|security rules|acceptable use|expenses?|compensation|ethics|conflicts?|feedback|roles?|templates?|richtlinien?|verhaltenskodex|règlement|política interna)\b"
-);
-/// Sentences that speak to the business's own people.
-static POLICY_RULES: Pattern = pattern!(
-    r"\b(must( not)?|shall( not)?|is (strictly )?(prohibited|forbidden)|are (required|expected|not allowed|prohibited) to|confidential|internal use|for internal|do not (share|disclose|distribute|forward)|not be shared|teammates?|employees?|staff|your manager|(hiring|product|engineering|people) (managers?|team|designers?)|direct reports?|stakeholders?|candidates?|interview(er|ee)?s?|people ops|slack|google (doc|drive|calendar)|handbook|onboarding|okrs?|one-on-ones?|1-1s?|backlog|sprint|rfcs?|figma|dovetail|gtm|roadmap|cross-functional|prospects?|account executives?|sales (team|reps?)|pms?|ems?|pmms?|recap|recruit(er|ing)?|research participants?|teammate)\b|#[a-z]+-[a-z-]+|(docs|drive)\.google\.com|\.md\)"
-);
-/// Marks of a document that nobody outside may see.
-static CONFIDENTIAL: Pattern = pattern!(
-    r"\b(strictly confidential|confidential[,:. ]+(internal|do not|not for)|for internal use( only)?|internal use only|internal only|not for (publication|external)|do not (distribute|share (this )?(outside|externally))|vertraulich|nur für den internen gebrauch|confidentiel|uso interno)\b"
-);
-static CASE_NAMES: Pattern = pattern!(
-    r"\b(case stud(y|ies)|customer stor(y|ies)|success stor(y|ies)|client stor(y|ies)|testimonials?|results?( 20\d\d)?|outcomes?|references?|what happened to our|fallstudien?|referenzen|étude de cas|caso de éxito)\b"
-);
-static CASE_HEADINGS: Pattern = pattern!(
-    r"^\W*(the )?(challenge|problem|situation|solution|approach|results?|outcomes?|impact|in short|by complaint)\b"
-);
-static ABOUT_NAMES: Pattern = pattern!(
-    r"\b(about( us)?|who we are|our (story|history|mission|vision|values|team|people|company)|company( (profile|overview|info))?|history|mission|imprint|locations?|clinics|offices|where we are|facts and figures|boilerplate|über uns|unternehmen|à propos|sobre nosotros)\b"
-);
-static ABOUT_WORDS: Pattern = pattern!(
-    r"\b((was |were )?founded (in|by)|since (19|20)\d\d|our mission|we believe|headquarter(s|ed)|we are an? |our team|years of experience|family(-| )(owned|run))\b"
-);
-static PRODUCT_NAMES: Pattern = pattern!(
-    r"\b(products?|services?|prices?|pricing|plans?|features?|catalogue|catalog|manual|user guide|documentation|specifications?|data ?sheet|faq|frequently asked|how it works|menu|treatments?|first visit|deployment options|compatibility|produkte?|leistungen|preise|produits?|tarifs?|productos?|precios?)\b"
-);
-static PRODUCT_WORDS: Pattern = pattern!(
-    r"([$€£]\s?\d|\b\d+([.,]\d+)? ?(usd|eur|euros?|dollars|pounds)\b|\b(costs?|features?|includes?|supports?|integrates?|available (in|for|on)|lets you|helps you|per (month|user|seat|visit)|warranty|delivery|free trial|book online)\b)"
-);
-
-/// What is counted of a document.
-#[derive(Debug, Default)]
-struct Counted {
-    sentences: usize,
-    style: usize,
-    editorial: usize,
-    policy: usize,
-    about: usize,
-    product: usize,
-}
+/// What stands before the name of what is replaced.
+const REPLACING: [&str; 7] =
+    ["replacement for", "replaces", "alternative to", "better than", "compared to", "compared with", "unlike"];
 
 /// What a document is for. `text` is its Markdown, or its passages under their headings.
 pub fn kind(title: &str, text: &str) -> DocumentKind {
-    let text = &text[..text.floor_char_boundary(READ_BYTES)];
-    let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).map(heading).collect();
-    let first = headings.first().copied().unwrap_or_default();
-    let counted = count(text);
-    let share = |n: usize| if counted.sentences < MIN_SENTENCES { 0 } else { n * 100 / counted.sentences };
-    let named = |names: &Pattern| is(names, title) || is(names, first);
-    let headed = |names: &Pattern| headings.iter().skip(1).filter(|heading| is(names, heading)).count();
-    let style = share(counted.style);
-    if is(&CONFIDENTIAL, text) && !named(&STYLE_NAMES) {
+    let told = Told::of(title, &text[..text.floor_char_boundary(READ_BYTES)]);
+    if told.is_confidential && !told.named(&STYLE_NAMES) {
         return DocumentKind::Policy;
     }
-    if is_about_others(title) || is_about_others(first) {
+    if is_about_others(title) || is_about_others(told.first()) {
         return DocumentKind::Other;
     }
-    let (policy, editorial) = (share(counted.policy), share(counted.editorial));
-    let (is_named, is_headed) = (named(&STYLE_NAMES), headed(&STYLE_NAMES) >= 2);
-    let is_style = (is_named && (is_headed || (style >= 6 && counted.style >= 2)))
-        || (is_headed && style >= 12)
-        || (style >= 22 && counted.style >= 2)
-        || (editorial >= 35 && counted.style >= 2);
-    if is_style && (is_named || style > policy) {
+    if told.is_style_guide() {
         return DocumentKind::StyleGuide;
     }
-    if named(&CASE_NAMES) || headed(&CASE_HEADINGS) >= 3 {
+    if told.named(&CASE_NAMES) || told.headed(&CASE_HEADINGS) >= 3 {
         return DocumentKind::Case;
     }
-    let (about, product) = (share(counted.about), share(counted.product));
-    let is_policy = (named(&POLICY_NAMES) && (policy >= 8 || counted.policy >= 5)) || policy >= 25;
-    if is_policy && policy > product && policy > about {
-        return DocumentKind::Policy;
+    if told.is_policy() { DocumentKind::Policy } else { told.content() }
+}
+
+/// What tells it.
+struct Told<'a> {
+    title: &'a str,
+    headings: Vec<&'a str>,
+    counted: Counted,
+    is_confidential: bool,
+}
+
+impl<'a> Told<'a> {
+    fn of(title: &'a str, text: &'a str) -> Self {
+        let headings = text.lines().filter(|line| line.starts_with('#')).map(heading).collect();
+        Self { title, headings, counted: Counted::of(text), is_confidential: is(&CONFIDENTIAL, text) }
     }
-    match (named(&ABOUT_NAMES), named(&PRODUCT_NAMES)) {
-        (true, false) => DocumentKind::About,
-        (false, true) => DocumentKind::Product,
-        (true, true) => {
-            if about >= product {
-                DocumentKind::About
-            } else {
-                DocumentKind::Product
-            }
+
+    /// Its first heading: mostly a title.
+    fn first(&self) -> &'a str {
+        self.headings.first().copied().unwrap_or_default()
+    }
+
+    fn named(&self, names: &Pattern) -> bool {
+        is(names, self.title) || is(names, self.first())
+    }
+
+    fn headed(&self, names: &Pattern) -> usize {
+        self.headings.iter().skip(1).filter(|heading| is(names, heading)).count()
+    }
+
+    /// A part of its sentences in percent; none where there are too few.
+    fn share(&self, part: usize) -> usize {
+        if self.counted.all < MIN_SENTENCES { 0 } else { part * 100 / self.counted.all }
+    }
+
+    /// Whether it tells how to write: by its headings, by rules for texts, or as it speaks of words in the form of rules.
+    fn is_style_guide(&self) -> bool {
+        let counted = &self.counted;
+        let (style, editorial) = (self.share(counted.style), self.share(counted.editorial));
+        let (is_named, is_headed) = (self.named(&STYLE_NAMES), self.headed(&STYLE_NAMES) >= 2);
+        let by_rules = (is_named && (is_headed || (style >= 6 && counted.style >= 2)))
+            || (is_headed && style >= 12)
+            || (style >= 22 && counted.style >= 2);
+        let orders = self.share(counted.ordering);
+        let by_subject = (editorial >= 45 && counted.editorial >= 4)
+            || (editorial >= 20 && orders >= 8 && counted.rules >= 2)
+            || (editorial >= 35 && orders >= 20 && counted.rules >= 1);
+        (by_rules && (is_named || counted.style > counted.work)) || by_subject
+    }
+
+    /// Whether it is for the business's own people: named so, or telling them what to do, or speaking of little but their
+    /// work. What offers and introduces as much is not.
+    fn is_policy(&self) -> bool {
+        let counted = &self.counted;
+        let (work, rules) = (self.share(counted.work), self.share(counted.rules));
+        let (product, about) = (self.share(counted.product), self.share(counted.about));
+        let by_name = self.named(&POLICY_NAMES) && (work >= 8 || counted.work >= 5 || rules >= 5);
+        let by_rules = rules >= 10 && counted.rules >= 3;
+        let by_work = (work >= 45 && counted.work >= 3)
+            || (work >= 30 && rules >= 5)
+            || (work >= 20 && product < 15 && counted.rules >= 2 && rules >= 3);
+        let is_content = self.named(&PRODUCT_NAMES) || self.named(&ABOUT_NAMES);
+        let is_for_staff = by_name || by_rules || (by_work && !is_content);
+        is_for_staff && work + rules > product + about
+    }
+
+    /// What it tells of the business, where it is no guidance.
+    fn content(&self) -> DocumentKind {
+        let (about, product) = (self.share(self.counted.about), self.share(self.counted.product));
+        match (self.named(&ABOUT_NAMES), self.named(&PRODUCT_NAMES)) {
+            (true, true) if about < product => DocumentKind::Product,
+            (true, _) => DocumentKind::About,
+            (false, true) => DocumentKind::Product,
+            (false, false) if about >= 8 && about >= product => DocumentKind::About,
+            (false, false) if product >= 20 => DocumentKind::Product,
+            (false, false) => DocumentKind::Other,
         }
-        (false, false) if about >= 8 && about >= product => DocumentKind::About,
-        (false, false) if product >= 20 => DocumentKind::Product,
-        _ => DocumentKind::Other,
     }
 }
 
@@ -131,32 +122,28 @@ fn heading(line: &str) -> &str {
     heading.rsplit_once(" › ").map_or(heading, |(_, last)| last)
 }
 
-fn count(text: &str) -> Counted {
-    let mut counted = Counted::default();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '|', '`'])) {
-        for place in sentence::sentences(line) {
-            let sentence = &line[place];
-            counted.sentences += 1;
-            counted.style += usize::from(is(&STYLE_RULES, sentence));
-            counted.editorial += usize::from(is(&EDITORIAL_WORDS, sentence));
-            counted.policy += usize::from(is(&POLICY_RULES, sentence));
-            counted.about += usize::from(is(&ABOUT_WORDS, sentence));
-            counted.product += usize::from(is(&PRODUCT_WORDS, sentence));
-        }
-    }
-    counted
-}
-
-fn is(pattern: &Pattern, text: &str) -> bool {
-    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
-}
-
 /// Whether a document compares the business with others, or speaks of them: facts of it may be theirs.
 pub fn is_about_others(title: &str) -> bool {
-    static OTHERS: Pattern = pattern!(
-        r"\b(vs\.?|versus|compared (to|with)|comparison|competitors?|competition|competitive|alternatives?( to)?|battle ?cards?|wettbewerb(er)?)\b|_vs_"
-    );
     is(&OTHERS, title)
+}
+
+/// Whether a passage offers the business in place of what its document is titled: `Acme is a good replacement for Hound`
+/// under `Hound`.
+pub fn replaces_its_subject(title: &str, text: &str) -> bool {
+    let (title, text) = (phrase::comparable(title), phrase::comparable(text));
+    let follows = |at: usize| text[at..].trim_start().starts_with(&title);
+    !title.is_empty()
+        && REPLACING.iter().any(|words| text.match_indices(words).any(|(at, _)| follows(at + words.len())))
+}
+
+/// Whether a sentence tells how to word a text: no fact, wherever it stands.
+pub fn orders_wording(sentence: &str) -> bool {
+    wording::orders_wording(sentence)
+}
+
+/// What stands behind the `vs.` of a title.
+pub fn other_side(title: &str) -> Option<&str> {
+    [" vs. ", " vs ", " versus "].iter().find_map(|versus| title.split_once(versus)).map(|(_, other)| other)
 }
 
 #[cfg(test)]
@@ -212,8 +199,55 @@ mod tests {
     }
 
     #[test]
+    fn guidance_is_told_by_its_sentences_where_its_title_says_nothing() {
+        for (kind, title, text) in [
+            (
+                DocumentKind::StyleGuide,
+                "Names",
+                "Use full names on first reference. Spell out the names of states. Whenever a title stands before a name, \
+                 lowercase it. Keep to one spelling in all headings. A nickname may follow in the next sentence.",
+            ),
+            (
+                DocumentKind::StyleGuide,
+                "Say it once",
+                "Readers trust content that is written once. Before you publish a draft, check that no other page has the \
+                 same content. Ask the editors where you are in doubt. Long paragraphs should be broken up.",
+            ),
+            (
+                DocumentKind::Policy,
+                "Trying things out with people",
+                "Participants get a gift card for their time. Ask your manager before you invite more than five. Share the \
+                 notes with the design team. Interviews should take half an hour. Nobody reads a script. Record them.",
+            ),
+            (
+                DocumentKind::Policy,
+                "Weekly sync",
+                "The product team meets on Tuesdays. Designers show their mockups. The manager writes the notes. Colleagues \
+                 who cannot come read them. It takes an hour.",
+            ),
+        ] {
+            assert_eq!(super::kind(title, text), kind, "{title}");
+        }
+    }
+
+    #[test]
     fn content_is_not_taken_for_guidance() {
         for (title, text) in [
+            (
+                "What the harbour radar is for",
+                "Large ports built radars of their own for internal use. Smaller ones could not. Our radar costs a tenth of \
+                 that. It includes a year of care.",
+            ),
+            (
+                "FAQ: working with us",
+                "How do I apply? Send us your name and a recording. Interviews are by phone. Most candidates hear from us \
+                 within two days. You can play at two concerts a week. Every concert is paid.",
+            ),
+            (
+                "A parser of letters",
+                "It reads letters line by line. Use `read` to get the headers. It supports every dialect. Call `next` for the \
+                 body. Nothing is copied. You should free the buffer yourself.",
+            ),
             (
                 "Voice control",
                 "Use your voice to switch the lamp on. It hears you across the room. It costs $40. The lamp supports two rooms.",
@@ -244,5 +278,13 @@ mod tests {
             assert!(is_about_others(title), "{title}");
         }
         assert!(!is_about_others("Services and prices") && !is_about_others("Canvas"));
+        let text = "Hound is made by a club. Acme is a good replacement for Hound in every town.";
+        assert!(replaces_its_subject("Hound", text) && replaces_its_subject("hound", "Unlike Hound, Acme has a map."));
+        assert!(
+            !replaces_its_subject("Acme", text)
+                && !replaces_its_subject("", text)
+                && !replaces_its_subject("Hound", "")
+        );
+        assert_eq!(other_side("Acme vs. Hound"), Some("Hound"));
     }
 }
