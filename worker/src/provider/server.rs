@@ -32,7 +32,7 @@ pub struct Told {
     pub slots: Option<u32>,
 }
 
-/// The server does not answer at all.
+/// The server does not answer at all, or says that it is not up yet.
 #[derive(Debug, thiserror::Error)]
 #[error("the LLM server does not answer")]
 struct Silent(#[source] CallError);
@@ -164,6 +164,8 @@ impl Server {
                 let bytes = call::read(answer, MAX_BODY_BYTES).await.unwrap_or_default();
                 Ok(body::json(&bytes).unwrap_or_default())
             }
+            // llama.cpp while it loads its model, and proxies before a server that is not up.
+            Err(error @ CallError::Status { status: 502..=504, .. }) => Err(Silent(error)),
             Err(CallError::Status { .. }) => Ok(Value::Null),
             Err(error) => Err(Silent(error)),
         }
@@ -198,6 +200,9 @@ fn tokens(value: &Value) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use axum::Router;
     use axum::http::StatusCode;
     use axum::routing::{get, post};
@@ -213,11 +218,15 @@ mod tests {
             let answer = move || async move { axum::Json(answer) };
             router = router.route(path, if path == "/api/show" { post(answer) } else { get(answer) });
         }
-        let router = router.fallback(|| async { StatusCode::NOT_FOUND });
+        config(&served(router.fallback(|| async { StatusCode::NOT_FOUND })).await)
+    }
+
+    /// The address of a server.
+    async fn served(router: Router) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        config(&format!("http://{address}/v1"))
+        format!("http://{address}/v1")
     }
 
     fn config(base_url: &str) -> ProvidersConfig {
@@ -297,6 +306,26 @@ mod tests {
             let learnt = learn(asked.clone()).await;
             assert_eq!((learnt.context_tokens, learnt.llm_concurrency), (asked.context_tokens, 0));
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_loads_its_model_is_asked_again() {
+        let loading = Arc::new(AtomicBool::new(true));
+        let answer = |answer: Value| {
+            let loading = loading.clone();
+            get(move || async move {
+                let is_loading = loading.load(Ordering::Relaxed);
+                if is_loading { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(axum::Json(answer)) }
+            })
+        };
+        let router = Router::new()
+            .route("/v1/models", answer(json!({ "data": [{ "id": "mine", "meta": { "n_ctx": 4_096 } }] })))
+            .route("/props", answer(json!({ "total_slots": 1 })));
+        let asked = config(&served(router).await);
+        let server_is_silent = ask(&asked, &unknown(&asked)).await.is_err();
+        assert!(server_is_silent, "it said nothing yet");
+        loading.store(false, Ordering::Relaxed);
+        assert_eq!(learn(asked).await.windows().of("mine"), Some(4_096));
     }
 
     #[tokio::test]
