@@ -97,6 +97,7 @@ async fn stages(run: &mut Run<'_>, request: &GenerateRequest) -> Result<(), Inte
     let subject = prompt::Task {
         voice: recalled.voice.as_ref(),
         guidance: &recalled.guidance,
+        others: &recalled.others,
         shown: &shown,
         examples: &lessons.examples,
         rejected: lessons.rejected.as_ref(),

@@ -2,10 +2,13 @@
 
 use copydesk_domain::format::Format;
 
-use super::fallback::{Material, Telling, headings};
+use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
 use crate::text::language::calls_to_act;
 use crate::text::page::Page;
+
+/// The sections of a composed text: sentences of documents keep no promise of a heading that says more.
+const HEADINGS: [&str; 3] = ["The essentials", "In practice", "Good to know"];
 
 pub(super) const SPEC: Spec = Spec {
     format: Format::Blog,
@@ -39,13 +42,12 @@ fn has_subsections(page: &Page<'_>, heading: &str) -> bool {
 
 fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
-    let headings = headings(material, 3, SPEC.sections);
-    let share = telling.share(headings.len() + 1);
+    let share = telling.share(HEADINGS.len() + 1);
     let mut text = format!("# {}\n\n{}\n", material.title, telling.paragraph(share));
-    for heading in &headings {
+    for heading in HEADINGS {
         text.push_str(&format!("\n## {heading}\n\n{}\n", telling.paragraph(share)));
     }
-    text.push_str(&format!("\nContact {} to learn more about {}.\n", material.business, material.topic));
+    text.push_str(&format!("\nContact {} to learn more.\n", material.business));
     text
 }
 

@@ -2,7 +2,7 @@
 
 use copydesk_domain::format::Format;
 
-use super::fallback::{Fact, Material, Telling};
+use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
 use crate::text::page::Page;
 
@@ -41,10 +41,9 @@ fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
 fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
     let share = telling.share(SECTIONS.len());
-    let quote = material.facts.first().map_or_else(
-        || format!("{} is glad to say more about this.", material.business),
-        |Fact { n, text }| format!("{} [{n}].", text.trim_end_matches('.')),
-    );
+    let quote = material
+        .quotable()
+        .map_or_else(|| format!("{} is glad to say more about this.", material.business), |fact| fact.cited());
     let [challenge, solution, results] =
         SECTIONS.map(|heading| format!("## {heading}\n\n{}", telling.paragraph(share)));
     format!("# {}\n\n{challenge}\n\n{solution}\n\n> {quote}\n\n{results}\n", material.title)

@@ -4,12 +4,8 @@ use copydesk_domain::format::Format;
 
 use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
-use crate::text::clip::one_line;
 use crate::text::language::asks;
 use crate::text::page::Page;
-
-/// The longest topic in a question, in characters.
-const MAX_TOPIC_CHARS: usize = 80;
 
 pub(super) const SPEC: Spec = Spec {
     format: Format::Faq,
@@ -35,9 +31,9 @@ fn check(page: &Page<'_>, rules: &Rules<'_>, checks: &mut Checks) {
 
 fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
-    let (topic, business) = (one_line(&material.topic, MAX_TOPIC_CHARS), &material.business);
+    let business = &material.business;
     let questions = [
-        format!("What is there to know about {topic}?"),
+        "What should I know first?".to_owned(),
         format!("What does {business} say about it?"),
         "What does it mean in practice?".to_owned(),
         "What else is known?".to_owned(),

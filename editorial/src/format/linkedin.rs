@@ -1,6 +1,10 @@
 //! LinkedIn posts: a hook, short paragraphs, a closing question, three to five hashtags.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use copydesk_domain::format::Format;
+use copydesk_words::words;
 
 use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
@@ -56,20 +60,36 @@ fn compose(material: &Material<'_>) -> String {
     let hook = telling.within(MAX_HOOK_CHARS);
     let paragraphs = (0..3).map(|_| telling.sentence()).collect::<Vec<_>>().join("\n\n");
     let tags = hashtags(material);
-    format!("{hook}\n\n{paragraphs}\n\nWhat is your experience with {}?\n\n{tags}\n", material.topic)
+    format!("{hook}\n\n{paragraphs}\n\nWhat has your experience been?\n\n{tags}\n")
 }
 
-/// The topic's longest words, and general ones if it has too few.
+/// The business, the topic's words that its sentences speak of most, and general ones where those are too few.
 fn hashtags(material: &Material<'_>) -> String {
-    let words = material.topic.split(|c: char| !c.is_alphanumeric()).filter(|word| chars(word) > 3);
+    let told: Vec<BTreeSet<String>> = material.facts.iter().map(|fact| words(&fact.text)).collect();
+    // Stop words have no stem: they are no tags.
+    let stem = |word: &str| words(word).into_iter().next();
+    let count = |stem: &String| told.iter().filter(|words| words.contains(stem)).count();
+    let topic = material.title.split(|c: char| !c.is_alphanumeric()).filter(|word| chars(word) > 3);
+    let mut topic: Vec<(usize, &str)> = topic.filter_map(|word| Some((count(&stem(word)?), word))).collect();
+    topic.sort_by_key(|(count, _)| Reverse(*count));
+    let business: String = material.business.split(|c: char| !c.is_alphanumeric()).map(capitalized).collect();
+    // A tag of figures alone links nowhere.
+    let business = Some(business).filter(|name| name.chars().any(char::is_alphabetic));
+    let topic = topic.into_iter().take(3).map(|(_, word)| capitalized(word));
+    let general = ["Insights", "Practice", "Knowledge"].map(str::to_owned);
     let mut tags: Vec<String> = Vec::new();
-    for word in words.chain(["Insights", "Practice", "Knowledge"]) {
+    for word in business.into_iter().chain(topic).chain(general) {
         let tag = format!("#{word}");
         if tags.len() < 4 && !tags.iter().any(|known| known.eq_ignore_ascii_case(&tag)) {
             tags.push(tag);
         }
     }
     tags.join(" ")
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

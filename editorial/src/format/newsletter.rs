@@ -2,7 +2,7 @@
 
 use copydesk_domain::format::Format;
 
-use super::fallback::{Material, Telling, headings};
+use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::chars;
 use crate::text::page::Page;
@@ -11,6 +11,9 @@ use crate::text::page::Page;
 const MAX_GREETING_CHARS: usize = 120;
 /// The longest sign-off, in characters.
 const MAX_SIGN_OFF_CHARS: usize = 200;
+
+/// The items of a composed text, which promise nothing that its sentences might not hold.
+const ITEMS: [&str; 3] = ["In short", "In detail", "Good to know"];
 
 pub(super) const SPEC: Spec = Spec {
     format: Format::Newsletter,
@@ -39,10 +42,9 @@ fn check(page: &Page<'_>, _: &Rules<'_>, checks: &mut Checks) {
 
 fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
-    let items = headings(material, 2, SPEC.sections);
-    let share = telling.share(items.len() + 1);
+    let share = telling.share(ITEMS.len() + 1);
     let mut text = format!("# {}\n\nDear reader,\n\n{}\n", material.title, telling.paragraph(share));
-    for item in &items {
+    for item in ITEMS {
         text.push_str(&format!("\n## {item}\n\n{}\n", telling.paragraph(share)));
     }
     text.push_str(&format!("\nUntil next time,\nThe team of {}\n", material.business));

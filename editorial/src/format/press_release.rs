@@ -2,7 +2,7 @@
 
 use copydesk_domain::format::Format;
 
-use super::fallback::{Fact, Material, Telling};
+use super::fallback::{Material, Telling};
 use super::spec::{Checks, Rules, Spec};
 use crate::text::clip::chars;
 use crate::text::page::Page;
@@ -78,9 +78,9 @@ fn compose(material: &Material<'_>) -> String {
     let (business, today) = (&material.business, material.today.format("%B %-d, %Y"));
     let (lead, body) = (telling.paragraph(2), telling.paragraph(2));
     // There is no real quote: the business is quoted from what it has written.
-    let quote = material.facts.first().map_or_else(
-        || format!("“We are glad to say more about {},” says {business}.", material.topic),
-        |Fact { n, text }| format!("“{}” [{n}], writes {business}.", text.trim_end_matches('.')),
+    let quote = material.quotable().map_or_else(
+        || format!("“We are glad to say more,” says {business}."),
+        |fact| format!("{}, writes {business}.", fact.quoted()),
     );
     // Nobody has said where: the business stands for the place.
     let place = business.to_uppercase().replace(',', "");

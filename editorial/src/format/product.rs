@@ -38,10 +38,10 @@ fn compose(material: &Material<'_>) -> String {
     let features = material.facts.len().clamp(3, 6);
     let features: Vec<String> = (0..features).map(|_| format!("- {}", telling.sentence())).collect();
     format!(
-        "# {}\n\n{tagline}\n\n## Features\n\n{}\n\n## Who it is for\n\nFor everyone who wants to know more about {}.\n",
+        "# {}\n\n{tagline}\n\n## Features\n\n{}\n\n## Who it is for\n\nFor {}.\n",
         one_line(&material.title, 100),
         features.join("\n"),
-        material.topic,
+        material.audience.unwrap_or("everyone who wants to know more"),
     )
 }
 

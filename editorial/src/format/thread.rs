@@ -41,7 +41,7 @@ fn compose(material: &Material<'_>) -> String {
     let mut telling = Telling::of(material);
     let room = MAX_POST_CHARS - "12/ ".len();
     let middle = material.facts.len().clamp(3, 8);
-    let mut posts = vec![clip(&format!("A few things to know about {}.", material.topic), room).to_owned()];
+    let mut posts = vec![clip(&format!("{}: a few things to know.", material.title), room).to_owned()];
     posts.extend((0..middle).map(|_| telling.within(room)));
     posts.push(clip(&format!("More on this from {}: ask us.", material.business), room).to_owned());
     let numbered: Vec<String> = (1..).zip(posts).map(|(n, post)| format!("{n}/ {post}")).collect();

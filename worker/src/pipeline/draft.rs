@@ -7,7 +7,7 @@ use copydesk_domain::stage::Stage;
 use copydesk_editorial::format::Spec;
 use copydesk_editorial::format::fallback::Material;
 use copydesk_editorial::text::clip::one_line;
-use copydesk_editorial::text::{language, markup};
+use copydesk_editorial::text::markup;
 use copydesk_words::unicode;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use super::error::StageError;
 use super::plan::Outline;
 use super::prompt::Task;
 use super::reading::Read;
-use super::{outline, passage, writing};
+use super::{passage, writing};
 use crate::provider::chain::AnsweredBy;
 
 /// The longest topic and title in a composed text, in characters: both stand in single lines.
@@ -67,19 +67,15 @@ pub async fn run(calls: &Calls, task: &Task<'_>) -> Result<Draft, StageError> {
 /// The text without a model: sentences of the passages in the format's shape.
 fn composed(task: &Task<'_>) -> String {
     let brief = task.brief;
-    let usual = outline::usual(brief.format, &brief.topic);
-    let outline = task.outline.unwrap_or(&usual);
-    let headings: Vec<String> = outline.sections.iter().map(|section| section.heading.clone()).collect();
-    let topic = one_line(&brief.topic, MAX_TOPIC_CHARS);
-    let title = one_line(&outline.title, MAX_TOPIC_CHARS);
+    let business = one_line(&brief.business_name, MAX_TOPIC_CHARS);
+    let title = one_line(&brief.topic, MAX_TOPIC_CHARS);
+    // Its title and headings are not the outline's: sentences that were written for no outline keep none of its promises.
     let material = Material {
-        topic: topic.clone(),
-        business: one_line(&brief.business_name, MAX_TOPIC_CHARS),
-        title: if title.is_empty() { topic } else { title },
-        // A composed text says nothing of its own: headings that promise more stay away.
-        headings: if language::is_english(&brief.language) { &headings } else { &[] },
-        facts: passage::facts(task.passages, &brief.business_name, &brief.topic),
+        title: if title.is_empty() { business.clone() } else { title },
+        audience: brief.audience.as_deref(),
+        facts: passage::facts(task),
         today: clock::now(),
+        business,
     };
     // What passages say is as strange as what models say.
     let text = Spec::of(brief.format).compose(&material);

@@ -1,5 +1,6 @@
 //! Passages from the business's own documents.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use copydesk_domain::business::BusinessId;
@@ -34,6 +35,9 @@ pub struct Recalled {
     /// The business's rules for its texts, out of its style guides and policies.
     #[serde(default)]
     pub guidance: Vec<String>,
+    /// Titles of documents about other companies, among all that was found.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// Whether some or all were looked for by their words alone although there is a search by meaning.
     #[serde(default)]
     pub lacks_vectors: bool,
@@ -91,12 +95,16 @@ pub async fn run(
         }
     };
     let house = if found.version == 0 { Arc::default() } else { deps.voices.of(business_id, found.version).await? };
+    let others: BTreeSet<&String> =
+        found.hits.iter().filter(|hit| is_about_others(hit)).map(|hit| &hit.chunk.title).collect();
+    let others = others.into_iter().cloned().collect();
     // What guides the writer is no material.
     let content = found.hits.into_iter().filter(|hit| !hit.chunk.kind.is_guidance()).take(MAX_PASSAGES);
     let passages: Vec<OwnPassage> = content.map(OwnPassage::from).collect();
     Ok(Recalled {
         voice: house.voice.clone().filter(|_| !passages.is_empty()),
         guidance: house.guidance.clone(),
+        others,
         passages,
         lacks_vectors: found.lacks_vectors,
     })
@@ -156,15 +164,21 @@ fn note_lack(error: &StageError) {
     Calls::note_fallback(Stage::Knowledge, Some(Degradation::EmbeddingsUnavailable), Some(error));
 }
 
+fn is_about_others(hit: &Hit) -> bool {
+    let title = &hit.chunk.title;
+    document::is_about_others(title) || document::replaces_its_subject(title, &hit.chunk.text)
+}
+
 impl From<Hit> for OwnPassage {
     fn from(hit: Hit) -> Self {
+        let is_about_others = is_about_others(&hit);
         Self {
             document_id: hit.chunk.document_id,
             ordinal: hit.chunk.ordinal,
             heading_path: hit.chunk.heading_path,
             url: hit.chunk.url,
             text: hit.chunk.text,
-            is_about_others: document::is_about_others(&hit.chunk.title),
+            is_about_others,
             score: hit.score,
         }
     }

@@ -3,11 +3,13 @@
 
 use copydesk_domain::generation::{Source, SourceKind};
 use copydesk_domain::id::DocumentId;
-use copydesk_editorial::format::fallback::{self, Fact};
+use copydesk_editorial::format::fallback::{self, Business, Fact};
 use copydesk_editorial::text::clip::clip;
+use copydesk_editorial::text::language;
 use serde::{Deserialize, Serialize};
 
 use super::knowledge::Recalled;
+use super::prompt::Task;
 use super::research::Research;
 
 /// How much of a passage a source quotes, in characters.
@@ -36,6 +38,11 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// What it is a part of: a document, or a page of its own.
+    fn document(&self) -> (Option<DocumentId>, Option<&str>) {
+        (self.document_id, if self.document_id.is_some() { None } else { self.url.as_deref() })
+    }
+
     /// As a cited source, under the number that it has in the finished text.
     /// `quote` is what of it supports the text; its beginning where that is empty.
     pub fn source(&self, n: u16, quote: &str) -> Source {
@@ -77,15 +84,26 @@ pub fn numbered(knowledge: &Recalled, research: &Research) -> Vec<Passage> {
     (1..).zip(own.chain(web)).map(|(n, passage)| Passage { n, ..passage }).collect()
 }
 
-/// Sentences for a text that is composed without a model: from the business's own passages alone
-/// where there are any, since nobody checks what the web says.
-pub fn facts(passages: &[Passage], business: &str, topic: &str) -> Vec<Fact> {
+/// Sentences for a text that is composed without a model: from the business's own passages alone where there are any,
+/// since nobody checks what the web says. Those of one document stand together, in its order.
+pub fn facts(task: &Task<'_>) -> Vec<Fact> {
+    let (passages, brief) = (task.passages, task.brief);
     let has_own = passages.iter().any(|passage| passage.kind == SourceKind::Knowledge);
-    let trusted = passages.iter().filter(|passage| !has_own || passage.kind == SourceKind::Knowledge);
-    let material = trusted.map(|passage| fallback::Passage {
+    let mut trusted: Vec<&Passage> =
+        passages.iter().filter(|passage| !has_own || passage.kind == SourceKind::Knowledge).collect();
+    let best = |passage: &Passage| passages.iter().position(|other| other.document() == passage.document());
+    trusted.sort_by_key(|passage| (best(passage), passage.chunk, passage.n));
+    let material = trusted.into_iter().map(|passage| fallback::Passage {
         n: passage.n,
+        title: &passage.title,
         text: &passage.text,
         is_about_others: passage.is_about_others,
     });
-    fallback::facts(material, business, topic)
+    // Nobody translates it.
+    let description = match language::other_than(&brief.language, &brief.description) {
+        None => brief.description.as_str(),
+        Some(_) => "",
+    };
+    let business = Business { name: &brief.business_name, description, others: task.others };
+    fallback::facts(material, business, &brief.topic)
 }

@@ -81,6 +81,8 @@ pub struct Task<'a> {
     pub voice: Option<&'a VoiceProfile>,
     /// The business's own rules for its texts.
     pub guidance: &'a [String],
+    /// Titles of its documents about other companies.
+    pub others: &'a [String],
     /// What may be cited.
     pub passages: &'a [Passage],
     /// What of it the prompt shows, cut to what fits the topic.
@@ -109,6 +111,7 @@ impl<'a> Task<'a> {
             rejected: None,
             voice: None,
             guidance: &[],
+            others: &[],
             passages,
             shown: passages,
             plan: false,
