@@ -166,6 +166,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_turns_in_a_circle_repeats_itself() {
+        let [act, ease, only] = [
+            "The harbour should take action for its ferries.",
+            "The harbour should make it easy to use its ferries.",
+            "The harbour should not only make it easy but also safe.",
+        ];
+        let circle =
+            format!("{act} Everybody should cross. {ease} {ease}\n{only} {only}\n\n{act} The end is near for all.");
+        assert_eq!(found(&circle), Some(Defect::Repetition));
+        let refrain =
+            format!("{act} Everybody should cross. {ease} It takes an hour at most. {only} Nobody pays. {ease}");
+        assert_ne!(found(&refrain), Some(Defect::Repetition));
+    }
+
+    #[test]
     fn a_sound_text_has_no_defect() {
         assert_eq!(found(GOOD), None);
         for end in [

@@ -10,6 +10,8 @@ use crate::text::{language, sentence};
 const MAX_SAME_SENTENCES: usize = 4;
 /// The same sentence this many times in a row is a loop, however long the text.
 const MAX_SAME_IN_A_ROW: usize = 3;
+/// So many different sentences that come again make a text turn in a circle, where they are a third of it.
+const MAX_REPEATED: usize = 3;
 /// The number of sentences that differ only in their numbers from which they are a loop.
 const MAX_COUNTED_SENTENCES: usize = 12;
 /// The longest run without a space, in characters. Addresses may be long.
@@ -51,10 +53,12 @@ pub(super) fn is_repetition(lower: &str) -> bool {
     }
     let counts_on = counted.values().any(|&n| n >= MAX_COUNTED_SENTENCES && n * 2 >= sentences);
     let most = counts.values().copied().max().unwrap_or(0);
+    let repeated = counts.values().filter(|&&n| n > 1).count();
+    let circles = repeated >= MAX_REPEATED && (sentences - counts.len()) * 3 >= sentences;
     let is_endless =
         lower.split_whitespace().any(|word| word.chars().filter(|c| c.is_ascii()).count() > MAX_WORD_CHARS);
     let loops = most_in_a_row >= MAX_SAME_IN_A_ROW || (most >= MAX_SAME_SENTENCES && most * 5 >= sentences);
-    loops || counts_on || is_endless || is_loop(lower) || !is_varied(lower)
+    loops || circles || counts_on || is_endless || is_loop(lower) || !is_varied(lower)
 }
 
 fn is_varied(lower: &str) -> bool {

@@ -28,6 +28,8 @@ const REPORTED: [&str; 10] =
     ["document", "text", "summary", "draft", "prompt", "passage", "article", "author", "email", "post"];
 /// So many reports are no coincidence.
 const MIN_REPORTS: usize = 2;
+/// So many sentences on a task are no story of one.
+const MIN_TASKS: usize = 3;
 /// The fewest words of a sentence: a greeting has fewer.
 const MIN_SENTENCE_WORDS: usize = 4;
 
@@ -47,7 +49,10 @@ pub fn speaks_of_its_task_and_not_of(text: &str, topic: &str) -> bool {
     let edges = paragraphs.first().into_iter().chain(paragraphs.last()).flatten();
     let all: Vec<&str> = sentences(&prose).into_iter().map(|place| &prose[place]).collect();
     let reports = all.iter().filter(|said| matches(&REPORTS, said).is_some_and(|found| !is_own(found))).count();
-    all.iter().any(|said| matches(&ANYWHERE, said).is_some_and(|found| !is_own(found)))
+    let is_on_tasks = is_about(&topic, "task");
+    let tasks = all.iter().filter(|said| english::TASKS.iter().any(|begins| said.starts_with(begins))).count();
+    (tasks >= MIN_TASKS && !is_on_tasks)
+        || all.iter().any(|said| matches(&ANYWHERE, said).is_some_and(|found| !is_own(found)))
         || reports >= MIN_REPORTS
         || edges.into_iter().any(|said| matches(&EDGES, said).is_some() && matches(&STORIES, said).is_none())
         || opening.is_some_and(|said| {

@@ -15,6 +15,10 @@ const REPORTS: &str = r"(?:also )?(?:provides?|gives? an?|offers? an?|describes?
 /// The source that a prompt gives.
 const GIVEN: &str = r"(?:(?:given|provided|source) (?:text|document|passages?|information|content|article|context)|(?:above|following|original) (?:text|passages?|context))";
 
+/// How a sentence begins that is on a task: models that lost their way speak of little else.
+pub(super) const TASKS: [&str; 5] =
+    ["this is a task", "the task is", "this task is", "your task is", "our task is to write"];
+
 /// A topic that only asks for a text.
 pub(super) fn order() -> String {
     format!(r"^(?:please )?{WRITE} (?:me |us )?(?:an?|the|this) {ADJECTIVES}{KINDS}(?: (?:about|on|for|that))?")

@@ -92,6 +92,17 @@ fn what_a_model_says_around_its_text_is_told_there() {
 }
 
 #[test]
+fn a_text_that_speaks_of_tasks_again_and_again_is_told_and_a_story_of_one_is_not() {
+    let lost = "Acme reads scans. This is a task to do something with words.\n\nThe task is to create a plan for someone. The \
+        plan helps them.\n\nThis task is about people. Everybody has problems that they solve.";
+    assert!(speaks_of_its_task(lost));
+    assert!(!speaks_of_its_task_and_not_of(lost, "How to plan a task at work"));
+    let story = "Acme reads scans. In 2019 two readers were asked for help.\n\nThe task is finding what others miss. They \
+        read for a year.\n\nToday nobody waits for more than a day.";
+    assert!(!speaks_of_its_task(story));
+}
+
+#[test]
 fn what_a_text_may_say_once_is_told_where_it_begins_or_says_it_again() {
     for said in [
         "The document outlines the steps that a clinic takes.",

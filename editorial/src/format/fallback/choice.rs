@@ -48,7 +48,7 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: Busi
         |n: Option<u16>| passages.iter().find(|passage| Some(passage.n) == n).map(|passage| topic.shared(passage));
     told.sort_by_key(|(_, fact)| Reverse(speaks(fact.n)));
     let described: Vec<Fact> = sentences(business.description).into_iter().map(|text| Fact { n: None, text }).collect();
-    let facts = chosen(told, described);
+    let facts = chosen(&told, &described);
     begun_by_the_business(facts, &passages, business.name)
 }
 
@@ -65,7 +65,7 @@ enum Bearing {
     Beside,
 }
 
-fn chosen(told: Vec<(Bearing, Fact)>, described: Vec<Fact>) -> Vec<Fact> {
+fn chosen(told: &[(Bearing, Fact)], described: &[Fact]) -> Vec<Fact> {
     let with = |bearings: &[Bearing]| {
         let taken = told.iter().filter(|(bearing, _)| bearings.contains(bearing)).map(|(_, fact)| fact.clone());
         each_once(taken.chain(described.iter().cloned()))
@@ -78,7 +78,7 @@ fn chosen(told: Vec<(Bearing, Fact)>, described: Vec<Fact>) -> Vec<Fact> {
     let near = with(&[Bearing::OnTopic, Bearing::Near]);
     let tiers = [near, with(&[Bearing::Planned])];
     let best = tiers.into_iter().find(|facts| facts.len() > own);
-    best.unwrap_or_else(|| if own == 0 { with(&[Bearing::Beside]) } else { described.clone() })
+    best.unwrap_or_else(|| if own == 0 { with(&[Bearing::Beside]) } else { described.to_vec() })
 }
 
 /// The facts with one of the business itself in front, best what it says of itself: a reader must know who speaks.
