@@ -12,7 +12,8 @@ const MODEL: &str = "smollm2-135m-instruct";
 /// As slow as a model is on a busy machine.
 const CALL_TIMEOUT_MS: u64 = 120_000;
 
-const ENDS_WITHIN: Duration = Duration::from_secs(240);
+/// Two calls of a text and one of its review, each as slow as it may be, for two texts one after the other.
+const ENDS_WITHIN: Duration = Duration::from_secs(720);
 
 /// A system that writes with the model at the address that the environment names.
 async fn system() -> Option<System> {
