@@ -148,6 +148,8 @@ async fn axe() -> Option<String> {
         match file.await {
             Ok(file) => {
                 assert!(is_right(&file), "{} is another file than it was", AXE.0);
+                // The target folder may be elsewhere.
+                std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
                 std::fs::write(kept, &file).unwrap();
             }
             Err(error) => {
