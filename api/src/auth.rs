@@ -33,12 +33,6 @@ pub struct Auth {
     metrics_need_a_key: bool,
 }
 
-/// Whether a path that needs no key is not counted by address: what orchestrators ask, and the files of the page, which asks
-/// for all of them at each reload, from an office with one address.
-pub(crate) fn is_uncounted(path: &str) -> bool {
-    path.starts_with("/health") || path.starts_with("/console")
-}
-
 impl Auth {
     /// As configured.
     pub fn new(config: &ApiConfig, needs: Needs, keyring: Keyring, rates: Rates) -> Self {
@@ -128,6 +122,12 @@ impl Auth {
             )),
         }
     }
+}
+
+/// Whether a path that needs no key is not counted by address: what orchestrators ask, and the files of the page, which asks
+/// for all of them at each reload, from an office with one address.
+pub(crate) fn is_uncounted(path: &str) -> bool {
+    path.starts_with("/health") || path.starts_with("/console")
 }
 
 fn address(request: &Request) -> Option<IpAddr> {

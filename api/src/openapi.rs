@@ -23,8 +23,6 @@ mod taken;
 const KEY: &str = "key";
 const SESSION: &str = "session";
 const TICKET_SCHEME: &str = "ticket";
-/// What 429 says.
-const TOO_MANY: &str = "Too many requests: try again after `Retry-After` seconds.";
 
 /// The frame of the reference.
 #[derive(Debug, OpenApi)]
@@ -70,9 +68,6 @@ pub fn complete(reference: &mut utoipa::openapi::OpenApi) {
             if method != Method::GET {
                 add_problem(operation, StatusCode::FORBIDDEN, "A web page of another origin sent the request.");
             }
-            if needs_nothing(operation) && !is_uncounted(path) {
-                add_problem(operation, StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
-            }
             add_problems(operation, path);
             taken::complete_operation(operation);
             add_replayed(operation);
@@ -102,7 +97,7 @@ pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &
 }
 
 /// Says what lets a request in.
-pub(crate) fn secure(operation: &mut Operation, need: Need) {
+pub(crate) fn secure(operation: &mut Operation, path: &str, need: Need) {
     let scopes: Vec<_> = need.scope().iter().map(|scope| scope.as_str()).collect();
     let by = |scheme| SecurityRequirement::new::<_, _, &str>(scheme, scopes.iter().copied());
     let requirements = match need {
@@ -111,11 +106,14 @@ pub(crate) fn secure(operation: &mut Operation, need: Need) {
         Need::Key | Need::Scope(_) | Need::Service(_) | Need::Metrics => vec![by(KEY), by(SESSION)],
     };
     operation.security = Some(requirements);
+    if need != Need::Nothing || !is_uncounted(path) {
+        let detail = "Too many requests: try again after `Retry-After` seconds.";
+        add_problem(operation, StatusCode::TOO_MANY_REQUESTS, detail);
+    }
     if need == Need::Nothing {
         return;
     }
     add_problem(operation, StatusCode::UNAUTHORIZED, "There is no API key, or it does not count.");
-    add_problem(operation, StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
     let lacking = match need {
         Need::Service(_) | Need::Metrics => "The key lacks a scope, or reaches only some businesses.",
         _ => "The key lacks a scope.",
@@ -215,14 +213,10 @@ fn add_retry_after(operation: &mut Operation) {
     }
 }
 
-fn needs_nothing(operation: &Operation) -> bool {
-    let is_nothing = |needs: &Vec<_>| needs.contains(&SecurityRequirement::default());
-    operation.security.as_ref().is_none_or(is_nothing)
-}
-
 /// Adds what is left of a key's limit to operations that need one. Refusals tell it too, but only one is about it.
 fn add_rate(operation: &mut Operation) {
-    if needs_nothing(operation) {
+    let needs_none = |requirements: &Vec<_>| requirements.contains(&SecurityRequirement::default());
+    if operation.security.as_ref().is_none_or(needs_none) {
         return;
     }
     let responses = operation.responses.responses.iter_mut();

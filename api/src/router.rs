@@ -52,7 +52,7 @@ impl Routes {
         for (path, item) in &mut paths.paths {
             for (method, operation) in openapi::operations(item) {
                 self.needs.declare(path, method, need);
-                openapi::secure(operation, need);
+                openapi::secure(operation, path, need);
             }
         }
         self.router = self.router.routes(routes);

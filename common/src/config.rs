@@ -6,6 +6,7 @@ use confique::Config as _;
 
 mod address;
 mod api;
+mod api_key;
 pub(crate) mod by_model;
 mod embeddings;
 mod help;

@@ -6,10 +6,11 @@ mod wording;
 
 use copydesk_domain::document::DocumentKind;
 
+use crate::phrases::{Patterns, is_match};
 use crate::text::phrase;
+pub(crate) use wording::orders_wording;
 use wording::{
-    ABOUT_NAMES, CASE_HEADINGS, CASE_NAMES, CONFIDENTIAL, Counted, OTHERS, POLICY_NAMES, PRODUCT_NAMES, Pattern,
-    STYLE_NAMES, is,
+    ABOUT_NAMES, CASE_HEADINGS, CASE_NAMES, CONFIDENTIAL, Counted, OTHERS, POLICY_NAMES, PRODUCT_NAMES, STYLE_NAMES,
 };
 
 /// How much of a document is read, in bytes: its beginning says what it is.
@@ -50,7 +51,7 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn of(title: &'a str, text: &'a str) -> Self {
         let headings = text.lines().filter(|line| line.starts_with('#')).map(heading).collect();
-        Self { title, headings, counted: Counted::of(text), is_confidential: is(&CONFIDENTIAL, text) }
+        Self { title, headings, counted: Counted::of(text), is_confidential: is_match(&CONFIDENTIAL, text) }
     }
 
     /// Its first heading: mostly a title.
@@ -58,12 +59,12 @@ impl<'a> Told<'a> {
         self.headings.first().copied().unwrap_or_default()
     }
 
-    fn named(&self, names: &Pattern) -> bool {
-        is(names, self.title) || is(names, self.first())
+    fn named(&self, names: &Patterns) -> bool {
+        is_match(names, self.title) || is_match(names, self.first())
     }
 
-    fn headed(&self, names: &Pattern) -> usize {
-        self.headings.iter().skip(1).filter(|heading| is(names, heading)).count()
+    fn headed(&self, names: &Patterns) -> usize {
+        self.headings.iter().skip(1).filter(|heading| is_match(names, heading)).count()
     }
 
     /// A part of its sentences in percent; none where there are too few.
@@ -124,7 +125,7 @@ fn heading(line: &str) -> &str {
 
 /// Whether a document compares the business with others, or speaks of them: facts of it may be theirs.
 pub fn is_about_others(title: &str) -> bool {
-    is(&OTHERS, title)
+    is_match(&OTHERS, title)
 }
 
 /// Whether a passage offers the business in place of what its document is titled: `Acme is a good replacement for Hound`
@@ -134,11 +135,6 @@ pub fn replaces_its_subject(title: &str, text: &str) -> bool {
     let follows = |at: usize| text[at..].trim_start().starts_with(&title);
     !title.is_empty()
         && REPLACING.iter().any(|words| text.match_indices(words).any(|(at, _)| follows(at + words.len())))
-}
-
-/// Whether a sentence tells how to word a text: no fact, wherever it stands.
-pub fn orders_wording(sentence: &str) -> bool {
-    wording::orders_wording(sentence)
 }
 
 /// What stands behind the `vs.` of a title.

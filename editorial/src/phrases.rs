@@ -26,6 +26,11 @@ pub(crate) fn read(file: &'static str) -> Vec<&'static str> {
 /// Patterns, compiled at the first use; `None` where one of them is none, which no test would pass with.
 pub(crate) type Patterns = LazyLock<Option<Regex>>;
 
+/// Whether a text holds what one of them says.
+pub(crate) fn is_match(patterns: &Patterns, text: &str) -> bool {
+    patterns.as_ref().is_some_and(|patterns| patterns.is_match(text))
+}
+
 /// One pattern of which each matches by itself.
 pub(crate) fn any_of(patterns: impl IntoIterator<Item = String>) -> Option<Regex> {
     let patterns: Vec<String> = patterns.into_iter().map(|pattern| format!("(?:{pattern})")).collect();

@@ -3,7 +3,7 @@
 use confique::Config as _;
 use secrecy::SecretString;
 
-use super::providers::check_key;
+use super::api_key::check_key;
 use super::{ConfigError, SecretUrl, load};
 
 /// Search in documents by meaning, in addition to search by words. Off unless a base URL and a

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::ending::without_marks;
+use crate::phrases::{Patterns, is_match};
 use crate::text::{language, phrase, sentence};
 
 /// Several runs of at least this many letters and digits are encoded data, not words.
@@ -49,9 +50,8 @@ const MIN_CRITERIA: usize = 2;
 
 /// Whether a text gives marks to a draft, line by line. Marks of a product, dates and numbers of posts are none.
 pub(super) fn is_review(lower: &str) -> bool {
-    static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[^\d\s/].*\b(?:\d|10)(?:[.,]\d)?/10\b").ok());
-    let is_marked = |line: &&str| MARK.as_ref().is_some_and(|mark| mark.is_match(line));
-    let marked: Vec<&str> = lower.lines().filter(is_marked).collect();
+    static MARK: Patterns = LazyLock::new(|| Regex::new(r"[^\d\s/].*\b(?:\d|10)(?:[.,]\d)?/10\b").ok());
+    let marked: Vec<&str> = lower.lines().filter(|line| is_match(&MARK, line)).collect();
     let names = |line: &&&str| CRITERIA.iter().any(|criterion| phrase::holds(line, criterion));
     let speaks = phrase::holds(lower, "the draft") || phrase::holds(lower, "this draft");
     marked.len() >= MIN_MARKS && (speaks || marked.iter().filter(names).count() >= MIN_CRITERIA)

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use copydesk_domain::document::{Chunk, DocumentKind};
 use regex::Regex;
 
+use crate::phrases::{Patterns, is_match};
 use crate::text::clip::chars;
 use crate::text::sentence;
 
@@ -16,14 +17,14 @@ const MAX_CHARS: usize = 1_200;
 const LENGTH: std::ops::RangeInclusive<usize> = 20..=200;
 
 /// How a rule on texts begins, or what it says.
-static RULE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static RULE: Patterns = LazyLock::new(|| {
     Regex::new(
         r"(?i)^(avoid|never|always|don'?t|do not|use|write|prefer|keep|say|address|spell|capitali[sz]e|we (do not|don'?t|never|write|say|use|speak|avoid|sound)|every text|no text|numbers|sentences|headings|a heading|a paragraph|prices)\b|\b(must not|may not) (be )?(named?|mention(ed)?|quoted?|publish(ed)?|promised?|said)\b",
     )
     .ok()
 });
 /// What a rule for people at work says: not for a writer.
-static FOR_STAFF: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static FOR_STAFF: Patterns = LazyLock::new(|| {
     Regex::new(r"(?i)https?://|\b(slack|channel|github|google|figma|notion|zoom|calendar|manager|teammates?|pull request|repository|handbook|click|template)\b|[<>{}|]|\]\(|#[a-z]").ok()
 });
 
@@ -60,10 +61,10 @@ fn rules_of(text: &str) -> Vec<String> {
             block.push(' ');
         }
     }
-    let is = |pattern: &LazyLock<Option<Regex>>, text: &str| pattern.as_ref().is_some_and(|found| found.is_match(text));
     let blocks = blocks.iter().map(|block| plain(block)).collect::<Vec<_>>();
     let sentences = blocks.iter().flat_map(|block| sentence::ended(block)).map(str::trim);
-    let rules = sentences.filter(|rule| LENGTH.contains(&chars(rule)) && is(&RULE, rule) && !is(&FOR_STAFF, rule));
+    let rules =
+        sentences.filter(|rule| LENGTH.contains(&chars(rule)) && is_match(&RULE, rule) && !is_match(&FOR_STAFF, rule));
     rules.map(str::to_owned).collect()
 }
 

@@ -95,12 +95,14 @@ pub async fn run(
         }
     };
     let house = if found.version == 0 { Arc::default() } else { deps.voices.of(business_id, found.version).await? };
+    let told: Vec<(bool, Hit)> = found.hits.into_iter().map(|hit| (is_about_others(&hit), hit)).collect();
     let others: BTreeSet<&String> =
-        found.hits.iter().filter(|hit| is_about_others(hit)).map(|hit| &hit.chunk.title).collect();
+        told.iter().filter(|(is_about_others, _)| *is_about_others).map(|(_, hit)| &hit.chunk.title).collect();
     let others = others.into_iter().cloned().collect();
     // What guides the writer is no material.
-    let content = found.hits.into_iter().filter(|hit| !hit.chunk.kind.is_guidance()).take(MAX_PASSAGES);
-    let passages: Vec<OwnPassage> = content.map(OwnPassage::from).collect();
+    let content = told.into_iter().filter(|(_, hit)| !hit.chunk.kind.is_guidance()).take(MAX_PASSAGES);
+    let passages: Vec<OwnPassage> =
+        content.map(|(is_about_others, hit)| OwnPassage::of(hit, is_about_others)).collect();
     Ok(Recalled {
         voice: house.voice.clone().filter(|_| !passages.is_empty()),
         guidance: house.guidance.clone(),
@@ -169,9 +171,8 @@ fn is_about_others(hit: &Hit) -> bool {
     document::is_about_others(title) || document::replaces_its_subject(title, &hit.chunk.text)
 }
 
-impl From<Hit> for OwnPassage {
-    fn from(hit: Hit) -> Self {
-        let is_about_others = is_about_others(&hit);
+impl OwnPassage {
+    fn of(hit: Hit, is_about_others: bool) -> Self {
         Self {
             document_id: hit.chunk.document_id,
             ordinal: hit.chunk.ordinal,

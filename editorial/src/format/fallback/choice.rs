@@ -10,6 +10,7 @@ use super::sentences::sentences;
 use super::{Business, Fact, Passage, QUOTES};
 use crate::answer::topic;
 use crate::document;
+use crate::phrases::{Patterns, is_match};
 use crate::text::phrase;
 
 /// The most sentences from one passage: the next passage likely says something else.
@@ -29,8 +30,9 @@ const ENOUGH: usize = 8;
 pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: Business<'_>, topic: &str) -> Vec<Fact> {
     let passages: Vec<Passage<'_>> = passages.into_iter().collect();
     let (others, topic) = (names_of_others(business.others, business.name), Topic::of(topic));
-    let mut told: Vec<(Bearing, Fact)> = Vec::new();
+    let mut told: Vec<(usize, Bearing, Fact)> = Vec::new();
     for passage in &passages {
+        let shared = topic.shared(passage);
         let is_own = |text: &String| !passage.is_about_others || speaks_of(text, business.name);
         let own = sentences(passage.text).into_iter().filter(|text| is_own(text) && !begins_with(text, &others));
         let is_on_topic = topic.is_of(passages.iter().filter(|other| other.document() == passage.document()));
@@ -40,13 +42,12 @@ pub fn facts<'a>(passages: impl IntoIterator<Item = Passage<'a>>, business: Busi
             false if is_on_topic && !is_plan(passage.title) => Bearing::Near,
             false => Bearing::Beside,
         };
-        let facts = own.map(|text| (bearing(&text), Fact { n: Some(passage.n), text }));
+        let facts = own.map(|text| (shared, bearing(&text), Fact { n: Some(passage.n), text }));
         told.extend(facts.take(SENTENCES_PER_PASSAGE));
     }
     // Passages that speak of the topic most come first, each as a whole.
-    let speaks =
-        |n: Option<u16>| passages.iter().find(|passage| Some(passage.n) == n).map(|passage| topic.shared(passage));
-    told.sort_by_key(|(_, fact)| Reverse(speaks(fact.n)));
+    told.sort_by_key(|(shared, ..)| Reverse(*shared));
+    let told: Vec<(Bearing, Fact)> = told.into_iter().map(|(_, bearing, fact)| (bearing, fact)).collect();
     let described: Vec<Fact> = sentences(business.description).into_iter().map(|text| Fact { n: None, text }).collect();
     let facts = chosen(&told, &described);
     begun_by_the_business(facts, &passages, business.name)
@@ -102,8 +103,8 @@ fn is_we(word: &str) -> bool {
 
 /// Whether a passage tells what is planned, by its title and headings.
 fn is_plan(title: &str) -> bool {
-    static PLANS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PLAN_NAMES).ok());
-    PLANS.as_ref().is_some_and(|plans| plans.is_match(title))
+    static PLANS: Patterns = LazyLock::new(|| Regex::new(PLAN_NAMES).ok());
+    is_match(&PLANS, title)
 }
 
 /// Overlapping passages contain the same sentences, and pages of one kind nearly the same.
