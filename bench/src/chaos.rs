@@ -234,7 +234,9 @@ impl Chaos {
         let known_after = scene.known_after.iter().max().copied();
         struck += system.simulator.faults().iter().map(|rule| rule.fired).sum::<u64>();
         system.simulator.set_faults(Vec::new())?;
-        client.ends(self.patience(fault)).await;
+        let give_up = tokio::time::Instant::now() + self.patience(fault);
+        client.ends(give_up).await;
+        audit::ended(&system.database.pool, give_up).await?;
         let strangers = match strangers {
             Some(strangers) => Some(strangers.end(&system).await?),
             None => None,

@@ -1,11 +1,18 @@
 //! The history of a run, recorded by triggers in its database: every change of a row, and the
 //! process that made it. The programs under test are not changed for it.
 
+use std::time::Duration;
+
 use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::fault::crowd::STANDING;
 use crate::database::Database;
+
+/// The pause between two looks at open jobs.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A write to a job's row.
 #[derive(Debug, Clone, FromRow)]
@@ -62,6 +69,19 @@ pub(super) struct Row {
     pub(super) problem: Option<String>,
 }
 
+impl Row {
+    /// Whether the job has still to end. One that is not due yet stands for as long as it waits.
+    pub(super) fn is_open(&self) -> bool {
+        let stands = self.topic.starts_with(STANDING) && self.status == "waiting";
+        !is_final(&self.status) && !stands
+    }
+}
+
+/// Whether a job with this status has ended.
+pub(super) fn is_final(status: &str) -> bool {
+    matches!(status, "succeeded" | "failed" | "cancelled")
+}
+
 /// Installs the triggers. Must be called before the first job.
 pub(super) async fn install(database: &Database) -> anyhow::Result<()> {
     database.execute(include_str!("audit.sql")).await
@@ -90,4 +110,12 @@ pub(super) async fn rows(pool: &PgPool) -> anyhow::Result<Vec<Row>> {
     let query = "select jobs.id, payload->>'topic' as topic, status, content, error->>'type' as problem
                  from jobs left join generations on job_id = jobs.id where kind = 'generate'";
     Ok(sqlx::query_as(query).fetch_all(pool).await?)
+}
+
+/// Waits until no job is open, or until `give_up`. A job that was committed without an answer has no client that waits for it.
+pub(super) async fn ended(pool: &PgPool, give_up: Instant) -> anyhow::Result<()> {
+    while rows(pool).await?.iter().any(Row::is_open) && Instant::now() < give_up {
+        sleep(PAUSE).await;
+    }
+    Ok(())
 }

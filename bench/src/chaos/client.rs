@@ -239,8 +239,8 @@ impl Client {
         job["id"].as_str()?.parse().ok()
     }
 
-    /// Waits until every job has ended, or until the patience is over.
-    pub(super) async fn ends(&self, patience: Duration) {
+    /// Waits until every job has ended, or until `give_up`.
+    pub(super) async fn ends(&self, give_up: tokio::time::Instant) {
         let all = async {
             loop {
                 let changed = self.shared.changed.notified();
@@ -250,7 +250,7 @@ impl Client {
                 changed.await;
             }
         };
-        let _ended = tokio::time::timeout(patience, all).await;
+        let _ended = tokio::time::timeout_at(give_up, all).await;
     }
 
     /// Polls every ended job once more: the answer must be the same. Returns what the client was

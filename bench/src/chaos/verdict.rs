@@ -8,11 +8,10 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::audit::{Row, Write};
+use super::audit::{Row, Write, is_final};
 use super::evidence::Evidence;
 use super::fault::Fault;
 use super::fault::blow::POISON;
-use super::fault::crowd::STANDING;
 use super::strangers::Report;
 use crate::system::{FLEET, PREVIOUS};
 
@@ -183,10 +182,6 @@ impl Broken {
     }
 }
 
-fn is_final(status: &str) -> bool {
-    matches!(status, "succeeded" | "failed" | "cancelled")
-}
-
 fn is_begin(write: &Write) -> bool {
     write.status == "running" && write.old_epoch.is_some_and(|old| old < write.epoch)
 }
@@ -235,9 +230,7 @@ fn run_by_both(writes: &[Write]) -> usize {
 /// must end too. Also jobs with a 202 but without a row, or whose client was not told their end.
 fn lost(evidence: &Evidence) -> Vec<Uuid> {
     let ended: BTreeSet<Uuid> = evidence.rows.iter().filter(|row| is_final(&row.status)).map(|row| row.id).collect();
-    // A job that is not due yet is lost only if it no longer waits.
-    let stands = |row: &&Row| row.topic.starts_with(STANDING) && row.status == "waiting";
-    let open = evidence.rows.iter().filter(|row| !stands(row)).map(|row| row.id).filter(|id| !ended.contains(id));
+    let open = evidence.rows.iter().filter(|row| row.is_open()).map(|row| row.id);
     let unheard = evidence.told.iter().filter(|told| told.end.is_none() || !ended.contains(&told.id));
     open.chain(unheard.map(|told| told.id)).collect::<BTreeSet<_>>().into_iter().collect()
 }

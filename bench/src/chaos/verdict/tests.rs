@@ -5,6 +5,7 @@ use sqlx::types::chrono::DateTime;
 use super::super::audit::{ResultWrite, StageWrite};
 use super::super::client::{End, Told};
 use super::super::evidence::Call;
+use super::super::fault::crowd::STANDING;
 use super::*;
 
 const JOB: Uuid = Uuid::from_u128(7);
