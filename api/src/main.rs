@@ -59,6 +59,7 @@ fn print_reference() -> ExitCode {
 }
 
 fn main() -> ExitCode {
+    copydesk_heap::use_small_pages();
     let arguments = arguments();
     // It takes no configuration: tools read it while nothing runs.
     if matches!(arguments.command, Some(Command::Openapi)) {
