@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -52,7 +52,7 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     let began = Instant::now();
     let mut command = cargo(project);
     command.args(["build", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
-    command.args(["-p", "copydesk-api", "-p", "copydesk-worker", "-p", "copydesk-simulator"]);
+    command.args(programs(&["copydesk-api", "copydesk-worker", "copydesk-simulator"]));
     if release {
         command.arg("--release");
     }
@@ -68,27 +68,43 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     Ok(binaries)
 }
 
-/// Builds all tests, and the programs that they start. Returns the API's program.
-pub(crate) fn tests(project: &Project) -> anyhow::Result<PathBuf> {
-    let mut command = cargo(project);
+/// Builds all tests, and the programs that they start, as this command says. Returns the API's program.
+pub(crate) fn tests(mut command: Command) -> anyhow::Result<PathBuf> {
     // With the whole workspace cargo builds the programs of every package that has integration tests, too.
     command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
-    let messages = messages_of(command.env("SQLX_OFFLINE", "true"))?;
+    let messages = messages_of(with_lints(&mut command)?)?;
     executables(&messages).remove("copydesk-api").context("cargo built no copydesk-api")
 }
 
-/// Builds the benchmark and chaos program, and the packages whose programs it runs, with
-/// optimizations.
-pub(crate) fn harness(project: &Project, packages: &[&str]) -> anyhow::Result<PathBuf> {
+/// Has the compiler lint what it compiles of the workspace, and fail at what the lints find. `cargo clippy` would check
+/// every crate once more, the dependencies too: that is a quarter of a whole run.
+pub(crate) fn with_lints(command: &mut Command) -> anyhow::Result<&mut Command> {
+    let clippy = Path::new(command.get_program()).with_file_name("clippy-driver");
+    if clippy.is_absolute() && !clippy.is_file() {
+        bail!("{} is missing: `rustup component add clippy` installs it", clippy.display());
+    }
+    // As `cargo clippy -- -D warnings` passes them on.
+    Ok(command.env("RUSTC_WORKSPACE_WRAPPER", clippy).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__"))
+}
+
+/// Builds the benchmark and chaos program, and the others that it runs, with optimizations.
+pub(crate) fn harness(project: &Project, others: &[&str]) -> anyhow::Result<PathBuf> {
     screen::line("  building with optimizations (the first time takes some minutes)");
     let began = Instant::now();
     let mut command = cargo(project);
     command.args(["build", "--release", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
-    command.args(["-p", "copydesk-bench"]).args(packages.iter().flat_map(|package| ["-p", *package]));
+    command.args(programs(&[&["copydesk-bench"], others].concat()));
     let messages = messages_of(&mut command)?;
     let program = executables(&messages).remove("copydesk-bench").context("cargo built no copydesk-bench")?;
     screen::line(format_args!("  ✓ built  {}", screen::seconds(began.elapsed())));
     Ok(program)
+}
+
+/// The arguments that choose programs. As parts of the workspace: a package that is built by itself has its own choice of
+/// its dependencies' features, and most of them are then built a second time.
+fn programs(names: &[&str]) -> Vec<String> {
+    let named = names.iter().flat_map(|name| ["--bin".to_owned(), (*name).to_owned()]);
+    std::iter::once("--workspace".to_owned()).chain(named).collect()
 }
 
 /// Runs cargo and collects its JSON messages from its standard output.
