@@ -231,6 +231,12 @@ async fn json_is_read_as_its_grammar_has_it(pool: PgPool) {
     generate(&service, utf16).await.expect_problem(400);
     let answer = generate(&service, metadata("\"\\ud83d\\ude42 \\u202e\"")).await.expect(202);
     assert_eq!(answer.body["metadata"], json!({ "a": "🙂 \u{202e}" }));
+    // Postgres writes a number out in digits.
+    for number in [f64::MAX, f64::MIN, f64::from_bits(1), 0.1 + 0.2] {
+        let answer = generate(&service, metadata(&format!("{number:?}"))).await.expect(202);
+        let job = answer.body["id"].as_str().unwrap();
+        assert_eq!(service.get(&format!("/api/jobs/{job}")).await.expect(200).body["metadata"], json!({ "a": number }));
+    }
     let pointers = generate(&service, body(", \"\\u0063olour\": 1, \"a\\/b\": 1")).await.expect_problem(422);
     assert_eq!(pointers.pointers(), ["/a~1b", "/colour"]);
 }
