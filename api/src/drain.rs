@@ -14,11 +14,14 @@ use axum::http::header;
 use axum::response::Response;
 use futures_util::stream::{self, poll_fn};
 use futures_util::{FutureExt, Stream, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The most bytes that are read for the sake of the connection's next request.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+const MIB: f64 = 1024.0 * 1024.0;
+/// How long they are read, and how much longer for each MiB of them: a slow client is heard out, one that stalls is not.
 const MAX_TIME: Duration = Duration::from_secs(5);
+const MAX_TIME_A_MIB: Duration = Duration::from_secs(1);
 
 /// Whether a client of a connection may still be sending after its last answer.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +71,7 @@ where
     if !matches!(body.next().now_or_never(), Some(None)) {
         // hyper reads on as long as somebody takes the bytes.
         tokio::spawn(async move {
-            if !matches!(timeout(MAX_TIME, body.discard()).await, Ok(true)) {
+            if !body.discard().await {
                 unread.tell();
             }
         });
@@ -97,13 +100,39 @@ impl<S: Chunks> Shared<S> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// Whether the body ended.
+    /// Whether the body ended in time.
     async fn discard(&mut self) -> bool {
-        let mut left = MAX_BYTES;
-        while let Some(chunk) = self.next().await {
-            let Some(rest) = chunk.ok().and_then(|chunk| left.checked_sub(chunk.len())) else { return false };
-            left = rest;
+        let began = Instant::now();
+        let mut read = 0;
+        loop {
+            let until = began + MAX_TIME + MAX_TIME_A_MIB.mul_f64(read as f64 / MIB);
+            match timeout_at(until, self.next()).await {
+                Ok(None) => return true,
+                Ok(Some(Ok(chunk))) if read + chunk.len() <= MAX_BYTES => read += chunk.len(),
+                _ => return false,
+            }
         }
-        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Whether a body is read to its end: ten chunks of this size, one in 0.8 s.
+    async fn is_read(bytes: usize) -> bool {
+        let chunks = stream::iter(0..10).then(move |_| async move {
+            sleep(Duration::from_millis(800)).await;
+            Ok(Bytes::from(vec![b'x'; bytes]))
+        });
+        Shared(Arc::new(Mutex::new(chunks.boxed()))).discard().await
+    }
+
+    #[tokio::test]
+    async fn a_slow_body_is_read_and_one_that_stalls_is_not() {
+        let read = tokio::join!(is_read(1024 * 1024), is_read(1024), is_read(MAX_BYTES / 5));
+        assert_eq!(read, (true, false, false));
     }
 }
