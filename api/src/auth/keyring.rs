@@ -329,7 +329,8 @@ impl Keyring {
         let is_deaf = !known.is_fresh(UNHEARD);
         known.holders.retain(|_, holder| {
             let has_expired = holder.has_expired(now);
-            if has_expired || is_deaf {
+            // A process that has just started may have looked keys up before it heard anything.
+            if has_expired || (is_deaf && !holder.is_looked_up_within(UNHEARD)) {
                 holder.ended.cancel();
             }
             let is_used = Arc::strong_count(holder) > 1 || holder.was_used_since(idle_since);
