@@ -14,9 +14,24 @@ pub(super) enum Cue {
     Asked,
 }
 
+/// What says of a verb behind it that it is not to be done: "don't", "I don't want you to", "I don't think you should".
+macro_rules! negated {
+    () => {
+        r"(n't|\bnot|\bnever)( really| ever| please)?( (want|like|wish|expect|ask|mean)( \w+)? to| (think|believe|feel|suggest)( that)?( \w+)? (should|must|ought to|need to))?"
+    };
+}
+
+pattern!(NEGATED, concat!(negated!(), "$"));
+pattern!(
+    KEPT,
+    concat!(
+        negated!(),
+        r" (remove|drop|delete|skip|lose|cut|leave out|take out|strip|get rid of|ditch|avoid|stop|replace|change|swap|switch|exchange|rename)\b"
+    )
+);
 pattern!(
     INDIFFERENT,
-    r"\b((do|does|did)(n't| not) (really )?(mind|care|matter|bother me)|no (problem|issue|issues|complaints?|objections?|opinion)|nothing (wrong|against)|nothing to (say|add)|fine with|ok(ay)? with|not sure|neutral|either way|up to you|no preference|acceptable|(is|are|was|were|looks?|seems?) (fine|ok|okay|alright|all right))\b"
+    r"\b((do|does|did)(n't| not) (really )?(mind|care|matter|bother me)|no (problem|issue|issues|complaints?|objections?|opinion)|nothing (wrong|against)|nothing to (say|add)|fine with|ok(ay)? with|not sure|neutral|either way|up to you|no preference|(no need|not necessary|n't (need|have)|not (need|have)) to (remove|drop|delete|skip|lose|cut|replace|change|swap)|acceptable|(is|are|was|were|looks?|seems?) (fine|ok|okay|alright|all right))\b"
 );
 pattern!(
     IRONIC,
@@ -24,7 +39,7 @@ pattern!(
 );
 pattern!(
     POLITE_QUESTION,
-    r"\b(why not|(could|can|would|should|wo)(n't| not|'t) (we|you|it|this|there|that))\b( have| be| use)?"
+    r"\b(why not|(could|can|would|should|wo)(n't| not|'t) (we|you|it|this|there|that)|(don't|do not|never) forget to)\b( have| be| use)?"
 );
 pattern!(
     EMPTY,
@@ -32,7 +47,11 @@ pattern!(
 );
 pattern!(
     STRONG_MORE,
-    r"\b(not (nearly |quite )?enough|\w+n't (\w+ )?enough|\w+n't (really |ever )?(forget|remove|drop|delete|skip|lose|cut|lack|leave out|be afraid)|(not|never) (forget|remove|drop|delete|skip|lose|cut|be afraid)|too few|too little|could (really )?use (a|an|some|more|one)|can never have|falls flat without|nothing without)\b"
+    concat!(
+        r"\b(not (nearly |quite )?enough|\w+n't (\w+ )?enough|too few|too little|could (really )?use (a|an|some|more|one)|can never have|falls flat without|nothing without)\b|",
+        negated!(),
+        r" (forget|remove|drop|delete|skip|lose|cut|lack|leave out|be afraid)\b"
+    )
 );
 pattern!(
     MISSING,
@@ -79,6 +98,9 @@ pub(super) fn of(clause: &str) -> Option<Cue> {
     if STRONG_MORE.is_match(&clause) {
         return Some(Cue::More);
     }
+    if KEPT.is_match(&clause) {
+        return None;
+    }
     let asked = PLEASE.is_match(&clause) || clause.contains("should") || clause.contains("must");
     if MISSING.is_match(&clause) && !asked {
         return Some(Cue::Missing);
@@ -96,6 +118,16 @@ pub(super) fn of(clause: &str) -> Option<Cue> {
 /// Whether a clause praises.
 pub(super) fn praises(clause: &str) -> bool {
     PRAISE.is_match(clause) && !IRONIC.is_match(clause)
+}
+
+/// Whether a clause wants something left as it is: "don't replace it" asks for nothing else.
+pub(super) fn keeps(clause: &str) -> bool {
+    KEPT.is_match(&plain(clause))
+}
+
+/// Whether the verb behind these words is not to be done.
+pub(super) fn negates(before: &str) -> bool {
+    NEGATED.is_match(&plain(before))
 }
 
 /// Whether a sentence says the opposite of what it says.

@@ -142,9 +142,14 @@ pub(super) fn preferred(sentence: &mut Sentence, comment: &Comment, context: &Co
         // A sentence names a few pairs at most.
         for _ in 0..4 {
             let Some(found) = pattern.captures(&sentence.text) else { break };
+            let start = found.get(0).map_or(0, |all| all.start());
+            // "I don't want you to replace one with the other."
+            if cue::negates(&sentence.text[..start]) {
+                break;
+            }
             let (better, worse) = if better_first { (1, 2) } else { (2, 1) };
             let Some(read) = pair(&found, better, worse, comment, context) else { break };
-            let (start, end) = (found.get(0).map_or(0, |all| all.start()), found.get(2).map_or(0, |last| last.end()));
+            let end = found.get(2).map_or(0, |last| last.end());
             sentence.text = format!("{}, {}", &sentence.text[..start], &sentence.text[end..]);
             rules.extend(read);
         }
@@ -225,7 +230,7 @@ fn one(quoted: &str, wanted: bool, context: &Context) -> Option<Rule> {
 /// Whether the quotation in a clause is wanted.
 fn wants(clause: &Clause, next: Option<&str>, person_alone: bool) -> Option<bool> {
     let text = clause.text.as_str();
-    if cue::is_indifferent(text) || A_FACT.is_match(text) {
+    if cue::is_indifferent(text) || cue::keeps(text) || A_FACT.is_match(text) {
         return None;
     }
     let is_disliked = DISLIKED.is_match(text) || next.is_some_and(|next| DISLIKED.is_match(next));
@@ -253,6 +258,9 @@ fn wants(clause: &Clause, next: Option<&str>, person_alone: bool) -> Option<bool
 
 /// Terms that stand without quotation marks.
 fn unquoted(text: &str, comment: &Comment, context: &Context) -> Option<Rule> {
+    if cue::keeps(text) {
+        return None;
+    }
     let named =
         |pattern: &regex::Regex| pattern.captures(text).and_then(|found| found.get(1)).map(|found| found.as_str());
     let is_plain = |term: &str| comment.quotation(term).is_none() && is_term(term) && !A_KIND.is_match(term);

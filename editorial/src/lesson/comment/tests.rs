@@ -55,6 +55,39 @@ fn prefer(term: &str, over: &str) -> Rule {
 }
 
 #[test]
+fn what_is_not_to_be_removed_stays() {
+    reads(
+        &[mark(Mark::Emoji, true)],
+        &[
+            "Don't remove the emojis",
+            "I don't want you to remove the emojis",
+            "I do not want to lose the emojis",
+            "I don't think you should cut the emojis",
+        ],
+    );
+    reads(
+        &[],
+        &[
+            "I don't want you to remove the word leverage",
+            "Never drop the word leverage",
+            "Don't stop using the word leverage",
+            "I don't want you to remove \"leverage\"",
+            "Don't replace users with people",
+            "I don't want you to replace users with people",
+            "I don't want you to use people instead of users",
+            "Please don't change \"users\" to \"people\"",
+            "You don't have to remove the emojis",
+            "Don't change the headings",
+        ],
+    );
+    reads(&[mark(Mark::Exclamation, false)], &["Don't forget to remove the exclamation marks"]);
+    reads(
+        &[prefer("people", "users")],
+        &["Don't forget to replace users with people", "Why not use people instead of users?"],
+    );
+}
+
+#[test]
 fn exclamation_marks() {
     reads(
         &[mark(Mark::Exclamation, false)],
