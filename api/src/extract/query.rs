@@ -13,6 +13,7 @@ use utoipa::openapi::{OpenApi, RefOr};
 
 use super::body::{is_json, violations};
 use super::explain::{escaped, pointer};
+use super::walk::NUL;
 use crate::error::ApiError;
 use crate::faults::Faults;
 
@@ -110,6 +111,8 @@ fn misused(query: &str, names: &HashSet<String>) -> Faults {
             "must occur only once".to_owned()
         } else if !is_utf8(&value, raw) {
             "must be UTF-8, percent-encoded".to_owned()
+        } else if value.contains('\0') {
+            NUL.to_owned()
         } else {
             continue;
         };

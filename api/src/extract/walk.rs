@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::explain::escaped;
 use crate::faults::Faults;
 
-const NUL: &str = "must not hold the character U+0000";
+pub(super) const NUL: &str = "must not hold the character U+0000";
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -293,6 +293,10 @@ async fn percent_encoding_is_undone_once(pool: PgPool) {
         let answer = service.get(&format!("/api/businesses/acme/search?{query}")).await;
         assert_eq!(answer.status, status, "{query}: {answer:?}");
     }
+    // Beside a key nobody reads the ticket.
+    let job = generate(&service, r#"{"business_id": "acme", "topic": "t"}"#).await.expect(202);
+    let events = format!("/api/jobs/{}/events", job.body["id"].as_str().unwrap());
+    service.get(&format!("{events}?ticket=a%00b")).await.expect_problem(422);
     for path in ["/%61pi/jobs", "/api//jobs", "/api/jobs/", "/API/jobs", "/api%2Fjobs", "/api/jobs%00"] {
         let answer = service.get(path).await;
         assert!([404, 200].contains(&answer.status.as_u16()), "{path}: {answer:?}");
