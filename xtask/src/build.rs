@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -68,23 +68,13 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     Ok(binaries)
 }
 
-/// Builds all tests, and the programs that they start, as this command says. Returns the API's program.
-pub(crate) fn tests(mut command: Command) -> anyhow::Result<PathBuf> {
+/// Builds all tests, and the programs that they start. Returns the API's program.
+pub(crate) fn tests(project: &Project) -> anyhow::Result<PathBuf> {
+    let mut command = cargo(project);
     // With the whole workspace cargo builds the programs of every package that has integration tests, too.
     command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
-    let messages = messages_of(with_lints(&mut command)?)?;
+    let messages = messages_of(command.env("SQLX_OFFLINE", "true"))?;
     executables(&messages).remove("copydesk-api").context("cargo built no copydesk-api")
-}
-
-/// Has the compiler lint what it compiles of the workspace, and fail at what the lints find. `cargo clippy` would check
-/// every crate once more, the dependencies too: that is a quarter of a whole run.
-pub(crate) fn with_lints(command: &mut Command) -> anyhow::Result<&mut Command> {
-    let clippy = Path::new(command.get_program()).with_file_name("clippy-driver");
-    if clippy.is_absolute() && !clippy.is_file() {
-        bail!("{} is missing: `rustup component add clippy` installs it", clippy.display());
-    }
-    // As `cargo clippy -- -D warnings` passes them on.
-    Ok(command.env("RUSTC_WORKSPACE_WRAPPER", clippy).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__"))
 }
 
 /// Builds the benchmark and chaos program, and the others that it runs, with optimizations.

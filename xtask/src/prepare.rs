@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
@@ -44,22 +44,18 @@ impl Prepare {
 /// other builds stay valid.
 const QUERIES: [&str; 9] =
     ["rustc", "-p", "copydesk-common", "--lib", "--profile", "check", "--", "--cfg", "query_data"];
+const LINTS: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
-/// Builds all tests. Where queries or migrations are not those of the last time, that is done with a database: the macros
-/// then write the query data anew, and nothing is built a second time for it. Fails if .sqlx is not up to date. Returns
-/// the API's program.
-pub(crate) fn tests(project: &Project, state: &State) -> anyhow::Result<PathBuf> {
+/// Runs the lints. Where queries or migrations are not those of the last time, they run with a database: the macros then
+/// write the query data anew, and nothing is built a second time for it. Fails if .sqlx is not up to date.
+pub(crate) fn lint(project: &Project, state: &State) -> anyhow::Result<()> {
     let stamp = project.state().root().join("query-data");
     let inputs = format!("{:016x}", fingerprint(project)?);
     if std::fs::read_to_string(&stamp).is_ok_and(|checked| checked == inputs) {
-        let mut command = build::cargo(project);
-        command.env("SQLX_OFFLINE", "true");
-        return build::tests(command);
+        return build::run(project, &LINTS);
     }
-    let (right, api) = generate(project, state, build::tests)?;
-    compare(project, &right)?;
-    std::fs::write(&stamp, inputs).with_context(|| stamp.display().to_string())?;
-    Ok(api)
+    compare(project, &generate(project, state, &LINTS)?)?;
+    std::fs::write(&stamp, inputs).with_context(|| stamp.display().to_string())
 }
 
 /// Of everything that the query data depends on, the release of sqlx among it, and of the data.
@@ -85,7 +81,7 @@ fn fingerprint(project: &Project) -> anyhow::Result<u64> {
 
 /// Fails and lists the files in .sqlx that do not match the queries and migrations.
 fn check(project: &Project, state: &State) -> anyhow::Result<()> {
-    compare(project, &queries(project, state)?)
+    compare(project, &generate(project, state, &QUERIES)?)
 }
 
 fn compare(project: &Project, right: &Files) -> anyhow::Result<()> {
@@ -98,7 +94,7 @@ fn compare(project: &Project, right: &Files) -> anyhow::Result<()> {
 
 fn rewrite(project: &Project, state: &State) -> anyhow::Result<()> {
     let folder = project.root.join(".sqlx");
-    let right = queries(project, state)?;
+    let right = generate(project, state, &QUERIES)?;
     let written = read(&folder)?;
     std::fs::create_dir_all(&folder)?;
     for name in written.keys().filter(|name| !right.contains_key(*name)) {
@@ -113,18 +109,8 @@ fn rewrite(project: &Project, state: &State) -> anyhow::Result<()> {
 
 type Files = BTreeMap<String, String>;
 
-/// The contents of .sqlx for the current queries and migrations.
-fn queries(project: &Project, state: &State) -> anyhow::Result<Files> {
-    let (files, ()) = generate(project, state, |mut command| build::must(command.args(QUERIES), &QUERIES))?;
-    Ok(files)
-}
-
-/// The same, as this build writes them, and what it returns.
-fn generate<T>(
-    project: &Project,
-    state: &State,
-    run: impl FnOnce(Command) -> anyhow::Result<T>,
-) -> anyhow::Result<(Files, T)> {
+/// The contents of .sqlx for the current queries and migrations, as this command of cargo writes them.
+fn generate(project: &Project, state: &State, arguments: &[&str]) -> anyhow::Result<Files> {
     let postgres = services::migrated_postgres(state, project)?;
     let folder = state.root().join("sqlx");
     project::remove_folder(&folder)?;
@@ -133,9 +119,13 @@ fn generate<T>(
     // again.
     let _touched = Touched::touch(project.root.join("common/src/lib.rs"))?;
     let mut command = build::cargo(project);
-    command.env("DATABASE_URL", &postgres.uri).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", &folder);
-    let built = run(command)?;
-    Ok((read(&folder)?, built))
+    command
+        .args(arguments)
+        .env("DATABASE_URL", &postgres.uri)
+        .env("SQLX_OFFLINE", "false")
+        .env("SQLX_OFFLINE_DIR", &folder);
+    build::must(&mut command, arguments)?;
+    read(&folder)
 }
 
 /// A source file that looks changed while this value lives.

@@ -38,17 +38,15 @@ impl Test {
             return self.run_tests(&project, &throwaway.state);
         }
         step("format", || build::run(&project, &["fmt", "--all", "--check"]))?;
+        step("lints and query data", || prepare::lint(&project, &throwaway.state))?;
         self.run_tests(&project, &throwaway.state)
     }
 
     fn run_tests(&self, project: &Project, state: &State) -> anyhow::Result<ExitCode> {
-        let api = step("lints, query data and tests built", || prepare::tests(project, state))?;
         screen::heading("tests");
         let services = Services::throwaway(state)?;
-        migrate_template(&api, &services, state)?;
+        step("tests built", || migrate_template(&build::tests(project)?, &services, state))?;
         let mut command = build::cargo(project);
-        // What is built with the lints is not built again.
-        build::with_lints(&mut command)?;
         let runner: &[&str] =
             if binaries::is_in_path("cargo-nextest") { &["nextest", "run"] } else { &["test", "--no-fail-fast"] };
         command.args(runner).arg("--workspace").args(&self.arguments);
@@ -83,10 +81,10 @@ fn migrate_template(api: &Path, services: &Services, state: &State) -> anyhow::R
 }
 
 /// Runs a check under its heading, and prints how long it took.
-fn step<T>(name: &str, check: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+fn step(name: &str, check: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     screen::heading(name);
     let began = Instant::now();
-    let found = check()?;
+    check()?;
     screen::line(format_args!("  ✓ {name}  {}", screen::seconds(began.elapsed())));
-    Ok(found)
+    Ok(())
 }
