@@ -52,7 +52,7 @@ pub(crate) fn build(project: &Project, release: bool) -> anyhow::Result<Binaries
     let began = Instant::now();
     let mut command = cargo(project);
     command.args(["build", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
-    command.args(programs(&["copydesk-api", "copydesk-worker", "copydesk-simulator"]));
+    command.args(["-p", "copydesk-api", "-p", "copydesk-worker", "-p", "copydesk-simulator"]);
     if release {
         command.arg("--release");
     }
@@ -77,24 +77,18 @@ pub(crate) fn tests(project: &Project) -> anyhow::Result<PathBuf> {
     executables(&messages).remove("copydesk-api").context("cargo built no copydesk-api")
 }
 
-/// Builds the benchmark and chaos program, and the others that it runs, with optimizations.
-pub(crate) fn harness(project: &Project, others: &[&str]) -> anyhow::Result<PathBuf> {
+/// Builds the benchmark and chaos program, and the packages whose programs it runs, with
+/// optimizations.
+pub(crate) fn harness(project: &Project, packages: &[&str]) -> anyhow::Result<PathBuf> {
     screen::line("  building with optimizations (the first time takes some minutes)");
     let began = Instant::now();
     let mut command = cargo(project);
     command.args(["build", "--release", "--message-format", "json-render-diagnostics"]).env("SQLX_OFFLINE", "true");
-    command.args(programs(&[&["copydesk-bench"], others].concat()));
+    command.args(["-p", "copydesk-bench"]).args(packages.iter().flat_map(|package| ["-p", *package]));
     let messages = messages_of(&mut command)?;
     let program = executables(&messages).remove("copydesk-bench").context("cargo built no copydesk-bench")?;
     screen::line(format_args!("  ✓ built  {}", screen::seconds(began.elapsed())));
     Ok(program)
-}
-
-/// The arguments that choose programs. As parts of the workspace: a package that is built by itself has its own choice of
-/// its dependencies' features, and most of them are then built a second time.
-fn programs(names: &[&str]) -> Vec<String> {
-    let named = names.iter().flat_map(|name| ["--bin".to_owned(), (*name).to_owned()]);
-    std::iter::once("--workspace".to_owned()).chain(named).collect()
 }
 
 /// Runs cargo and collects its JSON messages from its standard output.
