@@ -61,11 +61,6 @@ pub fn web_url(url: &str, (): &()) -> garde::Result {
     ensure(web, || "must be an http:// or https:// URL".to_owned())
 }
 
-/// Text without NUL, for queries. In bodies, the extractor looks for it.
-pub fn no_nul(text: &str, (): &()) -> garde::Result {
-    ensure(!text.contains('\0'), || "must not hold the character U+0000".to_owned())
-}
-
 fn ensure(holds: bool, detail: impl FnOnce() -> String) -> garde::Result {
     if holds { Ok(()) } else { Err(garde::Error::new(detail())) }
 }

@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::extract::Parameters;
 use crate::page;
 use crate::state::Services;
-use crate::validate::{self, chars, number};
+use crate::validate::{chars, number};
 
 /// What was changed, and by whom, newest first.
 ///
@@ -54,7 +54,7 @@ pub struct AuditQuery {
     #[garde(skip)]
     key_id: Option<KeyId>,
     /// Those only whose `action` begins so: `queues.` for all changes of queues.
-    #[garde(inner(custom(chars(1..=50)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(1..=50))))]
     #[param(min_length = 1, max_length = 50, example = "queues.")]
     action: Option<String>,
     /// Those made since then only.

@@ -29,7 +29,7 @@ use crate::read::Standing;
 use crate::refusal::{JobEnded, JobNotFailed};
 use crate::representation::{JobBody, JobPage};
 use crate::state::Services;
-use crate::validate::{self, chars, number};
+use crate::validate::{chars, number};
 use crate::{announce, entity_tag, outlook, page};
 
 /// A waiting request reads again after about this long, because a hint can be lost.
@@ -218,7 +218,7 @@ pub struct CountQuery {
     #[garde(skip)]
     kind: Option<JobKind>,
     /// Only jobs found by this, as in `GET /api/jobs`.
-    #[garde(inner(custom(chars(2..=200)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(2..=200))))]
     #[param(min_length = 2, max_length = 200, example = "spring campaign")]
     q: Option<String>,
 }
@@ -243,7 +243,7 @@ pub struct JobsQuery {
     /// The id of a job or of a text, the last eight characters of a job's id, or words of the request: of its topic, any
     /// other value, or `metadata`. All words must be there; the last may go on. An id finds what it names, else who speaks
     /// of it. A job is found some seconds after it was accepted.
-    #[garde(inner(custom(chars(2..=200)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(2..=200))))]
     #[param(min_length = 2, max_length = 200, example = "spring campaign")]
     q: Option<String>,
     /// Only jobs with this status.

@@ -51,7 +51,7 @@ pub async fn search(
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// Plain words.
-    #[garde(custom(chars(1..=500)), custom(validate::no_nul))]
+    #[garde(custom(chars(1..=500)))]
     #[serde(default, deserialize_with = "validate::trimmed")]
     #[param(required = true, min_length = 1, max_length = 500)]
     q: String,

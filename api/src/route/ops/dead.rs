@@ -26,7 +26,7 @@ use crate::refusal::NoDeadLetter;
 use crate::representation::{JobBody, JobPage};
 use crate::route::job::{read, reopened};
 use crate::state::Services;
-use crate::validate::{self, chars, number};
+use crate::validate::{chars, number};
 
 /// The most causes that are told apart.
 const MAX_GROUPS: u16 = 100;
@@ -222,11 +222,11 @@ pub struct DeadQuery {
     #[garde(skip)]
     business_id: Option<BusinessId>,
     /// Those only whose error is of this `type`.
-    #[garde(inner(custom(chars(1..=200)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(1..=200))))]
     #[param(min_length = 1, max_length = 200, example = "/problems/attempts-exhausted")]
     error_type: Option<String>,
     /// Those only that failed in this stage.
-    #[garde(inner(custom(chars(1..=50)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(1..=50))))]
     #[param(min_length = 1, max_length = 50, example = "draft")]
     stage: Option<String>,
     /// Jobs on a page.
@@ -249,11 +249,11 @@ pub struct DeadCountQuery {
     #[garde(skip)]
     business_id: Option<BusinessId>,
     /// Those only whose error is of this `type`.
-    #[garde(inner(custom(chars(1..=200)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(1..=200))))]
     #[param(min_length = 1, max_length = 200, example = "/problems/attempts-exhausted")]
     error_type: Option<String>,
     /// Those only that failed in this stage.
-    #[garde(inner(custom(chars(1..=50)), custom(validate::no_nul)))]
+    #[garde(inner(custom(chars(1..=50))))]
     #[param(min_length = 1, max_length = 50, example = "draft")]
     stage: Option<String>,
 }
