@@ -124,12 +124,7 @@ struct Parts {
 impl Keyring {
     /// Starts to hear of changes, until `closing`. Says if there is no key at all.
     pub fn start(store: &Store, closing: CancellationToken, work: &TaskTracker) -> Self {
-        let keyring = Self(Arc::new(Parts {
-            store: store.clone(),
-            known: RwLock::default(),
-            lookups: Mutex::default(),
-            gone: Mutex::default(),
-        }));
+        let keyring = Self::deaf(store);
         let kept = keyring.clone();
         work.spawn(async move {
             let listening = async {
@@ -142,6 +137,16 @@ impl Keyring {
             kept.touch(clock::now().timestamp() - 2 * BETWEEN_TOUCHES.as_secs().cast_signed()).await;
         });
         keyring
+    }
+
+    /// One that has heard nothing yet.
+    fn deaf(store: &Store) -> Self {
+        Self(Arc::new(Parts {
+            store: store.clone(),
+            known: RwLock::default(),
+            lookups: Mutex::default(),
+            gone: Mutex::default(),
+        }))
     }
 
     /// Whether a claim counted a while ago: it may be looked up again, whatever else comes from its address.
@@ -380,4 +385,25 @@ fn no_ticket() -> ApiError {
         "the ticket was used, is a minute old, or is for another job: POST /api/jobs/{id}/ticket for another one"
             .to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use copydesk_common::key::Secret;
+    use copydesk_testkit as testkit;
+    use sqlx::PgPool;
+
+    use super::*;
+
+    #[sqlx::test(migrations = "../migrations")]
+    async fn a_key_that_was_looked_up_counts_before_anything_is_heard(pool: PgPool) {
+        testkit::install_key(&testkit::database_url(&pool)).await;
+        let keyring = Keyring::deaf(&Store::from_pool(pool));
+        let secret = Secret::parse(testkit::KEY).unwrap();
+        let shown = Presented::Key(secret.id().clone(), secret.hash());
+        let caller = keyring.caller(shown, Trust::Fresh).await.unwrap();
+        keyring.tidy();
+        assert!(!caller.has_ended());
+    }
 }
