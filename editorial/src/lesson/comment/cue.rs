@@ -14,24 +14,41 @@ pub(super) enum Cue {
     Asked,
 }
 
-/// What says of a verb behind it that it is not to be done: "don't", "I don't want you to", "I don't think you should".
-macro_rules! negated {
-    () => {
-        r"(n't|\bnot|\bnever)( really| ever| please)?( (want|like|wish|expect|ask|mean)( \w+)? to| (think|believe|feel|suggest)( that)?( \w+)? (should|must|ought to|need to))?"
+/// What says of the verb behind it that it is not to be done: one of these words, and what may follow "not" before the
+/// verb, as in "I don't want you to" and "I don't think you should".
+macro_rules! not_to {
+    ($not:literal, $want:literal) => {
+        concat!(
+            "(",
+            $not,
+            r")( really| ever| please)?( (",
+            $want,
+            r")( \w+)? to| (think|believe|feel|suggest)( that)?( \w+)? (should|must|ought to|need to))?"
+        )
     };
 }
 
-pattern!(NEGATED, concat!(negated!(), "$"));
+/// The same of a wish. "You didn't remove it" is none: it says that it should go.
+macro_rules! not_wished {
+    () => {
+        not_to!(
+            r"\b(do|does|should|must|need|would|could|wo|ca|can|will)(n't| not)|\bnever|\b(no need|not necessary) to",
+            "want|like|wish|expect|ask|mean|need|have"
+        )
+    };
+}
+
+pattern!(NEGATED, concat!(not_wished!(), "$"));
 pattern!(
     KEPT,
     concat!(
-        negated!(),
+        not_wished!(),
         r" (remove|drop|delete|skip|lose|cut|leave out|take out|strip|get rid of|ditch|avoid|stop|replace|change|swap|switch|exchange|rename)\b"
     )
 );
 pattern!(
     INDIFFERENT,
-    r"\b((do|does|did)(n't| not) (really )?(mind|care|matter|bother me)|no (problem|issue|issues|complaints?|objections?|opinion)|nothing (wrong|against)|nothing to (say|add)|fine with|ok(ay)? with|not sure|neutral|either way|up to you|no preference|(no need|not necessary|n't (need|have)|not (need|have)) to (remove|drop|delete|skip|lose|cut|replace|change|swap)|acceptable|(is|are|was|were|looks?|seems?) (fine|ok|okay|alright|all right))\b"
+    r"\b((do|does|did)(n't| not) (really )?(mind|care|matter|bother me)|no (problem|issue|issues|complaints?|objections?|opinion)|nothing (wrong|against)|nothing to (say|add)|fine with|ok(ay)? with|not sure|neutral|either way|up to you|no preference|acceptable|(is|are|was|were|looks?|seems?) (fine|ok|okay|alright|all right))\b"
 );
 pattern!(
     IRONIC,
@@ -49,7 +66,7 @@ pattern!(
     STRONG_MORE,
     concat!(
         r"\b(not (nearly |quite )?enough|\w+n't (\w+ )?enough|too few|too little|could (really )?use (a|an|some|more|one)|can never have|falls flat without|nothing without)\b|",
-        negated!(),
+        not_to!(r"n't|\bnot|\bnever", "want|like|wish|expect|ask|mean"),
         r" (forget|remove|drop|delete|skip|lose|cut|lack|leave out|be afraid)\b"
     )
 );

@@ -77,13 +77,21 @@ fn what_is_not_to_be_removed_stays() {
             "I don't want you to use people instead of users",
             "Please don't change \"users\" to \"people\"",
             "You don't have to remove the emojis",
+            "You don't need to cut the emojis",
+            "You don't have to remove the word leverage",
+            "There is no need to replace users with people",
             "Don't change the headings",
         ],
     );
     reads(&[mark(Mark::Exclamation, false)], &["Don't forget to remove the exclamation marks"]);
+    reads(&[term("leverage", false)], &["You didn't remove the word leverage"]);
     reads(
         &[prefer("people", "users")],
-        &["Don't forget to replace users with people", "Why not use people instead of users?"],
+        &[
+            "Don't forget to replace users with people",
+            "Why not use people instead of users?",
+            "You did not replace users with people",
+        ],
     );
 }
 
