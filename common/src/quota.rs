@@ -4,6 +4,7 @@
 //! call through, whether the window has room, and whose turn it is. How a call is made is the
 //! worker's; `common/lua/quota` has the scripts and their contracts.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -229,6 +230,8 @@ pub struct Quota {
     model: String,
     is_own_account: bool,
     policy: Policy,
+    /// Calls at once that the provider's server takes, where it said so later than at the start.
+    slots: Arc<OnceLock<u32>>,
 }
 
 impl Quota {
@@ -236,7 +239,7 @@ impl Quota {
     pub fn new(redis: &Redis, provider: &str, model: &str, policy: Policy) -> Self {
         let keys = redis.keys().quota(provider, provider, model);
         let (provider, model) = (provider.into(), model.to_owned());
-        Self { redis: redis.clone(), keys, provider, model, is_own_account: false, policy }
+        Self { redis: redis.clone(), keys, provider, model, is_own_account: false, policy, slots: Arc::default() }
     }
 
     /// The quota of a model that has limits of its own: a window, a line and a day for itself. Money is its
@@ -271,6 +274,21 @@ impl Quota {
         &self.model
     }
 
+    /// Calls at once, where they are bounded by the configuration or by what the server said.
+    pub fn calls_at_once(&self) -> Option<u32> {
+        self.policy.at_once.or_else(|| self.slots.get().copied())
+    }
+
+    /// Takes the calls at once that the server said it takes, once. What is configured stands.
+    pub fn take_slots(&self, slots: u32) {
+        let _ = self.slots.set(slots);
+    }
+
+    /// The limits as they are configured and told.
+    fn limits(&self) -> LimitsInForce {
+        Policy { at_once: self.calls_at_once(), ..self.policy }.limits()
+    }
+
     /// Asks for one call. One round trip.
     pub async fn admit(&self, ask: impl Into<Ask>) -> Result<Admission, QuotaError> {
         let Ask { rank, tokens, cost, asked_for } = ask.into();
@@ -302,7 +320,7 @@ impl Quota {
             .arg(self.redis.generation.known())
             .arg(millis(policy.window))
             .arg(millis(policy.longest_call))
-            .arg(&policy.limits().in_order())
+            .arg(&self.limits().in_order())
             .arg(policy.budget.calls_per_day.unwrap_or(0))
             .arg(policy.budget.usd_per_day.unwrap_or_default().0)
             .arg(cost.0)
@@ -332,7 +350,7 @@ impl Quota {
 
     /// Says how a granted call ended, and what follows. One round trip.
     pub async fn settle(&self, grant: Grant, settlement: Settlement) -> Result<Settled, QuotaError> {
-        let limits = self.policy.limits();
+        let limits = self.limits();
         let (state, per_day, tokens, failures, setbacks): (String, u64, u64, u32, u32) = QUOTA_SETTLE
             .key(&self.keys.state)
             .key(&self.keys.breaker)
@@ -391,7 +409,7 @@ impl Quota {
             .key(&self.keys.amounts)
             .key(&self.keys.trouble)
             .arg(millis(self.policy.window))
-            .arg(&self.policy.limits().in_order())
+            .arg(&self.limits().in_order())
             .arg(&self.model)
             .invoke_async(&mut self.redis.commands())
             .await?;

@@ -47,9 +47,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a model is not asked again for what it refused: its server may be upgraded meanwhile.
 const REFUSED_FOR: Duration = Duration::from_secs(3_600);
 
-/// A server that answers no more calls at once is one of the operator's own, and each of them is dear.
-const FEW_SLOTS: u32 = 8;
-
 /// Why a provider gave no answer, in the words of what can be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -239,13 +236,12 @@ impl Providers {
             tracing::warn!(model, "no price is known: its calls count as free; see COPYDESK_PRICES");
         }
         let windows = config.windows();
-        let has_few_slots = (1..=FEW_SLOTS).contains(&config.llm_concurrency);
         let model = |name: &str, variable, quota: &Quota| {
             let variables = Variables { key: "GROQ_API_KEY", target: variable, address: "COPYDESK_LLM_BASE_URL" };
             let tokens = windows.of(name).unwrap_or(windows::UNKNOWN_TOKENS);
             let window = Window { model: name.to_owned(), tokens };
             let gate = Gate::new(quota.clone(), variables);
-            Arc::new(Model::new(window, variable, chat.clone(), gate, prices.of(name), has_few_slots))
+            Arc::new(Model::new(window, variable, chat.clone(), gate, prices.of(name)))
         };
         let fallbacks: Vec<_> =
             quotas.fallbacks.iter().map(|(name, quota)| model(name, "COPYDESK_LLM_FALLBACK_MODELS", quota)).collect();
@@ -262,14 +258,15 @@ impl Providers {
         })
     }
 
-    /// Takes the windows of models that nobody knew at the start from their server, as soon as it answers.
+    /// Takes what nobody knew at the start, windows of models and calls at once, from their server, as soon as it
+    /// answers.
     pub async fn learn(self, config: ProvidersConfig) {
-        server::late(config, |name, tokens| {
-            let models = self.writer.models().chain(self.reviewer.models()).filter(|model| model.name() == name);
-            // Whoever reviews may be the writer.
-            models.for_each(|model| model.take_window(tokens));
-        })
-        .await;
+        let told = server::late(&config).await;
+        for model in self.writer.models().chain(self.reviewer.models()) {
+            let window = told.windows.iter().find(|(name, _)| name == model.name());
+            window.inspect(|(_, tokens)| model.take_window(*tokens));
+            told.slots.inspect(|slots| model.take_slots(*slots));
+        }
     }
 }
 

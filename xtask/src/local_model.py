@@ -17,11 +17,14 @@ parameters.hostnames = ["127.0.0.1"]
 parameters.port = port
 parameters.model_alias = {name}
 parameters.n_ctx = 8192
-# One for each core, which two hardware threads mostly share: more than that wait for each other.
-threads = max(1, (os.cpu_count() or 2) // 2)
+# So small a model gains nothing from more.
+threads = min(4, os.cpu_count() or 1)
 parameters.cpuparams.n_threads = threads
 parameters.cpuparams_batch.n_threads = threads
 # The whole window for one call at a time.
 parameters.n_parallel = 1
+# Without it most answers of so small a model end in a loop.
+parameters.sampling.penalty_repeat = 1.1
+parameters.sampling.penalty_last_n = 256
 server = xllamacpp.Server(parameters)
 threading.Event().wait()

@@ -34,6 +34,8 @@ pub(crate) fn serve(state: &State, fleet: &mut Fleet) -> anyhow::Result<String> 
     let step = Step::begin("starting the local model");
     let mut command = Command::new(python);
     command.args(["-c", SERVE]).arg(port.to_string()).arg(NAME);
+    // Threads that wait for each other leave their core to whoever else needs it.
+    command.env("OMP_WAIT_POLICY", "PASSIVE");
     let mut server = Server::start(state, "local-model", command, Ending::Terminate)?;
     let client = Client::new(base.clone());
     let ready = server.wait_until(READY_WITHIN, || client.is_ok("/health"));

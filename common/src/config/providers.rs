@@ -245,6 +245,11 @@ impl ProvidersConfig {
         self.llm_base_url.host_str() == Some(GROQ_HOST)
     }
 
+    /// Whether the LLM provider is on this machine or in a private network.
+    pub fn is_private(&self) -> bool {
+        is_private(&self.llm_base_url)
+    }
+
     /// The model that reviews.
     pub fn review_model(&self) -> &str {
         match &self.review_model {
@@ -256,7 +261,7 @@ impl ProvidersConfig {
 
     /// Calls to the LLM provider in any 60 seconds.
     pub fn llm_requests_per_minute(&self) -> u32 {
-        let default = if is_private(&self.llm_base_url) { PRIVATE_PER_MINUTE } else { GROQ_PER_MINUTE };
+        let default = if self.is_private() { PRIVATE_PER_MINUTE } else { GROQ_PER_MINUTE };
         self.llm_requests_per_minute.unwrap_or(default)
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use copydesk_words::is_unspaced;
 
+use super::{kind, unwrap_unfinished};
 use crate::text::{language, sentence};
 
 /// The same sentence this many times is a loop.
@@ -22,26 +23,56 @@ const MIN_VARIETY: f64 = 0.35;
 const MIN_WORDS_FOR_VARIETY: usize = 120;
 /// The length of a text's end that is looked at for a loop, in bytes.
 const LOOP_BYTES: usize = 1_200;
+/// So many sentences one after the other that were all there before are a loop, where the text repeats itself.
+const MIN_STALE_SENTENCES: usize = 4;
 /// The longest piece that a loop repeats, in bytes.
 const MAX_PERIOD: usize = 300;
 
-/// Whether a text has run into a loop, as small models do until they have no room left: its end is one piece, at
-/// least four times, which differs in no more than its digits. Can be told while the text is being written.
+/// Whether a text has run into a loop, as small models do until they have no room left. Can be told while the text is
+/// being written; what it tells of, [`is_repetition`] tells of too.
 pub fn is_loop(text: &str) -> bool {
+    // What a model thought may be said again; the same words in a review's JSON speak of another criterion each time.
+    let says_nothing_new = || {
+        let text = unwrap_unfinished(text);
+        !kind::is_data(&text) && says_nothing_new(&text.to_lowercase())
+    };
+    is_periodic(text) || (!kind::is_data(text) && says_nothing_new())
+}
+
+/// Whether a text's end is one piece, at least four times, which differs in no more than its digits.
+fn is_periodic(text: &str) -> bool {
     let Some(start) = text.len().checked_sub(LOOP_BYTES) else { return false };
     let plain = |byte: &u8| if byte.is_ascii_digit() { b'0' } else { *byte };
     let end: Vec<u8> = text.as_bytes()[start..].iter().map(plain).collect();
     (1..=MAX_PERIOD).any(|period| end[period..] == end[..end.len() - period])
 }
 
+/// Whether the last sentences of a text in lower case were all there before, and so much of it comes again that it is a
+/// defect.
+fn says_nothing_new(lower: &str) -> bool {
+    // The last one is being written.
+    let whole = lower.rsplit_once(sentence::ends_piece).map_or("", |(whole, _)| whole);
+    let mut said = HashSet::new();
+    let stale = |run, piece| if said.insert(piece) { 0 } else { run + 1 };
+    let stale = sentence::pieces(whole).filter(|piece| is_sentence(piece)).fold(0, stale);
+    stale >= MIN_STALE_SENTENCES && turns_in_a_circle(lower)
+}
+
 /// Whether a text in lower case repeats itself.
 pub(super) fn is_repetition(lower: &str) -> bool {
+    let is_endless =
+        lower.split_whitespace().any(|word| word.chars().filter(|c| c.is_ascii()).count() > MAX_WORD_CHARS);
+    turns_in_a_circle(lower) || is_endless || is_periodic(lower) || !is_varied(lower)
+}
+
+/// Whether its sentences come again, too often or too many of them.
+fn turns_in_a_circle(lower: &str) -> bool {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let (mut last, mut in_a_row, mut most_in_a_row) = ("", 0, 0);
     for sentence in sentence::pieces(lower) {
         in_a_row = if sentence == last { in_a_row + 1 } else { 1 };
         last = sentence;
-        if sentence.split_whitespace().count() >= 4 || language::count_words(sentence) >= 4 {
+        if is_sentence(sentence) {
             most_in_a_row = most_in_a_row.max(in_a_row);
             *counts.entry(sentence).or_default() += 1;
         }
@@ -55,10 +86,13 @@ pub(super) fn is_repetition(lower: &str) -> bool {
     let most = counts.values().copied().max().unwrap_or(0);
     let repeated = counts.values().filter(|&&n| n > 1).count();
     let circles = repeated >= MAX_REPEATED && (sentences - counts.len()) * 3 >= sentences;
-    let is_endless =
-        lower.split_whitespace().any(|word| word.chars().filter(|c| c.is_ascii()).count() > MAX_WORD_CHARS);
     let loops = most_in_a_row >= MAX_SAME_IN_A_ROW || (most >= MAX_SAME_SENTENCES && most * 5 >= sentences);
-    loops || circles || counts_on || is_endless || is_loop(lower) || !is_varied(lower)
+    loops || circles || counts_on
+}
+
+/// Whether a piece is long enough to be a sentence.
+fn is_sentence(piece: &str) -> bool {
+    piece.split_whitespace().count() >= 4 || language::count_words(piece) >= 4
 }
 
 fn is_varied(lower: &str) -> bool {

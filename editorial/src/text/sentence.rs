@@ -113,7 +113,12 @@ pub fn without_last(text: &str) -> &str {
 /// The pieces between marks, whatever follows a mark. For counting repetitions: a model in a loop
 /// may drop the spaces, and it does no harm that `2.50` makes two pieces.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c| c == '\n' || MARKS.contains(&c)).map(str::trim).filter(|piece| !piece.is_empty())
+    text.split(ends_piece).map(str::trim).filter(|piece| !piece.is_empty())
+}
+
+/// Whether a character ends a piece.
+pub(crate) fn ends_piece(c: char) -> bool {
+    c == '\n' || MARKS.contains(&c)
 }
 
 fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {

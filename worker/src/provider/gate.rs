@@ -114,6 +114,16 @@ impl Gate {
         self.quota.shares_account_with(&other.quota)
     }
 
+    /// Calls at once, where they are bounded.
+    pub(super) fn calls_at_once(&self) -> Option<u32> {
+        self.quota.calls_at_once()
+    }
+
+    /// Takes the calls at once that the server told, once.
+    pub(super) fn take_slots(&self, slots: u32) {
+        self.quota.take_slots(slots);
+    }
+
     /// Asks for a turn: whether the calls of the job would be granted now. It makes none.
     pub(super) async fn turn(&self, ask: Ask) -> Result<(), ProviderError> {
         self.admit(Ask { asked_for: AskedFor::Turn, ..ask }).await.map(drop)

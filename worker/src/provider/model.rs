@@ -19,6 +19,8 @@ use super::{ProviderError, REFUSED_FOR};
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// A shorter answer than this is not worth asking for, in tokens.
 const MIN_ANSWER_TOKENS: u32 = 256;
+/// A server that answers no more calls at once is one of the operator's own, and each of them is dear.
+const FEW_SLOTS: u32 = 8;
 
 /// One model of the LLM provider.
 #[derive(Debug)]
@@ -42,8 +44,6 @@ pub struct Model {
     takes_max_tokens: Memory,
     refuses_temperature: Memory,
     refuses_frequency_penalty: Memory,
-    /// Whether its server answers few calls at once.
-    has_few_slots: bool,
     /// Whether the provider said that it does not know it: it is not asked for it where another model
     /// can be.
     is_unknown: Memory,
@@ -56,7 +56,6 @@ impl Model {
         client: ChatClient,
         gate: Gate,
         price: Option<Price>,
-        has_few_slots: bool,
     ) -> Self {
         Self {
             window,
@@ -72,7 +71,6 @@ impl Model {
             takes_max_tokens: Memory::default(),
             refuses_temperature: Memory::default(),
             refuses_frequency_penalty: Memory::default(),
-            has_few_slots,
             is_unknown: Memory::default(),
         }
     }
@@ -197,6 +195,11 @@ impl Model {
         let _ = self.told.set(tokens);
     }
 
+    /// Takes the calls at once that its server told, once.
+    pub(super) fn take_slots(&self, slots: u32) {
+        self.gate.take_slots(slots);
+    }
+
     /// The variable that sets its name.
     pub(super) fn variable(&self) -> &'static str {
         self.variable
@@ -281,9 +284,14 @@ impl Model {
         !self.refuses_streams.holds()
     }
 
+    /// Calls at once, where they are bounded.
+    pub(super) fn calls_at_once(&self) -> Option<u32> {
+        self.gate.calls_at_once()
+    }
+
     /// Whether its server answers few calls at once: then one is ended as soon as it is known to be of no use.
     pub fn has_few_slots(&self) -> bool {
-        self.has_few_slots
+        self.calls_at_once().is_some_and(|slots| slots <= FEW_SLOTS)
     }
 
     /// Remembers that it refused to.

@@ -40,11 +40,10 @@ struct Silent(#[source] CallError);
 /// Asks the server for what the configuration does not say, and says what is known in one line of the log. A server
 /// that is not up yet is asked again by [`late`].
 pub async fn learn(mut config: ProvidersConfig) -> ProvidersConfig {
-    let asked = unknown(&config);
-    let told = if asked.is_empty() { None } else { Some(ask(&config, &asked).await) };
+    let told = if is_asked(&config) { Some(ask(&config, &unknown(&config)).await) } else { None };
     let answers = told.as_ref().map(Result::is_ok);
     let told = told.unwrap_or_else(|| Ok(Told::default())).unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn Error, "the LLM server cannot be asked for its windows yet");
+        tracing::warn!(error = &error as &dyn Error, "the LLM server cannot be asked for its windows and slots yet");
         Told::default()
     });
     for (model, tokens) in &told.windows {
@@ -57,22 +56,29 @@ pub async fn learn(mut config: ProvidersConfig) -> ProvidersConfig {
     config
 }
 
-/// Asks a server that is not up yet until it answers, and tells its windows.
-pub async fn late(config: ProvidersConfig, mut take: impl FnMut(&str, u32)) {
-    let asked = unknown(&config);
-    while !asked.is_empty() {
-        if let Ok(told) = ask(&config, &asked).await {
+/// Asks a server that was not up at the start until it answers, and says what it told.
+pub async fn late(config: &ProvidersConfig) -> Told {
+    if !is_asked(config) {
+        return Told::default();
+    }
+    let asked = unknown(config);
+    loop {
+        if let Ok(told) = ask(config, &asked).await {
             for (model, tokens) in &told.windows {
                 tracing::info!(model, window_tokens = tokens, "the LLM server said how much a model reads and writes");
-                take(model, *tokens);
             }
             if let Some(slots) = told.slots.filter(|_| config.llm_concurrency == 0) {
-                tracing::warn!(slots, "the LLM server answers few calls at once: see COPYDESK_LLM_CONCURRENCY");
+                tracing::info!(calls_at_once = slots, "the LLM server said how many calls it answers at once");
             }
-            return;
+            return told;
         }
         tokio::time::sleep(ASKED_EVERY).await;
     }
+}
+
+/// Whether there is something to ask the server for. Nobody bounds the calls at once of a provider on the internet.
+fn is_asked(config: &ProvidersConfig) -> bool {
+    !config.models_without_window().is_empty() || (config.llm_concurrency == 0 && config.is_private())
 }
 
 /// The models whose windows nobody said.
@@ -207,9 +213,11 @@ mod tests {
     use axum::http::StatusCode;
     use axum::routing::{get, post};
     use copydesk_common::config::Config;
+    use copydesk_common::redis::Redis;
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::provider::Providers;
 
     /// A server that answers these paths.
     async fn serve(answers: &[(&'static str, Value)]) -> ProvidersConfig {
@@ -292,7 +300,10 @@ mod tests {
             (Some(2_560), 1),
             "what is served, not what was trained"
         );
-        let given = ProvidersConfig { context_tokens: "mine=3000".into(), llm_concurrency: 4, ..asked };
+        let with_a_window = ProvidersConfig { context_tokens: "mine=3000".into(), ..asked };
+        let learnt = learn(with_a_window.clone()).await;
+        assert_eq!((learnt.windows().of("mine"), learnt.llm_concurrency), (Some(3_000), 1), "slots are asked for too");
+        let given = ProvidersConfig { llm_concurrency: 4, ..with_a_window };
         let learnt = learn(given).await;
         assert_eq!((learnt.windows().of("mine"), learnt.llm_concurrency), (Some(3_000), 4));
     }
@@ -331,8 +342,23 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_comes_up_later_is_asked_again() {
         let asked = serve(&[("/v1/models", json!({ "data": [{ "id": "mine", "max_model_len": 16_384 }] }))]).await;
-        let mut told = Vec::new();
-        late(asked, |model, tokens| told.push((model.to_owned(), tokens))).await;
-        assert_eq!(told, [("mine".to_owned(), 16_384)]);
+        assert_eq!(late(&asked).await.windows, [("mine".to_owned(), 16_384)]);
+    }
+
+    #[tokio::test]
+    async fn what_a_server_says_later_bounds_the_calls_too() {
+        let answers = [
+            ("/v1/models", json!({ "data": [{ "id": "mine", "meta": { "n_ctx": 4_096 } }] })),
+            ("/props", json!({ "total_slots": 2 })),
+        ];
+        let config = serve(&answers).await;
+        let redis = Redis::new(&Config::for_servers("postgres://u@h/db", "redis://h/0", "p").unwrap().redis).unwrap();
+        let providers = Providers::new(&config, &redis).unwrap();
+        let writer = providers.writer.primary();
+        assert!(!writer.has_few_slots(), "nobody said anything yet");
+        providers.clone().learn(config).await;
+        assert!(writer.has_few_slots());
+        assert_eq!((writer.calls_at_once(), writer.window().tokens), (Some(2), 4_096));
+        assert_eq!(providers.reviewer.primary().calls_at_once(), Some(2));
     }
 }

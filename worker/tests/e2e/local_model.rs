@@ -12,8 +12,11 @@ const MODEL: &str = "smollm2-135m-instruct";
 /// As slow as a model is on a busy machine.
 const CALL_TIMEOUT_MS: u64 = 120_000;
 
-/// Two calls of a text and one of its review, each as slow as it may be, for two texts one after the other.
-const ENDS_WITHIN: Duration = Duration::from_secs(720);
+/// A text that has found no answer to its liking by then ends with what it has.
+const DEADLINE_SECONDS: u64 = 420;
+
+/// The deadline, and a call that is under way then.
+const ENDS_WITHIN: Duration = Duration::from_secs(DEADLINE_SECONDS + CALL_TIMEOUT_MS / 1_000);
 
 /// A system that writes with the model at the address that the environment names.
 async fn system() -> Option<System> {
@@ -53,8 +56,8 @@ async fn a_local_model_brings_texts_to_their_end_one_call_at_a_time() {
     system.with_knowledge("riverside", "Riverside Clinics", about).await;
     let mut jobs = Vec::new();
     for format in ["linkedin", "email"] {
-        let request =
-            json!({ "business_id": "riverside", "topic": "A first visit", "format": format, "length_words": 60 });
+        let request = json!({ "business_id": "riverside", "topic": "A first visit", "format": format,
+            "length_words": 60, "deadline_seconds": DEADLINE_SECONDS });
         jobs.push((format, system.submit("/api/generate", &request).await));
     }
     for (format, id) in jobs {

@@ -24,6 +24,8 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// A text is looked at for a loop each time it has grown by so many bytes.
 const LOOKED_AT_EVERY: usize = 256;
+/// Or by such a part of itself, where that is more.
+const LOOKED_AT_SHARE: usize = 16;
 
 /// A chunk without any of these says nothing that is read here.
 const READ: [&str; 3] = ["choices", "usage", "error"];
@@ -153,7 +155,8 @@ impl<'a> Message<'a> {
     /// A model in a loop would go on until it has no room left: what it says is known, and what it takes is paid for.
     fn end_loop(&mut self) {
         let length = self.said.text.len();
-        if length < self.looked_at + LOOKED_AT_EVERY {
+        // Each look reads the whole text: a long one is looked at as much more rarely.
+        if length < self.looked_at + LOOKED_AT_EVERY.max(self.looked_at / LOOKED_AT_SHARE) {
             return;
         }
         self.looked_at = length;
