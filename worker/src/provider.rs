@@ -12,7 +12,7 @@ use copydesk_common::redis::Redis;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 
 mod allowance;
-mod body;
+pub(crate) mod body;
 pub mod call;
 pub mod chain;
 pub mod chat;

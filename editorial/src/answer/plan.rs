@@ -1,11 +1,15 @@
 //! The plan in front of a text: a model that was asked for both in one answer puts it between tags. Readers never see
 //! it, however the model marked it. A missing plan is no fault.
 
+use std::borrow::Cow;
+
 use super::ending::without_marks;
 use crate::text::sentence::MARKS;
 
 const OPEN: &str = "<plan>";
 const CLOSE: &str = "</plan>";
+/// How the tags are written where their marks are dear to the model.
+const SPELLINGS: [(&str, &str); 2] = [("&lt;plan&gt;", "&lt;/plan&gt;"), ("[plan]", "[/plan]")];
 /// Plans that are looked for: a thought may hold one too.
 const MAX_PLANS: usize = 4;
 /// A text that is still being written and did not begin with a plan may be one whose opening tag was forgotten: so many
@@ -23,7 +27,7 @@ pub struct Planned {
 
 /// Takes the plan out of an answer.
 pub fn split(answer: &str) -> Planned {
-    let (mut text, mut plan) = (answer.to_owned(), None);
+    let (mut text, mut plan) = (with_tags(answer).into_owned(), None);
     for _ in 0..MAX_PLANS {
         let lower = text.to_ascii_lowercase();
         let Some(end) = lower.rfind(CLOSE) else { break };
@@ -43,11 +47,40 @@ pub fn split(answer: &str) -> Planned {
         plan.get_or_insert_with(|| text[lines.clone()].replace(OPEN, "").trim().to_owned());
         text.replace_range(start..lines.end, "");
     }
+    if plan.is_some()
+        && let Some(rest) = behind_an_empty_fence(&text)
+    {
+        text = rest.to_owned();
+    }
     Planned { plan, text }
+}
+
+/// The answer with the tags that were meant.
+fn with_tags(answer: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(answer);
+    for (open, close) in SPELLINGS {
+        for _ in 0..MAX_PLANS {
+            let lower = text.to_ascii_lowercase();
+            let (Some(begin), Some(end)) = (lower.find(open), lower.rfind(close)) else { break };
+            if begin > end {
+                break;
+            }
+            text.to_mut().replace_range(end..end + close.len(), CLOSE);
+            text.to_mut().replace_range(begin..begin + open.len(), OPEN);
+        }
+    }
+    text
+}
+
+/// What follows a code fence that held nothing but the plan.
+fn behind_an_empty_fence(text: &str) -> Option<&str> {
+    let (label, rest) = text.trim_start().strip_prefix("```")?.split_once('\n')?;
+    label.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| rest.trim_start().strip_prefix("```"))?
 }
 
 /// What of an answer under way is behind its plan, and may be seen: nothing while the plan goes on, or could.
 pub fn behind(answer: &str) -> Option<String> {
+    let answer = &*with_tags(answer);
     let lower = answer.to_ascii_lowercase();
     match (lower.rfind(OPEN), lower.rfind(CLOSE)) {
         (Some(open), None) => Some(answer[..open].to_owned()).filter(|before| !before.trim().is_empty()),
@@ -109,6 +142,9 @@ mod tests {
         for answer in [
             format!("<plan>\n{lines}\n</plan>\n\n{TEXT}"),
             format!("<PLAN>{lines}</Plan>{TEXT}"),
+            format!("&lt;plan&gt;\n{lines}\n&lt;/plan&gt;\n\n{TEXT}"),
+            format!("[PLAN]\n{lines}\n[/PLAN]\n\n{TEXT}"),
+            format!("```text\n<plan>\n{lines}\n</plan>\n```\n\n{TEXT}"),
             format!("{lines}\n</plan>\n\n{TEXT}"),
             format!("<plan>\n{lines}\n</plan>\n\n{TEXT}\n</plan>"),
             format!("<plan>\n{lines}\n\n{TEXT}"),
@@ -126,7 +162,7 @@ mod tests {
     #[test]
     fn a_text_without_a_plan_is_whole() {
         let hook = "Plan\n\nEvery good day begins with one. Ours did not.\n\nWhat is yours?";
-        for text in [TEXT, hook, "", "Plan", "A plan [1]\n\nis good."] {
+        for text in [TEXT, hook, "", "Plan", "A plan [1]\n\nis good.", "Our [plan](https://x.org) is good."] {
             assert_eq!(split(text), Planned { plan: None, text: text.to_owned() });
         }
     }

@@ -16,7 +16,9 @@ use remark::without_remarks;
 /// The most layers of wrapping that are removed.
 const MAX_LAYERS: usize = 4;
 /// Tokens that begin a message in the chat templates of common models.
-const BEGIN_TOKENS: [&str; 5] = [
+const BEGIN_TOKENS: [&str; 7] = [
+    "<|begin_of_box|>",
+    "<|START_RESPONSE|>",
     "<|im_start|>assistant",
     "<|start_header_id|>assistant<|end_header_id|>",
     "<start_of_turn>model",
@@ -24,7 +26,13 @@ const BEGIN_TOKENS: [&str; 5] = [
     "<｜Assistant｜>",
 ];
 /// Tokens that end a message.
-const END_TOKENS: [&str; 8] = [
+const END_TOKENS: [&str; 14] = [
+    "<|eom_id|>",
+    "<|user|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|end_of_box|>",
+    "<|END_RESPONSE|>",
+    "[END FINAL RESPONSE]",
     "<|im_end|>",
     "<|eot_id|>",
     "<|end|>",
@@ -34,12 +42,19 @@ const END_TOKENS: [&str; 8] = [
     "<｜end▁of▁sentence｜>",
     "</s>",
 ];
-/// Markers of the reasoning channel and of the answer. The second pair is what is left of the first
-/// on servers that drop its tokens.
-const CHANNELS: [(&str, &str); 2] =
-    [("<|channel|>analysis", "<|channel|>final<|message|>"), ("analysis", "assistantfinal")];
-/// Tags of reasoning before the answer.
-const THOUGHTS: [(&str, &str); 9] = [
+/// Markers of the reasoning channel and of the answer, in small letters. The third pair is what is left of the first on
+/// servers that drop its tokens.
+const CHANNELS: [(&str, &str); 5] = [
+    ("<|channel|>", "<|channel|>final<|message|>"),
+    ("<|start|>assistant", "<|channel|>final<|message|>"),
+    ("analysis", "assistantfinal"),
+    ("here is my thought process:", "here is my response:"),
+    ("here are my reasoning steps:", "[begin final response]"),
+];
+/// Tags of reasoning before the answer, in small letters.
+const THOUGHTS: [(&str, &str); 11] = [
+    ("<seed:think>", "</seed:think>"),
+    ("<|start_thinking|>", "<|end_thinking|>"),
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -47,7 +62,7 @@ const THOUGHTS: [(&str, &str); 9] = [
     ("<reflection>", "</reflection>"),
     ("<scratchpad>", "</scratchpad>"),
     ("<analysis>", "</analysis>"),
-    ("[THINK]", "[/THINK]"),
+    ("[think]", "[/think]"),
     ("◁think▷", "◁/think▷"),
 ];
 /// Tags of the answer itself.
@@ -115,8 +130,9 @@ fn without_layer(text: &str) -> &str {
 
 /// The last channel's message.
 fn answered(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
     let last = |(begin, last): &(&str, &str)| {
-        let at = text.starts_with(begin).then(|| text.rfind(last)).flatten()?;
+        let at = lower.starts_with(begin).then(|| lower.rfind(last)).flatten()?;
         Some(&text[at + last.len()..])
     };
     CHANNELS.iter().find_map(last).unwrap_or(text)
@@ -124,15 +140,18 @@ fn answered(text: &str) -> &str {
 
 /// The text without reasoning. Reasoning without an end leaves no text.
 fn without_thought(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
     for (open, close) in THOUGHTS {
-        if let Some(end) = text.rfind(close) {
+        if let Some(end) = lower.rfind(close) {
             return text[end + close.len()..].trim();
         }
-        if text.starts_with(open) {
+        if lower.starts_with(open) {
             return "";
         }
     }
-    text
+    // Readers of a text may unfold details too: only these are thoughts.
+    let folded = lower.starts_with("<details type=\"reasoning\"").then(|| lower.find("</details>")).flatten();
+    folded.map_or(text, |end| text[end + "</details>".len()..].trim())
 }
 
 /// The contents of tags that contain most of the text.
@@ -145,11 +164,12 @@ fn tagged(text: &str) -> &str {
     ANSWERS.iter().find_map(inside).unwrap_or(text)
 }
 
-/// The contents of a code fence that contains most of the text.
+/// The contents of a code fence that contains most of the text. One of more than three marks may hold others.
 fn fenced(text: &str) -> Option<&str> {
     let (before, rest) = text.split_once("```")?;
-    let (label, rest) = rest.split_once('\n')?;
+    let (label, rest) = rest.trim_start_matches('`').split_once('\n')?;
     let (inside, after) = rest.rsplit_once("```")?;
+    let inside = inside.trim_end_matches('`');
     let is_label = matches!(label.trim(), "" | "markdown" | "md" | "text" | "txt" | "plaintext" | "json");
     (is_label && inside.len() > before.len() + after.len()).then_some(inside.trim())
 }
@@ -202,6 +222,23 @@ mod tests {
             format!("{TEXT}\n\n---\nWord count: 20"),
             format!("{TEXT}\n\nLet me know if you’d like any changes!"),
             format!("<think>\nThe user wants…\n</think>\n\n{TEXT}"),
+            format!("<Think>The user wants…</Think>{TEXT}"),
+            format!("<seed:think>The user wants…</seed:think>{TEXT}"),
+            format!("<|START_THINKING|>The user wants…<|END_THINKING|><|START_RESPONSE|>{TEXT}<|END_RESPONSE|>"),
+            format!(
+                "<details type=\"reasoning\" done=\"true\">\n<summary>Thought</summary>\n> So…\n</details>\n{TEXT}"
+            ),
+            format!("<|channel|>final<|message|>{TEXT}"),
+            format!("<|channel|>commentary<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{TEXT}"),
+            format!(
+                "<|start|>assistant<|channel|>analysis<|message|>So…<|end|><|start|>assistant<|channel|>final<|message|>{TEXT}<|return|>"
+            ),
+            format!("Here is my thought process:\nThey want…\n\nHere is my response:\n{TEXT}"),
+            format!("Here are my reasoning steps:\nThey want…\n[BEGIN FINAL RESPONSE]\n{TEXT}\n[END FINAL RESPONSE]"),
+            format!("{TEXT}<|eom_id|>"),
+            format!("{TEXT}<|END_OF_TURN_TOKEN|>"),
+            format!("<|begin_of_box|>{TEXT}<|end_of_box|>"),
+            format!("````markdown\n{TEXT}\n````"),
             format!("{TEXT}<|eot_id|><|start_header_id|>user"),
             json.clone(),
             format!(

@@ -2,18 +2,20 @@
 //! an object, else in plain text; dug out of prose, checked, and asked for once more where they are
 //! wrong.
 
+use std::borrow::Cow;
+
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer::is_refusal as is_refusal_in_words;
 use copydesk_words::unicode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::calls::Calls;
 use super::error::StageError;
 use super::prompt::Prompt;
 use crate::metric;
-use crate::provider::ProviderError;
 use crate::provider::chain::{AnsweredBy, Chain};
 use crate::provider::chat::{Answer, Form};
+use crate::provider::{ProviderError, body};
 
 /// Places at which an object is looked for: an answer that hides it better is asked for again.
 const MAX_CANDIDATES: usize = 32;
@@ -106,7 +108,9 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     let behind = THOUGHTS.iter().filter_map(|end| Some(text.rfind(end)? + end.len())).max();
     let texts = behind.map(|at| &text[at..]).into_iter().chain([&*text]);
     for (place, object) in texts.flat_map(objects).enumerate() {
-        let shape = serde_json::from_str::<T>(object)
+        // By way of a value: the last of two members of one name counts.
+        let shape = serde_json::from_str(&object)
+            .and_then(serde_json::from_value::<T>)
             .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);
         match shape.and_then(T::checked) {
             Ok(shape) => return Ok(shape),
@@ -130,10 +134,15 @@ fn bounded(error: &serde_json::Error) -> String {
 
 /// The balanced JSON objects of a text, in order: the text itself, what stands in prose or a fence,
 /// and what is wrapped in another object.
-fn objects(text: &str) -> impl Iterator<Item = &str> {
+/// What only some models get wrong in them is mended.
+fn objects(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
     let starts = text.match_indices('{').map(|(start, _)| start).take(MAX_CANDIDATES);
     let candidates = starts.filter_map(|start| Some(&text[start..start + balanced_end(&text[start..])?]));
-    candidates.filter(|candidate| serde_json::from_str::<serde::de::IgnoredAny>(candidate).is_ok())
+    candidates.filter_map(move |candidate| {
+        let mended = || Some(body::mended(candidate)).filter(|mended| is_json(mended)).map(Cow::Owned);
+        if is_json(candidate) { Some(Cow::Borrowed(candidate)) } else { mended() }
+    })
 }
 
 /// The length of the object that begins here, braces in strings not counted.
@@ -172,7 +181,7 @@ mod tests {
             ("", None),
             ("}{", None),
         ] {
-            assert_eq!(objects(text).next(), expected, "{text}");
+            assert_eq!(objects(text).next().as_deref(), expected, "{text}");
         }
     }
 

@@ -9,6 +9,10 @@ use reqwest::header::HeaderMap;
 
 use super::retry_after;
 
+/// A moment of this century in seconds since 1970, or in milliseconds: no wait is as long.
+const MIN_EPOCH: u64 = 1_000_000_000;
+const MIN_EPOCH_MS: u64 = 1_000 * MIN_EPOCH;
+
 /// How long the provider takes no calls, where nothing is left and it says when there will be.
 pub(super) fn closed_for(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| text(headers, name)?.parse::<u32>().ok();
@@ -39,7 +43,17 @@ fn until(reset: &str) -> Option<Duration> {
         let moment = SystemTime::from(DateTime::parse_from_rfc3339(reset).ok()?);
         Some(moment.duration_since(SystemTime::now()).unwrap_or_default())
     };
-    let seconds = || Duration::try_from_secs_f64(reset.parse().ok()?).ok();
+    let seconds = || {
+        let seconds = Duration::try_from_secs_f64(reset.parse().ok()?).ok()?;
+        // OpenRouter and others count milliseconds since 1970, or seconds.
+        let since_1970 = match seconds.as_secs() {
+            MIN_EPOCH_MS.. => seconds / 1_000,
+            MIN_EPOCH.. => seconds,
+            _ => return Some(seconds),
+        };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Some(since_1970.saturating_sub(now))
+    };
     retry_after::duration(reset).or_else(seconds).or_else(moment)
 }
 
@@ -83,6 +97,11 @@ mod tests {
         assert_eq!(tokens(" 3 "), Some(Duration::from_secs(3)));
         let moment = (chrono::Utc::now() + chrono::TimeDelta::seconds(30)).to_rfc3339();
         assert!((28..=30).contains(&tokens(&moment).unwrap().as_secs()));
+        let now = chrono::Utc::now();
+        for epoch in [now.timestamp() + 30, now.timestamp_millis() + 30_000] {
+            assert!((28..=30).contains(&tokens(&epoch.to_string()).unwrap().as_secs()), "{epoch}");
+        }
+        assert_eq!(tokens(&(now.timestamp() - 5).to_string()), Some(Duration::ZERO));
         assert_eq!(tokens("2020-01-01T00:00:00Z"), Some(Duration::ZERO));
         assert_eq!(closed(&[("x-ratelimit-remaining-tokens", "0")]), None);
         assert_eq!(closed(&[]), None);

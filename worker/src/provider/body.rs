@@ -1,6 +1,6 @@
 //! JSON as servers really write it. Sound JSON is read as it is. What only some writers get wrong is mended
 //! first: a byte-order mark, bytes that are no UTF-8, `NaN` for a number, half of a surrogate pair, a bare
-//! line break in a string. What was cut off stays cut off.
+//! line break in a string, a comma behind the last member, a backslash before what needs none. What was cut off stays cut off.
 
 use std::io::Read;
 
@@ -9,6 +9,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What JSON knows behind a backslash.
+const ESCAPES: &str = "\"\\/bfnrtu";
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 
 /// The first JSON value of a body; what follows it is not needed.
@@ -43,6 +45,11 @@ pub(super) fn begins_like_json(bytes: &[u8]) -> bool {
     matches!(without_mark(bytes).first(), Some(b'{' | b'['))
 }
 
+/// Whether a body is JSON from its beginning to its end.
+pub(super) fn is_whole_json(bytes: &[u8]) -> bool {
+    begins_like_json(bytes) && serde_json::from_slice::<IgnoredAny>(without_mark(bytes)).is_ok()
+}
+
 /// Whether a body begins like server-sent events.
 pub(super) fn begins_like_events(bytes: &[u8]) -> bool {
     let bytes = without_mark(bytes);
@@ -67,13 +74,14 @@ pub(super) fn unpacked(bytes: Vec<u8>, most: usize) -> Option<Vec<u8>> {
 }
 
 /// The text with what JSON does not know put into words that it does.
-fn mended(text: &str) -> String {
+pub(crate) fn mended(text: &str) -> String {
     let mut mended = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
         let length = match character {
             '"' => string(rest, &mut mended),
             'N' | 'I' | '-' | '0'..='9' => number(rest, &mut mended),
+            ',' if rest[1..].trim_start().starts_with(['}', ']']) => 1,
             other => {
                 mended.push(other);
                 other.len_utf8()
@@ -99,7 +107,9 @@ fn string(text: &str, mended: &mut String) -> usize {
             '\\' if rest.starts_with("\\u") => at += escape(rest, mended) - 1,
             '\\' => {
                 let escaped = rest[1..].chars().next();
-                mended.push('\\');
+                if escaped.is_none_or(|escaped| ESCAPES.contains(escaped)) {
+                    mended.push('\\');
+                }
                 mended.extend(escaped);
                 at += escaped.map_or(0, char::len_utf8);
             }
@@ -158,6 +168,7 @@ mod tests {
             ),
             (b"{\"a\": \"one\ntwo\"}", json!({ "a": "one\ntwo" })),
             (b"{\"a\": \"\xff\"}", json!({ "a": "\u{fffd}" })),
+            (br#"{"a": [1, 2, ], "b": "it\'s, ]", }"#, json!({ "a": [1, 2], "b": "it's, ]" })),
         ] {
             assert_eq!(json(text).unwrap(), expected, "{}", String::from_utf8_lossy(text));
         }

@@ -166,6 +166,8 @@ pub(super) struct Spelling {
     pub(super) has_temperature: bool,
     /// Whether it takes a frequency penalty.
     pub(super) has_frequency_penalty: bool,
+    /// Whether it takes options of a stream.
+    pub(super) has_stream_options: bool,
 }
 
 /// The client. Cheap to clone.
@@ -307,7 +309,8 @@ impl<'a> WireRequest<'a> {
                 .filter(|penalty| *penalty != 0.0 && spelling.has_frequency_penalty),
             response_format,
             stream: is_streamed.then_some(true),
-            stream_options: is_streamed.then_some(StreamOptions { include_usage: true }),
+            stream_options: (is_streamed && spelling.has_stream_options)
+                .then_some(StreamOptions { include_usage: true }),
         }
     }
 }

@@ -44,6 +44,7 @@ pub struct Model {
     takes_max_tokens: Memory,
     refuses_temperature: Memory,
     refuses_frequency_penalty: Memory,
+    refuses_stream_options: Memory,
     /// Whether the provider said that it does not know it: it is not asked for it where another model
     /// can be.
     is_unknown: Memory,
@@ -71,6 +72,7 @@ impl Model {
             takes_max_tokens: Memory::default(),
             refuses_temperature: Memory::default(),
             refuses_frequency_penalty: Memory::default(),
+            refuses_stream_options: Memory::default(),
             is_unknown: Memory::default(),
         }
     }
@@ -142,6 +144,7 @@ impl Model {
             Parameter::MaxCompletionTokens => &self.takes_max_tokens,
             Parameter::Temperature => &self.refuses_temperature,
             Parameter::FrequencyPenalty => &self.refuses_frequency_penalty,
+            Parameter::StreamOptions => &self.refuses_stream_options,
         }
     }
 
@@ -167,11 +170,14 @@ impl Model {
             takes_max_tokens: self.takes_max_tokens.holds(),
             has_temperature: !self.refuses_temperature.holds(),
             has_frequency_penalty: !self.refuses_frequency_penalty.holds(),
+            has_stream_options: !self.refuses_stream_options.holds(),
         };
         let call = self.client.complete(self.name(), spelling, &request, timeout, sink);
         let result = self.gate.call(ask, call, took).await;
         result.map_err(|error| match error {
-            ProviderError::Refused { status: status @ (400 | 422), .. } if !matches!(request.form, Form::Text) => {
+            ProviderError::Refused { status: status @ (400 | 404 | 422), .. }
+                if !matches!(request.form, Form::Text) =>
+            {
                 ProviderError::FormRefused { model: self.name().to_owned(), form: request.form.clone(), status }
             }
             error => error,

@@ -75,11 +75,20 @@ impl ErrorBody {
     /// The status that a server would have answered with that puts its error into a sound answer: the one that
     /// it names, else the one that fits its words. What says neither is the server's own failure.
     pub(super) fn status(&self) -> u16 {
+        self.named_status().unwrap_or_else(|| reason::status_of(self))
+    }
+
+    /// The status that it names.
+    fn named_status(&self) -> Option<u16> {
         let fields = ["status_code", "code", "status", "http_status", "error_code"];
         let layers = self.layers();
         let values = layers.iter().rev().flat_map(|layer| fields.iter().filter_map(|name| layer.get(name)));
-        let mut numbers = values.filter_map(number);
-        numbers.find(|status| (400..=599).contains(status)).unwrap_or_else(|| reason::status_of(self))
+        values.filter_map(number).find(|status| (400..=599).contains(status))
+    }
+
+    /// Whether it says that the call failed: by a status, or in words that are known.
+    pub(super) fn is_of_a_call(&self) -> bool {
+        self.named_status().is_some() || reason::status_of(self) != reason::UNKNOWN_STATUS
     }
 
     /// The names that the error goes by, the innermost first.
@@ -94,7 +103,9 @@ impl ErrorBody {
         let mut layers = vec![&*self.0];
         while let Some(last) = layers.last().filter(|_| layers.len() < MAX_LAYERS) {
             let within = || {
-                let errors = ["error", "errors", "detail"].iter().find_map(|name| last.get(name).filter(|v| says(v)));
+                let errors = ["error", "errors", "detail", "base_resp"]
+                    .iter()
+                    .find_map(|name| last.get(name).filter(|v| says(v)));
                 errors.or_else(|| last.get("message").filter(|message| message.is_object() || message.is_array()))
             };
             let Some(next) = last.as_array().and_then(|list| list.first()).or_else(within) else { break };
@@ -107,7 +118,7 @@ impl ErrorBody {
 /// The error in an answer whose status was one of success, as its status would be read; `None` where there is
 /// none. A server may send an empty one with every answer.
 pub(super) fn in_answer(body: &Value) -> Option<ErrorBody> {
-    let is_error = body.get("error").is_some_and(says)
+    let is_error = body.get("error").is_some_and(|error| says(error) && !is_success(error))
         || body.get("errors").is_some_and(says)
         || body.pointer("/x_groq/error").is_some_and(says)
         || body.get("object").and_then(Value::as_str) == Some("error");
@@ -118,18 +129,26 @@ pub(super) fn in_answer(body: &Value) -> Option<ErrorBody> {
 pub(super) fn in_place_of_answer(body: &Value) -> Option<ErrorBody> {
     let list = body.as_array().and_then(|list| list.first()).unwrap_or(body);
     let is_told = ["detail", "message", "msg"].iter().any(|name| list.get(name).is_some_and(says));
+    // MiniMax's place for it.
+    let is_told = is_told || list.get("base_resp").is_some_and(|told| says(told) && !is_success(told));
     in_answer(list).or_else(|| is_told.then(|| ErrorBody::new(list.clone())))
 }
 
 /// What a layer of an error says by itself.
 fn text_of(layer: &Value) -> Option<&str> {
-    let fields = ["message", "msg", "error_description", "reason", "title"];
+    let fields = ["message", "msg", "status_msg", "error_description", "reason", "title"];
     let mut texts = fields.into_iter().filter_map(|name| layer.get(name)?.as_str());
     layer.as_str().or_else(|| texts.find(|text| !text.is_empty()))
 }
 
+/// Whether an error says that there is none.
+fn is_success(error: &Value) -> bool {
+    let code = ["code", "status_code"].iter().find_map(|name| number(error.get(name)?));
+    matches!(code, Some(0 | 200))
+}
+
 /// Whether a value says anything.
-fn says(value: &Value) -> bool {
+pub(super) fn says(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) => true,

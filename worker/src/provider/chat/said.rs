@@ -18,6 +18,13 @@ const FAILED: [&str; 3] = ["error", "insufficient_system_resource", "abort"];
 const FILTERED: [&str; 7] =
     ["content_filter", "content_filtered", "safety", "prohibited_content", "blocklist", "refusal", "recitation"];
 
+/// Tokenizers differ, and templates add some: a prompt of more than so many times the tokens that are counted here, and
+/// so many beside, is not believed.
+const MOST_OF_COUNTED: u64 = 16;
+const MOST_BESIDE: u64 = 4_096;
+/// No model writes or thinks more tokens in one answer.
+const MOST_WRITTEN: u64 = 1_000_000;
+
 /// What a message came to.
 #[derive(Default)]
 pub(super) struct Said {
@@ -29,6 +36,10 @@ pub(super) struct Said {
     is_refused: bool,
     finish_reason: Option<String>,
     usage: Usage,
+    /// Whether nothing came behind the usage: some servers end with it, and do not say that they do.
+    pub(super) ends_with_usage: bool,
+    /// Which of several messages it is: the first one that was seen.
+    index: Option<u64>,
 }
 
 /// How a message is sent.
@@ -53,12 +64,13 @@ impl Said {
             Some(Value::Array(choices)) => choices,
             Some(_) => return Err(malformed("choices are no list")),
         };
-        let Some(choice) = choices.iter().find(|choice| choice.is_object()) else {
+        let objects = || choices.iter().filter(|choice| choice.is_object());
+        let Some(choice) = objects().find(|choice| self.is_ours(choice)) else {
             // A stream's last chunk may hold nothing else.
-            self.has_ended |= usage.is_some() && self.has_choice;
+            self.ends_with_usage = usage.is_some() && self.has_choice && objects().next().is_none();
             return Ok(refusal::in_answer(body).map_or_else(|| Ok(String::new()), Err));
         };
-        self.has_choice = true;
+        (self.has_choice, self.ends_with_usage) = (true, false);
         let piece = self.choice(choice, sent)?;
         let is_failed = self.finish_reason.as_deref().is_some_and(|reason| FAILED.contains(&reason));
         let error = refusal::in_answer(choice).or_else(|| refusal::in_answer(body));
@@ -68,6 +80,12 @@ impl Said {
             None if is_failed => Ok(Err(ErrorBody::default())),
             _ => Ok(Ok(piece)),
         }
+    }
+
+    /// Whether a choice is of the message that is read: a server may send others, which nobody asked for.
+    fn is_ours(&mut self, choice: &Value) -> bool {
+        let index = choice.get("index").and_then(Value::as_u64);
+        index.is_none_or(|index| *self.index.get_or_insert(index) == index)
     }
 
     fn choice(&mut self, choice: &Value, sent: Sent) -> Result<String, CallError> {
@@ -82,8 +100,8 @@ impl Said {
         let mut piece = String::new();
         self.content(content.unwrap_or(&Value::Null), &mut piece)?;
         let refusal = message.and_then(|message| message.get("refusal")).and_then(Value::as_str);
-        self.is_refused |= refusal.is_some_and(|refusal| !refusal.is_empty());
-        let reason = choice.get("finish_reason").filter(|reason| !reason.is_null());
+        self.is_refused |= refusal.is_some_and(|refusal| !refusal.trim().is_empty());
+        let reason = choice.get("finish_reason").filter(|reason| refusal::says(reason) && *reason != "null");
         self.has_ended |= reason.is_some();
         self.finish_reason = reason.and_then(Value::as_str).map(str::to_lowercase).or(self.finish_reason.take());
         self.text += &piece;
@@ -105,6 +123,11 @@ impl Said {
                 self.is_refused |= kind == "refusal";
                 match part.get("text").or_else(|| part.get("value")).or_else(|| part.get("content")) {
                     Some(within) if matches!(kind, "text" | "output_text") => self.content(within, text),
+                    // JSON that was asked for, and is not put into a string.
+                    None if !part.is_empty() && !part.contains_key("type") => {
+                        text.push_str(&content.to_string());
+                        Ok(())
+                    }
                     _ => Ok(()),
                 }
             }
@@ -121,8 +144,10 @@ impl Said {
     /// Not every server says what an answer took: then it is counted.
     pub(super) fn into_answer(self, prompt_tokens: u32) -> Answer {
         let counted = || u64::try_from(tokens::count(&self.text)).unwrap_or(u64::MAX);
-        let prompt_tokens = self.usage.prompt.unwrap_or(prompt_tokens.into());
-        let completion_tokens = self.usage.completion.unwrap_or_else(counted);
+        let prompt_tokens = u64::from(prompt_tokens);
+        let most = prompt_tokens.saturating_mul(MOST_OF_COUNTED).saturating_add(MOST_BESIDE);
+        let prompt_tokens = self.usage.prompt.filter(|told| *told <= most).unwrap_or(prompt_tokens);
+        let completion_tokens = self.usage.completion.filter(|told| *told <= MOST_WRITTEN).unwrap_or_else(counted);
         let finish = |reasons: &[&str]| self.finish_reason.as_deref().is_some_and(|reason| reasons.contains(&reason));
         Answer {
             is_cut: finish(&CUT),

@@ -14,7 +14,7 @@ use super::Sink;
 use super::said::{Said, Sent};
 use crate::provider::body;
 use crate::provider::call::{self, CallError, MAX_BODY_BYTES};
-use crate::provider::refusal::ErrorBody;
+use crate::provider::refusal::{self, ErrorBody};
 
 /// The largest stream that is read, in bytes. A token comes with some 300 bytes around it.
 const MAX_STREAM_BYTES: usize = 8 * MAX_BODY_BYTES;
@@ -27,8 +27,11 @@ const LOOKED_AT_EVERY: usize = 256;
 /// Or by such a part of itself, where that is more.
 const LOOKED_AT_SHARE: usize = 16;
 
+/// What ends a stream.
+const DONE: &str = "[DONE]";
+
 /// A chunk without any of these says nothing that is read here.
-const READ: [&str; 3] = ["choices", "usage", "error"];
+const READ: [&str; 5] = ["choices", "usage", "error", "message", "detail"];
 
 /// Reads to the end of the message, and tells `sink` each piece of its text. A server that does not know how to
 /// stream answers in one piece; its body says so, and its headers may not.
@@ -121,12 +124,20 @@ impl<'a> Message<'a> {
 
     fn take(&mut self, event: &MessageEvent) -> Result<(), CallError> {
         let was_whole = self.is_whole();
-        self.take_any(event).or_else(|error| if was_whole { Ok(()) } else { Err(error) })
+        self.take_all(event).or_else(|error| if was_whole { Ok(()) } else { Err(error) })
     }
 
-    fn take_any(&mut self, event: &MessageEvent) -> Result<(), CallError> {
-        let data = event.data.trim();
-        if data == "[DONE]" {
+    /// Some servers forget the empty line between two events: then there is one with a line of data for each.
+    fn take_all(&mut self, event: &MessageEvent) -> Result<(), CallError> {
+        let mut lines = event.data.lines().map(str::trim).filter(|line| !line.is_empty());
+        if lines.clone().count() < 2 || !lines.clone().all(|line| line.starts_with('{') || line == DONE) {
+            return self.take_any(event, event.data.trim());
+        }
+        lines.try_for_each(|line| if self.is_done { Ok(()) } else { self.take_any(event, line) })
+    }
+
+    fn take_any(&mut self, event: &MessageEvent, data: &str) -> Result<(), CallError> {
+        if data == DONE {
             self.is_done = true;
             return Ok(());
         }
@@ -141,6 +152,11 @@ impl<'a> Message<'a> {
         }
         let chunk = body::json(data.as_bytes()).map_err(CallError::Malformed)?;
         let chunk = chunk.as_array().and_then(|chunks| chunks.first()).unwrap_or(&chunk);
+        // What has no message says why, or that the server is at work: in any words.
+        let is_message = chunk.get("choices").is_some() || chunk.get("usage").is_some();
+        if let Some(error) = refusal::in_place_of_answer(chunk).filter(|error| !is_message && error.is_of_a_call()) {
+            return Err(call::told(error, self.headers));
+        }
         let piece = self.said.take(chunk, Sent::Streamed)?.map_err(|error| call::told(error, self.headers))?;
         if self.said.text.len() > MAX_BODY_BYTES {
             return Err(CallError::TooLarge);
@@ -176,7 +192,7 @@ impl<'a> Message<'a> {
                 ended => ended?,
             }
         }
-        match (self.is_done || self.said.has_ended, self.said.has_choice) {
+        match (self.is_done || self.said.has_ended || self.said.ends_with_usage, self.said.has_choice) {
             (true, true) => Ok(self.said),
             (true, false) => Err(CallError::NoChoice),
             (false, _) => Err(CallError::CutShort),

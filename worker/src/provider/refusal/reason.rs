@@ -36,10 +36,12 @@ pub enum Parameter {
     Temperature,
     /// `frequency_penalty`: some servers have none.
     FrequencyPenalty,
+    /// `stream_options`: without it a stream says nothing of its usage.
+    StreamOptions,
 }
 
 impl Parameter {
-    const ALL: [Self; 3] = [Self::MaxCompletionTokens, Self::Temperature, Self::FrequencyPenalty];
+    const ALL: [Self; 4] = [Self::MaxCompletionTokens, Self::Temperature, Self::FrequencyPenalty, Self::StreamOptions];
 
     /// Its name on the wire.
     pub(in crate::provider) fn as_str(self) -> &'static str {
@@ -47,6 +49,7 @@ impl Parameter {
             Self::MaxCompletionTokens => "max_completion_tokens",
             Self::Temperature => "temperature",
             Self::FrequencyPenalty => "frequency_penalty",
+            Self::StreamOptions => "stream_options",
         }
     }
 }
@@ -73,7 +76,9 @@ const KEY_WORDS: [&str; 7] = [
     "missing api key",
     "authorization header",
 ];
-const ACCOUNT_NAMES: [&str; 14] = [
+const ACCOUNT_NAMES: [&str; 16] = [
+    "exceeded_current_quota_error",
+    "arrearage",
     "organization_restricted",
     "blocked_api_access",
     "budget_exceeded",
@@ -89,7 +94,12 @@ const ACCOUNT_NAMES: [&str; 14] = [
     "payment_required",
     "account_deactivated",
 ];
-const ACCOUNT_WORDS: [&str; 17] = [
+const ACCOUNT_WORDS: [&str; 22] = [
+    "balance is insufficient",
+    "not enough balance",
+    "overdue balance",
+    "overdue-payment",
+    "account is suspended",
     "specified api usage limits",
     "spending limit",
     "spend limit",
@@ -108,7 +118,8 @@ const ACCOUNT_WORDS: [&str; 17] = [
     "plan's set usage limit",
     "no credits",
 ];
-const MODEL_NAMES: [&str; 8] = [
+const MODEL_NAMES: [&str; 9] = [
+    "unavailable_model",
     "model_not_found",
     "model_decommissioned",
     "invalid_model",
@@ -118,7 +129,9 @@ const MODEL_NAMES: [&str; 8] = [
     "deploymentnotfound",
     "model_permission_blocked_org",
 ];
-const MODEL_WORDS: [&str; 15] = [
+const MODEL_WORDS: [&str; 17] = [
+    "end of life",
+    "identifier is invalid",
     "not found",
     "does not exist",
     "doesn't exist",
@@ -145,7 +158,9 @@ const LENGTH_NAMES: [&str; 5] = [
     "contextwindowexceedederror",
     "string_above_max_length",
 ];
-const LENGTH_WORDS: [&str; 17] = [
+const LENGTH_WORDS: [&str; 19] = [
+    "maximum allowed number of output tokens",
+    "valid range of max_tokens",
     "input token count",
     "maximum number of tokens",
     "max_new_tokens` must be",
@@ -164,14 +179,26 @@ const LENGTH_WORDS: [&str; 17] = [
     "reduce your message size",
     "longer than the maximum",
 ];
-const ADDRESS_WORDS: [&str; 6] =
-    ["unexpected endpoint", "unknown request url", "page not found", "unknown_url", "no route", "cannot post"];
+const ADDRESS_WORDS: [&str; 8] = [
+    "unexpected endpoint",
+    "unknown request url",
+    "page not found",
+    "unknown_url",
+    "no route",
+    "cannot post",
+    "invalid url (",
+    "could not route to",
+];
 const BUSY_WORDS: [&str; 6] =
     ["rate limit", "rate_limit", "too many requests", "rate-limit", "resource_exhausted", "ratelimit"];
 /// Words of a limit that passes by itself, in a refusal that may speak of the plan as well.
 const PASSING_WORDS: [&str; 5] = ["resource_exhausted", "per minute", "perminute", "per second", "retrydelay"];
 /// How servers say that they do not take a parameter.
-const UNTAKEN_WORDS: [&str; 8] = [
+const UNTAKEN_WORDS: [&str; 12] = [
+    "is allowed",
+    "may only be",
+    "deprecated",
+    "invalid parameter",
     "unsupported",
     "not support",
     "unknown",
@@ -250,7 +277,9 @@ pub(in crate::provider) fn of(status: u16, body: &ErrorBody, waits: bool) -> Rea
         return Reason::Parameter(parameter);
     }
     match status {
-        400 | 403 | 404 | 422 if said.is_of_a_model() => Reason::Model,
+        404 if said.holds(&["requested parameters"]) => Reason::Other,
+        404 if said.holds(&["invalid url ("]) => Reason::Address,
+        400 | 403 | 404 | 410 | 422 if said.is_of_a_model() => Reason::Model,
         401 | 403 => Reason::Key,
         400 | 422 if said.is_called(&KEY_NAMES) || said.holds(&KEY_WORDS) => Reason::Key,
         300..=399 | 405 => Reason::Address,
@@ -314,6 +343,8 @@ fn room(body: &ErrorBody, text: &str) -> Room {
             "must not exceed",
             "must be less than or equal to",
             "supports at most",
+            "number of output tokens",
+            "max_tokens is [1,",
             "tokens >",
             " > ",
             "limit",
@@ -340,6 +371,9 @@ fn number_behind(text: &str, phrase: &str) -> Option<u32> {
     })
 }
 
+/// The status of an error of which nothing is known.
+pub(super) const UNKNOWN_STATUS: u16 = 500;
+
 /// The status that fits an error's names and words.
 pub(super) fn status_of(body: &ErrorBody) -> u16 {
     let said = Said::of(body);
@@ -364,7 +398,7 @@ pub(super) fn status_of(body: &ErrorBody) -> u16 {
     } else if said.is_called(&["invalid_request_error", "bad_request"]) {
         400
     } else {
-        500
+        UNKNOWN_STATUS
     }
 }
 
@@ -404,9 +438,32 @@ mod tests {
             (412, "Account x is suspended, possibly due to reaching the monthly spending limit"),
             (400, "Budget has been exceeded! Current cost: 3"),
             (403, "Your billing account is closed."),
+            (403, "Sorry, your account balance is insufficient."),
+            (403, "Your account has not enough balance."),
+            (403, "You have an overdue balance."),
         ] {
             assert_eq!(of_text(status, text), Reason::Account, "{text}");
         }
+        for (status, code) in [(429, "exceeded_current_quota_error"), (400, "Arrearage")] {
+            let body = json!({ "error": { "message": "Access denied.", "code": code } });
+            assert_eq!(of(status, &ErrorBody::new(body), false), Reason::Account, "{code}");
+        }
+        let of_minimax =
+            json!({ "choices": null, "base_resp": { "status_code": 1008, "status_msg": "insufficient balance" } });
+        assert_eq!(ErrorBody::new(of_minimax).status(), 402, "inside of a 200");
+        assert_eq!(ErrorBody::new(json!({ "message": "Sorry, your account balance is insufficient." })).status(), 402);
+    }
+
+    #[test]
+    fn models_that_are_gone_are_known() {
+        for (status, text) in [
+            (410, "The model gemma-7b has reached its end of life."),
+            (400, "The provided model identifier is invalid."),
+        ] {
+            assert_eq!(of_text(status, text), Reason::Model, "{text}");
+        }
+        let of_github = json!({ "error": { "code": "unavailable_model", "message": "Unavailable: x" } });
+        assert_eq!(of(400, &ErrorBody::new(of_github), false), Reason::Model);
         for text in ["API key expired. Please renew the API key.", "Missing or invalid Authorization header."] {
             assert_eq!(of_text(400, text), Reason::Key, "{text}");
         }
@@ -430,6 +487,8 @@ mod tests {
                 Some(4_096),
             ),
             (400, "`max_completion_tokens` must be less than or equal to `8192`", Some(8_192)),
+            (400, "The valid range of max_tokens is [1, 1024].", Some(1_024)),
+            (400, "2500 exceeds the maximum allowed number of output tokens (1024).", Some(1_024)),
         ] {
             let reason = of_text(status, text);
             assert!(matches!(reason, Reason::TooLong(_)), "{text}: {reason:?}");
@@ -449,6 +508,16 @@ mod tests {
         assert_eq!(of_text(400, "Unrecognized request argument supplied: max_completion_tokens"), length);
         let text = "Unsupported value: 'temperature' does not support 0.6 with this model.";
         assert_eq!(of_text(400, text), Reason::Parameter(Parameter::Temperature));
+        for text in [
+            "invalid temperature: only 1 is allowed for this model",
+            "`temperature` may only be set to 1 when thinking is enabled.",
+            "temperature is deprecated for this model",
+        ] {
+            assert_eq!(of_text(400, text), Reason::Parameter(Parameter::Temperature), "{text}");
+        }
+        assert_eq!(of_text(400, "Invalid parameter: max_completion_tokens"), length);
+        let text = "Unknown parameter: 'stream_options'.";
+        assert_eq!(of_text(400, text), Reason::Parameter(Parameter::StreamOptions));
         let text = "property 'frequency_penalty' is unsupported";
         assert_eq!(of_text(400, text), Reason::Parameter(Parameter::FrequencyPenalty));
         assert_eq!(of_text(400, "response_format is unsupported"), Reason::Other);
@@ -462,6 +531,11 @@ mod tests {
             (404, json!({ "error": { "code": "404", "message": "Resource not found" } })),
             (405, json!({ "detail": "Method Not Allowed" })),
             (308, json!("")),
+            (
+                404,
+                json!({ "error": { "message": "Invalid URL (POST /chat/completions)", "type": "invalid_request_error" } }),
+            ),
+            (404, json!({ "errors": [{ "code": 7000, "message": "Could not route to /x, perhaps it is malformed" }] })),
         ] {
             assert_eq!(of(status, &ErrorBody::new(body.clone()), false), Reason::Address, "{body}");
         }

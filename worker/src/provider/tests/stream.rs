@@ -147,6 +147,71 @@ async fn streams_of_other_servers_are_read_too() {
 }
 
 #[tokio::test]
+async fn half_a_text_is_none_whatever_stands_beside_it() {
+    let said =
+        |reason: Value| json!({ "choices": [{ "index": 0, "delta": { "content": "Half" }, "finish_reason": reason }] });
+    for reason in [json!(""), json!("null"), json!(false)] {
+        let simulated = Simulated::start().await;
+        let (result, _) = simulated.scripted(events(&[said(reason.clone())])).await;
+        assert!(matches!(source(result), CallError::CutShort), "{reason}");
+    }
+    let simulated = Simulated::start().await;
+    let usage = json!({ "choices": [], "usage": { "prompt_tokens": 7, "completion_tokens": 2 } });
+    let chunks = [said(Value::Null), usage.clone(), said(Value::Null)];
+    assert!(matches!(source(simulated.scripted(events(&chunks)).await.0), CallError::CutShort), "more came behind it");
+    let (answer, _) = simulated.scripted(events(&[said(Value::Null), usage])).await;
+    assert_eq!(answer.unwrap().text, "Half", "some servers end with it");
+}
+
+#[tokio::test]
+async fn one_message_is_read_of_many_and_of_lines_without_space_between() {
+    let simulated = Simulated::start().await;
+    let of = |index: u8, content: &str, reason: Option<&str>| json!({ "choices": [{ "index": index, "delta": { "content": content }, "finish_reason": reason }] });
+    for first in [0, 1] {
+        let others = 1 - first;
+        let chunks = [
+            of(first, "Hello", None),
+            of(others, "Bye", None),
+            of(others, " now", Some("stop")),
+            of(first, " you", Some("stop")),
+        ];
+        let (answer, told) = simulated.scripted(events(&chunks)).await;
+        assert_eq!((answer.unwrap().text.as_str(), told.as_str()), ("Hello you", "Hello you"));
+    }
+    let close = events(&[of(0, "Hello", None), of(0, " you", Some("stop"))]).replace("\n\n", "\n") + "data: [DONE]\n\n";
+    assert_eq!(simulated.scripted(close).await.0.unwrap().text, "Hello you");
+}
+
+#[tokio::test]
+async fn a_bill_that_cannot_be_is_not_believed() {
+    let simulated = Simulated::start().await;
+    let answer = |prompt: u64, completion: u64| {
+        json!({ "choices": [{ "message": { "content": "Hello" }, "finish_reason": "stop" }],
+            "usage": { "prompt_tokens": prompt, "completion_tokens": completion } })
+    };
+    let answer = simulated.scripted(answer(4_000_000_000, 3_000_000_000)).await.0.unwrap();
+    assert!(answer.prompt_tokens < 1_000 && answer.completion_tokens < 10, "{}", answer.prompt_tokens);
+}
+
+#[tokio::test]
+async fn an_answer_in_an_envelope_or_as_an_object_is_read() {
+    let simulated = Simulated::start().await;
+    let answer = json!({ "choices": [{ "message": { "content": "Hello", "refusal": " " }, "finish_reason": "stop" }] });
+    for body in [
+        json!({ "code": 0, "msg": "ok", "data": answer }),
+        json!({ "error": { "code": 0, "message": "success" }, "choices": answer["choices"] }),
+    ] {
+        let answer = simulated.scripted(body.clone()).await.0.unwrap();
+        assert_eq!((answer.text.as_str(), answer.is_refused), ("Hello", false), "{body}");
+    }
+    let mut chunk = delta(&json!({ "content": "Hello" }), Some("stop"));
+    chunk["error"] = json!({ "code": 0, "message": "success" });
+    assert_eq!(simulated.scripted(events(&[chunk])).await.0.unwrap().text, "Hello");
+    let object = json!({ "choices": [{ "message": { "content": { "criteria": [] } }, "finish_reason": "stop" }] });
+    assert_eq!(simulated.scripted(object).await.0.unwrap().text, "{\"criteria\":[]}");
+}
+
+#[tokio::test]
 async fn a_loop_is_ended_as_soon_as_it_is_known() {
     let simulated = Simulated::start().await;
     let chunks = vec![delta(&json!({ "content": "<name>\n</name>\n" }), None); 5_000];
@@ -194,6 +259,14 @@ async fn an_error_in_a_stream_is_read_as_its_status_would_be() {
     let (result, told) = simulated.scripted(events(&[delta(&json!({ "content": "A" }), None), limit])).await;
     assert!((8_000..=9_500).contains(&throttled_ms(result)));
     assert_eq!(told, "A");
+    for limit in [json!({ "message": "Slow down.", "code": 429 }), json!({ "detail": "Rate limit exceeded" })] {
+        let simulated = Simulated::start().await;
+        let (result, _) = simulated.scripted(events(std::slice::from_ref(&limit))).await;
+        assert!(throttled_ms(result) > 0, "{limit}");
+    }
+    let simulated = Simulated::start().await;
+    let busy = [json!({ "message": "processing" }), delta(&json!({ "content": "A" }), Some("stop"))];
+    assert_eq!(simulated.scripted(events(&busy)).await.0.unwrap().text, "A", "it says that it is at work");
     let simulated = Simulated::start().await;
     let (result, _) =
         simulated.scripted(events(&[json!({ "error": { "message": "Overloaded.", "code": 503 } })])).await;
