@@ -28,6 +28,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Installs the model if it is not there, and serves it. Returns its base URL, up to and with the version.
 pub(crate) fn serve(state: &State, fleet: &mut Fleet) -> anyhow::Result<String> {
+    state.make_folders()?;
     let python = install(state)?;
     let port = ports::any_free()?;
     let base = format!("http://127.0.0.1:{port}");

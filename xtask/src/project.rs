@@ -108,12 +108,18 @@ impl State {
         PathBuf::from(format!("/var/tmp/copydesk-{hash:016x}"))
     }
 
-    /// Makes the folders and locks the state for this process; `None` if another process has it.
-    /// The lock ends with the process, however that ends.
-    pub(crate) fn take(&self) -> anyhow::Result<Option<Taken>> {
+    /// Makes the folders, where they are not there yet.
+    pub(crate) fn make_folders(&self) -> anyhow::Result<()> {
         for folder in [self.root.clone(), self.logs(), self.records()] {
             std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
+        Ok(())
+    }
+
+    /// Makes the folders and locks the state for this process; `None` if another process has it.
+    /// The lock ends with the process, however that ends.
+    pub(crate) fn take(&self) -> anyhow::Result<Option<Taken>> {
+        self.make_folders()?;
         let path = self.root.join("lock");
         let lock = File::create(&path).with_context(|| path.display().to_string())?;
         match lock.try_lock() {

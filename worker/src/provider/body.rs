@@ -1,6 +1,7 @@
-//! JSON as servers really write it. Sound JSON is read as it is. What only some writers get wrong is mended
-//! first: a byte-order mark, bytes that are no UTF-8, `NaN` for a number, half of a surrogate pair, a bare
-//! line break in a string, a comma behind the last member, a backslash before what needs none. What was cut off stays cut off.
+//! JSON as servers and models really write it. Sound JSON is read as it is. What only some writers get wrong is
+//! mended first: a byte-order mark, bytes that are no UTF-8, `NaN` for a number, half of a surrogate pair, a bare line
+//! break in a string, a comma behind the last member, a backslash before what needs none. What was cut off stays cut
+//! off.
 
 use std::io::Read;
 

@@ -166,7 +166,10 @@ async fn half_a_text_is_none_whatever_stands_beside_it() {
 #[tokio::test]
 async fn one_message_is_read_of_many_and_of_lines_without_space_between() {
     let simulated = Simulated::start().await;
-    let of = |index: u8, content: &str, reason: Option<&str>| json!({ "choices": [{ "index": index, "delta": { "content": content }, "finish_reason": reason }] });
+    let of = |index: u8, content: &str, reason: Option<&str>| {
+        let choice = json!({ "index": index, "delta": { "content": content }, "finish_reason": reason });
+        json!({ "choices": [choice] })
+    };
     for first in [0, 1] {
         let others = 1 - first;
         let chunks = [
