@@ -247,7 +247,18 @@ impl ProvidersConfig {
 
     /// Whether the LLM provider is on this machine or in a private network.
     pub fn is_private(&self) -> bool {
-        is_private(&self.llm_base_url)
+        match self.llm_base_url.expose().host() {
+            Some(url::Host::Ipv4(ip)) => {
+                ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+            }
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified(),
+            // A name without a domain is a container's or a neighbour's.
+            Some(url::Host::Domain(name)) => {
+                !name.contains('.')
+                    || [".local", ".localhost", ".internal", ".lan"].iter().any(|end| name.ends_with(end))
+            }
+            None => false,
+        }
     }
 
     /// The model that reviews.
@@ -342,19 +353,6 @@ fn is_name(name: &str) -> bool {
 
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
-}
-
-/// Whether an address is this machine's or a private network's.
-fn is_private(url: &SecretUrl) -> bool {
-    match url.expose().host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified(),
-        // A name without a domain is a container's or a neighbour's.
-        Some(url::Host::Domain(name)) => {
-            !name.contains('.') || [".local", ".localhost", ".internal", ".lan"].iter().any(|end| name.ends_with(end))
-        }
-        None => false,
-    }
 }
 
 /// A host as a name: an IPv6 address has characters that no name takes.

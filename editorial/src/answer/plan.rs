@@ -58,7 +58,8 @@ pub fn split(answer: &str) -> Planned {
 /// The answer with the tags that were meant.
 fn with_tags(answer: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(answer);
-    for (open, close) in SPELLINGS {
+    let lower = answer.to_ascii_lowercase();
+    for (open, close) in SPELLINGS.into_iter().filter(|(_, close)| lower.contains(close)) {
         for _ in 0..MAX_PLANS {
             let lower = text.to_ascii_lowercase();
             let (Some(begin), Some(end)) = (lower.find(open), lower.rfind(close)) else { break };

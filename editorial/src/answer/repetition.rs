@@ -31,12 +31,12 @@ const MAX_PERIOD: usize = 300;
 /// Whether a text has run into a loop, as small models do until they have no room left. Can be told while the text is
 /// being written; what it tells of, [`is_repetition`] tells of too.
 pub fn is_loop(text: &str) -> bool {
+    if is_periodic(text) {
+        return true;
+    }
     // What a model thought may be said again; the same words in a review's JSON speak of another criterion each time.
-    let says_nothing_new = || {
-        let text = unwrap_unfinished(text);
-        !kind::is_data(&text) && says_nothing_new(&text.to_lowercase())
-    };
-    is_periodic(text) || (!kind::is_data(text) && says_nothing_new())
+    let inside = unwrap_unfinished(text);
+    !kind::is_data(text) && !kind::is_data(&inside) && says_nothing_new(&inside.to_lowercase())
 }
 
 /// Whether a text's end is one piece, at least four times, which differs in no more than its digits.

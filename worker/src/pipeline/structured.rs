@@ -2,12 +2,11 @@
 //! an object, else in plain text; dug out of prose, checked, and asked for once more where they are
 //! wrong.
 
-use std::borrow::Cow;
-
 use copydesk_domain::stage::Stage;
 use copydesk_editorial::answer::is_refusal as is_refusal_in_words;
 use copydesk_words::unicode;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::calls::Calls;
 use super::error::StageError;
@@ -29,7 +28,7 @@ pub trait Shape: DeserializeOwned {
     const NAME: &'static str;
 
     /// The JSON schema, as strict as providers take them: every property required, no others.
-    fn schema() -> serde_json::Value;
+    fn schema() -> Value;
 
     /// Puts the answer in order, or says what is wrong with it, as instructions to the model.
     fn checked(self) -> Result<Self, Vec<String>>;
@@ -108,9 +107,7 @@ fn read<T: Shape>(answer: &Answer) -> Result<T, Vec<String>> {
     let behind = THOUGHTS.iter().filter_map(|end| Some(text.rfind(end)? + end.len())).max();
     let texts = behind.map(|at| &text[at..]).into_iter().chain([&*text]);
     for (place, object) in texts.flat_map(objects).enumerate() {
-        // By way of a value: the last of two members of one name counts.
-        let shape = serde_json::from_str(&object)
-            .and_then(serde_json::from_value::<T>)
+        let shape = serde_json::from_value::<T>(object)
             .map_err(|error| vec![format!("The JSON object had another shape than asked for: {}.", bounded(&error))]);
         match shape.and_then(T::checked) {
             Ok(shape) => return Ok(shape),
@@ -134,15 +131,11 @@ fn bounded(error: &serde_json::Error) -> String {
 
 /// The balanced JSON objects of a text, in order: the text itself, what stands in prose or a fence,
 /// and what is wrapped in another object.
-/// What only some models get wrong in them is mended.
-fn objects(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+/// What only some models get wrong in them is mended; the last of two members of one name counts.
+fn objects(text: &str) -> impl Iterator<Item = Value> {
     let starts = text.match_indices('{').map(|(start, _)| start).take(MAX_CANDIDATES);
     let candidates = starts.filter_map(|start| Some(&text[start..start + balanced_end(&text[start..])?]));
-    candidates.filter_map(move |candidate| {
-        let mended = || Some(body::mended(candidate)).filter(|mended| is_json(mended)).map(Cow::Owned);
-        if is_json(candidate) { Some(Cow::Borrowed(candidate)) } else { mended() }
-    })
+    candidates.filter_map(|candidate| body::json(candidate.as_bytes()).ok())
 }
 
 /// The length of the object that begins here, braces in strings not counted.
@@ -181,7 +174,8 @@ mod tests {
             ("", None),
             ("}{", None),
         ] {
-            assert_eq!(objects(text).next().as_deref(), expected, "{text}");
+            let expected: Option<Value> = expected.and_then(|json| serde_json::from_str(json).ok());
+            assert_eq!(objects(text).next(), expected, "{text}");
         }
     }
 

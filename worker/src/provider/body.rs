@@ -15,7 +15,7 @@ const ESCAPES: &str = "\"\\/bfnrtu";
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 
 /// The first JSON value of a body; what follows it is not needed.
-pub(super) fn json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let bytes = without_mark(bytes);
     first(bytes).or_else(|error| {
         let mended = mended(&String::from_utf8_lossy(bytes));
@@ -75,7 +75,7 @@ pub(super) fn unpacked(bytes: Vec<u8>, most: usize) -> Option<Vec<u8>> {
 }
 
 /// The text with what JSON does not know put into words that it does.
-pub(crate) fn mended(text: &str) -> String {
+fn mended(text: &str) -> String {
     let mut mended = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {

@@ -128,9 +128,9 @@ pub(super) fn in_answer(body: &Value) -> Option<ErrorBody> {
 /// The same where what was asked for is not there: then a mere message is an error too.
 pub(super) fn in_place_of_answer(body: &Value) -> Option<ErrorBody> {
     let list = body.as_array().and_then(|list| list.first()).unwrap_or(body);
-    let is_told = ["detail", "message", "msg"].iter().any(|name| list.get(name).is_some_and(says));
-    // MiniMax's place for it.
-    let is_told = is_told || list.get("base_resp").is_some_and(|told| says(told) && !is_success(told));
+    // The last is MiniMax's place for it.
+    let mut told = ["detail", "message", "msg", "base_resp"].iter().filter_map(|name| list.get(name));
+    let is_told = told.any(|told| says(told) && !is_success(told));
     in_answer(list).or_else(|| is_told.then(|| ErrorBody::new(list.clone())))
 }
 

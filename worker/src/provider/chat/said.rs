@@ -68,7 +68,7 @@ impl Said {
         let Some(choice) = objects().find(|choice| self.is_ours(choice)) else {
             // A stream's last chunk may hold nothing else.
             self.ends_with_usage = usage.is_some() && self.has_choice && objects().next().is_none();
-            return Ok(refusal::in_answer(body).map_or_else(|| Ok(String::new()), Err));
+            return Ok(Self::error_without_choice(body).map_or_else(|| Ok(String::new()), Err));
         };
         (self.has_choice, self.ends_with_usage) = (true, false);
         let piece = self.choice(choice, sent)?;
@@ -80,6 +80,16 @@ impl Said {
             None if is_failed => Ok(Err(ErrorBody::default())),
             _ => Ok(Ok(piece)),
         }
+    }
+
+    /// What a chunk without a choice says went wrong. In one without anything that is a message's, mere words may say
+    /// so; or that the server is at work.
+    fn error_without_choice(body: &Value) -> Option<ErrorBody> {
+        let in_words = || {
+            let is_of_a_message = ["choices", "usage"].iter().any(|name| body.get(name).is_some());
+            refusal::in_place_of_answer(body).filter(|error| !is_of_a_message && error.is_of_a_call())
+        };
+        refusal::in_answer(body).or_else(in_words)
     }
 
     /// Whether a choice is of the message that is read: a server may send others, which nobody asked for.

@@ -14,7 +14,7 @@ use super::Sink;
 use super::said::{Said, Sent};
 use crate::provider::body;
 use crate::provider::call::{self, CallError, MAX_BODY_BYTES};
-use crate::provider::refusal::{self, ErrorBody};
+use crate::provider::refusal::ErrorBody;
 
 /// The largest stream that is read, in bytes. A token comes with some 300 bytes around it.
 const MAX_STREAM_BYTES: usize = 8 * MAX_BODY_BYTES;
@@ -152,11 +152,6 @@ impl<'a> Message<'a> {
         }
         let chunk = body::json(data.as_bytes()).map_err(CallError::Malformed)?;
         let chunk = chunk.as_array().and_then(|chunks| chunks.first()).unwrap_or(&chunk);
-        // What has no message says why, or that the server is at work: in any words.
-        let is_message = chunk.get("choices").is_some() || chunk.get("usage").is_some();
-        if let Some(error) = refusal::in_place_of_answer(chunk).filter(|error| !is_message && error.is_of_a_call()) {
-            return Err(call::told(error, self.headers));
-        }
         let piece = self.said.take(chunk, Sent::Streamed)?.map_err(|error| call::told(error, self.headers))?;
         if self.said.text.len() > MAX_BODY_BYTES {
             return Err(CallError::TooLarge);
